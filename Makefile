@@ -1,0 +1,31 @@
+# Every target sets up what it needs in .venv.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(abspath $(VENV))/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test test-gpu lint clean
+
+# Train on the embedded corpus, show the scores, read a text that was not in training.
+demo: $(READY)
+	cd project && PATH="$(BIN):$$PATH" $(BIN)/python -m spacy project run demo --vars.part test --vars.name demo
+
+test: $(READY)
+	$(BIN)/python -m pytest -m "not gpu"
+
+test-gpu: $(READY)
+	$(BIN)/python -m pytest -m gpu -rs
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(READY): setup.cfg constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf project/corpus project/training project/metrics project/packages

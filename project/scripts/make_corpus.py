@@ -1,0 +1,94 @@
+"""Write train.spacy, dev.spacy and, where there is a test part, test.spacy."""
+
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Callable, Dict, Iterator, Optional
+
+import spacy
+import srsly
+import typer
+from spacy.cli import project_assets
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+from wasabi import msg
+
+from spacy_kmgre.embedded import generate_documents
+from spacy_kmgre.formats.counts import Counts
+from spacy_kmgre.formats.docbin import write_corpus
+from spacy_kmgre.formats.docred import read_docred
+
+EMBEDDED = {"train": 400, "dev": 50, "test": 100}
+# Re-DocRED as published (Tan et al., EMNLP 2022, table 1): documents and relations of each part.
+OFFICIAL = Path("assets/redocred")
+OFFICIAL_SIZES = {"train": (3053, 85932), "dev": (500, 17284), "test": (500, 17448)}
+
+Parts = Dict[str, Callable[[Counts], Iterator[Doc]]]
+
+
+def main(
+    data: Annotated[str, typer.Argument(help='"embedded", "redocred", or a folder with DocRED\'s JSON')],
+    out_dir: Annotated[Path, typer.Argument(help="The folder to write to", file_okay=False)],
+    relation_names: Annotated[
+        Optional[Path],
+        typer.Option(help="rel_info.json: labels become names (country), not ids (P17)", exists=True),
+    ] = None,
+    limit: Annotated[int, typer.Option(help="At most so many documents a part; 0 is all", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Of the embedded corpus")] = 0,
+    if_missing: Annotated[
+        bool, typer.Option("--if-missing", help="Leave a corpus alone that is there")
+    ] = False,
+) -> None:
+    """Make a corpus: generated documents ("embedded"), the official Re-DocRED files, fetched where they are
+    not there ("redocred"), or the files train*.json, dev*.json and test*.json of a folder."""
+    if if_missing and (out_dir / "train.spacy").exists() and (out_dir / "dev.spacy").exists():
+        msg.info(f"Using the corpus in {out_dir}")
+        return
+    vocab = spacy.blank("en").vocab
+    try:
+        if data == "embedded":
+            parts = embedded_parts(vocab, seed)
+        else:
+            names = None if relation_names is None else srsly.read_json(relation_names)
+            parts = docred_parts(vocab, OFFICIAL if data == "redocred" else Path(data), names)
+        for part, read in parts.items():
+            counts = Counts()
+            path = out_dir / f"{part}.spacy"
+            write_corpus(islice(read(counts), limit or None), path)
+            if (
+                data == "redocred"
+                and not limit
+                and (counts.documents, counts.relations) != OFFICIAL_SIZES[part]
+            ):
+                path.unlink()
+                raise ValueError(
+                    f"{part}: not the published file, which has {OFFICIAL_SIZES[part]}\n{counts}"
+                )
+            msg.good(str(path))
+            print(counts)
+    except ValueError as error:
+        msg.fail(f"Could not make the corpus from {data}", error, exits=1)
+
+
+def embedded_parts(vocab: Vocab, seed: int) -> Parts:
+    return {
+        part: lambda counts, part=part, size=size: counts.count(generate_documents(vocab, size, part, seed))
+        for part, size in EMBEDDED.items()
+    }
+
+
+def docred_parts(vocab: Vocab, folder: Path, names: Optional[Dict[str, str]]) -> Parts:
+    if folder == OFFICIAL and not folder.exists():
+        project_assets(Path.cwd())
+    files = {part: sorted(folder.glob(f"{part}*.json")) for part in ("train", "dev", "test")}
+    for part in ("train", "dev"):
+        if len(files[part]) != 1:
+            raise ValueError(f"{folder} should hold one file {part}*.json, and holds {len(files[part])}")
+    return {
+        part: lambda counts, path=paths[0]: read_docred(path, vocab, counts, names)
+        for part, paths in files.items()
+        if paths
+    }
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,72 @@
+"""Print the relations of a text whose mentions are marked: [Ann Lee](1 PER) founded [Acme](2 ORG). [She](1) ..."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Dict, List, Tuple
+
+import spacy
+import typer
+from spacy.tokens import Doc, Span
+from spacy.vocab import Vocab
+from wasabi import color, msg
+
+from spacy_kmgre import MentionPair
+from spacy_kmgre.docs import ENTITY_PREFIX
+
+MENTION = re.compile(r"\[(?P<text>[^\]]+)\]\((?P<entity>\d+)(?: (?P<label>\w+))?\)")
+
+
+def main(
+    model: Annotated[Path, typer.Argument(help="A trained pipeline", exists=True, file_okay=False)],
+    text: Annotated[
+        Path, typer.Argument(help="A text file with marked mentions", exists=True, dir_okay=False)
+    ],
+    pairs: Annotated[int, typer.Option(help="Key mention pairs to show for each relation", min=1)] = 2,
+) -> None:
+    nlp = spacy.load(model)
+    doc = nlp(read_marked(text.read_text(encoding="utf8").strip(), nlp.vocab))
+    print(doc.text)
+    msg.divider(f"{len(doc._.relations)} relations")
+    for relation in doc._.relations:
+        print(f"{relation.head.text}  --{relation.label}-->  {relation.tail.text}   ({relation.score:.2f})")
+        for pair in relation.key_mention_pairs[:pairs]:
+            print(f"    {pair.share:4.0%}  {in_sentence(pair)}")
+
+
+def read_marked(text: str, vocab: Vocab) -> Doc:
+    """A Doc with sentences and entities from a text with marked mentions. A label at one mention is enough."""
+    plain, spans, position = "", [], 0
+    for match in MENTION.finditer(text):
+        plain += text[position : match.start()]
+        spans.append((len(plain), len(plain) + len(match["text"]), match["entity"], match["label"] or ""))
+        plain += match["text"]
+        position = match.end()
+    nlp = spacy.blank("en", vocab=vocab)
+    nlp.add_pipe("sentencizer")
+    doc = nlp(plain + text[position:])
+    labels = {entity: label for _, _, entity, label in spans if label}
+    mentions: Dict[str, List[Span]] = {}
+    for start, end, entity, _ in spans:
+        span = doc.char_span(start, end, label=labels.get(entity, ""), alignment_mode="expand")
+        mentions.setdefault(ENTITY_PREFIX + entity, []).append(span)
+    for key, group in mentions.items():
+        doc.spans[key] = group
+    return doc
+
+
+def in_sentence(pair: MentionPair) -> str:
+    """The sentence or sentences of a mention pair, with both mentions highlighted."""
+    sentences = sorted({(sent.start, sent.end) for sent in (pair.head.sent, pair.tail.sent)})
+    marks: List[Tuple[Span, str]] = [(pair.head, "blue"), (pair.tail, "green")]
+    shown = []
+    for start, end in sentences:
+        out = ""
+        for token in pair.head.doc[start:end]:
+            tone = next((tone for span, tone in marks if span.start <= token.i < span.end), None)
+            out += (color(token.text, fg=tone, bold=True) if tone else token.text) + token.whitespace_
+        shown.append(out.strip())
+    return " ... ".join(shown)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,103 @@
+"""Pair scores to relations."""
+
+from dataclasses import dataclass
+from typing import Dict, List, Optional, Tuple
+
+import torch
+from torch import Tensor
+
+from .model import maths
+from .model.network import PairScores
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A predicted relation in numbers.
+
+    :param label: Class, 1..C-1.
+    :param mention_pairs: (head mention, tail mention, key score, relation score, share) of the key mention
+        pairs, largest share first.
+    """
+
+    head: int
+    tail: int
+    label: int
+    score: float
+    mention_pairs: List[Tuple[int, int, float, float, float]]
+
+
+def fuse(scores: PairScores, *, xi: float, tau: float, fusion: bool) -> Tuple[Tensor, Optional[Tensor]]:
+    """Logits of the entity pairs, and which mention pairs are key (None: all).
+
+    :returns: *Shape:* (N, C), (P,)
+    """
+    selected = None
+    if scores.key is not None:
+        key_probs = torch.sigmoid(scores.key)
+        selected = maths.select_key_pairs(key_probs, scores.pair_index, len(scores.entities), xi, tau)
+    if fusion:
+        return (
+            maths.fuse_mention_logits(scores.relation, scores.row_index, len(scores.entities), selected),
+            selected,
+        )
+    # Without fusion each key pair speaks for itself: the best margin over TH counts.
+    margin = scores.relation - scores.relation[:, :1]
+    rows = scores.row_index
+    if selected is not None:
+        margin, rows = margin[selected], rows[selected]
+    index = rows[:, None].expand_as(margin)
+    best = margin.new_full((len(scores.entities), margin.shape[1]), -torch.inf)
+    return best.scatter_reduce(0, index, margin, "amax"), selected
+
+
+def decode(
+    scores: PairScores, *, xi: float, tau: float, fusion: bool, max_labels: int, threshold: float
+) -> List[Prediction]:
+    """The relations above the threshold, each with the key mention pairs responsible for it."""
+    logits, selected = fuse(scores, xi=xi, tau=tau, fusion=fusion)
+    predicted = maths.predict_relations(logits, max_labels, threshold)
+    related = predicted.any(dim=1)
+    if not related.any():
+        return []
+    # From here on only the mention pairs of related entity pairs matter, and few are.
+    keep = related[scores.pair_index]
+    if selected is not None:
+        keep &= selected
+    pair_index = scores.pair_index[keep]
+    if scores.share is None:
+        rows = scores.relation[keep]
+        share = maths.mention_pair_share(rows, pair_index, len(logits))
+    else:
+        rows = scores.relation[pair_index]
+        share = scores.share[keep][:, None].expand_as(rows)
+    key = torch.ones_like(share[:, 0]) if scores.key is None else torch.sigmoid(scores.key[keep].float())
+    rows_of = _group(pair_index.tolist())
+    heads, tails, keys = scores.head[keep].tolist(), scores.tail[keep].tolist(), key.tolist()
+    probs, shares = torch.sigmoid(rows.float()).cpu().numpy(), share.cpu().numpy()
+    relation_scores = maths.relation_scores(logits).cpu().numpy()
+    entities = scores.entities.tolist()
+    predictions = []
+    for pair, label in predicted.nonzero().tolist():
+        mention_pairs = [
+            (heads[row], tails[row], keys[row], float(probs[row, label]), float(shares[row, label]))
+            for row in rows_of[pair]
+        ]
+        head, tail = entities[pair]
+        predictions.append(
+            Prediction(
+                head=head,
+                tail=tail,
+                label=label,
+                score=float(relation_scores[pair, label]),
+                mention_pairs=sorted(mention_pairs, key=lambda pair: -pair[-1]),
+            )
+        )
+    return predictions
+
+
+def _group(pair_index: List[int]) -> Dict[int, List[int]]:
+    """The rows of each entity pair."""
+    rows: Dict[int, List[int]] = {}
+    for row, pair in enumerate(pair_index):
+        rows.setdefault(pair, []).append(row)
+    return rows

@@ -1,0 +1,6 @@
+"""The embedded corpus: documents made on the spot, for the demo and the tests."""
+
+from .generator import generate_documents
+from .schema import RELATIONS
+
+__all__ = ["RELATIONS", "generate_documents"]

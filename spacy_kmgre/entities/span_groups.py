@@ -1,0 +1,22 @@
+"""Entities from span groups, the default reader."""
+
+from typing import Callable, List
+
+from spacy.tokens import Doc
+from spacy.util import registry
+
+from ..docs import ENTITY_PREFIX, read_entities
+from ..types import Entity
+
+
+@registry.misc("spacy_kmgre.span_group_entities.v1")
+def span_group_entities(prefix: str = ENTITY_PREFIX) -> Callable[[Doc], List[Entity]]:
+    """Reads clusters from `doc.spans[prefix + number]`, one span group an entity.
+
+    :param prefix: For instance "coref_clusters_" for the clusters of spacy-experimental.
+    """
+
+    def read(doc: Doc) -> List[Entity]:
+        return read_entities(doc, prefix)
+
+    return read

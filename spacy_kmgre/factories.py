@@ -1,0 +1,198 @@
+"""The registered factory and architectures, with their defaults.
+
+torch models and transformers are imported when one is made, not when spaCy lists factories.
+"""
+
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional
+
+from spacy import Language, util
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc
+from spacy.util import registry
+
+from .errors import Errors
+from .types import Entity
+
+if TYPE_CHECKING:
+    from .model.bridge import RelationModel
+
+DEFAULT_CONFIG = {
+    "model": {
+        "@architectures": "spacy_kmgre.KMGRE.v1",
+        "encoder": {"@architectures": "spacy_kmgre.Encoder.v1", "name": "bert-base-uncased"},
+    },
+    "entities": {"@misc": "spacy_kmgre.span_group_entities.v1", "prefix": "entity_"},
+    "threshold": 0.5,
+    "max_labels": 4,
+    "evidence_share": 0.8,
+    "scorer": {"@scorers": "spacy_kmgre.relation_scorer.v1"},
+}
+
+SCORE_WEIGHTS: Dict[str, Optional[float]] = {
+    "rel_micro_f": 1.0,
+    "rel_micro_p": 0.0,
+    "rel_micro_r": 0.0,
+    "rel_ign_f": 0.0,
+    "rel_evidence_f": 0.0,
+}
+
+
+@Language.factory(
+    "kmgre_relations",
+    assigns=["doc._.relations"],
+    default_config=DEFAULT_CONFIG,
+    default_score_weights=SCORE_WEIGHTS,
+)
+def make_relation_component(
+    nlp: Language,
+    name: str,
+    model: "RelationModel",
+    entities: Callable[[Doc], List[Entity]],
+    threshold: float,
+    max_labels: int,
+    evidence_share: float,
+    scorer: Optional[Callable],
+) -> TrainablePipe:
+    """The component that writes `doc._.relations`.
+
+    :param model: `spacy_kmgre.KMGRE.v1` or `spacy_kmgre.ATLOP.v1`.
+    :param entities: The reader of entity clusters.
+    :param threshold: Score above which a relation is predicted, in [0, 1].
+    :param max_labels: Most relations of an entity pair.
+    :param evidence_share: The sentences of the leading key mention pairs are evidence until the pairs'
+        shares reach this, in [0, 1].
+    """
+    from .pipe import KmgreRelations
+
+    return KmgreRelations(
+        nlp.vocab,
+        model,
+        name,
+        entities=entities,
+        threshold=threshold,
+        max_labels=max_labels,
+        evidence_share=evidence_share,
+        scorer=scorer,
+    )
+
+
+@registry.architectures("spacy_kmgre.Encoder.v1")
+def build_encoder(
+    name: str = "bert-base-uncased",
+    max_length: Optional[int] = None,
+    overlap: int = 128,
+    max_pieces: Optional[int] = None,
+    batch_pieces: int = 4096,
+    tokenizer_config: Dict[str, Any] = util.SimpleFrozenDict(),  # noqa: B008
+    transformer_config: Dict[str, Any] = util.SimpleFrozenDict(),  # noqa: B008
+) -> Dict[str, Any]:
+    """Which encoder, and how it reads; it is loaded at `initialize`.
+
+    :param name: A name on the Hugging Face hub, a folder, or `package:NAME` for a model that an installed
+        Python package carries.
+    :param max_length: Longest window in word pieces, special ones included; the encoder's limit where None.
+    :param overlap: Word pieces that neighbouring windows share.
+    :param max_pieces: Read no more of a document, with a warning where entities are lost; all where None.
+    :param batch_pieces: Word pieces that go through the encoder at a time.
+    :param tokenizer_config: Passed to AutoTokenizer.from_pretrained.
+    :param transformer_config: Passed to AutoConfig.from_pretrained.
+    """
+    if max_length is not None and max_length - 4 <= overlap:
+        raise ValueError(
+            Errors.E023.format(setting="overlap", value=overlap, expected="below max_length - 4")
+        )
+    return {
+        "name": name,
+        "max_length": max_length,
+        "overlap": overlap,
+        "max_pieces": max_pieces,
+        "batch_pieces": batch_pieces,
+        "tokenizer_config": {"use_fast": True, **tokenizer_config},
+        "transformer_config": dict(transformer_config),
+    }
+
+
+@registry.architectures("spacy_kmgre.KMGRE.v1")
+def build_kmgre(
+    encoder: Dict[str, Any],
+    head: str = "linear",
+    context: str = "per_head",
+    shared_encoder: bool = False,
+    key_classifier: bool = True,
+    fusion: bool = True,
+    xi: float = 0.15,
+    alpha: float = 0.3,
+    gamma: float = 2.0,
+    mixed_precision: bool = False,
+) -> "RelationModel":
+    """KMGRE (Jiang et al., COLING 2022).
+
+    :param head: "linear" as in the paper, or "bilinear" as in ATLOP.
+    :param context: "per_head" (eq. 4), or "pooled" as in ATLOP.
+    :param shared_encoder: The key instance classifier reads the relation extractor's encoder.
+    :param key_classifier: Without it all mention pairs are fused (ablation).
+    :param fusion: Without it labels are given straight to the key mention pairs (ablation).
+    :param xi: ξ of the key pairs' threshold (eq. 12).
+    :param alpha: Weight of key pairs in the focal loss (eq. 11).
+    :param gamma: Its exponent.
+    :param mixed_precision: Encoders in bfloat16, where the device has it.
+    """
+    return _build(
+        "kmgre",
+        encoder=encoder,
+        head=head,
+        context=context,
+        level="mention",
+        shared_encoder=shared_encoder,
+        key_classifier=key_classifier,
+        fusion=fusion,
+        xi=xi,
+        alpha=alpha,
+        gamma=gamma,
+        mixed_precision=mixed_precision,
+    )
+
+
+@registry.architectures("spacy_kmgre.ATLOP.v1")
+def build_atlop(
+    encoder: Dict[str, Any],
+    head: str = "bilinear",
+    context: str = "pooled",
+    mixed_precision: bool = False,
+) -> "RelationModel":
+    """ATLOP (Zhou et al., AAAI 2021): one encoder, entities in place of mentions.
+
+    It has no mention pairs of its own. Those of a predicted relation carry, as `share`, their part in the
+    attention that the two entities have in common.
+
+    :param head: "bilinear", or "linear".
+    :param context: "pooled", or "per_head".
+    :param mixed_precision: The encoder in bfloat16, where the device has it.
+    """
+    return _build(
+        "atlop",
+        encoder=encoder,
+        head=head,
+        context=context,
+        level="entity",
+        shared_encoder=False,
+        key_classifier=False,
+        fusion=True,
+        xi=0.0,
+        alpha=0.0,
+        gamma=0.0,
+        mixed_precision=mixed_precision,
+    )
+
+
+def _build(name: str, **settings: Any) -> "RelationModel":
+    from .model.bridge import build_model
+    from .model.heads import HEADS
+    from .model.maths import CONTEXT_MODES
+
+    for setting, choices in (("head", tuple(HEADS)), ("context", CONTEXT_MODES)):
+        if settings[setting] not in choices:
+            raise ValueError(
+                Errors.E023.format(setting=setting, value=settings[setting], expected=f"one of {choices}")
+            )
+    return build_model(name, settings)

@@ -1,0 +1,69 @@
+"""What is in a corpus, and what was odd about it."""
+
+from collections import Counter
+from dataclasses import dataclass, field, fields
+from typing import Counter as CounterType
+from typing import Iterable, Iterator
+
+import wasabi
+from spacy.tokens import Doc
+
+from ..docs import ENTITY_PREFIX, read_entities, relation_data
+
+
+@dataclass
+class Counts:
+    """Sizes of a corpus; `str()` gives a table.
+
+    :param sentences: Only of Docs that have sentence boundaries.
+    :param mention_pairs: Over all ordered pairs of different entities of a Doc.
+    :param evidence_sentences: Summed over the relations.
+    :param oddities: What was kept, merged or left out although it looks like a mistake, by name.
+    """
+
+    documents: int = 0
+    sentences: int = 0
+    words: int = 0
+    entities: int = 0
+    mentions: int = 0
+    mention_pairs: int = 0
+    relations: int = 0
+    relations_with_evidence: int = 0
+    evidence_sentences: int = 0
+    oddities: CounterType[str] = field(default_factory=Counter)
+
+    def add(self, doc: Doc, prefix: str = ENTITY_PREFIX) -> None:
+        """Count a Doc and the oddities that show on the Doc itself."""
+        sizes = []
+        spans: CounterType[tuple] = Counter()
+        for entity in read_entities(doc, prefix):
+            sizes.append(len(entity.mentions))
+            spans.update((mention.start, mention.end) for mention in entity.mentions)
+        relations = relation_data(doc)
+        self.documents += 1
+        self.sentences += sum(1 for _ in doc.sents) if doc.has_annotation("SENT_START") else 0
+        self.words += len(doc)
+        self.entities += len(sizes)
+        self.mentions += sum(sizes)
+        self.mention_pairs += sum(sizes) ** 2 - sum(size**2 for size in sizes)
+        self.relations += len(relations)
+        self.relations_with_evidence += sum(bool(data["evidence"]) for data in relations)
+        self.evidence_sentences += sum(len(data["evidence"]) for data in relations)
+        self.note("documents without words", not len(doc))
+        self.note("spans that belong to several entities", sum(n > 1 for n in spans.values()))
+        self.note("relations of an entity with itself", sum(r["head"] == r["tail"] for r in relations))
+
+    def count(self, docs: Iterable[Doc], prefix: str = ENTITY_PREFIX) -> Iterator[Doc]:
+        """Hand Docs through and count each."""
+        for doc in docs:
+            self.add(doc, prefix)
+            yield doc
+
+    def note(self, oddity: str, times: int = 1) -> None:
+        if times:
+            self.oddities[oddity] += times
+
+    def __str__(self) -> str:
+        sizes = [(f.name.replace("_", " "), getattr(self, f.name)) for f in fields(self) if f.type is int]
+        rows = [(name, f"{number:,}") for name, number in [*sizes, *sorted(self.oddities.items())]]
+        return wasabi.table(rows, aligns=("l", "r"), max_col=60).strip("\n")

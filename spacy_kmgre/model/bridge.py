@@ -1,0 +1,232 @@
+"""Thinc's view of the network: a Model that reads Documents and gives PairScores.
+
+The network is made when the model is initialised or loaded, since only then its encoder is at hand.
+"""
+
+import os
+from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+from thinc.api import Model, Optimizer, Shim, get_torch_default_device
+from torch import Tensor, nn
+
+from ..errors import Errors
+from ..pieces import Document, Pieces, make_pieces
+from .network import BOTH, KEY, RELATION, Network, PairScores, build_network
+from .serialize import count_encoders, load_encoders, network_from_bytes, network_to_bytes
+
+# Hashes of the training corpus' relations, kept with the model for Ign F1.
+KNOWN_FACTS = "known_facts"
+
+# Its output: for every document an iterable of PairScores in prediction, one PairScores in training.
+RelationModel = Model[List[Document], Any]
+
+
+def build_model(name: str, settings: Dict[str, Any]) -> RelationModel:
+    """A Thinc model around a network that does not exist yet.
+
+    :param settings: Plain data: what `build_network` reads, and "encoder" for `load_encoders`.
+    """
+    return Model(
+        name,
+        _forward,
+        init=_init,
+        dims={"nO": None},
+        attrs={KNOWN_FACTS: np.zeros(0, dtype=np.uint64)},
+        shims=[NetworkShim(settings)],
+    )
+
+
+def get_shim(model: RelationModel) -> "NetworkShim":
+    shim = model.shims[0]
+    assert isinstance(shim, NetworkShim)
+    return shim
+
+
+def _init(model: RelationModel, X: Any = None, Y: Any = None) -> None:
+    get_shim(model).load(model.get_dim("nO"))
+
+
+def _forward(model: RelationModel, documents: List[Document], is_train: bool) -> Tuple[Any, Callable]:
+    return get_shim(model)(documents, is_train)
+
+
+class NetworkShim(Shim):
+    """Holds the network and its tokenizer; predicts, backpropagates, steps, and goes to bytes.
+
+    Thinc's PyTorchShim serves one ready-made module, zeroes gradients where EM needs them dropped (Adam
+    moves a parameter whose gradient is zero), and clips each tensor by itself.
+
+    :ivar moving: The halves of the network ("relation" is θ, "key" is ω) that learn in the next update.
+    """
+
+    def __init__(self, settings: Dict[str, Any]):
+        super().__init__(None)
+        self.settings = settings
+        self.network: Optional[Network] = None
+        self.tokenizer: Any = None
+        self._limit = 0
+        self.moving: FrozenSet[str] = BOTH
+        self._optimizer: Optional[torch.optim.AdamW] = None
+        self._units = {RELATION: 0, KEY: 0}
+        self._process = os.getpid()
+
+    def load(self, classes: int) -> None:
+        """Make the network with the pretrained weights of its encoders."""
+        self.tokenizer, encoders = load_encoders(self.settings["encoder"], count_encoders(self.settings))
+        self._place(build_network(self.settings, encoders, classes))
+
+    def _place(self, network: Network) -> None:
+        encoder = self.settings["encoder"]
+        self._limit = longest_input(network.extractor.encoder.transformer.config, self.tokenizer)
+        check_windows(encoder["max_length"] or self._limit, encoder["overlap"], self._limit)
+        self.network = network.to(get_torch_default_device())
+        self._optimizer = None
+
+    def require_network(self) -> Network:
+        if self.network is None:
+            raise ValueError(Errors.E014)
+        return self.network
+
+    @property
+    def device(self) -> torch.device:
+        return self.require_network().tau.device
+
+    def pieces(self, documents: Sequence[Document]) -> List[Pieces]:
+        """Documents as the encoders read them."""
+        encoder = self.settings["encoder"]
+        return make_pieces(
+            documents,
+            self.tokenizer,
+            max_length=encoder["max_length"] or self._limit,
+            overlap=encoder["overlap"],
+            max_pieces=encoder["max_pieces"],
+        )
+
+    def __call__(self, documents, is_train):
+        if os.getpid() != self._process:
+            # A forked worker has none of its parent's threads, and OpenMP waits for them for ever.
+            torch.set_num_threads(1)
+            self._process = os.getpid()
+        return self.begin_update(documents) if is_train else (self.predict(documents), lambda d_scores: [])
+
+    def predict(self, documents: List[Document]) -> List[Iterator[PairScores]]:
+        network = self.require_network()
+        with self._autocast():
+            return network.predict(documents, self.pieces(documents))
+
+    def begin_update(self, documents: List[Document]) -> Tuple[List[PairScores], Callable]:
+        """Scores as leaves, so that a loss can be put on them, and a callback that takes a list of
+        (gradient of `relation`, gradient of `key`), each None where that half stands still."""
+        network = self.require_network()
+        with self._autocast():
+            scores = network(documents, self.pieces(documents), self.moving)
+        for score in scores:
+            self._units[RELATION] += len(score.entities)
+            self._units[KEY] += len(score.head)
+
+        def backprop(d_scores: Sequence[Tuple[Optional[Tensor], Optional[Tensor]]]) -> list:
+            outputs, grads = [], []
+            for score, (d_relation, d_key) in zip(scores, d_scores):
+                for output, grad in ((score.relation, d_relation), (score.key, d_key)):
+                    if output is not None and output.requires_grad and grad is not None:
+                        outputs.append(output)
+                        grads.append(grad)
+            if outputs:
+                torch.autograd.backward(outputs, grads)
+            return []
+
+        return scores, backprop
+
+    def _autocast(self):
+        enabled = self.settings["mixed_precision"]
+        if self.device.type == "cuda" and not torch.cuda.is_bf16_supported():
+            enabled = False
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        """One AdamW step with the values that the optimizer's schedules have now. A half without gradient
+        is left alone to the bit: no momentum, no weight decay.
+
+        Losses are sums; dividing here makes them means over the entity pairs (θ) or mention pairs (ω) of
+        the whole batch, however it was cut up for gradient accumulation.
+        """
+        network = self.require_network()
+        if self._optimizer is None:
+            self._optimizer = make_optimizer(network)
+        for name in (RELATION, KEY):
+            half = network.part(name)
+            parameters = [] if half is None else [p for p in half.parameters() if p.grad is not None]
+            for parameter in parameters:
+                assert parameter.grad is not None
+                parameter.grad /= max(1, self._units[name])
+            if parameters and optimizer.grad_clip:
+                nn.utils.clip_grad_norm_(parameters, optimizer.grad_clip)
+            self._units[name] = 0
+        for group in self._optimizer.param_groups:
+            head = getattr(optimizer, "head_learn_rate", optimizer.learn_rate)
+            group["lr"] = head if group["is_head"] else optimizer.learn_rate
+            group["betas"] = (optimizer.b1, optimizer.b2)
+            group["eps"] = optimizer.eps
+            group["weight_decay"] = optimizer.L2 if group["decays"] else 0.0
+        self._optimizer.step()
+        self.drop_gradients()
+
+    def drop_gradients(self) -> None:
+        self.require_network().zero_grad(set_to_none=True)
+        self._units = {RELATION: 0, KEY: 0}
+
+    def resize(self, classes: int) -> None:
+        self.require_network().resize(classes)
+        self._optimizer = None
+
+    def to_device(self, device_type: str, device_id: int) -> None:
+        if self.network is not None:
+            self.network.to("cpu" if device_type == "cpu" else f"cuda:{device_id}")
+            self._optimizer = None
+
+    def to_bytes(self) -> bytes:
+        if self.network is None:
+            return b""
+        return network_to_bytes(self.network, self.tokenizer, self.settings)
+
+    def from_bytes(self, bytes_data: bytes) -> "NetworkShim":
+        if bytes_data:
+            network, self.tokenizer = network_from_bytes(bytes_data, self.settings)
+            self._place(network)
+        return self
+
+
+def make_optimizer(network: Network) -> torch.optim.AdamW:
+    """AdamW over a network's parameters: heads and encoders apart, for their learning rates; biases and
+    layer norms apart, for they do not decay."""
+    groups: Dict[Tuple[bool, bool], List[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        key = (".encoder." not in name, parameter.dim() > 1)
+        groups.setdefault(key, []).append(parameter)
+    return torch.optim.AdamW(
+        [
+            {"params": parameters, "is_head": is_head, "decays": decays}
+            for (is_head, decays), parameters in groups.items()
+        ],
+        fused=True,
+    )
+
+
+def longest_input(config: Any, tokenizer: Any) -> int:
+    """The encoder's limit in word pieces, special pieces included."""
+    limit = getattr(config, "max_position_embeddings", tokenizer.model_max_length)
+    if config.model_type in ("camembert", "roberta", "xlm-roberta"):
+        limit -= config.pad_token_id + 1  # their positions are counted from there
+    return min(limit, tokenizer.model_max_length)
+
+
+def check_windows(max_length: int, overlap: int, limit: int) -> None:
+    """:raises ValueError: Where the encoder cannot read windows that long, or they would not advance."""
+    if max_length > limit:
+        expected = f"at most {limit}, which is what the encoder reads"
+        raise ValueError(Errors.E023.format(setting="max_length", value=max_length, expected=expected))
+    if max_length - 4 <= overlap:
+        expected = f"below max_length - 4, and windows are {max_length} word pieces long"
+        raise ValueError(Errors.E023.format(setting="overlap", value=overlap, expected=expected))

@@ -1,0 +1,209 @@
+"""A Hugging Face transformer that gives hidden states and the markers' attention rows.
+
+Everything that depends on Hugging Face's classes is here and in serialize.py.
+"""
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+
+import torch
+from torch import Tensor, nn
+
+from ..pieces import Pieces
+
+# Models whose last layer's attention is softmax(q k^T / sqrt(head width)) of these two submodules. For
+# them the rows of the markers are computed alone, and every layer may use the fused kernel, which
+# returns no attention.
+PLAIN_ATTENTION = {
+    "bert": ("query", "key"),
+    "camembert": ("query", "key"),
+    "distilbert": ("q_lin", "k_lin"),
+    "electra": ("query", "key"),
+    "roberta": ("query", "key"),
+    "xlm-roberta": ("query", "key"),
+}
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """An encoded document.
+
+    :param hidden: Hidden states of the word pieces, special ones included. *Shape:* (L, d)
+    :param mentions: Hidden states of the markers before the mentions. *Shape:* (M, d)
+    :param attention: The last layer's attention rows of these markers. *Shape:* (M, K, L)
+    """
+
+    hidden: Tensor
+    mentions: Tensor
+    attention: Tensor
+
+
+class Encoder(nn.Module):
+    """Encodes documents window by window and puts the windows together.
+
+    :param transformer: A Hugging Face encoder.
+    :param batch_pieces: Word pieces that go through the transformer at a time, padding included.
+    """
+
+    transformer: Any
+
+    def __init__(self, transformer: Any, batch_pieces: int = 4096):
+        super().__init__()
+        # The pooler of a sequence classifier has no part in hidden states.
+        if getattr(transformer, "pooler", None) is not None:
+            transformer.pooler = None
+        self.transformer = transformer
+        self.batch_pieces = batch_pieces
+
+    @property
+    def width(self) -> int:
+        return self.transformer.config.hidden_size
+
+    def forward(self, batch: Sequence[Pieces]) -> List[Encoded]:
+        """:param batch: Documents as word pieces, markers inserted."""
+        windows = [
+            (number, start, end) for number, pieces in enumerate(batch) for start, end in pieces.windows
+        ]
+        parts: List[List[_Window]] = [[] for _ in batch]
+        for group in self._groups(windows, batch):
+            for (number, *_), window in zip(group, self._encode(group, batch)):
+                parts[number].append(window)
+        return [_join(pieces, windows) for pieces, windows in zip(batch, parts)]
+
+    def _groups(self, windows, batch):
+        """Windows of similar length together, so that little is spent on padding."""
+        windows = sorted(windows, key=lambda window: window[2] - window[1])
+        group: List[Tuple[int, int, int]] = []
+        for window in windows:
+            pieces = batch[window[0]]
+            length = window[2] - window[1] + pieces.prefix + pieces.suffix
+            if group and length * (len(group) + 1) > self.batch_pieces:
+                yield group
+                group = []
+            group.append(window)
+        if group:
+            yield group
+
+    def _encode(self, group: Sequence[Tuple[int, int, int]], batch: Sequence[Pieces]) -> List["_Window"]:
+        device = next(self.transformer.parameters()).device
+        rows = []
+        for number, start, end in group:
+            ids, pieces = torch.from_numpy(batch[number].ids), batch[number]
+            rows.append(torch.cat([ids[: pieces.prefix], ids[start:end], ids[len(ids) - pieces.suffix :]]))
+        lengths = [len(row) for row in rows]
+        padding = self.transformer.config.pad_token_id or 0
+        inputs = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=padding).to(device)
+        mask = None
+        if min(lengths) < max(lengths):
+            mask = torch.arange(max(lengths))[None, :] < torch.tensor(lengths)[:, None]
+            mask = mask.to(device, torch.long)
+        hidden, attend = self._run(inputs, mask)
+        encoded = []
+        for row, (number, start, end) in enumerate(group):
+            pieces = batch[number]
+            markers = torch.from_numpy(pieces.markers)
+            inside = ((markers >= start) & (markers < end)).nonzero().squeeze(1)
+            places = (markers[inside] - start + pieces.prefix).to(device)
+            encoded.append(
+                _Window(
+                    start=start,
+                    end=end,
+                    mentions=inside.to(device),
+                    hidden=hidden[row, : lengths[row]].float(),
+                    attention=attend(row, places, lengths[row]),
+                )
+            )
+        return encoded
+
+    def _run(self, inputs: Tensor, mask: Optional[Tensor]):
+        """Hidden states, and a function that gives attention rows: (row, places, length) -> (m, K, length)."""
+        config = self.transformer.config
+        if not has_plain_attention(config):
+            output = self.transformer(inputs, attention_mask=mask, output_attentions=True)
+            last = output.attentions[-1]
+            return (
+                output.last_hidden_state,
+                lambda row, places, length: last[row][:, places, :length].transpose(0, 1).float(),
+            )
+        names = PLAIN_ATTENTION[config.model_type]
+        with _outputs_of(self.transformer, names) as projected:
+            hidden = self.transformer(inputs, attention_mask=mask).last_hidden_state
+        query, key = (
+            projected[name].unflatten(-1, (config.num_attention_heads, -1)).float() for name in names
+        )
+
+        def attend(row: int, places: Tensor, length: int) -> Tensor:
+            with torch.autocast(query.device.type, enabled=False):
+                scores = torch.einsum("mkd,lkd->mkl", query[row, places], key[row, :length])
+                return torch.softmax(scores / query.shape[-1] ** 0.5, dim=-1)
+
+        return hidden, attend
+
+
+@dataclass(frozen=True)
+class _Window:
+    start: int
+    end: int
+    mentions: Tensor  # numbers of the mentions whose marker lies inside
+    hidden: Tensor
+    attention: Tensor
+
+
+def has_plain_attention(config) -> bool:
+    """Whether attention rows can be computed from the last layer's queries and keys alone."""
+    absolute = getattr(config, "position_embedding_type", "absolute") == "absolute"
+    return config.model_type in PLAIN_ATTENTION and absolute
+
+
+def _join(pieces: Pieces, windows: Sequence[_Window]) -> Encoded:
+    """One document from its windows: the mean of a piece's hidden states; the mean of a marker's attention
+    rows over the windows it is in, where it has no weight on pieces of other windows."""
+    markers = torch.from_numpy(pieces.markers)
+    if len(windows) == 1:
+        (window,) = windows
+        hidden, attention = window.hidden, window.attention
+        if len(window.mentions) < len(markers):  # some lie outside the encoded text
+            empty = attention.new_zeros((len(markers), *attention.shape[1:]))
+            attention = empty.index_copy(0, window.mentions, attention)
+        return Encoded(hidden, hidden[markers.to(hidden.device)], attention)
+    length, body = len(pieces.ids), len(pieces.ids) - pieces.suffix
+    like = windows[0]
+    hidden = like.hidden.new_zeros((length, like.hidden.shape[1]))
+    covered = like.hidden.new_zeros((length, 1))
+    attention = like.attention.new_zeros((len(markers), like.attention.shape[1], length))
+    for window in windows:
+        # Special pieces stand at the ends of the document only: mentions that share no window must have
+        # nothing in common.
+        left = 0 if window.start == pieces.prefix else pieces.prefix
+        right = len(window.hidden) - (0 if window.end == body else pieces.suffix)
+        start = window.start - pieces.prefix + left
+        columns = slice(start, start + right - left)
+        places = torch.arange(length, device=hidden.device)[columns]
+        hidden = hidden.index_add(0, places, window.hidden[left:right])
+        covered[columns] += 1
+        if len(window.mentions):
+            rows = window.attention[:, :, left:right]
+            rows = nn.functional.pad(rows, (columns.start, length - columns.stop))
+            attention = attention.index_add(0, window.mentions, rows)
+    hidden = hidden / covered
+    total = attention.sum(dim=-1, keepdim=True)
+    attention = attention / torch.where(total > 0, total, torch.ones_like(total))
+    return Encoded(hidden, hidden[markers.to(hidden.device)], attention)
+
+
+@contextmanager
+def _outputs_of(transformer: nn.Module, names: Sequence[str]) -> Iterator[Dict[str, Tensor]]:
+    """Collects by name what the last submodules of these names return in a forward pass."""
+    found = {path.rsplit(".", 1)[-1]: module for path, module in transformer.named_modules()}
+    outputs: Dict[str, Tensor] = {}
+
+    def collect(name: str):
+        return lambda module, inputs, output: outputs.__setitem__(name, output)
+
+    hooks = [found[name].register_forward_hook(collect(name)) for name in names]
+    try:
+        yield outputs
+    finally:
+        for hook in hooks:
+            hook.remove()

@@ -1,0 +1,229 @@
+"""The equations of KMGRE (Jiang et al., COLING 2022) and of ATLOP (Zhou et al., AAAI 2021).
+
+Pure functions on torch tensors. Shapes: L word pieces, d width, M mentions, K attention heads, P mention
+pairs, N entity pairs, C classes, of which class 0 is the threshold class TH. `pair_index` [P] gives the
+entity pair, 0..N-1, of each mention pair. Numbers in brackets are equations of the KMGRE paper.
+"""
+
+from typing import Optional
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+CONTEXT_MODES = ("per_head", "pooled")
+
+
+def context_weights(attention: Tensor, head: Tensor, tail: Tensor, mode: str = "per_head") -> Tensor:
+    """How much each word piece matters to both mentions of a pair (4): the product of their attention
+    rows, brought to sum 1; zeros where the rows share no piece.
+
+    `per_head` normalises each head's product and averages over the heads; `pooled` averages the
+    products first, as ATLOP does.
+
+    :param attention: Rows of the mentions' markers. *Shape:* (M, K, L)
+    :param head: Mention numbers. *Shape:* (P,)
+    :param tail: Mention numbers. *Shape:* (P,)
+    :returns: *Shape:* (P, L)
+    """
+    if mode not in CONTEXT_MODES:
+        raise ValueError(f"Context is one of {CONTEXT_MODES}, got: {mode!r}")
+    rows = _wide(attention)
+    if rows.requires_grad and attention.dtype == torch.float16:
+        # The gradient of a small probability overflows float16. Half the range is for its other paths.
+        limit = torch.finfo(attention.dtype).max / 2
+        rows.register_hook(lambda grad: grad.clamp(-limit, limit))
+    product = rows[head] * rows[tail]
+    if mode == "pooled":
+        return _normalise(product.mean(dim=1))
+    return _normalise(product).mean(dim=1)
+
+
+def mention_pair_context(
+    hidden: Tensor, attention: Tensor, head: Tensor, tail: Tensor, mode: str = "per_head"
+) -> Tensor:
+    """The context c_ij of each mention pair (4).
+
+    :param hidden: Hidden states of the word pieces. *Shape:* (L, d)
+    :param attention: Rows of the mentions' markers. *Shape:* (M, K, L)
+    :param head: Mention numbers. *Shape:* (P,)
+    :param tail: Mention numbers. *Shape:* (P,)
+    :returns: *Shape:* (P, d)
+    """
+    weights = context_weights(attention, head, tail, mode)
+    return (weights @ hidden.to(weights.dtype)).to(hidden.dtype)
+
+
+def key_pseudo_labels(pair_probs: Tensor, pair_index: Tensor, labels: Tensor) -> Tensor:
+    """The pseudo label of each mention pair (9): key iff for some gold relation of its entity pair it is
+    at least as probable as that entity pair's mention pairs are on average. TH is no relation.
+
+    :param pair_probs: p_θ(y_c=1). *Shape:* (P, C)
+    :param labels: Gold relations of the entity pairs, bool. *Shape:* (N, C)
+    :returns: bool. *Shape:* (P,)
+    """
+    probs = _wide(pair_probs)
+    # A mean of equal values may round to just above them, and then none of them would be key.
+    mean = _segment_mean(probs, pair_index, len(labels))
+    mean = torch.minimum(mean, _segment_max(probs, pair_index, len(labels)))
+    key = labels.bool()[pair_index] & (probs >= mean[pair_index])
+    return key[:, 1:].any(dim=1)
+
+
+def key_focal_loss(
+    key_logits: Tensor, pseudo_labels: Tensor, alpha: float = 0.3, gamma: float = 2.0
+) -> Tensor:
+    """The binary focal loss of the key instance classifier (10), (11), one value a mention pair.
+
+    :param key_logits: *Shape:* (P,)
+    :param pseudo_labels: bool. *Shape:* (P,)
+    :param alpha: Weight of the key pairs; the others weigh 1 - alpha.
+    :param gamma: How strongly pairs that are right already are discounted.
+    :returns: *Shape:* (P,)
+    """
+    logits = _wide(key_logits)
+    key = pseudo_labels.bool()
+    signed = torch.where(key, logits, -logits)
+    weight = torch.full_like(logits, 1.0 - alpha).masked_fill(key, alpha)
+    # (1 - p)^gamma by its logarithm: the power has no gradient at 0 where gamma < 1.
+    return weight * torch.exp(gamma * F.logsigmoid(-signed)) * -F.logsigmoid(signed)
+
+
+def key_threshold(key_probs: Tensor, pair_index: Tensor, num_pairs: int, xi: float, tau: float) -> Tensor:
+    """The threshold of each entity pair (12)-(14): min(mean + xi (max - min), tau).
+
+    :param key_probs: p_ω(z=1). *Shape:* (P,)
+    :returns: At most 0 for an entity pair without mention pairs. *Shape:* (N,)
+    """
+    probs = _wide(key_probs)
+    high = _segment_max(probs, pair_index, num_pairs)
+    low = -_segment_max(-probs, pair_index, num_pairs)
+    mean = _segment_mean(probs, pair_index, num_pairs)
+    return (mean + xi * (high - low)).clamp(max=tau)
+
+
+def select_key_pairs(key_probs: Tensor, pair_index: Tensor, num_pairs: int, xi: float, tau: float) -> Tensor:
+    """The key mention pairs (15): those that reach the threshold of their entity pair, and always its
+    best, a case that the paper leaves open.
+
+    :param key_probs: p_ω(z=1). *Shape:* (P,)
+    :returns: bool. *Shape:* (P,)
+    """
+    probs = _wide(key_probs)
+    threshold = key_threshold(probs, pair_index, num_pairs, xi, tau)
+    best = _segment_max(probs, pair_index, num_pairs)
+    return probs >= torch.minimum(threshold, best)[pair_index]
+
+
+def fuse_mention_logits(
+    logits: Tensor, pair_index: Tensor, num_pairs: int, selected: Optional[Tensor] = None
+) -> Tensor:
+    """The logits of the entity pairs (16): for each class the logsumexp over their key mention pairs.
+
+    :param logits: *Shape:* (P, C)
+    :param selected: Which mention pairs count, bool; all where None. *Shape:* (P,)
+    :returns: *Shape:* (N, C), -inf for an entity pair without a selected mention pair
+    """
+    if selected is not None:
+        logits, pair_index = logits[selected], pair_index[selected]
+    logits = _wide(logits)
+    # The peak is only there for numerical range; no gradient belongs to it.
+    peak = _segment_max(logits.detach(), pair_index, num_pairs)
+    total = torch.zeros_like(peak).index_add(0, pair_index, torch.exp(logits - peak[pair_index]))
+    return peak + torch.log(total)
+
+
+def adaptive_threshold_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """ATLOP's loss, one value an entity pair: the gold relations above TH, TH above all the others
+    (17)-(19). The paper's "NT = C \\ NT" is read as C \\ PT.
+
+    :param logits: *Shape:* (N, C)
+    :param labels: Gold relations, bool; column 0 is ignored. *Shape:* (N, C)
+    :returns: *Shape:* (N,)
+    """
+    logits = _wide(logits)
+    positive = labels.bool().clone()
+    positive[:, 0] = False
+    threshold = torch.zeros_like(positive)
+    threshold[:, 0] = True
+    lowest = torch.finfo(logits.dtype).min
+    above = logits.masked_fill(~(positive | threshold), lowest)
+    below = logits.masked_fill(positive, lowest)
+    loss_positive = (torch.logsumexp(above, dim=1, keepdim=True) - logits).masked_fill(~positive, 0.0)
+    return loss_positive.sum(dim=1) + torch.logsumexp(below, dim=1) - logits[:, 0]
+
+
+def mention_pair_share(
+    logits: Tensor, pair_index: Tensor, num_pairs: int, selected: Optional[Tensor] = None
+) -> Tensor:
+    """What each key mention pair contributes to the fused logits: for each class the softmax over the
+    entity pair's key mention pairs, which is the gradient of the logsumexp (16).
+
+    :param logits: *Shape:* (P, C)
+    :param selected: Which mention pairs are key, bool; all where None. *Shape:* (P,)
+    :returns: *Shape:* (P, C), zero for pairs that are not key
+    """
+    logits = _wide(logits)
+    if selected is not None:
+        logits = logits.masked_fill(~selected[:, None], -torch.inf)
+    peak = _segment_max(logits, pair_index, num_pairs)
+    weights = torch.exp(logits - peak[pair_index]).nan_to_num(0.0)
+    total = torch.zeros_like(peak).index_add(0, pair_index, weights)
+    return weights / total.clamp(min=torch.finfo(weights.dtype).tiny)[pair_index]
+
+
+def predict_relations(logits: Tensor, max_labels: int = 4, threshold: float = 0.5) -> Tensor:
+    """The predicted relations of each entity pair: those whose score σ(l_c - l_TH) is above the threshold,
+    at most `max_labels`.
+
+    :param logits: *Shape:* (N, C)
+    :returns: bool, column 0 False. *Shape:* (N, C)
+    """
+    # On the logits, since the sigmoid rounds small margins to 0.5.
+    margin = _margin(logits)
+    predicted = margin > torch.logit(torch.tensor(threshold, dtype=margin.dtype), eps=0.0)
+    predicted[:, 0] = False
+    # Stable, so that equal logits keep their order at every threshold.
+    ranked = logits.masked_fill(~predicted, -torch.inf).argsort(dim=1, descending=True, stable=True)
+    return predicted & torch.zeros_like(predicted).scatter_(1, ranked[:, :max_labels], True)
+
+
+def relation_scores(logits: Tensor) -> Tensor:
+    """The score of each relation: σ(l_c - l_TH).
+
+    :param logits: *Shape:* (N, C)
+    :returns: *Shape:* (N, C), 0.5 in column 0
+    """
+    return torch.sigmoid(_margin(logits))
+
+
+def _margin(logits: Tensor) -> Tensor:
+    logits = _wide(logits)
+    return logits - logits[:, :1]
+
+
+def _wide(values: Tensor) -> Tensor:
+    """In float32 at least: exponentials, and products of small probabilities, leave the range of half
+    precision."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+def _normalise(weights: Tensor) -> Tensor:
+    """Divide the last dimension by its sum; what sums to nothing stays so, with a finite gradient."""
+    total = weights.sum(dim=-1, keepdim=True)
+    # Below this the sum loses digits and the gradient of the quotient overflows.
+    limits = torch.finfo(total.dtype)
+    return weights / total.masked_fill(total < limits.tiny / limits.eps, 1.0)
+
+
+def _segment_max(values: Tensor, pair_index: Tensor, num_pairs: int) -> Tensor:
+    """Zero for an entity pair without mention pairs."""
+    out = values.new_zeros((num_pairs, *values.shape[1:]))
+    index = pair_index.view(-1, *[1] * (values.dim() - 1)).expand_as(values)
+    return out.scatter_reduce(0, index, values, "amax", include_self=False)
+
+
+def _segment_mean(values: Tensor, pair_index: Tensor, num_pairs: int) -> Tensor:
+    total = values.new_zeros((num_pairs, *values.shape[1:])).index_add(0, pair_index, values)
+    count = torch.bincount(pair_index, minlength=num_pairs).clamp(min=1)
+    return total / count.view(-1, *[1] * (values.dim() - 1))

@@ -1,0 +1,118 @@
+"""Loading encoders by name through spacy-transformers, and a trained network to bytes and back.
+
+Weights are stored as safetensors, never pickled.
+"""
+
+import importlib
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Dict, List, Tuple
+
+import srsly
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from spacy_transformers.layers.transformer_model import huggingface_from_pretrained
+from torch import nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+from ..errors import Errors
+from .encoder import Encoder, has_plain_attention
+from .network import Network, build_network
+
+PACKAGE = "package:"
+# Settings that weights depend on.
+STRUCTURE = ("head", "level", "key_classifier", "shared_encoder")
+
+
+def resolve_encoder(name: str) -> str:
+    """The folder or hub name that an encoder's name stands for: `package:x` is the model that the Python
+    package x carries (its function `get_model_path`)."""
+    if not name.startswith(PACKAGE):
+        return name
+    package = name[len(PACKAGE) :]
+    try:
+        return str(importlib.import_module(package).get_model_path())
+    except ImportError:
+        raise ValueError(Errors.E010.format(name=name, package=package.replace("_", "-"))) from None
+
+
+def load_encoders(settings: Dict[str, Any], count: int) -> Tuple[Any, List[Encoder]]:
+    """Load the tokenizer and `count` encoders with the pretrained weights.
+
+    :param settings: Of the encoder: name, tokenizer_config, transformer_config, batch_pieces.
+    :raises ValueError: Where there is no such model, or no fast tokenizer for it.
+    """
+    source = resolve_encoder(settings["name"])
+    config = dict(settings["transformer_config"])
+    try:
+        if not has_plain_attention(AutoConfig.from_pretrained(source, **config)):
+            config["attn_implementation"] = "eager"  # the only one that returns attention
+        loaded = [
+            huggingface_from_pretrained(source, dict(settings["tokenizer_config"]), dict(config))
+            for _ in range(count)
+        ]
+    except OSError as error:
+        raise ValueError(Errors.E011.format(name=settings["name"], error=error)) from error
+    tokenizer = loaded[0].tokenizer
+    if not tokenizer.is_fast:
+        raise ValueError(Errors.E012.format(name=settings["name"]))
+    return tokenizer, [Encoder(x.transformer, settings["batch_pieces"]) for x in loaded]
+
+
+def network_to_bytes(network: Network, tokenizer: Any, settings: Dict[str, Any]) -> bytes:
+    """Everything needed to build the network again, without the hub."""
+    with TemporaryDirectory() as folder:
+        tokenizer.save_pretrained(folder)
+        files = {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.is_file()}
+    config = network.extractor.encoder.transformer.config
+    return srsly.msgpack_dumps(
+        {
+            "settings": settings,
+            "classes": network.extractor.head.classes,
+            "encoder": config.to_dict(),
+            "attention": config._attn_implementation,
+            "tokenizer": files,
+            "weights": save_tensors({k: v.contiguous() for k, v in network.state_dict().items()}),
+        }
+    )
+
+
+def network_from_bytes(data: bytes, settings: Dict[str, Any]) -> Tuple[Network, Any]:
+    """The inverse of `network_to_bytes`.
+
+    :param settings: Those of the config, which may differ from the saved ones where no weight depends
+        on it.
+    :returns: The network and its tokenizer.
+    :raises ValueError: Where the data are truncated, come from something else, or do not fit the settings.
+    """
+    try:
+        message = srsly.msgpack_loads(data)
+        for key in STRUCTURE:
+            if message["settings"][key] != settings[key]:
+                raise ValueError(
+                    Errors.E016.format(key=key, saved=message["settings"][key], now=settings[key])
+                )
+        with TemporaryDirectory() as folder:
+            for name, content in message["tokenizer"].items():
+                (Path(folder) / Path(name).name).write_bytes(content)
+            tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True)
+        config = AutoConfig.for_model(**message["encoder"])
+        encoders = [
+            Encoder(_empty_transformer(config, message["attention"]), settings["encoder"]["batch_pieces"])
+            for _ in range(count_encoders(settings))
+        ]
+        network = build_network(settings, encoders, message["classes"])
+        network.load_state_dict(load_tensors(message["weights"]), strict=True)
+    except (ValueError, TypeError, KeyError, RuntimeError, OSError, SafetensorError) as error:
+        raise ValueError(Errors.E013.format(error=error)) from error
+    return network, tokenizer
+
+
+def count_encoders(settings: Dict[str, Any]) -> int:
+    """How many encoders an architecture has."""
+    return 2 if settings["key_classifier"] and not settings["shared_encoder"] else 1
+
+
+def _empty_transformer(config: Any, attention: str) -> nn.Module:
+    return AutoModel.from_config(config, attn_implementation=attention)

@@ -1,0 +1,145 @@
+"""Mentions to word pieces: a marker before and after every mention, windows over long texts.
+
+Knows neither spaCy nor torch; a Hugging Face fast tokenizer is handed in.
+"""
+
+from dataclasses import dataclass
+from typing import Any, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from .errors import Errors
+
+MARKER = "*"
+
+
+@dataclass(frozen=True)
+class Document:
+    """What the model reads of a Doc.
+
+    :param mentions: Character offsets [start, end) of the mentions, each span once.
+    :param clusters: For every entity the numbers of its mentions.
+    :param name: How messages call the document.
+    """
+
+    text: str
+    mentions: Sequence[Tuple[int, int]]
+    clusters: Sequence[Sequence[int]]
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A document as the encoder reads it: L word pieces, special pieces at both ends included.
+
+    :param ids: *Shape:* (L,)
+    :param markers: Where the marker before each mention stands in `ids`, -1 outside the encoded text.
+        *Shape:* (M,)
+    :param prefix: Number of special pieces at the start.
+    :param suffix: Number of special pieces at the end.
+    :param windows: Ranges [start, end) of `ids` without the special pieces; one for a short text.
+    """
+
+    ids: np.ndarray
+    markers: np.ndarray
+    prefix: int
+    suffix: int
+    windows: List[Tuple[int, int]]
+
+
+def make_pieces(
+    documents: Sequence[Document],
+    tokenizer: Any,
+    *,
+    max_length: int,
+    overlap: int,
+    max_pieces: Optional[int] = None,
+) -> List[Pieces]:
+    """Word pieces of a batch of documents.
+
+    :param max_length: Longest window, special pieces included.
+    :param overlap: Pieces that a window shares with the one before it, at least.
+    :param max_pieces: Encode no more pieces of a document than this; all where None.
+    :raises ValueError: Where a window has no room for more than the overlap.
+    """
+    if not documents:
+        return []
+    encoded = tokenizer(
+        [document.text for document in documents],
+        add_special_tokens=False,
+        return_offsets_mapping=True,
+        return_attention_mask=False,
+        return_token_type_ids=False,
+        verbose=False,
+    )
+    marker = tokenizer(" " + MARKER, add_special_tokens=False)["input_ids"][-1]
+    body = [-1]  # no piece has this number
+    frame = tokenizer.build_inputs_with_special_tokens(body)
+    prefix, suffix = frame[: frame.index(-1)], frame[frame.index(-1) + 1 :]
+    capacity = max_length - len(prefix) - len(suffix)
+    if capacity <= overlap:
+        raise ValueError(
+            Errors.E023.format(
+                setting="overlap",
+                value=overlap,
+                expected=f"below {capacity}, the word pieces of a text that the encoder reads at once",
+            )
+        )
+    result = []
+    for document, ids, offsets in zip(documents, encoded["input_ids"], encoded["offset_mapping"]):
+        marked, markers = insert_markers(ids, offsets, document.mentions, marker)
+        marked = marked[:max_pieces]
+        markers = np.where(markers < len(marked), markers + len(prefix), -1)
+        result.append(
+            Pieces(
+                ids=np.concatenate([prefix, marked, suffix]).astype(np.int64),
+                markers=markers,
+                prefix=len(prefix),
+                suffix=len(suffix),
+                windows=[
+                    (start + len(prefix), end + len(prefix))
+                    for start, end in make_windows(len(marked), capacity, overlap)
+                ],
+            )
+        )
+    return result
+
+
+def insert_markers(
+    ids: Sequence[int],
+    offsets: Sequence[Tuple[int, int]],
+    mentions: Sequence[Tuple[int, int]],
+    marker: int,
+) -> Tuple[np.ndarray, np.ndarray]:
+    """Put the marker before and after every mention. Mentions may nest and overlap; inside a piece they
+    take the whole piece; one without a piece (white space) gets two markers side by side.
+
+    :param offsets: Character offsets of the pieces.
+    :returns: The ids with markers, and where the marker before each mention is.
+    """
+    bounds = np.asarray(offsets, dtype=np.int64).reshape(-1, 2)
+    spans = np.asarray(mentions, dtype=np.int64).reshape(-1, 2)
+    begins = np.searchsorted(bounds[:, 1], spans[:, 0], side="right")
+    ends = np.maximum(begins, np.searchsorted(bounds[:, 0], spans[:, 1], side="left"))
+    # At one place: first what closes, the innermost first; then what opens, the outermost first.
+    events = []
+    for mention, (begin, end) in enumerate(zip(begins.tolist(), ends.tolist())):
+        events.append((begin, 1, -end, mention, 0))
+        events.append((end, 0, -begin, -mention, 1) if end > begin else (end, 1, -end, mention, 1))
+    events.sort()
+    markers = np.zeros(len(spans), dtype=np.int64)
+    for rank, (position, _, _, mention, closes) in enumerate(events):
+        if not closes:
+            markers[mention] = position + rank
+    places = [event[0] for event in events]
+    return np.insert(np.asarray(ids, dtype=np.int64), places, marker), markers
+
+
+def make_windows(length: int, capacity: int, overlap: int) -> List[Tuple[int, int]]:
+    """Ranges that cover `length` pieces, none longer than `capacity`, each starting `capacity - overlap`
+    after the one before it; the last is moved back to be full."""
+    if length <= capacity:
+        return [(0, length)]
+    last = length - capacity
+    starts = [*range(0, last, capacity - overlap), last]
+    return [(start, start + capacity) for start in starts]

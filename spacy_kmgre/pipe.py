@@ -1,0 +1,453 @@
+"""The component: entities of a Doc in, `doc._.relations` out."""
+
+import math
+import warnings
+from collections import deque
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple, Union
+
+import numpy as np
+from spacy import Language
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Optimizer
+
+from .decode import Prediction, decode
+from .docs import (
+    document_name,
+    get_relations,
+    mention_offsets,
+    project_entities,
+    relation_data,
+    set_relations,
+    write_entities,
+)
+from .errors import Errors, Warnings
+from .model.bridge import KNOWN_FACTS, NetworkShim, RelationModel, build_model, get_shim
+from .model.network import KEY, RELATION, PairScores
+from .pieces import Document
+from .scorer import relation_facts
+from .training.objective import Phase, loss_and_gradients
+from .types import Entity
+
+Reader = Callable[[Doc], List[Entity]]
+
+# Settings that may be changed on a component at any time.
+SETTINGS = ("threshold", "max_labels", "evidence_share")
+
+
+class KmgreRelations(TrainablePipe):
+    """Predicts relations between entities, each with the mention pairs responsible for it.
+
+    :ivar phase: What the next update does; the callback `spacy_kmgre.em.v1` sets it. Joint without it.
+    :ivar step: Number of the update, for messages.
+    :ivar lost_relations: Gold relations of this epoch whose entities the predicted Docs lacked.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: RelationModel,
+        name: str = "kmgre_relations",
+        *,
+        entities: Reader,
+        threshold: float = 0.5,
+        max_labels: int = 4,
+        evidence_share: float = 0.8,
+        scorer: Optional[Callable] = None,
+    ):
+        for setting, value in (("threshold", threshold), ("evidence_share", evidence_share)):
+            if not 0.0 <= value <= 1.0:
+                raise ValueError(Errors.E023.format(setting=setting, value=value, expected="between 0 and 1"))
+        if max_labels < 1:
+            raise ValueError(Errors.E023.format(setting="max_labels", value=max_labels, expected="1 or more"))
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.entities = entities
+        self.threshold = threshold
+        self.max_labels = max_labels
+        self.evidence_share = evidence_share
+        self.scorer = scorer
+        self.cfg: Dict[str, Any] = {"labels": []}
+        self._configured = {setting: getattr(self, setting) for setting in SETTINGS}
+        self.phase = Phase.JOINT
+        self.step = 0
+        self.epoch = 0
+        self.lost_relations = 0
+
+    # Labels
+
+    @property
+    def labels(self) -> Tuple[str, ...]:
+        """The relation labels; class number c of the model is labels[c - 1]."""
+        return tuple(self.cfg["labels"])
+
+    @property
+    def label_data(self) -> List[str]:
+        """What `spacy init labels` writes and `initialize` takes."""
+        return list(self.labels)
+
+    def add_label(self, label: str) -> int:
+        """Add a relation label; a trained model gets an untrained output for it.
+
+        :returns: 1, or 0 where the label is known already.
+        """
+        if not isinstance(label, str) or not label:
+            raise ValueError(Errors.E002.format(field="label", value=label))
+        if label in self.labels:
+            return 0
+        self.cfg["labels"].append(label)
+        if self._shim.network is not None:
+            self._shim.resize(len(self.labels) + 1)
+            self.model.set_dim("nO", len(self.labels) + 1, force=True)
+        return 1
+
+    # Prediction
+
+    def predict(self, docs: Iterable[Doc]) -> List[Tuple[List[Entity], List[Prediction]]]:
+        """The entities of each Doc, and the relations between them by number."""
+        return [
+            (entities, [prediction for scores in parts for prediction in self._decode(scores)])
+            for entities, parts in self.score_pairs(docs)
+        ]
+
+    def _decode(self, scores: PairScores) -> List[Prediction]:
+        network = self._shim.require_network()
+        return decode(
+            scores,
+            xi=network.xi,
+            tau=network.tau.item(),
+            fusion=network.fusion,
+            max_labels=self.max_labels,
+            threshold=self.threshold,
+        )
+
+    def score_pairs(self, docs: Iterable[Doc]) -> List[Tuple[List[Entity], Iterable[PairScores]]]:
+        """What the model says of all pairs of each Doc, before key pairs are chosen and fused.
+
+        :returns: For each Doc its entities, and scores in parts that are computed as they are asked for.
+            Entity numbers are positions in the entities, mention numbers in `mention_offsets` of them.
+        """
+        docs = list(docs)
+        entities = [self.entities(doc) for doc in docs]
+        documents = [_document(doc, found) for doc, found in zip(docs, entities)]
+        readable = [number for number, document in enumerate(documents) if len(document.clusters) > 1]
+        parts: List[Iterable[PairScores]] = [()] * len(documents)
+        if readable:
+            self._shim.require_network()
+            self._warn_of_unread([documents[number] for number in readable])
+            for number, scores in zip(readable, self.model.predict([documents[i] for i in readable])):
+                parts[number] = scores
+        return list(zip(entities, parts))
+
+    def set_annotations(
+        self, docs: Iterable[Doc], scores: Iterable[Tuple[List[Entity], List[Prediction]]]
+    ) -> None:
+        """Write `doc._.relations`, and the span groups of entities that the Doc does not hold yet."""
+        for doc, (entities, predictions) in zip(docs, scores):
+            write_entities(doc, [entity for entity in entities if entity.key not in doc.spans])
+            mentions = mention_offsets(entities)
+            sentences = _sentences(doc)
+            relations = []
+            for prediction in predictions:
+                pairs = [
+                    {
+                        "head": list(mentions[head]),
+                        "tail": list(mentions[tail]),
+                        "key_score": key_score,
+                        "relation_score": relation_score,
+                        "share": share,
+                    }
+                    for head, tail, key_score, relation_score, share in prediction.mention_pairs
+                ]
+                relations.append(
+                    {
+                        "head": entities[prediction.head].key,
+                        "tail": entities[prediction.tail].key,
+                        "label": self.labels[prediction.label - 1],
+                        "score": prediction.score,
+                        "key_mention_pairs": pairs,
+                        "evidence": self._evidence(pairs, sentences),
+                    }
+                )
+            set_relations(doc, relations)
+
+    def _evidence(self, pairs: Sequence[Dict[str, Any]], sentences: Optional[np.ndarray]) -> List[List[int]]:
+        """The sentences of the leading key pairs, until their shares reach `evidence_share`."""
+        if sentences is None:
+            return []
+        found, total = set(), 0.0
+        for pair in pairs:
+            if total >= self.evidence_share:
+                break
+            total += pair["share"]
+            for start, _ in (pair["head"], pair["tail"]):
+                number = np.searchsorted(sentences, start, side="right") - 1
+                found.add((int(sentences[number]), int(sentences[number + 1])))
+        return [list(sentence) for sentence in sorted(found)]
+
+    def _warn_of_unread(self, documents: Sequence[Document]) -> None:
+        limit = self._shim.settings["encoder"]["max_pieces"]
+        if limit is None:
+            return
+        for document, pieces in zip(documents, self._shim.pieces(documents)):
+            lost = sum((pieces.markers[list(cluster)] < 0).all() for cluster in document.clusters)
+            if lost:
+                message = Warnings.W001.format(
+                    name=self.name, count=lost, document=document.name, limit=limit
+                )
+                warnings.warn(message, stacklevel=2)
+
+    # Training
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Optional[Language] = None,
+        labels: Optional[Iterable[str]] = None,
+    ) -> None:
+        """Load the encoders' pretrained weights and make an output for each label.
+
+        :param get_examples: Their references' relations give the labels, where none are passed, and the
+            facts that Ign F1 leaves out.
+        :param labels: The relation labels, as `spacy init labels` writes them.
+        :raises ValueError: Where there is no label.
+        """
+        validate_get_examples(get_examples, "KmgreRelations.initialize")
+        found: Set[str] = set()
+        facts: Set[int] = set()
+        for example in get_examples():
+            for relation in get_relations(example.reference):
+                found.add(relation.label)
+                facts.update(relation_facts(example.reference, relation))
+        for label in sorted(found) if labels is None else labels:
+            self.add_label(label)
+        if not self.labels:
+            raise ValueError(Errors.E021.format(name=self.name))
+        self.model.attrs[KNOWN_FACTS] = np.array(sorted(facts), dtype=np.uint64)
+        self.model.set_dim("nO", len(self.labels) + 1, force=True)
+        self.model.initialize()
+
+    def start_step(self, *, step: int, epoch: int, phase: Phase, tau: float) -> None:
+        """What the next update does; called by the callback `spacy_kmgre.em.v1`."""
+        if epoch != self.epoch:
+            self.lost_relations = 0
+        self.step, self.epoch, self.phase = step, epoch, phase
+        self.tau = tau
+
+    @property
+    def tau(self) -> float:
+        """τ, the upper limit of the key pairs' threshold; part of the trained model."""
+        return self._shim.require_network().tau.item()
+
+    @tau.setter
+    def tau(self, value: float) -> None:
+        self._shim.require_network().tau.fill_(value)
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn from a batch, as the phase says.
+
+        :param drop: Not used: dropout is the encoder's own, set in its `transformer_config`.
+        :param losses: Gets the mean loss under the component's name, and its parts under the name with
+            "_relation" and "_key".
+        :raises ValueError: For an unknown label, and where a loss is not finite; nothing is learned then.
+        """
+        losses = {} if losses is None else losses
+        for key in (self.name, f"{self.name}_{RELATION}", f"{self.name}_{KEY}"):
+            losses.setdefault(key, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "KmgreRelations.update")
+        documents, gold = [], []
+        for example in examples:
+            entities = self.entities(example.predicted)
+            document = _document(example.predicted, entities)
+            relations = self._gold_relations(example, entities)
+            if len(document.clusters) > 1:
+                documents.append(document)
+                gold.append(relations)
+        if documents:
+            network = self._shim.require_network()
+            phase = self.phase if network.classifier is not None else Phase.JOINT
+            self._shim.moving = phase.moving & network.halves
+            self._warn_of_unread(documents)
+            scores, backprop = self.model.begin_update(documents)
+            sums, counts, gradients = loss_and_gradients(
+                scores,
+                gold,
+                phase,
+                xi=network.xi,
+                tau=network.tau.item(),
+                fusion=network.fusion,
+                alpha=self._shim.settings["alpha"],
+                gamma=self._shim.settings["gamma"],
+            )
+            if not all(math.isfinite(value) for value in sums.values()):
+                self._shim.drop_gradients()
+                message = Errors.E022.format(
+                    name=self.name,
+                    step=self.step,
+                    phase=phase.value,
+                    documents=[document.name for document in documents],
+                )
+                raise ValueError(message)
+            backprop(gradients)
+            for part in (RELATION, KEY):
+                mean = sums[part] / max(1, counts[part])
+                losses[self.name] += mean
+                losses[f"{self.name}_{part}"] += mean
+        if sgd not in (None, False):
+            self.finish_update(sgd)
+        return losses
+
+    def finish_update(self, sgd: Optimizer) -> None:
+        """One optimiser step on what `update` has gathered; none before there is a network."""
+        if self._shim.network is not None:
+            self.model.finish_update(sgd)
+
+    def _gold_relations(self, example: Example, entities: Sequence[Entity]) -> List[Tuple[int, int, int]]:
+        """The reference's relations as (head, tail, class) numbers of the predicted Doc's entities."""
+        number = {entity.key: i for i, entity in enumerate(entities)}
+        classes = {label: i for i, label in enumerate(self.labels, start=1)}
+        found, lost = [], []
+        for relation in relation_data(example.reference):
+            head, tail, label = relation["head"], relation["tail"], relation["label"]
+            if label not in classes:
+                raise ValueError(
+                    Errors.E020.format(label=label, name=self.name, known=", ".join(self.labels) or "none")
+                )
+            if head in number and tail in number:
+                found.append((number[head], number[tail], classes[label]))
+            else:
+                lost.append(tail if head in number else head)
+        if lost:
+            if not self.lost_relations:
+                message = Warnings.W002.format(
+                    name=self.name, count=len(lost), document=document_name(example.reference), key=lost[0]
+                )
+                warnings.warn(message, stacklevel=3)
+            self.lost_relations += len(lost)
+        return found
+
+    # Scores
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
+        """Scores of the relations (see scorer.py).
+
+        `spacy evaluate` reads a plain corpus, whose Docs have no entities. Where none of the Docs has any,
+        and the references do, relations are predicted anew between the gold entities, with a warning.
+        """
+        if self.scorer is None:
+            return {}
+        examples = list(examples)
+        validate_examples(examples, "KmgreRelations.score")
+        if not any(self.entities(example.predicted) for example in examples) and any(
+            self.entities(example.reference) for example in examples
+        ):
+            warnings.warn(Warnings.W003.format(name=self.name), stacklevel=2)
+            for example in examples:
+                project_entities(self.entities(example.reference), example.predicted)
+            deque(self.pipe(example.predicted for example in examples), maxlen=0)
+        known = {"known_facts": set(self.model.attrs[KNOWN_FACTS].tolist())}
+        return self.scorer(examples, **{**known, **kwargs})
+
+    # Serialisation
+
+    def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
+        """Save the component in a folder."""
+        self._note_changes()
+        super().to_disk(path, exclude=tuple(exclude))
+
+    def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> "KmgreRelations":
+        """Load the component from the folder that `to_disk` wrote.
+
+        A setting that was changed after the component was made keeps its value, unless the config has
+        another one for it by now.
+
+        :raises ValueError: Where a file is missing, truncated or foreign; it names the folder. The component
+            is as it was before then.
+        """
+        exclude = tuple(exclude)
+        with self._loading(path, exclude):
+            super().from_disk(path, exclude=exclude)
+        return self
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """The component as bytes."""
+        self._note_changes()
+        return super().to_bytes(exclude=tuple(exclude))
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "KmgreRelations":
+        """Load the component from what `to_bytes` gave, as `from_disk` does."""
+        exclude = tuple(exclude)
+        with self._loading("bytes", exclude):
+            super().from_bytes(bytes_data, exclude=exclude)
+        return self
+
+    def _note_changes(self) -> None:
+        """Saves settings that differ from the config's, each as [the config's, its own]."""
+        values = {setting: [value, getattr(self, setting)] for setting, value in self._configured.items()}
+        self.cfg["changed"] = {setting: pair for setting, pair in values.items() if pair[0] != pair[1]}
+
+    @contextmanager
+    def _loading(self, source: Union[str, Path], exclude: Sequence[str]) -> Iterator[None]:
+        """Loads into a new model, which takes the old one's place when it is whole."""
+        before = self.cfg, self.model
+        if "cfg" not in exclude:
+            self.cfg = {"labels": []}
+        if "model" not in exclude:
+            self.model = build_model(self.model.name, self._shim.settings)
+        try:
+            yield
+            self._check_model(source, before[1].name)
+        except Exception as error:
+            self.cfg, self.model = before
+            raise ValueError(Errors.E015.format(name=self.name, path=source, error=error)) from error
+        if "cfg" not in exclude:
+            for setting, value in self._configured.items():
+                configured, changed = self.cfg.get("changed", {}).get(setting, (value, value))
+                setattr(self, setting, changed if configured == value else value)
+
+    def _check_model(self, source: Union[str, Path], name: str) -> None:
+        if self.model.name != name:
+            raise ValueError(
+                Errors.E013.format(error=f"they belong to a model {self.model.name!r}, not {name!r}")
+            )
+        network = self._shim.network
+        if network is not None:
+            classes = network.extractor.head.classes - 1
+            if classes != len(self.labels):
+                raise ValueError(Errors.E017.format(path=source, classes=classes, known=len(self.labels)))
+
+    @property
+    def _shim(self) -> NetworkShim:
+        return get_shim(self.model)
+
+
+def _document(doc: Doc, entities: Sequence[Entity]) -> Document:
+    """A Doc as the model reads it: spans that several entities share are one mention."""
+    numbers = {offsets: number for number, offsets in enumerate(mention_offsets(entities))}
+    return Document(
+        text=doc.text,
+        mentions=[(doc[start].idx, doc[end - 1].idx + len(doc[end - 1])) for start, end in numbers],
+        clusters=[[numbers[span.start, span.end] for span in entity.mentions] for entity in entities],
+        name=document_name(doc),
+    )
+
+
+def _sentences(doc: Doc) -> Optional[np.ndarray]:
+    """Where sentences begin, and the Doc's length; None where the Doc does not say."""
+    if not doc.has_annotation("SENT_START"):
+        return None
+    return np.array([sent.start for sent in doc.sents] + [len(doc)])

@@ -1,0 +1,95 @@
+"""The reader `spacy_kmgre.Corpus.v1`."""
+
+import warnings
+from itertools import islice
+from pathlib import Path
+from typing import Callable, Iterable, Iterator, Optional, Union
+
+from spacy import Language, Vocab
+from spacy.tokens import Doc
+from spacy.training import Corpus, Example
+from spacy.training.corpus import FILE_TYPE, walk_corpus
+from spacy.util import ensure_path, registry
+
+from ..docs import ENTITY_PREFIX, TITLE, project_entities, read_entities, relation_data
+from ..errors import Errors, Warnings
+
+
+@registry.readers("spacy_kmgre.Corpus.v1")
+def create_corpus_reader(
+    path: Optional[Union[str, Path]],
+    gold_entities: bool = True,
+    gold_tokens: bool = True,
+    limit: int = 0,
+    prefix: str = ENTITY_PREFIX,
+) -> Callable[[Language], Iterable[Example]]:
+    """Read examples for training and evaluation from a `.spacy` file, or from a folder of them.
+
+    The reference is the corpus's Doc. The predicted Doc gets its title, and its tokens, sentences and
+    entities as the switches say; its relations never.
+
+    :param gold_entities: Give the predicted Docs the gold entities. Without it, a component before this
+        one has to find them.
+    :param gold_tokens: Give the predicted Docs the gold tokens and sentences. Without it, the tokenizer
+        splits the text, entities are copied by characters, and sentences are up to the pipeline.
+    :param limit: Read no more documents than that; all where 0.
+    :param prefix: The span groups that hold the gold entities.
+
+    The reader itself raises, when it is called, where there is no path (`ValueError`) or nothing at it
+    (`FileNotFoundError`), where a file is no DocBin or no document has tokens (`ValueError`). It warns, at
+    the end, of a corpus without entities or relations and of mentions that match no tokens.
+    """
+
+    def read(nlp: Language) -> Iterator[Example]:
+        if path is None:
+            raise ValueError(Errors.E110)
+        folder_or_file = ensure_path(path)
+        if not folder_or_file.exists():
+            raise FileNotFoundError(Errors.E111.format(path=path))
+        reference = None
+        entities = mentions = relations = lost = 0
+        for reference in islice(_read_docs(folder_or_file, nlp.vocab), limit if limit > 0 else None):
+            predicted = _predicted(nlp, reference, gold_tokens)
+            if TITLE in reference.user_data:
+                predicted.user_data[TITLE] = reference.user_data[TITLE]
+            gold = read_entities(reference, prefix)
+            if gold_entities:
+                lost += project_entities(gold, predicted)
+            entities += len(gold)
+            mentions += sum(len(entity.mentions) for entity in gold)
+            relations += len(relation_data(reference))
+            yield Example(predicted, reference)
+        if reference is None:
+            raise ValueError(Errors.E112.format(path=path))
+        oddities = []
+        if not entities:
+            oddities.append(Warnings.W110.format(path=path, prefix=prefix, known=list(reference.spans)))
+        if not relations:
+            oddities.append(Warnings.W111.format(path=path))
+        if lost:
+            oddities.append(Warnings.W112.format(path=path, lost=lost, mentions=mentions))
+        for oddity in oddities:
+            warnings.warn(oddity, stacklevel=2)
+
+    return read
+
+
+def _read_docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
+    """The Docs that have tokens, file by file."""
+    for file in walk_corpus(path, FILE_TYPE):
+        try:
+            yield from Corpus(file).read_docbin(vocab, [file])
+        except Exception as error:  # what a mangled DocBin raises depends on where it is mangled
+            raise ValueError(Errors.E113.format(path=file, error=error)) from error
+
+
+def _predicted(nlp: Language, reference: Doc, gold_tokens: bool) -> Doc:
+    if not (gold_tokens or reference.has_unknown_spaces):
+        return nlp.make_doc(reference.text)
+    split = reference.has_annotation("SENT_START")
+    return Doc(
+        nlp.vocab,
+        words=[token.text for token in reference],
+        spaces=[bool(token.whitespace_) for token in reference],
+        sent_starts=[token.is_sent_start for token in reference] if split else None,
+    )

@@ -1,0 +1,90 @@
+"""What a user reads off a Doc: entities, mention pairs and relations."""
+
+from dataclasses import dataclass
+from typing import Any, Dict, Tuple
+
+from spacy.tokens import Span
+
+
+@dataclass(frozen=True)
+class Entity:
+    """A cluster of mentions of one thing.
+
+    :param mentions: The mentions in text order, each span once.
+    :param key: The span group in `doc.spans` that holds the mentions.
+    :param label: The entity type, "" where unknown.
+    :param kb_id: An identifier in a knowledge base, "" where unknown.
+    """
+
+    mentions: Tuple[Span, ...]
+    key: str
+    label: str = ""
+    kb_id: str = ""
+
+    @property
+    def text(self) -> str:
+        """The text of the most specific mention: the one with the largest share of capitalised
+        or numeric words (stop words aside), then the longest, then the first. "" without mentions."""
+        return max(self.mentions, key=_specificity).text if self.mentions else ""
+
+
+@dataclass(frozen=True)
+class MentionPair:
+    """A mention of the head entity with one of the tail entity.
+
+    :param key_score: p(z=1), the probability that the pair is key; it knows no relation (paper, eq. 8).
+    :param relation_score: p(y_c=1) of the relation for this mention pair (eq. 6).
+    :param share: The pair's part in the fused logit of the relation; the shares of a relation's
+        key mention pairs sum to 1.
+    """
+
+    head: Span
+    tail: Span
+    key_score: float
+    relation_score: float
+    share: float
+
+    def to_dict(self) -> Dict[str, Any]:
+        """Plain data; the mentions as token offsets [start, end)."""
+        return {
+            "head": [self.head.start, self.head.end],
+            "tail": [self.tail.start, self.tail.end],
+            "key_score": self.key_score,
+            "relation_score": self.relation_score,
+            "share": self.share,
+        }
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A labelled, directed relation between two entities of a Doc.
+
+    :param score: In [0, 1]; 1 for gold relations.
+    :param key_mention_pairs: The mention pairs responsible for the relation, largest share first.
+    :param evidence: The sentences that say so, in text order.
+    """
+
+    head: Entity
+    tail: Entity
+    label: str
+    score: float = 1.0
+    key_mention_pairs: Tuple[MentionPair, ...] = ()
+    evidence: Tuple[Span, ...] = ()
+
+    def to_dict(self) -> Dict[str, Any]:
+        """Plain data that the setter of `doc._.relations` takes back: entities as span group keys,
+        mentions and sentences as token offsets [start, end)."""
+        return {
+            "head": self.head.key,
+            "tail": self.tail.key,
+            "label": self.label,
+            "score": self.score,
+            "key_mention_pairs": [pair.to_dict() for pair in self.key_mention_pairs],
+            "evidence": [[sent.start, sent.end] for sent in self.evidence],
+        }
+
+
+def _specificity(mention: Span) -> Tuple[float, int, int]:
+    words = [token for token in mention if not (token.is_stop or token.is_punct or token.is_space)]
+    named = sum(token.text[0].isupper() or token.like_num for token in words)
+    return (named / len(words) if words else 0.0, len(mention.text), -mention.start)
