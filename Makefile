@@ -11,7 +11,7 @@ demo: $(READY)
 	cd project && PATH="$(BIN):$$PATH" $(BIN)/python -m spacy project run demo --vars.part test --vars.name demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not gpu"
+	$(BIN)/python -m pytest -q -m "not gpu"
 
 test-gpu: $(READY)
 	$(BIN)/python -m pytest -m gpu -rs

@@ -8,8 +8,6 @@ from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .errors import Errors
-
 MARKER = "*"
 
 
@@ -58,9 +56,8 @@ def make_pieces(
     """Word pieces of a batch of documents.
 
     :param max_length: Longest window, special pieces included.
-    :param overlap: Pieces that a window shares with the one before it, at least.
+    :param overlap: Pieces that a window shares with the one before it, at least; fewer than fit in a window.
     :param max_pieces: Encode no more pieces of a document than this; all where None.
-    :raises ValueError: Where a window has no room for more than the overlap.
     """
     if not documents:
         return []
@@ -77,14 +74,6 @@ def make_pieces(
     frame = tokenizer.build_inputs_with_special_tokens(body)
     prefix, suffix = frame[: frame.index(-1)], frame[frame.index(-1) + 1 :]
     capacity = max_length - len(prefix) - len(suffix)
-    if capacity <= overlap:
-        raise ValueError(
-            Errors.E023.format(
-                setting="overlap",
-                value=overlap,
-                expected=f"below {capacity}, the word pieces of a text that the encoder reads at once",
-            )
-        )
     result = []
     for document, ids, offsets in zip(documents, encoded["input_ids"], encoded["offset_mapping"]):
         marked, markers = insert_markers(ids, offsets, document.mentions, marker)

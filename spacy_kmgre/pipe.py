@@ -79,6 +79,11 @@ class KmgreRelations(TrainablePipe):
         self.epoch = 0
         self.lost_relations = 0
 
+    @property
+    def has_key_classifier(self) -> bool:
+        """Whether the model has a key instance classifier."""
+        return self._shim.require_network().classifier is not None
+
     # Labels
 
     @property
@@ -279,7 +284,7 @@ class KmgreRelations(TrainablePipe):
                 gold.append(relations)
         if documents:
             network = self._shim.require_network()
-            phase = self.phase if network.classifier is not None else Phase.JOINT
+            phase = self.phase if self.has_key_classifier else Phase.JOINT
             self._shim.moving = phase.moving & network.halves
             self._warn_of_unread(documents)
             scores, backprop = self.model.begin_update(documents)

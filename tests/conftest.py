@@ -13,7 +13,12 @@ from spacy.training import Example
 from tokenizers import BertWordPieceTokenizer
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
+from spacy_kmgre.model.bridge import get_shim
+from spacy_kmgre.pipe import KmgreRelations
+
 torch.set_num_threads(1)
+
+NAME = "kmgre_relations"
 
 WORDS = [
     "the",
@@ -186,6 +191,39 @@ GOLD = sorted((relation["head"], relation["label"], relation["tail"]) for relati
 OTHER_GOLD = sorted((relation["head"], relation["label"], relation["tail"]) for relation in OTHER_RELATIONS)
 
 
+def make_lonely_doc(nlp: Language) -> Doc:
+    """One entity."""
+    return annotate(Doc(nlp.vocab, words=["Ann", "is", "Ann", "."]), [(0, 1), (2, 3)])
+
+
+def make_empty_doc(nlp: Language) -> Doc:
+    """No entity."""
+    return Doc(nlp.vocab, words=["It", "works", "."])
+
+
+def component(nlp: Language) -> KmgreRelations:
+    """The component of a pipeline."""
+    pipe = nlp.get_pipe(NAME)
+    assert isinstance(pipe, KmgreRelations)
+    return pipe
+
+
+def state(nlp: Language) -> Dict[str, torch.Tensor]:
+    """A copy of all weights, τ included."""
+    network = get_shim(component(nlp).model).require_network()
+    return {key: value.clone() for key, value in network.state_dict().items()}
+
+
+def same_state(left: Dict[str, torch.Tensor], right: Dict[str, torch.Tensor]) -> bool:
+    """Equal to the bit."""
+    return left.keys() == right.keys() and all(torch.equal(left[key], right[key]) for key in left)
+
+
+@pytest.fixture(params=["KMGRE", "ATLOP"])
+def architecture(request) -> str:
+    return request.param
+
+
 @pytest.fixture(scope="session")
 def trained_folder(tiny_encoder, tmp_path_factory) -> Callable[[str], Path]:
     """Gives the saved pipeline of an architecture ("KMGRE" or "ATLOP") that has learned both Docs of
@@ -195,17 +233,29 @@ def trained_folder(tiny_encoder, tmp_path_factory) -> Callable[[str], Path]:
     def train(architecture: str) -> Path:
         if architecture not in folders:
             torch.manual_seed(0)
-            nlp = spacy.blank("en")
+            nlp = spacy.blank("xx")  # loads several times faster than "en"
             encoder = {"@architectures": "spacy_kmgre.Encoder.v1", "name": tiny_encoder, "overlap": 16}
             model = {"@architectures": f"spacy_kmgre.{architecture}.v1", "encoder": encoder}
             nlp.add_pipe("kmgre_relations", config={"model": model, "max_labels": 8})
             examples = make_examples(nlp)
             optimizer = nlp.initialize(lambda: examples)
             optimizer.learn_rate = 3e-3
-            for _ in range(80):
+            for _ in range(50):
                 nlp.update(examples, sgd=optimizer)
             folders[architecture] = tmp_path_factory.mktemp(architecture) / "model"
             nlp.to_disk(folders[architecture])
         return folders[architecture]
 
     return train
+
+
+@pytest.fixture
+def load(trained_folder, architecture) -> Callable[..., Language]:
+    """Loads the trained pipeline of the architecture."""
+    return lambda **settings: spacy.load(trained_folder(architecture), **settings)
+
+
+@pytest.fixture(scope="session")
+def kmgre(trained_folder) -> Language:
+    """The trained KMGRE pipeline, for tests that leave it as it is."""
+    return spacy.load(trained_folder("KMGRE"))

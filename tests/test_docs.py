@@ -190,7 +190,7 @@ def test_an_entity_that_went_away_is_named():
     doc = make_doc(NLP)
     doc._.relations = RELATIONS
     del doc.spans["entity_2"]
-    with pytest.raises(ValueError, match="E001.*'entity_2'"):
+    with pytest.raises(ValueError, match=r"E001.*'entity_2'"):
         get_relations(doc)
 
 
@@ -223,7 +223,8 @@ def test_a_docbin_without_user_data_has_no_relations():
 def docs(draw) -> Doc:
     length = draw(st.integers(2, 12))
     doc = Doc(
-        NLP.vocab, words=draw(st.lists(st.sampled_from(["Ann", "she", "a b", "*"]), min_size=length, max_size=length))
+        NLP.vocab,
+        words=draw(st.lists(st.sampled_from(["Ann", "she", "a b", "*"]), min_size=length, max_size=length)),
     )
     spans = st.tuples(st.integers(0, length - 1), st.integers(1, 3)).map(
         lambda span: [span[0], min(length, span[0] + span[1])]
@@ -249,7 +250,7 @@ def docs(draw) -> Doc:
     return doc
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(docs())
 def test_any_relations_survive(doc: Doc):
     stored = dicts(doc)
@@ -259,7 +260,7 @@ def test_any_relations_survive(doc: Doc):
         assert dicts(copy(doc)) == stored
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(docs())
 def test_any_entities_survive_rewriting(doc: Doc):
     entities = read_entities(doc)
@@ -318,7 +319,11 @@ def test_empty_groups_and_empty_spans_are_no_entities():
 
 def test_label_and_identifier_of_the_first_mention_that_has_one():
     doc = make_doc(NLP)
-    doc.spans["entity_1"] = [doc[0:2], Span(doc, 5, 6, label="PER"), Span(doc, 10, 11, label="ORG", kb_id="Q1")]
+    doc.spans["entity_1"] = [
+        doc[0:2],
+        Span(doc, 5, 6, label="PER"),
+        Span(doc, 10, 11, label="ORG", kb_id="Q1"),
+    ]
     doc.spans["entity_2"] = [doc[3:4]]
     first, second = read_entities(doc)[:2]
     assert (first.label, first.kb_id) == ("PER", "Q1")
@@ -335,7 +340,9 @@ def test_written_mentions_carry_label_and_identifier():
 
 def test_entities_are_projected_by_characters():
     text = "Ann Lee founded Acme-Oslo."
-    source = Doc(NLP.vocab, words=["Ann", "Lee", "founded", "Acme", "-", "Oslo", "."], spaces=[1, 1, 1, 0, 0, 0, 0])
+    source = Doc(
+        NLP.vocab, words=["Ann", "Lee", "founded", "Acme", "-", "Oslo", "."], spaces=[1, 1, 1, 0, 0, 0, 0]
+    )
     target = Doc(NLP.vocab, words=["Ann Lee", "founded", "Acme", "-Oslo", "."], spaces=[1, 1, 0, 0, 0])
     assert source.text == target.text == text
     annotate(source, [(0, 2), (0, 1)], [(3, 4)], [(5, 6)], label="T")

@@ -17,7 +17,7 @@ from .world import World, make_world
 
 _JOINT = 0.4  # how often one sentence states two facts where it can
 _AGAIN = 0.2  # how often a document states a fact twice
-_WORDS = (52, 72)  # the least length of a document, drawn anew for each
+_WORDS = (56, 76)  # the least length of a document, drawn anew for each
 # How often sentences that state nothing mention what.
 _IDLE = {"related": 6, "unrelated": 3, "single": 1}
 

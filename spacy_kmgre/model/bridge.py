@@ -89,10 +89,6 @@ class NetworkShim(Shim):
             raise ValueError(Errors.E014)
         return self.network
 
-    @property
-    def device(self) -> torch.device:
-        return self.require_network().tau.device
-
     def pieces(self, documents: Sequence[Document]) -> List[Pieces]:
         """Documents as the encoders read them."""
         encoder = self.settings["encoder"]
@@ -113,15 +109,13 @@ class NetworkShim(Shim):
 
     def predict(self, documents: List[Document]) -> List[Iterator[PairScores]]:
         network = self.require_network()
-        with self._autocast():
-            return network.predict(documents, self.pieces(documents))
+        return network.predict(documents, self.pieces(documents))
 
     def begin_update(self, documents: List[Document]) -> Tuple[List[PairScores], Callable]:
         """Scores as leaves, so that a loss can be put on them, and a callback that takes a list of
         (gradient of `relation`, gradient of `key`), each None where that half stands still."""
         network = self.require_network()
-        with self._autocast():
-            scores = network(documents, self.pieces(documents), self.moving)
+        scores = network(documents, self.pieces(documents), self.moving)
         for score in scores:
             self._units[RELATION] += len(score.entities)
             self._units[KEY] += len(score.head)
@@ -138,12 +132,6 @@ class NetworkShim(Shim):
             return []
 
         return scores, backprop
-
-    def _autocast(self):
-        enabled = self.settings["mixed_precision"]
-        if self.device.type == "cuda" and not torch.cuda.is_bf16_supported():
-            enabled = False
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
 
     def finish_update(self, optimizer: Optimizer) -> None:
         """One AdamW step with the values that the optimizer's schedules have now. A half without gradient

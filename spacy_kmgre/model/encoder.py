@@ -44,6 +44,7 @@ class Encoder(nn.Module):
 
     :param transformer: A Hugging Face encoder.
     :param batch_pieces: Word pieces that go through the transformer at a time, padding included.
+    :ivar mixed_precision: Run the transformer in bfloat16 where the device has it; all else is in float32.
     """
 
     transformer: Any
@@ -55,6 +56,7 @@ class Encoder(nn.Module):
             transformer.pooler = None
         self.transformer = transformer
         self.batch_pieces = batch_pieces
+        self.mixed_precision = False
 
     @property
     def width(self) -> int:
@@ -120,25 +122,32 @@ class Encoder(nn.Module):
         """Hidden states, and a function that gives attention rows: (row, places, length) -> (m, K, length)."""
         config = self.transformer.config
         if not has_plain_attention(config):
-            output = self.transformer(inputs, attention_mask=mask, output_attentions=True)
+            with self._autocast(inputs.device):
+                output = self.transformer(inputs, attention_mask=mask, output_attentions=True)
             last = output.attentions[-1]
             return (
                 output.last_hidden_state,
                 lambda row, places, length: last[row][:, places, :length].transpose(0, 1).float(),
             )
         names = PLAIN_ATTENTION[config.model_type]
-        with _outputs_of(self.transformer, names) as projected:
+        dropout = getattr(config, "attention_probs_dropout_prob", getattr(config, "attention_dropout", 0.0))
+        with _outputs_of(self.transformer, names) as projected, self._autocast(inputs.device):
             hidden = self.transformer(inputs, attention_mask=mask).last_hidden_state
         query, key = (
             projected[name].unflatten(-1, (config.num_attention_heads, -1)).float() for name in names
         )
 
         def attend(row: int, places: Tensor, length: int) -> Tensor:
-            with torch.autocast(query.device.type, enabled=False):
-                scores = torch.einsum("mkd,lkd->mkl", query[row, places], key[row, :length])
-                return torch.softmax(scores / query.shape[-1] ** 0.5, dim=-1)
+            scores = torch.einsum("mkd,lkd->mkl", query[row, places], key[row, :length])
+            weights = torch.softmax(scores / query.shape[-1] ** 0.5, dim=-1)
+            # What Hugging Face's eager attention returns in training has been through dropout too.
+            return nn.functional.dropout(weights, dropout, self.training)
 
         return hidden, attend
+
+    def _autocast(self, device: torch.device):
+        able = device.type != "cuda" or torch.cuda.is_bf16_supported()
+        return torch.autocast(device.type, torch.bfloat16, enabled=self.mixed_precision and able)
 
 
 @dataclass(frozen=True)

@@ -202,8 +202,10 @@ def encoded_clusters(document: Document, pieces: Pieces) -> List[List[int]]:
 
 def _entities(encoded: Encoded, clusters: Sequence[Sequence[int]]) -> Encoded:
     """Entities in place of mentions (ATLOP, eq. 3)."""
-    members = torch.tensor([mention for cluster in clusters for mention in cluster])
-    index = torch.tensor([entity for entity, cluster in enumerate(clusters) for _ in cluster])
+    members = torch.tensor([mention for cluster in clusters for mention in cluster], dtype=torch.long)
+    index = torch.tensor(
+        [entity for entity, cluster in enumerate(clusters) for _ in cluster], dtype=torch.long
+    )
     members, index = members.to(encoded.hidden.device), index.to(encoded.hidden.device)
     attention = encoded.attention[members]
     count = torch.bincount(index, minlength=len(clusters)).clamp(min=1)
@@ -231,6 +233,8 @@ def build_network(settings: dict, encoders: Sequence[Encoder], classes: int) -> 
     :param encoders: One, or two where the key instance classifier has its own.
     :param classes: C, TH included.
     """
+    for encoder in encoders:
+        encoder.mixed_precision = settings["mixed_precision"]
     head = HEADS[settings["head"]](encoders[0].width, classes)
     extractor = RelationExtractor(encoders[0], head, settings["context"], settings["level"])
     classifier = None

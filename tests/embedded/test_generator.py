@@ -220,7 +220,7 @@ def test_sentences_mention_two_things_and_state_nothing(docs):
                 idle[kind] += sum(
                     a.sent == b.sent and a.sent.start not in evidence for a, b in mention_pairs(one, other)
                 )
-    assert idle["related"] >= len(docs) and idle["unrelated"] >= len(docs)
+    assert min(idle.values()) >= 0.7 * len(docs)
 
 
 def test_key_pairs_are_few_of_the_mention_pairs(docs):

@@ -1,17 +1,16 @@
-"""Score a pipeline on a .spacy corpus between gold entities, as a table and as JSON."""
+"""`spacy kmgre evaluate`."""
 
 from pathlib import Path
-from typing import Annotated, Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
 import spacy
 import srsly
-import typer
 from spacy.cli._util import setup_gpu
 from wasabi import msg, table
 
-from spacy_kmgre.docs import relation_data
-from spacy_kmgre.ranking import rank_key_pairs
-from spacy_kmgre.training.corpus import create_corpus_reader
+from ..docs import relation_data
+from ..ranking import rank_key_pairs
+from ..training.corpus import create_corpus_reader
 
 ROWS = {
     "micro": "all relations",
@@ -26,15 +25,23 @@ ROWS = {
 }
 
 
-def main(
-    model: Annotated[Path, typer.Argument(help="A trained pipeline", exists=True, file_okay=False)],
-    corpus: Annotated[Path, typer.Argument(help="A .spacy file or folder", exists=True)],
-    output: Annotated[Optional[Path], typer.Option(help="Where to write the scores as JSON")] = None,
-    component: Annotated[str, typer.Option(help="Name of the relation component")] = "kmgre_relations",
-    per_type: Annotated[bool, typer.Option("--per-type", help="Show each label")] = False,
-    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU number, -1 for the CPU")] = -1,
-) -> None:
-    setup_gpu(gpu_id, silent=True)
+def evaluate(
+    model: Path,
+    corpus: Path,
+    *,
+    output: Optional[Path] = None,
+    component: str = "kmgre_relations",
+    per_type: bool = False,
+    use_gpu: int = -1,
+) -> Dict[str, Any]:
+    """Score a pipeline on a corpus with gold entities, print tables, and write the scores.
+
+    Where the corpus knows key mention pairs and the model has a key instance classifier, it is also told
+    how well they are ranked.
+
+    :returns: The scores of `nlp.evaluate`, and with `rel_ranking` those of `rank_key_pairs`.
+    """
+    setup_gpu(use_gpu, silent=True)
     nlp = spacy.load(model)
     examples = list(create_corpus_reader(corpus)(nlp))
     scores = nlp.evaluate(examples)
@@ -45,7 +52,8 @@ def main(
         types = [(label, *_percent(found, "")) for label, found in (scores["rel_per_type"] or {}).items()]
         print(table(types, header=("label", "P", "R", "F"), divider=True, aligns=("l", "r", "r", "r")))
     pipe: Any = nlp.get_pipe(component)
-    if any(data["key_mention_pairs"] for eg in examples for data in relation_data(eg.reference)):
+    known = any(data["key_mention_pairs"] for eg in examples for data in relation_data(eg.reference))
+    if known and pipe.has_key_classifier:
         scores["rel_ranking"] = ranking = rank_key_pairs(pipe, examples)
         if ranking["entity_pairs"]:
             shown = [
@@ -64,12 +72,10 @@ def main(
         output.parent.mkdir(parents=True, exist_ok=True)
         srsly.write_json(output, scores)
         msg.good(f"Scores written to {output}")
+    return scores
 
 
-def _percent(scores: Dict[str, Any], name: str) -> tuple:
+def _percent(scores: Dict[str, Any], name: str) -> Tuple[str, ...]:
     values = [scores.get(f"{name}_{part}" if name else part) for part in "prf"]
     return tuple("-" if value is None else f"{100 * value:.1f}" for value in values)
 
-
-if __name__ == "__main__":
-    typer.run(main)
