@@ -32,7 +32,9 @@ def test_same_scores_as_on_the_cpu(make_nlp, architecture):
     nlp.initialize(lambda: [make_example(nlp)])
     pipe = nlp.get_pipe("kmgre_relations")
     assert _network(nlp).tau.device.type == "cuda"
-    (on_gpu,) = [[scores.relation.cpu() for scores in parts] for _, parts in pipe.score_pairs([make_doc(nlp)])]
+    (on_gpu,) = [
+        [scores.relation.cpu() for scores in parts] for _, parts in pipe.score_pairs([make_doc(nlp)])
+    ]
     pipe.model.to_cpu()
     (on_cpu,) = [[scores.relation for scores in parts] for _, parts in pipe.score_pairs([make_doc(nlp)])]
     torch.testing.assert_close(on_gpu, on_cpu, rtol=1e-3, atol=1e-4)

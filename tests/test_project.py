@@ -1,0 +1,81 @@
+"""The project's scripts and its file."""
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import spacy
+from weasel.util.config import load_project_config
+from spacy.tokens import DocBin
+
+from .cli.test_cli import DOCUMENT
+
+PROJECT = Path(__file__).parent.parent / "project"
+
+
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, PROJECT / "scripts" / f"{name}.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_project_file_is_valid_and_names_files_that_exist():
+    config = load_project_config(PROJECT)
+    assert set(config["workflows"]) == {"demo", "all"}
+    commands = {command["name"]: command for command in config["commands"]}
+    assert set(commands) == {"corpus", "train", "evaluate", "package", "predict", "clean"}
+    assert (PROJECT.parent / "configs" / f"{config['vars']['config']}.cfg").exists()
+    for command in commands.values():
+        for line in command["script"]:
+            words = line.split()
+            assert words[:2] != ["python", "scripts"] and all(
+                (PROJECT / word).exists() for word in words if word.startswith("scripts/")
+            )
+
+
+def test_corpus_from_docred_files(tmp_path: Path):
+    make_corpus = script("make_corpus").main
+    for part in ("train_revised", "dev"):
+        (tmp_path / f"{part}.json").write_text(json.dumps([DOCUMENT]))
+    make_corpus(str(tmp_path), tmp_path / "out", None, 0, 0, False)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["dev.spacy", "train.spacy"]
+    (tmp_path / "train_revised.json").unlink()
+    make_corpus(str(tmp_path), tmp_path / "out", None, 0, 0, True)  # leaves what is there alone
+    with pytest.raises(SystemExit):
+        make_corpus(str(tmp_path), tmp_path / "out", None, 0, 0, False)
+
+
+def test_embedded_corpus(tmp_path: Path):
+    script("make_corpus").main("embedded", tmp_path, None, 3, 0, False)
+    vocab = spacy.blank("en").vocab
+    docs = {path.stem: list(DocBin().from_disk(path).get_docs(vocab)) for path in tmp_path.iterdir()}
+    assert {part: len(found) for part, found in docs.items()} == {"train": 3, "dev": 3, "test": 3}
+    assert all(doc._.relations for found in docs.values() for doc in found)
+
+
+def test_marked_text_is_read():
+    predict = script("predict")
+    doc = predict.read_marked(
+        "[Ann Lee](1 PER) met [Bo](2 PER). [She](1) left [Oslo](3 LOC).", spacy.blank("en").vocab
+    )
+    assert doc.text == "Ann Lee met Bo. She left Oslo."
+    assert {key: [span.text for span in group] for key, group in doc.spans.items()} == {
+        "entity_1": ["Ann Lee", "She"],
+        "entity_2": ["Bo"],
+        "entity_3": ["Oslo"],
+    }
+    assert [span.label_ for span in doc.spans["entity_1"]] == ["PER", "PER"]
+    assert len(list(doc.sents)) == 2
+
+
+def test_prediction_prints_key_pairs_in_their_sentences(trained, tmp_path: Path, capsys):
+    trained.to_disk(tmp_path / "model")
+    (tmp_path / "text.txt").write_text("[Ann Lee](1) founded [Acme](2). [She](1) lives in [Oslo](3).")
+    script("predict").main(tmp_path / "model", tmp_path / "text.txt", 2)
+    out = capsys.readouterr().out
+    assert "Ann Lee founded Acme. She lives in Oslo." in out
+    assert "--founded-->" in out or "--lives_in-->" in out
