@@ -7,8 +7,8 @@ from types import ModuleType
 
 import pytest
 import spacy
-from weasel.util.config import load_project_config
 from spacy.tokens import DocBin
+from weasel.util.config import load_project_config
 
 from .cli.test_cli import DOCUMENT
 

@@ -1,0 +1,179 @@
+"""The phases of EM: which half moves, when, and that the other keeps every bit."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from thinc.api import Adam
+
+from spacy_kmgre.training.callbacks import em_callback
+from spacy_kmgre.training.em import phase_at, tau_at
+from spacy_kmgre.training.objective import Phase
+from spacy_kmgre.training.optim import create_adamw
+
+from ..conftest import make_example
+
+NO_DROPOUT = {"transformer_config": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}}
+OPTIMIZERS = {
+    "Adam.v1": lambda: Adam(3e-3, L2=0.1, use_averages=True),
+    "AdamW.v1": lambda: create_adamw(3e-3, 1e-2, L2=0.1),
+}
+
+
+def network_of(nlp):
+    return nlp.get_pipe("kmgre_relations").model.shims[0].require_network()
+
+
+def snapshot(module):
+    return {name: parameter.detach().clone() for name, parameter in module.named_parameters()}
+
+
+def changed(module, before):
+    return {name for name, parameter in module.named_parameters() if not torch.equal(parameter, before[name])}
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("shared_encoder", [False, True])
+def test_each_step_moves_its_half_and_no_bit_of_the_other(make_nlp, optimizer, shared_encoder):
+    torch.manual_seed(0)
+    nlp = make_nlp(shared_encoder=shared_encoder)
+    example = make_example(nlp)
+    nlp.initialize(lambda: [example])
+    pipe, network, sgd = nlp.get_pipe("kmgre_relations"), network_of(nlp), OPTIMIZERS[optimizer]()
+    for step in range(5):  # momentum for both halves
+        pipe.start_step(step=step, epoch=0, phase=Phase.WARMUP, tau=0.0)
+        nlp.update([example], sgd=sgd)
+    halves = {Phase.E_STEP: (network.classifier, network.extractor)}
+    halves[Phase.M_STEP] = halves[Phase.E_STEP][::-1]
+    for phase in (Phase.E_STEP, Phase.M_STEP, Phase.E_STEP):
+        moving, still = halves[phase]
+        before_moving, before_still = snapshot(moving), snapshot(still)
+        for step in range(3):
+            pipe.start_step(step=step, epoch=1, phase=phase, tau=0.1)
+            nlp.update([example], sgd=sgd)
+        assert not changed(still, before_still)
+        assert changed(moving, before_moving) == set(before_moving)
+
+
+@pytest.mark.parametrize("phase", [Phase.WARMUP, Phase.JOINT])
+def test_both_halves_move_in_warm_up_and_joint_steps(make_nlp, phase):
+    nlp = make_nlp()
+    example = make_example(nlp)
+    nlp.initialize(lambda: [example])
+    network = network_of(nlp)
+    before = snapshot(network)
+    nlp.get_pipe("kmgre_relations").start_step(step=0, epoch=0, phase=phase, tau=0.1)
+    nlp.update([example], sgd=OPTIMIZERS["AdamW.v1"]())
+    assert changed(network, before) == set(before)
+
+
+def test_the_key_loss_does_not_move_a_shared_encoder(make_nlp):
+    nlp = make_nlp(shared_encoder=True, encoder=NO_DROPOUT)
+    example = make_example(nlp)
+    nlp.initialize(lambda: [example])
+    pipe, network = nlp.get_pipe("kmgre_relations"), network_of(nlp)
+    gradients = []
+    for phase in (Phase.M_STEP, Phase.JOINT):
+        pipe.start_step(step=0, epoch=0, phase=phase, tau=0.1)
+        nlp.update([example], sgd=False)
+        gradients.append({n: p.grad.clone() for n, p in network.extractor.named_parameters()})
+        pipe.model.shims[0].drop_gradients()
+    assert gradients[0].keys() == gradients[1].keys()
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradient, gradients[1][name], rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("architecture", ["KMGRE", "ATLOP"])
+def test_accumulated_gradients_equal_those_of_one_batch(make_nlp, architecture):
+    results = []
+    for batches in ([2], [1, 1]):
+        torch.manual_seed(0)
+        nlp = make_nlp(architecture, encoder=NO_DROPOUT)
+        small = make_example(nlp)
+        del small.predicted.spans["entity_2"], small.reference.spans["entity_2"]
+        small.reference._.relations = [
+            {"head": "entity_1", "tail": "entity_3", "label": label} for label in ("founded", "lives_in")
+        ]
+        examples = [make_example(nlp), small]
+        nlp.initialize(lambda examples=examples: examples)
+        start = 0
+        for size in batches:
+            nlp.update(examples[start : start + size], sgd=False)
+            start += size
+        # AdamW's step hides the gradient's scale; look at what it is given.
+        shim = nlp.get_pipe("kmgre_relations").model.shims[0]
+        sgd = create_adamw(0.0, 0.0, grad_clip=0.0)
+        seen = {}
+        shim.drop_gradients, drop = (
+            lambda: seen.update({n: p.grad.clone() for n, p in network_of(nlp).named_parameters()}),
+            shim.drop_gradients,
+        )
+        nlp.get_pipe("kmgre_relations").finish_update(sgd)
+        drop()
+        results.append(seen)
+    for name, gradient in results[0].items():
+        torch.testing.assert_close(gradient, results[1][name], rtol=1e-4, atol=1e-6)
+
+
+def test_gradients_are_clipped_by_the_norm_of_each_half(make_nlp):
+    nlp = make_nlp()
+    example = make_example(nlp)
+    nlp.initialize(lambda: [example])
+    network, shim = network_of(nlp), nlp.get_pipe("kmgre_relations").model.shims[0]
+    nlp.update([example], sgd=False)
+    norms = []
+    shim.drop_gradients = lambda: norms.extend(
+        torch.cat([p.grad.flatten() for p in half.parameters()]).norm().item()
+        for half in (network.extractor, network.classifier)
+    )
+    nlp.get_pipe("kmgre_relations").finish_update(create_adamw(grad_clip=1e-3))
+    assert norms == pytest.approx([1e-3, 1e-3], rel=1e-3)
+
+
+def test_encoder_and_head_have_their_own_rates_and_only_matrices_decay(make_nlp):
+    nlp = make_nlp()
+    example = make_example(nlp)
+    nlp.initialize(lambda: [example])
+    network = network_of(nlp)
+    encoder_rates, head_rates = [1e-3, 2e-3], [1e-2, 5e-2]
+    sgd = create_adamw(list(encoder_rates), list(head_rates), L2=0.5, grad_clip=0.0)
+    for encoder_rate, head_rate in zip(encoder_rates, head_rates):
+        nlp.update([example], sgd=sgd)
+        names = {id(p): name for name, p in network.named_parameters()}
+        groups = nlp.get_pipe("kmgre_relations").model.shims[0]._optimizer.param_groups
+        for group in groups:
+            for parameter in group["params"]:
+                is_head = ".encoder." not in names[id(parameter)]
+                assert group["lr"] == (head_rate if is_head else encoder_rate)
+                assert group["weight_decay"] == (0.5 if parameter.dim() > 1 else 0.0)
+        assert sum(len(group["params"]) for group in groups) == len(names)
+        sgd.step_schedules()
+
+
+@given(st.integers(0, 500), st.integers(0, 50), st.integers(0, 5))
+def test_phases(step, epoch, warmup):
+    by_epoch = phase_at(step, epoch, warmup, "epoch")
+    by_step = phase_at(step, epoch, warmup, "step")
+    joint = phase_at(step, epoch, warmup, "joint")
+    if epoch < warmup:
+        assert {by_epoch, by_step, joint} == {Phase.WARMUP}
+    else:
+        assert joint is Phase.JOINT
+        assert by_epoch is (Phase.E_STEP if (epoch - warmup) % 2 == 0 else Phase.M_STEP)
+        assert by_step is (Phase.E_STEP if step % 2 == 0 else Phase.M_STEP)
+    assert tau_at(step, 0.5, 0.999) == pytest.approx(0.5 * (1 - 0.999**step))
+
+
+def test_callback_sets_phase_and_tau(make_nlp):
+    nlp = make_nlp()
+    example = make_example(nlp)
+    nlp.initialize(lambda: [example])
+    pipe = nlp.get_pipe("kmgre_relations")
+    before_update = em_callback(warmup_epochs=1, alternate="epoch")
+    seen = []
+    for step, epoch in enumerate([0, 1, 2, 3]):
+        before_update(nlp, {"step": step * 100, "epoch": epoch})
+        seen.append((pipe.phase.value, round(pipe.tau, 4)))
+    assert seen == [("warmup", 0.0), ("e-step", 0.0476), ("m-step", 0.0907), ("e-step", 0.1296)]
+    with pytest.raises(ValueError, match="E023"):
+        em_callback(alternate="never")
