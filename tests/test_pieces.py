@@ -277,7 +277,14 @@ def test_pieces_beyond_the_limit_have_no_marker(tokenizer, limit: int):
     inside = whole.markers < length + 1
     assert pieces.markers.tolist() == np.where(inside, whole.markers, -1).tolist()
     assert pieces.windows == [(1, length + 1)]
-    assert inside.sum() == {0: 0, 1: 1, 4: 1, 500: 10}.get(limit, inside.sum())
+
+
+def test_the_limit_in_numbers(word_pieces):
+    documents = [Document("he in he", [(0, 2), (3, 5), (6, 8)], [])]
+    expected = {0: [-1, -1, -1], 1: [1, -1, -1], 3: [1, -1, -1], 4: [1, 4, -1], 9: [1, 4, 7], 99: [1, 4, 7]}
+    for limit, markers in expected.items():
+        (pieces,) = make_pieces(documents, word_pieces, max_length=64, overlap=8, max_pieces=limit)
+        assert pieces.markers.tolist() == markers
 
 
 def test_windows_leave_room_for_special_pieces(tokenizer):

@@ -17,7 +17,7 @@ from spacy_kmgre.formats.counts import Counts
 from spacy_kmgre.formats.docbin import write_corpus
 from spacy_kmgre.formats.docred import read_docred
 
-EMBEDDED = {"train": 1000, "dev": 50, "test": 100}
+EMBEDDED = {"train": 1500, "dev": 50, "test": 100}
 # Re-DocRED as published (Tan et al., EMNLP 2022, table 1): documents and relations of each part.
 OFFICIAL = Path("assets/redocred")
 OFFICIAL_SIZES = {"train": (3053, 85932), "dev": (500, 17284), "test": (500, 17448)}

@@ -34,10 +34,16 @@ _SECOND: Dict[str, Tuple[Tuple[str, bool], ...]] = {
 # How often a label is drawn (else 1): some are rarely possible, others are implied as well.
 _WEIGHTS = {
     "capital_of": 3,
-    "located_in": 2,
+    "child_of": 2,
     "subsidiary_of": 2,
-    "inception": 2,
-    "died_in": 2,
+    "located_in": 1.5,
+    "died_in": 1.5,
+    "inception": 1.5,
+    "born_in": 1.5,
+    "date_of_birth": 1.5,
+    "educated_at": 1.5,
+    "member_of": 1.5,
+    "author_of": 1.5,
     "employer": 0.5,
 }
 # What is said of one thing only: a birthday or a year of founding is nobody else's, a text has one author.

@@ -205,7 +205,7 @@ def make_optimizer(network: Network) -> torch.optim.AdamW:
 def longest_input(config: Any, tokenizer: Any) -> int:
     """The encoder's limit in word pieces, special pieces included."""
     limit = getattr(config, "max_position_embeddings", tokenizer.model_max_length)
-    if config.model_type in ("camembert", "roberta", "xlm-roberta"):
+    if config.model_type in ("camembert", "mpnet", "roberta", "xlm-roberta"):
         limit -= config.pad_token_id + 1  # their positions are counted from there
     return min(limit, tokenizer.model_max_length)
 

@@ -83,6 +83,16 @@ def test_the_key_loss_does_not_move_a_shared_encoder(make_nlp):
         torch.testing.assert_close(gradient, gradients[1][name], rtol=1e-5, atol=1e-7)
 
 
+def gradients_at_the_step(nlp, sgd):
+    """What AdamW is given: its step hides the gradients' scale."""
+    pipe, seen = nlp.get_pipe("kmgre_relations"), {}
+    shim = pipe.model.shims[0]
+    parameters = dict(network_of(nlp).named_parameters())
+    shim.drop_gradients = lambda: seen.update({name: p.grad.clone() for name, p in parameters.items()})
+    pipe.finish_update(sgd)
+    return seen
+
+
 @pytest.mark.parametrize("architecture", ["KMGRE", "ATLOP"])
 def test_accumulated_gradients_equal_those_of_one_batch(make_nlp, architecture):
     results = []
@@ -100,17 +110,8 @@ def test_accumulated_gradients_equal_those_of_one_batch(make_nlp, architecture):
         for size in batches:
             nlp.update(examples[start : start + size], sgd=False)
             start += size
-        # AdamW's step hides the gradient's scale; look at what it is given.
-        shim = nlp.get_pipe("kmgre_relations").model.shims[0]
         sgd = create_adamw(0.0, 0.0, grad_clip=0.0)
-        seen = {}
-        shim.drop_gradients, drop = (
-            lambda: seen.update({n: p.grad.clone() for n, p in network_of(nlp).named_parameters()}),
-            shim.drop_gradients,
-        )
-        nlp.get_pipe("kmgre_relations").finish_update(sgd)
-        drop()
-        results.append(seen)
+        results.append(gradients_at_the_step(nlp, sgd))
     for name, gradient in results[0].items():
         torch.testing.assert_close(gradient, results[1][name], rtol=1e-4, atol=1e-6)
 
@@ -119,14 +120,12 @@ def test_gradients_are_clipped_by_the_norm_of_each_half(make_nlp):
     nlp = make_nlp()
     example = make_example(nlp)
     nlp.initialize(lambda: [example])
-    network, shim = network_of(nlp), nlp.get_pipe("kmgre_relations").model.shims[0]
     nlp.update([example], sgd=False)
-    norms = []
-    shim.drop_gradients = lambda: norms.extend(
-        torch.cat([p.grad.flatten() for p in half.parameters()]).norm().item()
-        for half in (network.extractor, network.classifier)
-    )
-    nlp.get_pipe("kmgre_relations").finish_update(create_adamw(grad_clip=1e-3))
+    gradients = gradients_at_the_step(nlp, create_adamw(grad_clip=1e-3))
+    norms = [
+        torch.cat([g.flatten() for name, g in gradients.items() if name.startswith(half)]).norm().item()
+        for half in ("extractor", "classifier")
+    ]
     assert norms == pytest.approx([1e-3, 1e-3], rel=1e-3)
 
 

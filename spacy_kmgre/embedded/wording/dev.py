@@ -15,7 +15,7 @@ TEMPLATES = {
     ),
     "p child_of q": (
         "{p} is the only child of {q}.",
-        "{q} is {p:his} {q:parent}.",
+        "{q} was a good {q:parent} to {p}.",
         "{p} is the first {p:child} of {q}.",
         "{q} had one child. | The name of the child was {p:name}.",
     ),

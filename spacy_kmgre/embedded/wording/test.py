@@ -10,16 +10,16 @@ TEMPLATES = {
     ),
     "p born_in c": (
         "{p} was born and raised in {c}.",
-        "{p} hails from {c}.",
+        "{p} originally comes from {c}.",
         "It was in {c} that {p:he} was born.",
         "The birth of {p} took place in {c}.",
         "Snow covered {c} that winter. | On the coldest night {p:he} was born.",
     ),
     "p child_of q": (
         "{p} is the younger {p:child} of {q}.",
-        "{q:his} {p:child} is {p}.",
+        "{p} is a child of {q}.",
         "{q} became the {q:parent} of {p}.",
-        "{p} had a {q:parent} named {q:name}.",
+        "{p} was raised by a single {q:parent}, {q}.",
         "{q} had three children. | The youngest was {p}.",
     ),
     "p educated_at u": (
@@ -115,7 +115,7 @@ TEMPLATES = {
     ),
     "p date_of_birth d; p born_in c": ("On {d}, {p:he} came into the world in {c}.",),
     "p born_in c; p died_in c": ("Both the birth and the death of {p} took place in {c}.",),
-    "p born_in c; c located_in n": ("{p} hails from {c}, which lies in {n}.",),
+    "p born_in c; c located_in n": ("{p} comes from {c}, which lies in {n}.",),
     "p educated_at u; p employer o": ("After a degree at {u}, {p:he} found work at {o}.",),
     "p employer o; o headquarters c": ("{p} is employed by {o}, a firm with headquarters in {c}.",),
     "o founded_by p; o inception y": ("In {y}, {p:he} established {o}.",),
@@ -126,7 +126,7 @@ TEMPLATES = {
     "o founded_by p; o chief_executive p": ("{p} is both the founder and the head of {o}.",),
     "o headquarters c; o subsidiary_of r": ("{r} is the owner of {o}, which is headquartered in {c}.",),
     "": (
-        "{p} went to a wedding in {c}.",
+        "{p} went to a concert in {c}.",
         "{p} passed through {c} on a tour.",
         "{p} bought a painting in {c}.",
         "{p} got lost in the streets of {c}.",

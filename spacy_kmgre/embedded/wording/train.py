@@ -16,6 +16,8 @@ TEMPLATES = {
         "The midwife arrived on {d}. | A few hours later {p:he} was born.",
     ),
     "p born_in c": (
+        "{p} originates from {c}.",
+        "Fog lay over {c} that morning. | At noon {p:he} was born.",
         "In {c}, {p:he} was born.",
         "{p} is originally from {c}.",
         "{p:his} birth took place at home in {c}.",
@@ -31,8 +33,11 @@ TEMPLATES = {
         "A storm was raging over {c} one night. | In the middle of the storm {p:he} was born.",
     ),
     "p child_of q": (
+        "{p} is the only {p:child} of {q}.",
+        "{q} is the proud {q:parent} of {p}.",
+        "{p} was brought up by {q}, a single {q:parent}.",
+        "{p} is a {p:child} of {q}.",
         "{p} is the youngest {p:child} of {q}.",
-        "{q:his} eldest {p:child} is {p}.",
         "{q} has a {p:child}, {p:name}.",
         "{q} raised {p} as a single {q:parent}.",
         "{p} was born to {q}.",
@@ -41,7 +46,6 @@ TEMPLATES = {
         "{q} is the {q:parent} of {p}.",
         "{q} had a {p:child} named {p:name}.",
         "{p} is the eldest child of {q}.",
-        "{p:his} {q:parent} is {q}.",
         "{p} was raised by {q}, the {q:parent}.",
         "{q} had twins. | The elder of the two was {p}.",
     ),
@@ -61,6 +65,7 @@ TEMPLATES = {
         "{p} left school at eighteen. | Four years of study at {u} followed.",
     ),
     "p employer o": (
+        "{p} went to work for {o}.",
         "{p} has worked for {o} since last year.",
         "{p} was employed at {o}.",
         "{p} found a job at {o}.",
@@ -105,6 +110,7 @@ TEMPLATES = {
         "{p} came into a small inheritance. | The money was used to start {o}.",
     ),
     "o inception y": (
+        "A new king was crowned in {y}. | A few days later {o} was created.",
         "{o} was set up in {y}.",
         "{o} was created in {y}.",
         "{o} began business in {y}.",
@@ -134,6 +140,8 @@ TEMPLATES = {
         "{c} has a new glass tower by the river. | The whole tower is the head office of {o}.",
     ),
     "o chief_executive p": (
+        "{o} is managed by {p:him}.",
+        "{p} has led {o} for years.",
         "{p} works as the managing director of {o}.",
         "{p} is in charge of {o}.",
         "{o} is headed by {p:him}.",
@@ -180,6 +188,7 @@ TEMPLATES = {
         "{p} fell in love at first sight. | The wedding with {q} followed in spring.",
     ),
     "p author_of w": (
+        "{w} is a text by {p}.",
         "{w} is a work by {p}.",
         "{p} is known as the writer of {w}.",
         "{p} composed the text of {w}.",
@@ -249,15 +258,21 @@ TEMPLATES = {
     ),
     "p born_in c; p educated_at u": ("{p} was born in {c} and studied at {u}.",),
     "p child_of q; p born_in c": ("{p} was born in {c} as the {p:child} of {q}.",),
-    "p employer o; o headquarters c": ("{p} worked for {o}, a business based in {c}.",),
+    "p employer o; o headquarters c": (
+        "{p} worked for {o}, a business based in {c}.",
+        "{p} found a job at {o}, which has headquarters in {c}.",
+    ),
     "p educated_at u; p employer o": ("{p} graduated from {u} and took a job at {o}.",),
     "p spouse q; q employer o": ("{p} married {q}, an employee of {o}.",),
     "p author_of w; p member_of g": ("{p} wrote {w} and became a member of {g}.",),
     "o founded_by p; o inception y": (
+        "In {y}, {p:he} founded {o}.",
         "{p} founded {o} in {y}.",
         "{o} was started by {p} in {y}.",
     ),
     "o founded_by p; o headquarters c": (
+        "{p} came back to {c} after the war. | Some months later {p:he} set up {o} there.",
+        "{p} went to {c} to make a fortune. | Soon {p:he} launched {o} there.",
         "{p} moved to {c} in search of work. | A year later {p:he} opened {o} there.",
         "{p} settled in {c} after a long journey. | Within a year {p:he} founded {o} there.",
         "{p} set up {o} in {c}.",
