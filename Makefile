@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 
 # Train on the embedded corpus, show the scores, read a text that was not in training.
 demo: $(READY)
-	cd project && PATH="$(BIN):$$PATH" $(BIN)/python -m spacy project run demo \
+	cd project && PATH="$(BIN):$$PATH" $(BIN)/python -m spacy project run demo . \
 		--vars.config kmgre_demo_cpu --vars.part test --vars.name demo
 
 test: $(READY)

@@ -1,7 +1,7 @@
 """Hidden states and attention rows: against the transformers' own, batched, and joined from windows."""
 
 from types import SimpleNamespace
-from typing import List, Tuple
+from typing import Tuple
 
 import numpy as np
 import pytest
@@ -48,6 +48,8 @@ def test_rows_are_those_of_eager_attention(family):
     assert attention.std() > 0.01  # so that a row from elsewhere would show
     assert has_plain_attention(transformer.config) == (family in PLAIN)
     assert asked == [family in OTHER]
+    if family in ("bert", "roberta", "distilbert"):
+        assert transformer.config._attn_implementation == "sdpa"
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -111,15 +113,12 @@ def join_slowly(family: str, pieces: Pieces) -> Tuple[np.ndarray, np.ndarray]:
     return sums / counts[:, None], rows
 
 
-LONG: List[Tuple[int, int, int]] = [(100, 38, 12), (100, 38, 0), (57, 20, 19), (41, 38, 30), (90, 30, 1)]
-
-
 @pytest.mark.parametrize("family", ["bert", "roberta", "mpnet"])
-@pytest.mark.parametrize("length, capacity, overlap", LONG)
+@pytest.mark.parametrize(
+    "length, capacity, overlap", [(100, 38, 12), (75, 25, 0), (57, 20, 19), (39, 38, 30)]
+)
 def test_windows_are_joined(family, length, capacity, overlap):
-    if family != "bert" and (length, capacity) != (100, 38):
-        capacity = 25
-    windows = [(start + 1, end + 1) for start, end in make_windows(length, capacity, overlap % capacity)]
+    windows = [(start + 1, end + 1) for start, end in make_windows(length, capacity, overlap)]
     markers = [1, 2, capacity, capacity + 1, length // 2, length, -1]
     pieces = random_pieces(length + 2, markers=markers, windows=windows)
     with torch.no_grad():
@@ -134,7 +133,7 @@ def test_windows_are_joined(family, length, capacity, overlap):
 
 
 @pytest.mark.parametrize("mode", maths.CONTEXT_MODES)
-def test_mentions_that_share_no_window_have_nothing_in_common(mode):
+def test_mentions_have_the_pieces_in_common_that_windows_of_both_hold(mode):
     windows = [(1, 31), (21, 51), (41, 71), (51, 81)]
     markers = [5, 25, 30, 45, 75]
     pieces = random_pieces(82, markers=markers, windows=windows)
@@ -143,7 +142,6 @@ def test_mentions_that_share_no_window_have_nothing_in_common(mode):
     head, tail = (x.flatten() for x in torch.meshgrid(torch.arange(5), torch.arange(5), indexing="ij"))
     weights = maths.context_weights(encoded.attention, head, tail, mode)
     for i, j, row in zip(head.tolist(), tail.tolist(), weights):
-        # Windows that overlap make their pieces common ground.
         ground = [
             {place for start, end in windows if start <= markers[m] < end for place in range(start, end)}
             | ({0} if markers[m] < windows[0][1] else set())
@@ -154,7 +152,7 @@ def test_mentions_that_share_no_window_have_nothing_in_common(mode):
         assert (row > 0).nonzero().squeeze(1).tolist() == common
         assert row.sum().item() == pytest.approx(1.0 if common else 0.0, abs=1e-5)
     assert not weights[(head == 0) & (tail == 4)].any()
-    assert not weights[(head == 0) & (tail == 3)].any()
+    assert (weights[head == tail].sum(dim=1) > 0.99).all()
 
 
 def test_markers_outside_the_encoded_text():
@@ -179,13 +177,14 @@ def test_gradients_reach_the_transformer(family, windows, through):
     (encoded,) = Encoder(transformer).eval()([random_pieces(40, markers=[3, 20, 37], windows=windows)])
     values = getattr(encoded, through)
     (values * torch.rand(values.shape)).sum().backward()
-    moved = {name for name, parameter in transformer.named_parameters() if (parameter.grad is not None)}
+    moved = {name for name, parameter in transformer.named_parameters() if parameter.grad is not None}
     strong = {name for name in moved if transformer.get_parameter(name).grad.abs().max() > 1e-6}
     layers = {name for name in strong if ".layer.1." in name}
     assert any("embeddings" in name for name in strong)
     assert any(".layer.0." in name for name in strong)
     if through == "hidden":
-        assert moved == {name for name, _ in transformer.named_parameters()}
+        idle = {"embeddings.position_embeddings.weight"} if family == "bert-relative" else set()
+        assert moved == {name for name, _ in transformer.named_parameters()} - idle
         assert any("output" in name or "ffn" in name for name in layers)
     else:  # the last layer's queries and keys, and nothing after them
         assert any("query" in name or "q_lin" in name or ".q." in name for name in layers)
