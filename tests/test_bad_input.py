@@ -14,7 +14,7 @@ from spacy import Language
 from spacy.lang.xx import MultiLanguage
 from spacy.tokens import Doc, Span
 from spacy.training import Example
-from thinc.api import Linear, Model, chain
+from thinc.api import Linear, Model, chain, softmax_activation
 
 from spacy_kmgre.docs import TITLE
 from spacy_kmgre.model.bridge import get_shim
@@ -298,6 +298,7 @@ DAMAGE: Dict[str, Callable[[Path, Path], Any]] = {
     "all but the end": truncate(0.999),
     "text": lambda file, other: file.write_text("version https://git-lfs.github.com/spec/v1\n"),
     "another component's": foreign(Linear(2, 2)),
+    "one without weights": foreign(softmax_activation()),
     "a deeper one": foreign(chain(Linear(2, 2), Linear(2, 2))),
     "the other architecture's": lambda file, other: shutil.copy(other / NAME / "model", file),
     "a pickle": lambda file, other: file.write_bytes(pickle.dumps(Bomb())),

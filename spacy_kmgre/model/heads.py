@@ -44,7 +44,7 @@ class Head(nn.Module, ABC):
         with torch.no_grad():
             new.weight[: old.out_features] = old.weight
             new.bias[: old.out_features] = old.bias
-        self.output = new.to(old.weight.device)
+        self.output = new.to(old.weight)  # its device and precision
 
 
 class LinearHead(Head):

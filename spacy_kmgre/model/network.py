@@ -212,7 +212,7 @@ def _entities(encoded: Encoded, clusters: Sequence[Sequence[int]]) -> Encoded:
     mean = attention.new_zeros((len(clusters), *attention.shape[1:])).index_add(0, index, attention)
     fused = maths.fuse_mention_logits(encoded.mentions[members], index, len(clusters))
     # An entity outside the encoded text is in no pair, but its -inf would reach the head's gradient.
-    empty = torch.tensor([not cluster for cluster in clusters], device=fused.device)
+    empty = torch.tensor([not cluster for cluster in clusters], dtype=torch.bool, device=fused.device)
     return Encoded(encoded.hidden, fused.masked_fill(empty[:, None], 0.0), mean / count[:, None, None])
 
 

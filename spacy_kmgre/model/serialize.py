@@ -40,7 +40,7 @@ def load_encoders(settings: Dict[str, Any], count: int) -> Tuple[Any, List[Encod
     """Load the tokenizer and `count` encoders with the pretrained weights.
 
     :param settings: Of the encoder: name, tokenizer_config, transformer_config, batch_pieces.
-    :raises ValueError: Where there is no such model, or no fast tokenizer for it.
+    :raises ValueError: Where the model cannot be loaded, or has no fast tokenizer.
     """
     source = resolve_encoder(settings["name"])
     config = dict(settings["transformer_config"])
@@ -51,7 +51,7 @@ def load_encoders(settings: Dict[str, Any], count: int) -> Tuple[Any, List[Encod
             huggingface_from_pretrained(source, dict(settings["tokenizer_config"]), dict(config))
             for _ in range(count)
         ]
-    except OSError as error:
+    except Exception as error:  # as many kinds as there are ways in which files are missing or broken
         raise ValueError(Errors.E011.format(name=settings["name"], error=error)) from error
     tokenizer = loaded[0].tokenizer
     if not tokenizer.is_fast:
@@ -103,7 +103,7 @@ def network_from_bytes(data: bytes, settings: Dict[str, Any]) -> Tuple[Network, 
         ]
         network = build_network(settings, encoders, message["classes"])
         network.load_state_dict(load_tensors(message["weights"]), strict=True)
-    except Exception as error:  # tokenizers and transformers raise of every kind at broken files
+    except Exception as error:  # as above
         raise ValueError(Errors.E013.format(error=error)) from error
     return network, tokenizer
 

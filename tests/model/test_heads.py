@@ -1,0 +1,99 @@
+"""Both heads the long way round: every pair's context first, then its features, then its logits."""
+
+from typing import NamedTuple
+
+import pytest
+import torch
+from torch import Tensor
+
+from spacy_kmgre.model import maths
+from spacy_kmgre.model.heads import HEADS, BilinearHead, Head, LinearHead
+
+EXACT = {"rtol": 0.0, "atol": 1e-10}
+CLASSES = 5
+
+
+class Inputs(NamedTuple):
+    rows: Tensor
+    hidden: Tensor
+    attention: Tensor
+    head: Tensor
+    tail: Tensor
+
+    def score(self, head: Head, mode: str) -> Tensor:
+        weights = maths.context_weights(self.attention, self.head, self.tail, mode)
+        return head(self.rows, self.hidden, weights, self.head, self.tail)
+
+    def context(self, mode: str) -> Tensor:
+        return maths.mention_pair_context(self.hidden, self.attention, self.head, self.tail, mode)
+
+
+def make_inputs(width: int, pairs: int = 12, mentions: int = 5, length: int = 17) -> Inputs:
+    torch.manual_seed(width)
+    attention = torch.softmax(2 * torch.randn(mentions, 3, length, dtype=torch.float64), dim=-1)
+    return Inputs(
+        rows=torch.randn(mentions, width, dtype=torch.float64),
+        hidden=torch.randn(length, width, dtype=torch.float64),
+        attention=attention,
+        head=torch.randint(mentions, (pairs,)),
+        tail=torch.randint(mentions, (pairs,)),
+    )
+
+
+@pytest.mark.parametrize("mode", maths.CONTEXT_MODES)
+@pytest.mark.parametrize("width, pairs", [(8, 12), (32, 1), (8, 0)])
+def test_linear_head(mode, width, pairs):
+    inputs = make_inputs(width, pairs)
+    head = LinearHead(width, CLASSES).double()
+    found = inputs.score(head, mode)
+    x = torch.cat([inputs.rows[inputs.head], inputs.rows[inputs.tail], inputs.context(mode)], dim=1)
+    assert found.shape == (pairs, CLASSES)
+    torch.testing.assert_close(found, x @ head.output.weight.T + head.output.bias, **EXACT)
+
+
+@pytest.mark.parametrize("mode", maths.CONTEXT_MODES)
+@pytest.mark.parametrize("width, block", [(8, 8), (48, 16), (96, 32), (128, 64), (5, 1)])
+def test_bilinear_head(mode, width, block):
+    inputs = make_inputs(width)
+    head = BilinearHead(width, CLASSES).double()
+    assert head.block == block
+    found = inputs.score(head, mode)
+    assert found.shape == (12, CLASSES)
+    # One matrix for each class and each group of features.
+    matrices = head.output.weight.view(CLASSES, width // block, block, block)
+    context = inputs.context(mode)
+    for pair, (i, j) in enumerate(zip(inputs.head.tolist(), inputs.tail.tolist())):
+        left = torch.tanh(head.head(torch.cat([inputs.rows[i], context[pair]])))
+        right = torch.tanh(head.tail(torch.cat([inputs.rows[j], context[pair]])))
+        for number in range(CLASSES):
+            expected = head.output.bias[number]
+            for group in range(width // block):
+                part = slice(group * block, (group + 1) * block)
+                expected = expected + left[part] @ matrices[number, group] @ right[part]
+            torch.testing.assert_close(found[pair, number], expected, **EXACT)
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_gradients_reach_everything(name):
+    inputs = make_inputs(32)
+    leaves = [x.clone().requires_grad_() for x in inputs[:3]]
+    head = HEADS[name](32, CLASSES).double()
+    Inputs(*leaves, *inputs[3:]).score(head, "per_head").square().sum().backward()
+    for leaf in [*leaves, *head.parameters()]:
+        assert leaf.grad is not None and leaf.grad.abs().max() > 1e-6
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_more_classes_keep_what_is_learned(name):
+    inputs = make_inputs(32)
+    head = HEADS[name](32, CLASSES).double()
+    before, weight, bias = inputs.score(head, "per_head"), head.output.weight, head.output.bias
+    head.resize(CLASSES + 3)
+    assert head.classes == CLASSES + 3
+    assert torch.equal(head.output.weight[:CLASSES], weight)
+    assert torch.equal(head.output.bias[:CLASSES], bias)
+    after = inputs.score(head, "per_head")
+    assert after.shape == (12, CLASSES + 3)
+    torch.testing.assert_close(after[:, :CLASSES], before, **EXACT)
+    assert all(parameter.requires_grad for parameter in head.parameters())
+    assert len(list(head.parameters())) == (2 if name == "linear" else 6)

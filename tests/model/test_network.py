@@ -1,0 +1,349 @@
+"""Networks on hand-made word pieces: parts against the whole, entities in place of mentions, EM's halves."""
+
+import math
+from typing import Any, Dict, List, NamedTuple
+
+import pytest
+import torch
+
+from spacy_kmgre.model.encoder import Encoder
+from spacy_kmgre.model.network import BOTH, KEY, RELATION, Network, PairScores, build_network
+from spacy_kmgre.pieces import Document, Pieces
+
+from . import reference
+from .tiny import make_transformer, random_pieces
+
+CLASSES = 4
+KMGRE: Dict[str, Any] = {
+    "head": "linear",
+    "context": "per_head",
+    "level": "mention",
+    "key_classifier": True,
+    "shared_encoder": False,
+    "fusion": True,
+    "xi": 0.15,
+    "mixed_precision": False,
+}
+ATLOP = {**KMGRE, "context": "pooled", "level": "entity", "key_classifier": False}
+NETWORKS = {
+    "kmgre": KMGRE,
+    "bilinear": {**KMGRE, "head": "bilinear"},
+    "shared": {**KMGRE, "shared_encoder": True},
+    "no key classifier": {**KMGRE, "key_classifier": False},
+    "atlop": ATLOP,
+    "atlop bilinear": {**ATLOP, "head": "bilinear"},
+}
+WITH_KEYS = ["kmgre", "shared"]
+
+
+def make_network(name: str, dropout: float = 0.0, **changes: Any) -> Network:
+    settings = {**NETWORKS[name], **changes}
+    count = 2 if settings["key_classifier"] and not settings["shared_encoder"] else 1
+    rates = {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
+    encoders = [Encoder(make_transformer("bert", seed=seed, **rates)) for seed in range(count)]
+    torch.manual_seed(7)
+    return build_network(settings, encoders, CLASSES)
+
+
+class Batch(NamedTuple):
+    documents: List[Document]
+    pieces: List[Pieces]
+
+
+def make_document(clusters: List[List[int]]) -> Document:
+    mentions = sorted({mention for cluster in clusters for mention in cluster})
+    return Document("", [(mention, mention + 1) for mention in mentions], clusters)
+
+
+# The last document is long; mention 6 is outside the encoded text, and so is the only one of entity 2.
+BATCH = Batch(
+    [
+        make_document([[0, 3, 4], [1], [2, 5], [3, 6]]),
+        make_document([[0], [1]]),
+        make_document([[0, 5], [1, 2, 4], [6], [3]]),
+    ],
+    [
+        random_pieces(34, markers=[1, 4, 8, 13, 20, 27, 32]),
+        random_pieces(12, markers=[9, 2], seed=1),
+        random_pieces(60, markers=[2, 9, 30, 31, 45, 57, -1], windows=[(1, 31), (15, 45), (29, 59)], seed=2),
+    ],
+)
+LONELY = Batch(
+    [make_document([[0, 1]]), make_document([]), make_document([[0], [1]])],
+    [random_pieces(9, markers=[2, 5]), random_pieces(4), random_pieces(9, markers=[2, -1])],
+)
+
+
+def joined(parts: List[PairScores]) -> PairScores:
+    """The parts of a document's scores as one."""
+    start, pair_index = 0, []
+    for part in parts:
+        pair_index.append(part.pair_index + start)
+        start += len(part.entities)
+
+    def cat(field: str):
+        values = [getattr(part, field) for part in parts]
+        return None if values[0] is None else torch.cat(values)
+
+    fields = ("entities", "head", "tail", "relation", "key", "share")
+    return PairScores(pair_index=torch.cat(pair_index), **{field: cat(field) for field in fields})
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("chunk", [1, 7, 4096])
+def test_prediction_in_parts_equals_the_whole(name, chunk):
+    network = make_network(name, dropout=0.1)
+    expected = network(*BATCH, frozenset())
+    network.chunk = chunk
+    predicted = network.predict(*BATCH)
+    assert len(predicted) == len(expected) == 3
+    for document, whole in zip(predicted, expected):
+        parts = list(document)
+        if chunk == 1:
+            assert [len(part.entities) for part in parts] == [1] * len(whole.entities)
+        elif chunk == 4096:
+            assert len(parts) == 1
+        else:
+            assert all(len(part.head) <= 7 or len(part.entities) == 1 for part in parts)
+        found = joined(parts)
+        for field in ("entities", "head", "tail", "pair_index"):
+            assert torch.equal(getattr(found, field), getattr(whole, field)), field
+        for field in ("relation", "key", "share"):
+            value = getattr(whole, field)
+            if value is None:
+                assert getattr(found, field) is None
+            else:
+                torch.testing.assert_close(getattr(found, field), value, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_shapes(name):
+    (scores, _, long) = make_network(name)(*BATCH, BOTH)
+    assert scores.entities.tolist() == [[i, j] for i in range(4) for j in range(4) if i != j]
+    assert long.entities.tolist() == [[0, 1], [0, 3], [1, 0], [1, 3], [3, 0], [3, 1]]
+    pairs = 2 * (3 * 1 + 3 * 2 + 3 * 2 + 1 * 2 + 1 * 2 + 2 * 2)
+    assert scores.head.shape == scores.tail.shape == scores.pair_index.shape == (pairs,)
+    atlop = "atlop" in name
+    assert scores.relation.shape == (12 if atlop else pairs, CLASSES)
+    assert (scores.key is None) == (atlop or name == "no key classifier")
+    assert scores.key is None or scores.key.shape == (pairs,)
+    assert (scores.share is not None) == atlop
+    assert torch.equal(scores.row_index, torch.arange(12) if atlop else scores.pair_index)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_documents_without_pairs(name):
+    network = make_network(name)
+    assert [list(parts) for parts in network.predict(*LONELY)] == [[], [], []]
+    for scores in network(*LONELY, BOTH):
+        assert scores.entities.shape == (0, 2)
+        assert scores.relation.shape == (0, CLASSES)
+        assert len(scores.head) == len(scores.pair_index) == 0
+
+
+def test_a_part_leaves_torch_as_it_was():
+    network = make_network("kmgre")
+    network.chunk = 4
+    first, second = (iter(parts) for parts in network.predict(*BATCH)[:2])
+    next(first)
+    next(second)
+    assert not torch.is_inference_mode_enabled()
+    assert torch.is_grad_enabled()
+    list(first)
+    list(second)
+    assert not torch.is_inference_mode_enabled()
+    network(*BATCH, frozenset())
+    assert torch.is_grad_enabled()
+
+
+def test_prediction_does_not_read_what_is_not_asked_for():
+    network = make_network("kmgre")
+    network.chunk = 1
+    scored = []
+    network.extractor.head.register_forward_hook(lambda module, inputs, output: scored.append(len(output)))
+    parts = network.predict(*BATCH)[0]
+    assert scored == []
+    next(parts)
+    next(parts)
+    assert scored == [3, 6]
+
+
+# Entities in place of mentions
+
+
+def entities_slowly(network: Network, document: Document, pieces: Pieces, mode: str) -> PairScores:
+    """ATLOP's logits and shares, one number at a time, from what the encoder says."""
+    with torch.no_grad():
+        (encoded,) = network.extractor.encoder([pieces])
+    hidden = encoded.hidden.double().tolist()
+    rows = encoded.attention.double().tolist()
+    weight, bias = (x.detach().double().tolist() for x in network.extractor.head.output.parameters())
+    clusters = [[m for m in cluster if pieces.markers[m] >= 0] for cluster in document.clusters]
+    heads, length, width = len(rows[0]), len(hidden), len(hidden[0])
+
+    def embedding(cluster: List[int]) -> List[float]:
+        states = [hidden[pieces.markers[mention]] for mention in cluster]
+        return [math.log(math.fsum(math.exp(state[unit]) for state in states)) for unit in range(width)]
+
+    def row(cluster: List[int]) -> List[List[float]]:
+        return [
+            [sum(rows[mention][k][place] for mention in cluster) / len(cluster) for place in range(length)]
+            for k in range(heads)
+        ]
+
+    relation, share = [], []
+    for i, left in enumerate(clusters):
+        for j, right in enumerate(clusters):
+            if i == j or not left or not right:
+                continue
+            (context,) = reference.mention_pair_context(hidden, [row(left), row(right)], [0], [1], mode)
+            features = embedding(left) + embedding(right) + context
+            relation.append(
+                [sum(w * x for w, x in zip(weight[c], features)) + bias[c] for c in range(CLASSES)]
+            )
+            mass = [
+                sum(rows[a][k][place] * rows[b][k][place] for k in range(heads) for place in range(length))
+                for a in left
+                for b in right
+            ]
+            share += [part / sum(mass) if sum(mass) else 1 / len(mass) for part in mass]
+    empty = torch.zeros(0)
+    return PairScores(empty, empty, empty, empty, torch.tensor(relation), share=torch.tensor(share))
+
+
+@pytest.mark.parametrize("mode", ["pooled", "per_head"])
+@pytest.mark.parametrize("number", range(3))
+def test_entities_in_place_of_mentions(mode, number):
+    network = make_network("atlop", context=mode)
+    document, pieces = BATCH.documents[number], BATCH.pieces[number]
+    (found,) = network([document], [pieces], frozenset())
+    expected = entities_slowly(network, document, pieces, mode)
+    torch.testing.assert_close(found.relation, expected.relation, rtol=0, atol=1e-4)
+    torch.testing.assert_close(found.share, expected.share, rtol=0, atol=1e-5)
+
+
+def test_shares_of_an_entity_pair_sum_to_one():
+    for scores in make_network("atlop")(*BATCH, frozenset()):
+        assert scores.share is not None and (scores.share >= 0).all()
+        total = torch.zeros(len(scores.entities)).index_add(0, scores.pair_index, scores.share)
+        torch.testing.assert_close(total, torch.ones_like(total), rtol=0, atol=1e-5)
+        assert not scores.share.requires_grad
+
+
+def test_mention_pairs_with_nothing_in_common_share_alike():
+    pieces = random_pieces(62, markers=[2, 5, 50], windows=[(1, 31), (31, 61)])
+    (scores,) = make_network("atlop")([make_document([[0, 1], [2]])], [pieces], frozenset())
+    assert scores.share is not None and scores.share.tolist() == [0.5] * 4
+    assert scores.relation.isfinite().all()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_entities_outside_the_encoded_text_leave_gradients_finite(name):
+    network = make_network(name)
+    (scores,) = network(BATCH.documents[2:], BATCH.pieces[2:], BOTH)
+    loss = scores.relation.sum() + (0 if scores.key is None else scores.key.sum())
+    loss.backward()
+    gradients = {name: parameter.grad for name, parameter in network.named_parameters()}
+    assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients.values())
+
+
+# Halves
+
+
+def with_gradient(network: Network) -> set:
+    return {name for name, parameter in network.named_parameters() if parameter.grad is not None}
+
+
+def names(network: Network, *halves: str) -> set:
+    return {name for name, _ in network.named_parameters() if name.startswith(halves)}
+
+
+def backward(scores: List[PairScores], *fields: str) -> None:
+    sum(getattr(score, field).square().sum() for score in scores for field in fields).backward()
+
+
+@pytest.mark.parametrize("name", WITH_KEYS)
+def test_only_the_moving_half_has_gradients(name):
+    network = make_network(name)
+    scores = network(*BATCH, frozenset((RELATION,)))
+    assert not any(score.key.requires_grad for score in scores)
+    backward(scores, "relation")
+    assert with_gradient(network) == names(network, "extractor")
+
+    network.zero_grad()
+    scores = network(*BATCH, frozenset((KEY,)))
+    assert not any(score.relation.requires_grad for score in scores)
+    backward(scores, "key")
+    assert with_gradient(network) == names(network, "classifier")
+
+    network.zero_grad()
+    backward(network(*BATCH, BOTH), "relation", "key")
+    assert with_gradient(network) == names(network, "extractor", "classifier")
+
+
+@pytest.mark.parametrize("name", WITH_KEYS)
+def test_neither_loss_moves_the_other_half(name):
+    network = make_network(name)
+    scores = network(*BATCH, BOTH)
+    backward(scores, "key")
+    assert with_gradient(network) == names(network, "classifier")
+    network.zero_grad()
+    backward(network(*BATCH, BOTH), "relation")
+    assert with_gradient(network) == names(network, "extractor")
+
+
+@pytest.mark.parametrize("moving, still", [(RELATION, "key"), (KEY, "relation")])
+def test_the_half_that_stands_still_runs_without_dropout(moving, still):
+    network = make_network("kmgre", dropout=0.3)
+    quiet = network(*BATCH, frozenset())
+    first, second = (network(*BATCH, frozenset((moving,))) for _ in range(2))
+    for runs in zip(quiet, first, second):
+        assert torch.equal(getattr(runs[0], still), getattr(runs[1], still))
+        assert torch.equal(getattr(runs[1], still), getattr(runs[2], still))
+        assert not torch.equal(getattr(runs[1], moving), getattr(runs[2], moving))
+    assert network.part(moving).training
+    assert not network.part("key" if moving == RELATION else RELATION).training
+    again = network(*BATCH, frozenset())
+    assert all(torch.equal(x.relation, y.relation) for x, y in zip(quiet, again))
+
+
+def test_prediction_in_the_middle_of_training_has_no_dropout():
+    network = make_network("kmgre", dropout=0.3)
+    network(*BATCH, BOTH)
+    runs = [joined(list(network.predict(*BATCH)[0])) for _ in range(2)]
+    assert torch.equal(runs[0].relation, runs[1].relation)
+    assert torch.equal(runs[0].key, runs[1].key)
+
+
+# Making
+
+
+def test_each_half_has_an_encoder_of_its_own():
+    network = make_network("kmgre")
+    storages = [{p.data_ptr() for p in network.part(half).parameters()} for half in (RELATION, KEY)]
+    assert storages[0] and storages[1] and not storages[0] & storages[1]
+    assert network.halves == BOTH
+    assert make_network("shared").classifier.encoder is None
+
+
+def test_a_network_without_key_classifier():
+    network = make_network("no key classifier")
+    assert network.part(KEY) is None
+    assert network.halves == {RELATION}
+
+
+def test_settings_reach_the_network():
+    network = make_network("kmgre", xi=0.1, fusion=False, context="pooled", mixed_precision=True)
+    assert (network.xi, network.fusion) == (0.1, False)
+    assert network.extractor.context == network.classifier.context == "pooled"
+    assert network.extractor.encoder.mixed_precision and network.classifier.encoder.mixed_precision
+    assert network.extractor.head.classes == CLASSES
+    network.resize(CLASSES + 2)
+    assert network(*BATCH, BOTH)[0].relation.shape[1] == CLASSES + 2
+
+
+def test_tau_is_saved_with_the_weights():
+    network, other = make_network("kmgre"), make_network("kmgre")
+    network.tau.fill_(0.123456789012345)
+    other.load_state_dict(network.state_dict())
+    assert other.tau.item() == 0.123456789012345

@@ -1,0 +1,83 @@
+"""Index tensors against itertools."""
+
+from itertools import permutations, product
+from typing import List
+
+import pytest
+import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from spacy_kmgre.model.pairs import chunk_entity_pairs, entity_pairs, mention_pairs
+
+law = settings(deadline=None, derandomize=True, max_examples=100)
+# Mentions may belong to several entities; an entity without mentions is in no pair.
+clusters_of_mentions = st.lists(st.lists(st.integers(0, 30), max_size=4, unique=True), max_size=6)
+
+
+def with_mentions(clusters: List[List[int]]) -> List[int]:
+    return [entity for entity, cluster in enumerate(clusters) if cluster]
+
+
+@law
+@given(st.lists(st.integers(0, 50), unique=True, max_size=8))
+@example([])
+@example([3])
+def test_entity_pairs(entities):
+    pairs = entity_pairs(entities)
+    assert pairs.dtype == torch.long
+    assert pairs.shape == (len(entities) * max(0, len(entities) - 1), 2)
+    assert [tuple(pair) for pair in pairs.tolist()] == list(permutations(entities, 2))
+
+
+def test_entity_pairs_by_hand():
+    assert entity_pairs([4, 0, 2]).tolist() == [[4, 0], [4, 2], [0, 4], [0, 2], [2, 4], [2, 0]]
+
+
+@law
+@given(clusters_of_mentions)
+@example([])
+@example([[7]])
+@example([[], [1], [], [2, 0]])
+def test_mention_pairs(clusters):
+    pairs = entity_pairs(with_mentions(clusters))
+    head, tail, pair_index = mention_pairs(clusters, pairs)
+    assert {x.dtype for x in (head, tail, pair_index)} == {torch.long}
+    expected = [
+        (i, j, number)
+        for number, (left, right) in enumerate(pairs.tolist())
+        for i, j in product(clusters[left], clusters[right])
+    ]
+    assert list(zip(head.tolist(), tail.tolist(), pair_index.tolist())) == expected
+
+
+def test_mention_pairs_by_hand():
+    head, tail, pair_index = mention_pairs([[0, 2], [1], [3, 4]], torch.tensor([[0, 2], [1, 0]]))
+    assert head.tolist() == [0, 0, 2, 2, 1, 1]
+    assert tail.tolist() == [3, 4, 3, 4, 0, 2]
+    assert pair_index.tolist() == [0, 0, 0, 0, 1, 1]
+
+
+@law
+@given(clusters_of_mentions, st.integers(1, 40))
+@example([[0], [1], [2]], 1)
+@example([[0, 1, 2, 3], [4, 5, 6], [7]], 5)
+def test_chunks(clusters, most):
+    pairs = entity_pairs(with_mentions(clusters))
+    chunks = list(chunk_entity_pairs(clusters, pairs, most))
+    assert [pair for chunk in chunks for pair in chunk.tolist()] == pairs.tolist()
+    sizes = [[len(clusters[i]) * len(clusters[j]) for i, j in chunk.tolist()] for chunk in chunks]
+    for size in sizes:
+        assert len(size) == 1 or (size and sum(size) <= most)
+    for size, following in zip(sizes, sizes[1:]):
+        assert sum(size) + following[0] > most  # none could be longer
+
+
+@pytest.mark.parametrize("most", [1, 7, 4096])
+def test_all_mention_pairs_are_in_the_chunks(most):
+    clusters = [[0, 1, 2], [3], [4, 5], [6, 7, 8, 9]]
+    pairs = entity_pairs(range(4))
+    whole = mention_pairs(clusters, pairs)
+    chunks = [mention_pairs(clusters, chunk) for chunk in chunk_entity_pairs(clusters, pairs, most)]
+    for number in (0, 1):
+        assert torch.equal(torch.cat([chunk[number] for chunk in chunks]), whole[number])
