@@ -6,7 +6,9 @@ from typing import Optional
 import typer
 from spacy.cli._util import Arg, Opt, app
 
-kmgre = typer.Typer(name="kmgre", help="Document-level relation extraction with spacy-kmgre", no_args_is_help=True)
+kmgre = typer.Typer(
+    name="kmgre", help="Document-level relation extraction with spacy-kmgre", no_args_is_help=True
+)
 app.add_typer(kmgre)
 
 

@@ -78,4 +78,3 @@ def evaluate(
 def _percent(scores: Dict[str, Any], name: str) -> Tuple[str, ...]:
     values = [scores.get(f"{name}_{part}" if name else part) for part in "prf"]
     return tuple("-" if value is None else f"{100 * value:.1f}" for value in values)
-
