@@ -1,0 +1,238 @@
+"""The losses of every phase, and their gradients, against loops over Python floats."""
+
+import math
+from typing import Any, List, Optional, Sequence, Tuple
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spacy_kmgre.model.network import BOTH, KEY, RELATION, PairScores
+from spacy_kmgre.training.objective import Phase, label_matrix, loss_and_gradients
+
+from ..model import reference
+from ..test_decode import make_scores
+
+law = settings(deadline=None, derandomize=True, max_examples=60)
+CLASSES = 4
+Gold = List[Tuple[int, int, int]]
+VALUES = {"xi": 0.15, "tau": 0.4}
+
+
+def random_gold(scores: PairScores, seed: int = 0) -> Gold:
+    """About every third relation, and every third entity pair without any."""
+    chance = torch.rand((len(scores.entities), CLASSES), generator=torch.Generator().manual_seed(seed))
+    return [
+        (*pair, label)
+        for row, pair in enumerate(scores.entities.tolist())
+        for label in range(1, CLASSES)
+        if row % 3 and chance[row, label] < 0.4
+    ]
+
+
+def probabilities(logits: Any) -> Any:
+    if isinstance(logits, list):
+        return [probabilities(logit) for logit in logits]
+    return 1 / (1 + math.exp(-logits))
+
+
+def losses_slowly(
+    scores: PairScores,
+    gold: Gold,
+    phase: Phase,
+    *,
+    xi: float,
+    tau: float,
+    fusion: bool = True,
+    alpha: float = 0.3,
+    gamma: float = 2.0,
+    relation: Optional[List[List[float]]] = None,
+    key: Optional[List[float]] = None,
+) -> Tuple[float, float]:
+    """The loss of the relation extractor, and that of the key instance classifier with the pseudo labels of
+    the scores as they are.
+
+    :param relation: In place of the scores' own.
+    :param key: In place of the scores' own, in the loss of the classifier.
+    """
+    pairs = [tuple(pair) for pair in scores.entities.tolist()]
+    pair_index = scores.pair_index.tolist()
+    labels = [[(*pair, label) in gold for label in range(CLASSES)] for pair in pairs]
+    relation = relation or scores.relation.tolist()
+    rows = pair_index if scores.share is None else list(range(len(pairs)))
+    selected = None
+    if scores.key is not None and phase is not Phase.WARMUP:
+        probs = probabilities(scores.key.tolist())
+        selected = reference.select_key_pairs(probs, pair_index, len(pairs), xi, tau)
+    if fusion:
+        fused = reference.fuse_mention_logits(relation, rows, len(pairs), selected)
+        relation_loss = math.fsum(reference.adaptive_threshold_loss(fused, labels))
+    else:
+        relation_loss = 0.0
+        for pair in range(len(pairs)):
+            members = [i for i, n in enumerate(rows) if n == pair and (selected is None or selected[i])]
+            losses = reference.adaptive_threshold_loss(
+                [relation[i] for i in members], [labels[pair]] * len(members)
+            )
+            relation_loss += math.fsum(losses) / len(members)
+    if scores.key is None:
+        return relation_loss, 0.0
+    pseudo = reference.key_pseudo_labels(probabilities(scores.relation.tolist()), pair_index, labels)
+    losses = reference.key_focal_loss(key or scores.key.tolist(), pseudo, alpha, gamma)
+    return relation_loss, math.fsum(losses)
+
+
+PHASES = st.sampled_from(list(Phase))
+
+
+@law
+@given(
+    sizes=st.lists(st.integers(1, 5), min_size=1, max_size=5),
+    seed=st.integers(0, 10_000),
+    kind=st.sampled_from(["keys", "plain", "shares"]),
+    phase=PHASES,
+    fusion=st.booleans(),
+    xi=st.floats(0, 1),
+    tau=st.floats(0, 1),
+    alpha=st.floats(0, 1),
+    gamma=st.floats(0, 3),
+)
+def test_sums_and_counts(sizes, seed, kind, phase, fusion, **values):
+    fusion = fusion or kind == "shares"  # entity pairs are fused already
+    batch = [make_scores(sizes, CLASSES, seed, kind), make_scores(sizes[::-1], CLASSES, seed + 1, kind)]
+    gold = [random_gold(scores, seed) for scores in batch]
+    sums, counts, gradients = loss_and_gradients(batch, gold, phase, fusion=fusion, **values)
+    expected = [
+        losses_slowly(scores, relations, phase, fusion=fusion, **values)
+        for scores, relations in zip(batch, gold)
+    ]
+    moves_relation, moves_key = RELATION in phase.moving, KEY in phase.moving and kind == "keys"
+    assert sums == {
+        RELATION: pytest.approx(sum(x for x, _ in expected) if moves_relation else 0.0, rel=1e-6, abs=1e-9),
+        KEY: pytest.approx(sum(x for _, x in expected) if moves_key else 0.0, rel=1e-6, abs=1e-9),
+    }
+    assert counts == {
+        RELATION: 2 * len(sizes) if moves_relation else 0,
+        KEY: 2 * sum(sizes) if moves_key else 0,
+    }
+    for scores, (d_relation, d_key) in zip(batch, gradients):
+        assert (d_relation is not None) == moves_relation
+        assert (d_key is not None) == moves_key
+        assert d_relation is None or d_relation.shape == scores.relation.shape
+        assert d_key is None or (scores.key is not None and d_key.shape == scores.key.shape)
+
+
+@pytest.mark.parametrize("kind, fusion", [("keys", True), ("keys", False), ("plain", True), ("shares", True)])
+@pytest.mark.parametrize("phase", Phase)
+def test_gradients_are_slopes(kind, fusion, phase):
+    scores = make_scores([4, 1, 3], CLASSES, seed=3, kind=kind)
+    gold = random_gold(scores)
+    assert gold
+    settings: Any = {**VALUES, "fusion": fusion}
+    _, _, [(d_relation, d_key)] = loss_and_gradients([scores], [gold], phase, **settings)
+    step = 1e-5
+    if d_relation is not None:
+        relation = scores.relation.tolist()
+        for row in range(len(relation)):
+            for label in range(CLASSES):
+                sides = []
+                for side in (step, -step):
+                    moved = [list(logits) for logits in relation]
+                    moved[row][label] += side
+                    sides.append(losses_slowly(scores, gold, phase, relation=moved, **settings)[0])
+                slope = (sides[0] - sides[1]) / (2 * step)
+                assert d_relation[row, label].item() == pytest.approx(slope, abs=1e-7)
+    if d_key is not None and scores.key is not None:
+        for row in range(len(scores.key)):
+            sides = []
+            for side in (step, -step):
+                key = scores.key.tolist()
+                key[row] += side
+                sides.append(losses_slowly(scores, gold, phase, key=key, **settings)[1])
+            slope = (sides[0] - sides[1]) / (2 * step)
+            assert d_key[row].item() == pytest.approx(slope, abs=1e-7)
+
+
+def test_what_each_phase_moves():
+    assert {phase: phase.moving for phase in Phase} == {
+        Phase.WARMUP: BOTH,
+        Phase.E_STEP: {KEY},
+        Phase.M_STEP: {RELATION},
+        Phase.JOINT: BOTH,
+    }
+
+
+@pytest.mark.parametrize("phase", [Phase.WARMUP, Phase.M_STEP, Phase.JOINT])
+def test_only_key_pairs_teach_relations_after_the_warm_up(phase):
+    scores = make_scores([6, 5], CLASSES)
+    probs = torch.sigmoid(scores.key).tolist()
+    selected = torch.tensor(reference.select_key_pairs(probs, scores.pair_index.tolist(), 2, 0.15, 0.4))
+    assert 2 <= selected.sum() < 11
+    _, _, [(d_relation, _)] = loss_and_gradients([scores], [[(1, 2, 1)]], phase, **VALUES)
+    taught = (d_relation != 0).any(dim=1)
+    assert torch.equal(taught, torch.ones_like(taught) if phase is Phase.WARMUP else selected)
+
+
+def test_parts_of_a_batch_add_up():
+    batch = [make_scores([2, 3], CLASSES, seed) for seed in range(3)]
+    gold = [random_gold(scores, seed) for seed, scores in enumerate(batch)]
+    sums, counts, gradients = loss_and_gradients(batch, gold, Phase.JOINT, **VALUES)
+    parts = [loss_and_gradients([x], [y], Phase.JOINT, **VALUES) for x, y in zip(batch, gold)]
+    for name in (RELATION, KEY):
+        assert sums[name] == pytest.approx(sum(part[0][name] for part in parts))
+        assert counts[name] == sum(part[1][name] for part in parts)
+    for together, (_, _, [alone]) in zip(gradients, parts):
+        assert all(torch.equal(x, y) for x, y in zip(together, alone))
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_documents_without_entity_pairs(phase):
+    scores = make_scores([2, 3], CLASSES)
+    empty = PairScores(
+        **{name: value if value is None else value[:0] for name, value in vars(scores).items()}
+    )
+    gold = random_gold(scores)
+    alone = loss_and_gradients([scores], [gold], phase, **VALUES)
+    among = loss_and_gradients([empty, scores, empty], [[], gold, [(0, 1, 1)]], phase, **VALUES)
+    assert among[:2] == alone[:2]
+    assert among[2][0] == among[2][2] == (None, None)
+    assert loss_and_gradients([], [], phase, **VALUES) == (
+        {RELATION: 0.0, KEY: 0.0},
+        {RELATION: 0, KEY: 0},
+        [],
+    )
+
+
+@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("fusion", [True, False])
+def test_losses_leave_the_scores_alone(phase, fusion):
+    scores = make_scores([2, 3], CLASSES)
+    leaves = [scores.relation.requires_grad_(), scores.key.requires_grad_()]
+    before = [leaf.detach().clone() for leaf in leaves]
+    with torch.no_grad():  # whatever mode the caller is in
+        loss_and_gradients([scores], [random_gold(scores)], phase, fusion=fusion, **VALUES)
+    assert all(leaf.grad is None and torch.equal(leaf, old) for leaf, old in zip(leaves, before))
+
+
+def test_an_entity_pair_weighs_the_same_without_fusion_however_many_mention_pairs_it_has():
+    row = [0.3, -1.0, 2.0, 0.5]
+    losses = []
+    for size in (1, 7):
+        scores = make_scores([size], CLASSES, kind="plain")
+        scores.relation[:] = torch.tensor(row, dtype=torch.float64)
+        sums, counts, _ = loss_and_gradients([scores], [[(0, 1, 2)]], Phase.JOINT, fusion=False, **VALUES)
+        assert counts[RELATION] == 1
+        losses.append(sums[RELATION])
+    assert losses[0] == pytest.approx(losses[1])
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(1, CLASSES - 1)), max_size=12))
+def test_label_matrix(relations: Sequence[Tuple[int, int, int]]):
+    scores = make_scores([1, 2, 1], CLASSES)
+    labels = label_matrix(scores, relations)
+    assert labels.dtype == torch.bool
+    assert labels.shape == (3, CLASSES)
+    for row, pair in enumerate(scores.entities.tolist()):
+        for label in range(CLASSES):
+            assert labels[row, label].item() == ((*pair, label) in relations)
