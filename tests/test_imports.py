@@ -1,0 +1,230 @@
+"""Which part of the package imports which: data flow one way, and nothing heavy before it is needed."""
+
+import ast
+import json
+import subprocess
+import sys
+from configparser import ConfigParser
+from graphlib import TopologicalSorter
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Dict, Iterator, List, NamedTuple, Set
+
+import pytest
+
+import spacy_kmgre
+
+ROOT = Path(spacy_kmgre.__file__).parent
+NAME = ROOT.name
+
+
+class Import(NamedTuple):
+    """:param module: The module that imports, without the package's name: "model.network"; "" the package.
+    :param target: What it imports: as `module` within the package, else a whole name: "torch.nn".
+    :param late: Whether only a function or a type checker does so.
+    """
+
+    module: str
+    target: str
+    local: bool
+    late: bool
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_name(path): path for path in sorted(ROOT.rglob("*.py"))}
+
+
+def find_imports(name: str) -> Iterator[Import]:
+    package = name.split(".") if FILES[name].name == "__init__.py" else name.split(".")[:-1]
+    package = [part for part in package if part]
+
+    def local(target: List[str], late: bool) -> Import:
+        while ".".join(target) not in FILES:  # the rest names something in the module
+            target = target[:-1]
+        return Import(name, ".".join(target), True, late)
+
+    def walk(node: ast.AST, late: bool) -> Iterator[Import]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Import):
+                for alias in child.names:
+                    parts = alias.name.split(".")
+                    yield (
+                        local(parts[1:], late) if parts[0] == NAME else Import(name, alias.name, False, late)
+                    )
+            elif isinstance(child, ast.ImportFrom):
+                parts = child.module.split(".") if child.module else []
+                if child.level:
+                    parts = [NAME, *package[: len(package) + 1 - child.level], *parts]
+                for alias in child.names:
+                    if parts[0] == NAME:
+                        yield local([*parts[1:], alias.name], late)
+                    else:
+                        yield Import(name, ".".join(parts), False, late)
+            else:
+                checking = isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
+                yield from walk(child, late or checking or isinstance(child, (ast.FunctionDef, ast.Lambda)))
+
+    yield from walk(ast.parse(FILES[name].read_text(encoding="utf8")), False)
+
+
+IMPORTS = [found for name in FILES for found in find_imports(name)]
+
+
+def within(name: str, *parents: str) -> bool:
+    return any(name == parent or name.startswith(parent + ".") for parent in parents)
+
+
+def test_the_walk_finds_imports_of_every_form():
+    assert Import("", "docs", True, False) in IMPORTS
+    assert Import("pipe", "training.objective", True, False) in IMPORTS
+    assert Import("decode", "model.maths", True, False) in IMPORTS  # from .model import maths
+    assert Import("model.network", "model.maths", True, False) in IMPORTS  # from . import maths
+    assert Import("model.network", "pieces", True, False) in IMPORTS
+    assert Import("factories", "pipe", True, True) in IMPORTS  # in a function
+    assert Import("factories", "model.bridge", True, True) in IMPORTS  # and for type checkers
+    assert Import("model.maths", "torch.nn.functional", False, False) in IMPORTS
+    assert {found.module for found in IMPORTS} <= set(FILES)
+    assert {found.target for found in IMPORTS if found.local} <= set(FILES)
+
+
+# What each part of the core may import of the package; everything else is not for it.
+CORE: Dict[str, Set[str]] = {
+    "types": {"errors"},
+    "errors": {"types"},
+    "docs": {"errors", "types"},
+    "pieces": {"errors"},
+    "model": {"errors", "pieces", "model"},
+    "decode": {"errors", "model"},
+}
+
+
+@pytest.mark.parametrize("part", CORE)
+def test_the_core_keeps_to_itself(part):
+    assert any(within(name, part) for name in FILES)
+    wrong = [
+        found
+        for found in IMPORTS
+        if found.local and within(found.module, part) and not within(found.target, *CORE[part])
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    "inner, outer",
+    [
+        # What predicts knows nothing of what is around it.
+        ("entities", ["training", "formats", "embedded", "cli", "pipe", "model", "decode", "scorer"]),
+        ("scorer", ["training", "formats", "embedded", "cli", "pipe", "model", "decode", "factories"]),
+        ("pipe", ["formats", "embedded", "cli", "factories", "ranking"]),
+        ("factories", ["training", "formats", "embedded", "cli"]),
+        # Learning, reading and making corpora know nothing of each other.
+        ("training", ["pipe", "factories", "formats", "embedded", "cli"]),
+        ("training.objective", ["docs", "scorer", "types"]),
+        ("training.em", ["docs", "scorer", "types", "model"]),
+        ("formats", ["training", "embedded", "cli", "pipe", "factories", "model", "decode", "pieces"]),
+        ("embedded", ["training", "cli", "pipe", "factories", "model", "decode", "pieces"]),
+        # The package itself is imported with all of them.
+        ("", ["training", "formats", "embedded", "cli", "pipe", "model", "decode", "scorer", "factories"]),
+    ],
+)
+def test_no_arrow_points_outwards(inner, outer):
+    assert any(within(name, inner) for name in FILES)
+    modules = [inner] if not inner else [name for name in FILES if within(name, inner)]
+    assert not [x for x in IMPORTS if x.local and x.module in modules and within(x.target, *outer)]
+
+
+@pytest.mark.parametrize(
+    "library, modules",
+    [
+        ("transformers", {"model.serialize"}),
+        ("spacy_transformers", {"model.serialize"}),
+        ("safetensors", {"model.serialize"}),
+        ("thinc", {"model.bridge", "pipe", "training.optim"}),
+    ],
+)
+def test_libraries_that_few_modules_know(library, modules):
+    assert {found.module for found in IMPORTS if within(found.target, library) and not found.local} <= modules
+
+
+def test_spacy_stays_out_of_the_model():
+    quiet = [name for name in FILES if within(name, "pieces", "decode", "model", "errors")]
+    quiet += ["training.objective", "training.em"]
+    assert not [found for found in IMPORTS if found.module in quiet and within(found.target, "spacy")]
+    plain = [f"model.{name}" for name in ("maths", "heads", "pairs", "encoder", "network")]
+    libraries = ("spacy_transformers", "transformers", "thinc", "numpy", "srsly")
+    assert not [found for found in IMPORTS if found.module in plain and within(found.target, *libraries)]
+
+
+def test_no_cycles():
+    """Late imports aside, which are late in order not to be needed."""
+    graph: Dict[str, Set[str]] = {name: set() for name in FILES}
+    for found in IMPORTS:
+        # A module's own package is there before it: `from . import maths` in it is no cycle.
+        if found.local and not found.late and not within(found.module, found.target or NAME):
+            graph[found.module].add(found.target)
+    assert set(TopologicalSorter(graph).static_order()) == set(FILES)
+
+
+def loaded_with(name: str) -> Set[str]:
+    """The modules of the package that are loaded with one of them."""
+    todo, found = [name], set()
+    while todo:
+        module = todo.pop()
+        if module not in found:
+            found.add(module)
+            todo += [x.target for x in IMPORTS if x.module == module and x.local and not x.late]
+            if module:
+                todo.append(module.rpartition(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("name", ["factories", "scorer", "entities.span_groups", "cli", "training.corpus"])
+def test_torch_waits_until_a_model_is_made(name):
+    heavy = {x.module for x in IMPORTS if within(x.target, "torch", "transformers", "spacy_transformers")}
+    assert heavy >= {"model.maths", "model.serialize"}
+    assert not loaded_with(name) & heavy
+    assert loaded_with("pipe") & heavy
+
+
+def entry_points() -> Dict[str, Dict[str, str]]:
+    """What setup.cfg has spaCy find, by group and name."""
+    parser = ConfigParser()
+    parser.optionxform = str  # type: ignore[assignment]
+    parser.read(ROOT.parent / "setup.cfg")
+    return {
+        group: dict(line.split(" = ") for line in lines.strip().splitlines())
+        for group, lines in parser["options.entry_points"].items()
+    }
+
+
+LIGHT = """
+import importlib, json, sys
+
+loaded = {}
+for target in json.load(sys.stdin):
+    module, _, attribute = target.partition(":")
+    getattr(importlib.import_module(module), attribute)
+    loaded[target] = [name for name in ("transformers", "spacy_transformers") if name in sys.modules]
+print(json.dumps(loaded))
+"""
+
+
+def test_entry_points_do_not_load_transformers():
+    targets = [target for points in entry_points().values() for target in points.values()]
+    assert len(targets) == len(set(targets)) >= 10
+    done = subprocess.run(
+        [sys.executable, "-c", LIGHT], input=json.dumps(targets), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {target: [] for target in targets}
+
+
+def test_entry_points_are_installed_as_written():
+    installed: Dict[str, Dict[str, str]] = {}
+    for point in distribution("spacy-kmgre").entry_points:
+        installed.setdefault(point.group, {})[point.name] = point.value
+    assert installed == entry_points()
