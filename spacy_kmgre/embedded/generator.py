@@ -1,5 +1,6 @@
 """The documents of the embedded corpus."""
 
+from itertools import chain
 from random import Random
 from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Set, Tuple
 
@@ -96,6 +97,10 @@ def _plan(world: World, part: str, rng: Random) -> List[_Statement]:
             silent -= set(statement.binding.values())
             words += statement.template.length
             statements.insert(rng.randint(1, max(1, len(statements) - deaths)), statement)
+        elif silent:  # no sentence is left that could mention them
+            silent = set()
+        elif all(statement.template in used for statement in chain(*idle.values())):
+            break
     return statements
 
 

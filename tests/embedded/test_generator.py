@@ -57,6 +57,13 @@ def test_document_does_not_depend_on_count_or_vocab():
     assert few == many[:3]
 
 
+def test_a_thing_that_no_sentence_is_left_to_mention():
+    """The planner must end where the sentences that could mention a bystander are all used."""
+    for number, doc in enumerate(generate_documents(NLP.vocab, 56, "dev", seed=1)):
+        if number == 55:
+            check(doc)
+
+
 def test_another_seed_or_part_gives_other_documents():
     texts = {
         doc.text
