@@ -31,12 +31,15 @@ class Encoded:
 
     :param hidden: Hidden states of the word pieces, special ones included. *Shape:* (L, d)
     :param mentions: Hidden states of the markers before the mentions. *Shape:* (M, d)
-    :param attention: The last layer's attention rows of these markers. *Shape:* (M, K, L)
+    :param attention: The last layer's attention rows of these markers, each over a run of B word pieces
+        beside which it is zero; over all of them in a text of one window. *Shape:* (M, K, B)
+    :param starts: Where the runs start; None in a text of one window. *Shape:* (M,)
     """
 
     hidden: Tensor
     mentions: Tensor
     attention: Tensor
+    starts: Optional[Tensor] = None
 
 
 class Encoder(nn.Module):
@@ -177,28 +180,37 @@ def _join(pieces: Pieces, windows: Sequence[_Window]) -> Encoded:
             attention = empty.index_copy(0, window.mentions, attention)
         return Encoded(hidden, hidden[markers.to(hidden.device)], attention)
     length, body = len(pieces.ids), len(pieces.ids) - pieces.suffix
-    like = windows[0]
+    like, device = windows[0], windows[0].hidden.device
     hidden = like.hidden.new_zeros((length, like.hidden.shape[1]))
     covered = like.hidden.new_zeros((length, 1))
-    attention = like.attention.new_zeros((len(markers), like.attention.shape[1], length))
+    first = torch.full((len(markers),), length, device=device)
+    last = torch.zeros_like(first)
+    kept = []  # of each window: the columns of the document, and of the window
     for window in windows:
         # Special pieces stand at the ends of the document only: mentions that share no window must have
         # nothing in common.
         left = 0 if window.start == pieces.prefix else pieces.prefix
         right = len(window.hidden) - (0 if window.end == body else pieces.suffix)
         start = window.start - pieces.prefix + left
-        columns = slice(start, start + right - left)
-        places = torch.arange(length, device=hidden.device)[columns]
-        hidden = hidden.index_add(0, places, window.hidden[left:right])
-        covered[columns] += 1
-        if len(window.mentions):
-            rows = window.attention[:, :, left:right]
-            rows = nn.functional.pad(rows, (columns.start, length - columns.stop))
-            attention = attention.index_add(0, window.mentions, rows)
-    hidden = hidden / covered
+        kept.append((slice(start, start + right - left), slice(left, right)))
+        hidden[kept[-1][0]] += window.hidden[left:right]
+        covered[kept[-1][0]] += 1
+        first[window.mentions] = first[window.mentions].clamp(max=start)
+        last[window.mentions] = start + right - left
+    # All runs are as long as the longest, and none goes beyond the end.
+    width = int((last - first).max().clamp(min=1)) if len(markers) else 1
+    starts = first.clamp(max=length - width)
+    attention = like.attention.new_zeros((len(markers), like.attention.shape[1], width))
+    for window, (columns, own) in zip(windows, kept):
+        places = torch.arange(columns.start, columns.stop, device=device) - starts[window.mentions][:, None]
+        rows = window.attention[:, :, own]
+        spread = rows.new_zeros((*rows.shape[:2], width))
+        spread = spread.scatter(2, places[:, None].expand_as(rows), rows)
+        attention.index_add_(0, window.mentions, spread)
     total = attention.sum(dim=-1, keepdim=True)
     attention = attention / torch.where(total > 0, total, torch.ones_like(total))
-    return Encoded(hidden, hidden[markers.to(hidden.device)], attention)
+    hidden = hidden / covered
+    return Encoded(hidden, hidden[markers.to(device)], attention, starts)
 
 
 @contextmanager

@@ -1,15 +1,31 @@
 """Scores of pairs: from what is known of both sides and their context to one logit a class.
 
-A pair's context is a weighted sum of hidden states, c_ij = q_ij H, and both heads use it only in a linear
-map: they project H to the few columns they need once, then pool, which is exact and avoids a P x d tensor.
+A pair's context is a weighted sum of hidden states, c_ij = q_ij H, and both heads use it, and the two sides,
+only in linear maps: they project a document's H and rows to the few columns they need once, then pool, which
+is exact and avoids a P x d tensor.
 """
 
 import math
 from abc import ABC, abstractmethod
-from typing import Callable, Dict
+from typing import Callable, Dict, NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from .context import Pool
+
+
+class Projected(NamedTuple):
+    """A document as a head sees it, whatever the pairs; R rows, mentions or entities.
+
+    :param head: The rows as heads. *Shape:* (R, c)
+    :param tail: The rows as tails. *Shape:* (R, c)
+    :param context: The hidden states. *Shape:* (L, c) or (L, 2c)
+    """
+
+    head: Tensor
+    tail: Tensor
+    context: Tensor
 
 
 class Head(nn.Module, ABC):
@@ -28,11 +44,16 @@ class Head(nn.Module, ABC):
         return self.output.out_features
 
     @abstractmethod
-    def forward(self, rows: Tensor, hidden: Tensor, weights: Tensor, head: Tensor, tail: Tensor) -> Tensor:
+    def project(self, rows: Tensor, hidden: Tensor) -> Projected:
         """
         :param rows: What the pairs are made of, mentions or entities. *Shape:* (R, d)
         :param hidden: *Shape:* (L, d)
-        :param weights: Context weights. *Shape:* (P, L)
+        """
+
+    @abstractmethod
+    def forward(self, projected: Projected, pool: Pool, head: Tensor, tail: Tensor) -> Tensor:
+        """
+        :param pool: The pairs' contexts.
         :param head: Numbers of rows. *Shape:* (P,)
         :param tail: Numbers of rows. *Shape:* (P,)
         :returns: *Shape:* (P, C)
@@ -57,14 +78,12 @@ class LinearHead(Head):
     def __init__(self, width: int, classes: int):
         super().__init__(3 * width, classes)
 
-    def forward(self, rows: Tensor, hidden: Tensor, weights: Tensor, head: Tensor, tail: Tensor) -> Tensor:
+    def project(self, rows: Tensor, hidden: Tensor) -> Projected:
         of_head, of_tail, of_context = self.output.weight.chunk(3, dim=1)
-        return (
-            (rows @ of_head.T)[head]
-            + (rows @ of_tail.T)[tail]
-            + weights @ (hidden @ of_context.T)
-            + self.output.bias
-        )
+        return Projected(rows @ of_head.T, rows @ of_tail.T, hidden @ of_context.T)
+
+    def forward(self, projected: Projected, pool: Pool, head: Tensor, tail: Tensor) -> Tensor:
+        return projected.head[head] + projected.tail[tail] + pool(projected.context) + self.output.bias
 
 
 class BilinearHead(Head):
@@ -83,13 +102,17 @@ class BilinearHead(Head):
         self.head = nn.Linear(2 * width, width)
         self.tail = nn.Linear(2 * width, width)
 
-    def forward(self, rows: Tensor, hidden: Tensor, weights: Tensor, head: Tensor, tail: Tensor) -> Tensor:
-        side = []
-        for layer, numbers in ((self.head, head), (self.tail, tail)):
-            of_row, of_context = layer.weight.chunk(2, dim=1)
-            context = weights @ (hidden @ of_context.T)
-            side.append(torch.tanh((rows @ of_row.T)[numbers] + context + layer.bias))
-        left, right = (x.unflatten(1, (-1, self.block)) for x in side)
+    def project(self, rows: Tensor, hidden: Tensor) -> Projected:
+        head_row, head_context = self.head.weight.chunk(2, dim=1)
+        tail_row, tail_context = self.tail.weight.chunk(2, dim=1)
+        return Projected(
+            rows @ head_row.T, rows @ tail_row.T, hidden @ torch.cat([head_context, tail_context]).T
+        )
+
+    def forward(self, projected: Projected, pool: Pool, head: Tensor, tail: Tensor) -> Tensor:
+        of_head, of_tail = pool(projected.context).chunk(2, dim=1)
+        left = torch.tanh(projected.head[head] + of_head + self.head.bias).unflatten(1, (-1, self.block))
+        right = torch.tanh(projected.tail[tail] + of_tail + self.tail.bias).unflatten(1, (-1, self.block))
         return self.output((left.unsqueeze(3) * right.unsqueeze(2)).flatten(1))
 
 

@@ -197,6 +197,13 @@ def relation_scores(logits: Tensor) -> Tensor:
     return torch.sigmoid(_margin(logits))
 
 
+def divisor(total: Tensor) -> Tensor:
+    """Sums of weights to divide by: 1 for those that are nothing, so that what sums to nothing stays so."""
+    # Below this a sum loses digits and the gradient of the quotient overflows.
+    limits = torch.finfo(total.dtype)
+    return total.masked_fill(total < limits.tiny / limits.eps, 1.0)
+
+
 def _margin(logits: Tensor) -> Tensor:
     logits = _wide(logits)
     return logits - logits[:, :1]
@@ -210,10 +217,7 @@ def _wide(values: Tensor) -> Tensor:
 
 def _normalise(weights: Tensor) -> Tensor:
     """Divide the last dimension by its sum; what sums to nothing stays so, with a finite gradient."""
-    total = weights.sum(dim=-1, keepdim=True)
-    # Below this the sum loses digits and the gradient of the quotient overflows.
-    limits = torch.finfo(total.dtype)
-    return weights / total.masked_fill(total < limits.tiny / limits.eps, 1.0)
+    return weights / divisor(weights.sum(dim=-1, keepdim=True))
 
 
 def _segment_max(values: Tensor, pair_index: Tensor, num_pairs: int) -> Tensor:

@@ -1,15 +1,16 @@
 """The networks: KMGRE (Jiang et al., COLING 2022) and ATLOP (Zhou et al., AAAI 2021)."""
 
 from dataclasses import dataclass
-from typing import FrozenSet, Iterator, List, Optional, Sequence
+from typing import FrozenSet, Iterator, List, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
 
 from ..pieces import Document, Pieces
 from . import maths
+from .context import pool_of_entities, pool_of_mentions
 from .encoder import Encoded, Encoder
-from .heads import HEADS, Head, LinearHead
+from .heads import HEADS, Head, LinearHead, Projected
 from .pairs import chunk_entity_pairs, entity_pairs, mention_pairs
 
 # The two halves that EM trains in turn: θ and ω.
@@ -47,6 +48,19 @@ class PairScores:
         return torch.arange(len(self.entities), device=self.relation.device)
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What one half of the network has of a document, whatever the pairs.
+
+    :param entities: The entities' attention rows, where entities take the place of mentions in a text of
+        one window. *Shape:* (E, K, L)
+    """
+
+    encoded: Encoded
+    projected: Projected
+    entities: Optional[Tensor] = None
+
+
 class RelationExtractor(nn.Module):
     """θ: scores pairs for every relation.
 
@@ -61,10 +75,29 @@ class RelationExtractor(nn.Module):
         self.context = context
         self.level = level
 
-    def forward(self, encoded: Encoded, head: Tensor, tail: Tensor) -> Tensor:
-        """:returns: Logits. *Shape:* (P, C)"""
-        weights = maths.context_weights(encoded.attention, head, tail, self.context)
-        return self.head(encoded.mentions, encoded.hidden, weights, head, tail)
+    def read(self, encoded: Encoded, clusters: Sequence[Sequence[int]]) -> Reading:
+        if self.level == "mention":
+            return Reading(encoded, self.head.project(encoded.mentions, encoded.hidden))
+        embeddings = entity_embeddings(encoded.mentions, clusters)
+        entities = entity_rows(encoded.attention, clusters) if encoded.starts is None else None
+        return Reading(encoded, self.head.project(embeddings, encoded.hidden), entities)
+
+    def forward(
+        self, reading: Reading, pairs: Tensor, head: Tensor, tail: Tensor, pair_index: Tensor
+    ) -> Tuple[Tensor, Optional[Tensor]]:
+        """
+        :param pairs: Entity numbers. *Shape:* (N, 2)
+        :param head: Mention numbers. *Shape:* (P,)
+        :returns: Logits, and the mention pairs' shares in the entity pair's context where only entity pairs
+            are scored. *Shape:* (P, C), or (N, C) and (P,)
+        """
+        if self.level == "mention":
+            pool = pool_of_mentions(reading.encoded, head, tail, self.context)
+            return self.head(reading.projected, pool, head, tail), None
+        pool, share = pool_of_entities(
+            reading.encoded, reading.entities, pairs, head, tail, pair_index, self.context
+        )
+        return self.head(reading.projected, pool, *pairs.unbind(1)), share
 
 
 class KeyInstanceClassifier(nn.Module):
@@ -79,10 +112,13 @@ class KeyInstanceClassifier(nn.Module):
         self.head = LinearHead(width, 1)
         self.context = context
 
-    def forward(self, encoded: Encoded, head: Tensor, tail: Tensor) -> Tensor:
+    def read(self, encoded: Encoded) -> Reading:
+        return Reading(encoded, self.head.project(encoded.mentions, encoded.hidden))
+
+    def forward(self, reading: Reading, head: Tensor, tail: Tensor) -> Tensor:
         """:returns: Logits. *Shape:* (P,)"""
-        weights = maths.context_weights(encoded.attention, head, tail, self.context)
-        return self.head(encoded.mentions, encoded.hidden, weights, head, tail).squeeze(1)
+        pool = pool_of_mentions(reading.encoded, head, tail, self.context)
+        return self.head(reading.projected, pool, head, tail).squeeze(1)
 
 
 class Network(nn.Module):
@@ -134,7 +170,8 @@ class Network(nn.Module):
         for number, (document, pieces) in enumerate(zip(documents, batch)):
             clusters = encoded_clusters(document, pieces)
             pairs = entity_pairs([entity for entity, cluster in enumerate(clusters) if cluster])
-            scores.append(self._score(relation[number], key and key[number], clusters, pairs, moving))
+            readings = self._read(relation[number], key and key[number], clusters, moving)
+            scores.append(self._score(readings, clusters, pairs, moving))
         return scores
 
     def predict(self, documents: Sequence[Document], batch: Sequence[Pieces]) -> List[Iterator[PairScores]]:
@@ -149,10 +186,11 @@ class Network(nn.Module):
 
     def _predict(self, document: Document, pieces: Pieces, relation: Encoded, key: Optional[Encoded]):
         clusters = encoded_clusters(document, pieces)
-        pairs = entity_pairs([entity for entity, cluster in enumerate(clusters) if cluster])
-        for part in chunk_entity_pairs(clusters, pairs, self.chunk):
+        readings = None
+        for pairs in chunk_entity_pairs(clusters, self.chunk):
             with torch.inference_mode():  # left before each yield: the caller's code is not ours
-                scores = self._score(relation, key, clusters, part, frozenset())
+                readings = readings or self._read(relation, key, clusters, frozenset())
+                scores = self._score(readings, clusters, pairs, frozenset())
             yield scores
 
     def _encode(self, batch, moving):
@@ -166,23 +204,29 @@ class Network(nn.Module):
         with self._running(KEY, moving):
             return relation, self.classifier.encoder(batch)
 
-    def _score(self, relation: Encoded, key: Optional[Encoded], clusters, pairs, moving) -> PairScores:
-        device = relation.hidden.device
-        head, tail, pair_index = (x.to(device) for x in mention_pairs(clusters, pairs))
-        if self.extractor.level == "entity":
-            entity = _entities(relation, clusters)
-            sides = pairs.to(device).unbind(1)
-            with self._running(RELATION, moving):
-                logits = self.extractor(entity, *sides)
-            mass = _context_mass(relation.attention.detach(), head, tail, pair_index, len(pairs))
-            return PairScores(pairs, head, tail, pair_index, logits, share=mass)
+    def _read(
+        self, relation: Encoded, key: Optional[Encoded], clusters, moving
+    ) -> Tuple[Reading, Optional[Reading]]:
         with self._running(RELATION, moving):
-            logits = self.extractor(relation, head, tail)
-        key_logits = None
-        if self.classifier is not None and key is not None:
+            of_relation = self.extractor.read(relation, clusters)
+        if self.classifier is None or key is None:
+            return of_relation, None
+        with self._running(KEY, moving):
+            return of_relation, self.classifier.read(key)
+
+    def _score(
+        self, readings: Tuple[Reading, Optional[Reading]], clusters, pairs: Tensor, moving
+    ) -> PairScores:
+        of_relation, of_key = readings
+        device = of_relation.encoded.hidden.device
+        head, tail, pair_index = (x.to(device) for x in mention_pairs(clusters, pairs))
+        with self._running(RELATION, moving):
+            relation, share = self.extractor(of_relation, pairs.to(device), head, tail, pair_index)
+        key = None
+        if self.classifier is not None and of_key is not None:
             with self._running(KEY, moving):
-                key_logits = self.classifier(key, head, tail)
-        return PairScores(pairs, head, tail, pair_index, logits, key_logits)
+                key = self.classifier(of_key, head, tail)
+        return PairScores(pairs, head, tail, pair_index, relation, key, share)
 
     def _running(self, name: str, moving: FrozenSet[str]):
         half = self.part(name)
@@ -200,31 +244,28 @@ def encoded_clusters(document: Document, pieces: Pieces) -> List[List[int]]:
     return [[mention for mention in cluster if pieces.markers[mention] >= 0] for cluster in document.clusters]
 
 
-def _entities(encoded: Encoded, clusters: Sequence[Sequence[int]]) -> Encoded:
-    """Entities in place of mentions (ATLOP, eq. 3)."""
-    members = torch.tensor([mention for cluster in clusters for mention in cluster], dtype=torch.long)
-    index = torch.tensor(
-        [entity for entity, cluster in enumerate(clusters) for _ in cluster], dtype=torch.long
-    )
-    members, index = members.to(encoded.hidden.device), index.to(encoded.hidden.device)
-    attention = encoded.attention[members]
-    count = torch.bincount(index, minlength=len(clusters)).clamp(min=1)
-    mean = attention.new_zeros((len(clusters), *attention.shape[1:])).index_add(0, index, attention)
-    fused = maths.fuse_mention_logits(encoded.mentions[members], index, len(clusters))
+def entity_embeddings(mentions: Tensor, clusters: Sequence[Sequence[int]]) -> Tensor:
+    """The logsumexp of each entity's mentions (ATLOP, eq. 3), zero for an entity without any. *Shape:* (E, d)"""
+    members, index = _members(clusters, mentions.device)
+    embeddings = maths.fuse_mention_logits(mentions[members], index, len(clusters))
     # An entity outside the encoded text is in no pair, but its -inf would reach the head's gradient.
-    empty = torch.tensor([not cluster for cluster in clusters], dtype=torch.bool, device=fused.device)
-    return Encoded(encoded.hidden, fused.masked_fill(empty[:, None], 0.0), mean / count[:, None, None])
+    empty = torch.tensor([not cluster for cluster in clusters], dtype=torch.bool, device=mentions.device)
+    return embeddings.masked_fill(empty[:, None], 0.0)
 
 
-def _context_mass(
-    attention: Tensor, head: Tensor, tail: Tensor, pair_index: Tensor, num_pairs: int
-) -> Tensor:
-    """Each mention pair's part in the attention that the two entities have in common. As the entities'
-    rows are means over mentions, the parts of an entity pair add up to its whole. *Shape:* (P,)"""
-    mass = torch.einsum("ikl,jkl->ij", attention, attention)[head, tail]
-    total = mass.new_zeros(num_pairs).index_add(0, pair_index, mass)
-    count = torch.bincount(pair_index, minlength=num_pairs)[pair_index]
-    return torch.where(total[pair_index] > 0, mass / total[pair_index], 1.0 / count)
+def entity_rows(attention: Tensor, clusters: Sequence[Sequence[int]]) -> Tensor:
+    """The mean of the attention rows of each entity's mentions. *Shape:* (E, K, L)"""
+    members, index = _members(clusters, attention.device)
+    count = torch.bincount(index, minlength=len(clusters)).clamp(min=1)
+    total = attention.new_zeros((len(clusters), *attention.shape[1:]))
+    return total.index_add(0, index, attention[members]) / count[:, None, None]
+
+
+def _members(clusters: Sequence[Sequence[int]], device: torch.device) -> Tuple[Tensor, Tensor]:
+    """All mentions of all entities, and whose they are."""
+    pairs = [(mention, entity) for entity, cluster in enumerate(clusters) for mention in cluster]
+    members, index = torch.tensor(pairs, dtype=torch.long, device=device).view(-1, 2).unbind(1)
+    return members, index
 
 
 def build_network(settings: dict, encoders: Sequence[Encoder], classes: int) -> Network:

@@ -35,17 +35,32 @@ def mention_pairs(clusters: Sequence[Sequence[int]], pairs: Tensor) -> Tuple[Ten
     )
 
 
-def chunk_entity_pairs(
-    clusters: Sequence[Sequence[int]], pairs: Tensor, max_mention_pairs: int
-) -> Iterator[Tensor]:
-    """Cut entity pairs into runs of at most `max_mention_pairs` mention pairs, or of one entity pair."""
+def chunk_entity_pairs(clusters: Sequence[Sequence[int]], max_mention_pairs: int) -> Iterator[Tensor]:
+    """The entity pairs of the entities that have mentions, in runs of at most `max_mention_pairs` mention
+    pairs, or of one entity pair. All of them at once would be too many in a long text.
+
+    :returns: Entity numbers, in the order of `entity_pairs`. *Shape:* (n, 2)
+    """
     size = torch.tensor([len(cluster) for cluster in clusters], dtype=torch.long)
-    counts: List[int] = (size[pairs[:, 0]] * size[pairs[:, 1]]).tolist()
-    start, total = 0, 0
-    for number, count in enumerate(counts):
-        if number > start and total + count > max_mention_pairs:
-            yield pairs[start:number]
-            start, total = number, 0
-        total += count
-    if start < len(counts):
-        yield pairs[start:]
+    entities = size.nonzero().squeeze(1)
+    held: List[Tensor] = []
+    room = max_mention_pairs
+    for head in entities.tolist():
+        tails = entities[entities != head]
+        pairs = torch.stack([torch.full_like(tails, head), tails], dim=1)
+        ends = (size[head] * size[tails]).cumsum(0)
+        start = 0
+        while start < len(pairs):
+            before = int(ends[start - 1]) if start else 0
+            stop = int(torch.searchsorted(ends, before + room, right=True))
+            if not held:
+                stop = max(stop, start + 1)
+            if stop > start:
+                held.append(pairs[start:stop])
+                room -= int(ends[stop - 1]) - before
+                start = stop
+            if start < len(pairs):
+                yield torch.cat(held)
+                held, room = [], max_mention_pairs
+    if held:
+        yield torch.cat(held)

@@ -22,7 +22,7 @@ class Inputs(NamedTuple):
 
     def score(self, head: Head, mode: str) -> Tensor:
         weights = maths.context_weights(self.attention, self.head, self.tail, mode)
-        return head(self.rows, self.hidden, weights, self.head, self.tail)
+        return head(head.project(self.rows, self.hidden), weights.matmul, self.head, self.tail)
 
     def context(self, mode: str) -> Tensor:
         return maths.mention_pair_context(self.hidden, self.attention, self.head, self.tail, mode)

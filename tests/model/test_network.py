@@ -11,7 +11,7 @@ from spacy_kmgre.model.network import BOTH, KEY, RELATION, Network, PairScores, 
 from spacy_kmgre.pieces import Document, Pieces
 
 from . import reference
-from .tiny import make_transformer, random_pieces
+from .tiny import make_transformer, random_pieces, whole_rows
 
 CLASSES = 4
 KMGRE: Dict[str, Any] = {
@@ -176,7 +176,7 @@ def entities_slowly(network: Network, document: Document, pieces: Pieces, mode: 
     with torch.no_grad():
         (encoded,) = network.extractor.encoder([pieces])
     hidden = encoded.hidden.double().tolist()
-    rows = encoded.attention.double().tolist()
+    rows = whole_rows(encoded).double().tolist()
     weight, bias = (x.detach().double().tolist() for x in network.extractor.head.output.parameters())
     clusters = [[m for m in cluster if pieces.markers[m] >= 0] for cluster in document.clusters]
     heads, length, width = len(rows[0]), len(hidden), len(hidden[0])

@@ -64,7 +64,7 @@ def test_mention_pairs_by_hand():
 @example([[0, 1, 2, 3], [4, 5, 6], [7]], 5)
 def test_chunks(clusters, most):
     pairs = entity_pairs(with_mentions(clusters))
-    chunks = list(chunk_entity_pairs(clusters, pairs, most))
+    chunks = list(chunk_entity_pairs(clusters, most))
     assert [pair for chunk in chunks for pair in chunk.tolist()] == pairs.tolist()
     sizes = [[len(clusters[i]) * len(clusters[j]) for i, j in chunk.tolist()] for chunk in chunks]
     for size in sizes:
@@ -78,6 +78,6 @@ def test_all_mention_pairs_are_in_the_chunks(most):
     clusters = [[0, 1, 2], [3], [4, 5], [6, 7, 8, 9]]
     pairs = entity_pairs(range(4))
     whole = mention_pairs(clusters, pairs)
-    chunks = [mention_pairs(clusters, chunk) for chunk in chunk_entity_pairs(clusters, pairs, most)]
+    chunks = [mention_pairs(clusters, chunk) for chunk in chunk_entity_pairs(clusters, most)]
     for number in (0, 1):
         assert torch.equal(torch.cat([chunk[number] for chunk in chunks]), whole[number])

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from transformers import AutoConfig, AutoModel
 
+from spacy_kmgre.model.encoder import Encoded
 from spacy_kmgre.pieces import Pieces
 
 WIDTH, ATTENTION_HEADS, VOCAB = 32, 4, 60
@@ -70,3 +71,13 @@ def random_pieces(
     ids[0], ids[-1] = 2, 3
     ranges: List[Tuple[int, int]] = list(windows) or [(1, length - 1)]
     return Pieces(ids=ids, markers=np.array(markers, dtype=np.int64), prefix=1, suffix=1, windows=ranges)
+
+
+def whole_rows(encoded: Encoded) -> torch.Tensor:
+    """Attention rows over all word pieces. *Shape:* (M, K, L)"""
+    if encoded.starts is None:
+        return encoded.attention
+    rows = encoded.attention.new_zeros((*encoded.attention.shape[:2], len(encoded.hidden)))
+    for number, start in enumerate(encoded.starts.tolist()):
+        rows[number, :, start : start + encoded.attention.shape[2]] = encoded.attention[number]
+    return rows

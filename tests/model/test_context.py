@@ -1,0 +1,83 @@
+"""Contexts in long texts, where attention rows are runs: against the dense rows of the whole text."""
+
+from typing import List, Tuple
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spacy_kmgre.model import maths
+from spacy_kmgre.model.context import pool_of_entities, pool_of_mentions
+from spacy_kmgre.model.encoder import Encoded
+from spacy_kmgre.model.network import entity_rows
+from spacy_kmgre.model.pairs import chunk_entity_pairs, mention_pairs
+
+from .tiny import whole_rows
+
+EXACT = {"rtol": 0.0, "atol": 1e-10}
+LENGTH, HEADS, WIDTH = 40, 3, 4
+law = settings(deadline=None, derandomize=True, max_examples=60)
+
+
+@st.composite
+def long_texts(draw) -> Tuple[Encoded, List[List[int]]]:
+    """A text of `LENGTH` pieces whose rows are runs, some of them with nothing in common, and its clusters."""
+    torch.manual_seed(draw(st.integers(0, 9)))
+    mentions, run = draw(st.integers(2, 7)), draw(st.integers(1, LENGTH))
+    starts = torch.tensor(draw(st.lists(st.integers(0, LENGTH - run), min_size=mentions, max_size=mentions)))
+    attention = torch.softmax(2 * torch.randn(mentions, HEADS, run, dtype=torch.float64), dim=2)
+    hidden = torch.randn(LENGTH, WIDTH, dtype=torch.float64)
+    owners = draw(st.lists(st.integers(0, 3), min_size=mentions, max_size=mentions))
+    clusters = [[mention for mention, owner in enumerate(owners) if owner == entity] for entity in range(4)]
+    return Encoded(hidden, hidden[starts], attention.requires_grad_(), starts), clusters
+
+
+def gradient(pooled: torch.Tensor, leaf: torch.Tensor) -> torch.Tensor:
+    weights = torch.rand(pooled.shape, generator=torch.Generator().manual_seed(1), dtype=pooled.dtype)
+    if not pooled.requires_grad:
+        return torch.zeros_like(leaf)
+    (found,) = torch.autograd.grad((pooled * weights).sum(), leaf)
+    return found
+
+
+@law
+@given(long_texts(), st.sampled_from(maths.CONTEXT_MODES))
+def test_mention_pairs(text, mode):
+    encoded, _ = text
+    everyone = torch.arange(len(encoded.attention))
+    head, tail = torch.cartesian_prod(everyone, everyone).unbind(1)
+    expected = maths.context_weights(whole_rows(encoded), head, tail, mode) @ encoded.hidden
+    found = pool_of_mentions(encoded, head, tail, mode)(encoded.hidden)
+    torch.testing.assert_close(found, expected, **EXACT)
+    torch.testing.assert_close(
+        gradient(found, encoded.attention), gradient(expected, encoded.attention), **EXACT
+    )
+
+
+@law
+@given(long_texts(), st.sampled_from(maths.CONTEXT_MODES))
+def test_entity_pairs(text, mode):
+    encoded, clusters = text
+    dense = Encoded(encoded.hidden, encoded.mentions, whole_rows(encoded))
+    for pairs in chunk_entity_pairs(clusters, 1000):
+        indices = mention_pairs(clusters, pairs)
+        rows = entity_rows(dense.attention, clusters)
+        expected, expected_share = pool_of_entities(dense, rows, pairs, *indices, mode)
+        found, share = pool_of_entities(encoded, None, pairs, *indices, mode)
+        found, expected = found(encoded.hidden), expected(encoded.hidden)
+        torch.testing.assert_close(found, expected, **EXACT)
+        torch.testing.assert_close(share, expected_share, **EXACT)
+        torch.testing.assert_close(
+            gradient(found, encoded.attention), gradient(expected, encoded.attention), **EXACT
+        )
+
+
+@pytest.mark.parametrize("mode", maths.CONTEXT_MODES)
+def test_mentions_far_apart_have_no_context(mode):
+    attention = torch.full((2, HEADS, 5), 0.2)
+    encoded = Encoded(torch.randn(30, WIDTH), torch.zeros(2, WIDTH), attention, torch.tensor([0, 20]))
+    pool = pool_of_mentions(encoded, torch.tensor([0, 1, 0]), torch.tensor([1, 0, 0]), mode)
+    contexts = pool(encoded.hidden)
+    assert not contexts[:2].any()
+    torch.testing.assert_close(contexts[2], encoded.hidden[:5].mean(dim=0))
