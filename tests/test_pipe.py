@@ -701,6 +701,17 @@ def test_averages_and_resumed_training(load):
     assert not same_state(state(nlp), before)
 
 
+def test_a_sourced_component_predicts_and_goes_on_learning(load):
+    trained, nlp = load(), spacy.blank("xx")
+    nlp.add_pipe(NAME, source=trained)
+    doc, expected = nlp(make_doc(nlp)), trained(make_doc(trained))
+    assert_same([doc], [expected])
+    before = state(nlp)
+    losses = nlp.update([make_example(nlp)], sgd=nlp.resume_training())
+    assert losses[NAME] > 0
+    assert not same_state(state(nlp), before)
+
+
 def test_a_disabled_component_does_nothing(kmgre):
     with kmgre.select_pipes(disable=[NAME]):
         assert kmgre(make_doc(kmgre))._.relations == []
