@@ -116,6 +116,7 @@ def build_encoder(
 def build_kmgre(
     encoder: Dict[str, Any],
     head: str = "linear",
+    head_width: int = 768,
     context: str = "per_head",
     shared_encoder: bool = False,
     key_classifier: bool = True,
@@ -128,6 +129,8 @@ def build_kmgre(
     """KMGRE (Jiang et al., COLING 2022).
 
     :param head: "linear" as in the paper, or "bilinear" as in ATLOP.
+    :param head_width: Of the projections that a bilinear head multiplies; 768 in ATLOP's code, whatever
+        the encoder.
     :param context: "per_head" (eq. 4), or "pooled" as in ATLOP.
     :param shared_encoder: The key instance classifier reads the relation extractor's encoder.
     :param key_classifier: Without it all mention pairs are fused (ablation).
@@ -141,6 +144,7 @@ def build_kmgre(
         "kmgre",
         encoder=encoder,
         head=head,
+        head_width=head_width,
         context=context,
         level="mention",
         shared_encoder=shared_encoder,
@@ -157,6 +161,7 @@ def build_kmgre(
 def build_atlop(
     encoder: Dict[str, Any],
     head: str = "bilinear",
+    head_width: int = 768,
     context: str = "pooled",
     mixed_precision: bool = False,
 ) -> "RelationModel":
@@ -166,6 +171,8 @@ def build_atlop(
     attention that the two entities have in common.
 
     :param head: "bilinear", or "linear".
+    :param head_width: Of the projections that a bilinear head multiplies; 768 as in the authors' code,
+        whatever the encoder.
     :param context: "pooled", or "per_head".
     :param mixed_precision: The encoder in bfloat16, where the device has it.
     """
@@ -173,6 +180,7 @@ def build_atlop(
         "atlop",
         encoder=encoder,
         head=head,
+        head_width=head_width,
         context=context,
         level="entity",
         shared_encoder=False,
@@ -190,7 +198,7 @@ def _build(name: str, **settings: Any) -> "RelationModel":
     from .model.heads import HEADS
     from .model.maths import CONTEXT_MODES
 
-    for setting, choices in (("head", tuple(HEADS)), ("context", CONTEXT_MODES)):
+    for setting, choices in (("head", HEADS), ("context", CONTEXT_MODES)):
         if settings[setting] not in choices:
             raise ValueError(
                 Errors.E023.format(setting=setting, value=settings[setting], expected=f"one of {choices}")

@@ -7,7 +7,7 @@ is exact and avoids a P x d tensor.
 
 import math
 from abc import ABC, abstractmethod
-from typing import Callable, Dict, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -89,18 +89,19 @@ class LinearHead(Head):
 class BilinearHead(Head):
     """The group bilinear head of ATLOP (Zhou et al., AAAI 2021, eq. 8-10).
 
-    The groups are 64 wide, or as wide as the largest power of two below that divides the width.
+    The groups are 64 wide, or as wide as the largest power of two below that divides the inner width.
 
     :param width: d, of the hidden states.
     :param classes: C.
+    :param inner: The width of the two sides once projected.
     """
 
-    def __init__(self, width: int, classes: int):
-        block = math.gcd(width, 64)
-        super().__init__(width * block, classes)
+    def __init__(self, width: int, classes: int, inner: int):
+        block = math.gcd(inner, 64)
+        super().__init__(inner * block, classes)
         self.block = block
-        self.head = nn.Linear(2 * width, width)
-        self.tail = nn.Linear(2 * width, width)
+        self.head = nn.Linear(2 * width, inner)
+        self.tail = nn.Linear(2 * width, inner)
 
     def project(self, rows: Tensor, hidden: Tensor) -> Projected:
         head_row, head_context = self.head.weight.chunk(2, dim=1)
@@ -116,4 +117,9 @@ class BilinearHead(Head):
         return self.output((left.unsqueeze(3) * right.unsqueeze(2)).flatten(1))
 
 
-HEADS: Dict[str, Callable[[int, int], Head]] = {"linear": LinearHead, "bilinear": BilinearHead}
+HEADS = ("linear", "bilinear")
+
+
+def make_head(name: str, width: int, classes: int, inner: int) -> Head:
+    """:param inner: Of a bilinear head."""
+    return LinearHead(width, classes) if name == "linear" else BilinearHead(width, classes, inner)

@@ -10,7 +10,7 @@ from ..pieces import Document, Pieces
 from . import maths
 from .context import pool_of_entities, pool_of_mentions
 from .encoder import Encoded, Encoder
-from .heads import HEADS, Head, LinearHead, Projected
+from .heads import Head, LinearHead, Projected, make_head
 from .pairs import chunk_entity_pairs, entity_pairs, mention_pairs
 
 # The two halves that EM trains in turn: θ and ω.
@@ -276,7 +276,7 @@ def build_network(settings: dict, encoders: Sequence[Encoder], classes: int) -> 
     """
     for encoder in encoders:
         encoder.mixed_precision = settings["mixed_precision"]
-    head = HEADS[settings["head"]](encoders[0].width, classes)
+    head = make_head(settings["head"], encoders[0].width, classes, settings["head_width"])
     extractor = RelationExtractor(encoders[0], head, settings["context"], settings["level"])
     classifier = None
     if settings["key_classifier"]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from spacy_kmgre.model import maths
-from spacy_kmgre.model.heads import HEADS, BilinearHead, Head, LinearHead
+from spacy_kmgre.model.heads import HEADS, BilinearHead, Head, LinearHead, make_head
 
 EXACT = {"rtol": 0.0, "atol": 1e-10}
 CLASSES = 5
@@ -54,8 +54,8 @@ def test_linear_head(mode, width, pairs):
 @pytest.mark.parametrize("mode", maths.CONTEXT_MODES)
 @pytest.mark.parametrize("width, block", [(8, 8), (48, 16), (96, 32), (128, 64), (5, 1)])
 def test_bilinear_head(mode, width, block):
-    inputs = make_inputs(width)
-    head = BilinearHead(width, CLASSES).double()
+    inputs = make_inputs(12)
+    head = BilinearHead(12, CLASSES, width).double()
     assert head.block == block
     found = inputs.score(head, mode)
     assert found.shape == (12, CLASSES)
@@ -77,7 +77,7 @@ def test_bilinear_head(mode, width, block):
 def test_gradients_reach_everything(name):
     inputs = make_inputs(32)
     leaves = [x.clone().requires_grad_() for x in inputs[:3]]
-    head = HEADS[name](32, CLASSES).double()
+    head = make_head(name, 32, CLASSES, 48).double()
     Inputs(*leaves, *inputs[3:]).score(head, "per_head").square().sum().backward()
     for leaf in [*leaves, *head.parameters()]:
         assert leaf.grad is not None and leaf.grad.abs().max() > 1e-6
@@ -86,7 +86,7 @@ def test_gradients_reach_everything(name):
 @pytest.mark.parametrize("name", HEADS)
 def test_more_classes_keep_what_is_learned(name):
     inputs = make_inputs(32)
-    head = HEADS[name](32, CLASSES).double()
+    head = make_head(name, 32, CLASSES, 48).double()
     before, weight, bias = inputs.score(head, "per_head"), head.output.weight, head.output.bias
     head.resize(CLASSES + 3)
     assert head.classes == CLASSES + 3

@@ -16,6 +16,7 @@ from .tiny import make_transformer, random_pieces, whole_rows
 CLASSES = 4
 KMGRE: Dict[str, Any] = {
     "head": "linear",
+    "head_width": 48,
     "context": "per_head",
     "level": "mention",
     "key_classifier": True,

@@ -21,7 +21,7 @@ from spacy_kmgre.pieces import Document
 
 VARIANTS: Dict[str, Callable[[Dict[str, Any]], Any]] = {
     "kmgre": build_kmgre,
-    "bilinear": lambda encoder: build_kmgre(encoder, head="bilinear"),
+    "bilinear": lambda encoder: build_kmgre(encoder, head="bilinear", head_width=48),
     "shared": lambda encoder: build_kmgre(encoder, shared_encoder=True),
     "no key classifier": lambda encoder: build_kmgre(encoder, key_classifier=False),
     "atlop": build_atlop,
