@@ -106,7 +106,8 @@ class Warnings:
     )
     W003 = (
         "[KMGRE W003] {name!r}: none of the Docs to score has entities, so their gold entities are used. "
-        "`spacy evaluate` reads a corpus without them."
+        "`spacy evaluate` reads a corpus without them, and shows relation scores only in the file that "
+        "`--per-component --output scores.json` writes; `spacy kmgre evaluate` shows them all."
     )
 
     # Corpora (W10x DocRED, W11x the corpus reader)

@@ -3,8 +3,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import spacy
 import srsly
+from spacy.cli._util import app
 from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
@@ -87,3 +89,19 @@ def test_evaluate_ranks_key_pairs_where_the_corpus_knows_them(make_nlp, tmp_path
     pairs = {(r.head.key, r.tail.key, i) for i, doc in enumerate(docs) for r in doc._.relations}
     assert ranking["entity_pairs"] == len(pairs)
     assert 0 < ranking["key_hard_ap"] < 1
+
+
+@pytest.mark.filterwarnings("ignore:.*W003")
+def test_spacy_evaluate_gives_the_same_scores(trained, tmp_path: Path):
+    model, corpus = tmp_path / "model", tmp_path / "dev.spacy"
+    trained.to_disk(model)
+    write_corpus([make_example(trained).reference], corpus)
+    ours, spacys = tmp_path / "ours.json", tmp_path / "spacys.json"
+    assert run("evaluate", model, corpus, "--output", ours).exit_code == 0
+    arguments = ["evaluate", model, corpus, "--per-component", "--output", spacys]
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    expected, found = srsly.read_json(ours), srsly.read_json(spacys)["kmgre_relations"]
+    assert found["rel_micro_f"] == 1.0
+    for name in ("rel_micro_f", "rel_ign_f", "rel_macro_f", "rel_per_type"):
+        assert found[name] == expected[name]
