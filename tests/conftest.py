@@ -87,6 +87,7 @@ def make_nlp(tiny_encoder) -> Callable[..., Language]:
         component: Optional[Dict[str, Any]] = None,
         **settings: Any,
     ) -> Language:
+        settings.setdefault("head_width", 32)
         if architecture == "ATLOP":
             settings.setdefault("head", "linear")
         nlp = spacy.blank("en")
@@ -235,7 +236,11 @@ def trained_folder(tiny_encoder, tmp_path_factory) -> Callable[[str], Path]:
             torch.manual_seed(0)
             nlp = spacy.blank("xx")  # loads several times faster than "en"
             encoder = {"@architectures": "spacy_kmgre.Encoder.v1", "name": tiny_encoder, "overlap": 16}
-            model = {"@architectures": f"spacy_kmgre.{architecture}.v1", "encoder": encoder}
+            model = {
+                "@architectures": f"spacy_kmgre.{architecture}.v1",
+                "encoder": encoder,
+                "head_width": 32,  # a wider one learns two documents until scores round to 1
+            }
             nlp.add_pipe("kmgre_relations", config={"model": model, "max_labels": 8})
             examples = make_examples(nlp)
             optimizer = nlp.initialize(lambda: examples)
