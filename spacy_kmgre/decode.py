@@ -1,7 +1,7 @@
 """Pair scores to relations."""
 
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Tuple, Union
 
 import torch
 from torch import Tensor
@@ -51,10 +51,23 @@ def fuse(scores: PairScores, *, xi: float, tau: float, fusion: bool) -> Tuple[Te
 
 
 def decode(
-    scores: PairScores, *, xi: float, tau: float, fusion: bool, max_labels: int, threshold: float
+    scores: PairScores,
+    *,
+    xi: float,
+    tau: float,
+    fusion: bool,
+    max_labels: int,
+    threshold: Union[float, Tensor],
+    adjust: Optional[Callable[[Tensor, Tensor], Tensor]] = None,
 ) -> List[Prediction]:
-    """The relations above the threshold, each with the key mention pairs responsible for it."""
+    """The relations above the threshold, each with the key mention pairs responsible for it.
+
+    :param threshold: One for all classes, or one for each. *Shape:* (C,)
+    :param adjust: Gets the logits of the entity pairs and their entities, and returns the logits that count.
+    """
     logits, selected = fuse(scores, xi=xi, tau=tau, fusion=fusion)
+    if adjust is not None:
+        logits = adjust(logits, scores.entities)
     predicted = maths.predict_relations(logits, max_labels, threshold)
     related = predicted.any(dim=1)
     if not related.any():

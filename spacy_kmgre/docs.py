@@ -4,28 +4,52 @@ The only file that knows where they lie: entities in span groups, relations as p
 `doc.user_data`, so that both survive `to_bytes`, DocBin, pickle, `Doc.copy` and processes.
 """
 
-from typing import Any, Dict, Iterable, List, Sequence, Tuple, Union
+from dataclasses import replace
+from itertools import count
+from typing import (
+    Any,
+    Callable,
+    Container,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    Type,
+    Union,
+    cast,
+)
 
 from spacy.tokens import Doc, Span, SpanGroup
+from spacy.util import filter_spans
 
 from .errors import Errors
+from .tokens import split_tokens
 from .types import Entity, MentionPair, Relation
 
 ENTITY_PREFIX = "entity_"
 TITLE = "title"
 _RELATIONS = "spacy_kmgre.relations"
+_PREFIX = "spacy_kmgre.entity_prefix"
 
 
 def install_extensions() -> None:
-    """Register `doc._.relations`; calling it again changes nothing.
+    """Register `doc._.relations`, `doc._.entities` and `span._.entity`; calling it again changes nothing.
 
-    :raises ValueError: Where another package has taken the name.
+    :raises ValueError: Where another package has taken one of the names.
     """
-    if Doc.has_extension("relations"):
-        if Doc.get_extension("relations")[2] is not get_relations:
-            raise ValueError(Errors.E005)
-        return
-    Doc.set_extension("relations", getter=get_relations, setter=set_relations)
+    _install(Doc, "relations", get_relations, set_relations)
+    _install(Doc, "entities", get_entities, set_entities)
+    _install(Span, "entity", get_entity, _refuse_entity)
+
+
+def _install(owner: Union[Type[Doc], Type[Span]], name: str, getter: Callable, setter: Callable) -> None:
+    if not owner.has_extension(name):
+        owner.set_extension(name, getter=getter, setter=setter)
+    elif owner.get_extension(name)[2] is not getter:
+        raise ValueError(Errors.E005.format(owner=owner.__name__, name=name))
 
 
 def document_name(doc: Doc) -> str:
@@ -36,13 +60,32 @@ def document_name(doc: Doc) -> str:
 def read_entities(doc: Doc, prefix: str = ENTITY_PREFIX) -> List[Entity]:
     """The entities in the span groups named prefix + number, by number. Empty spans are no mentions, and
     groups without mentions no entities."""
-    numbered = [
-        (int(key[len(prefix) :]), key)
-        for key in doc.spans
-        if key.startswith(prefix) and key[len(prefix) :].isdecimal()
-    ]
-    entities = [_entity(key, doc.spans[key]) for _, key in sorted(numbered)]
+    entities = [_entity(key, doc.spans[key]) for key in _entity_keys(doc, prefix)]
     return [entity for entity in entities if entity.mentions]
+
+
+def get_entities(doc: Doc) -> List[Entity]:
+    """The entities on the Doc, by number (the getter of `doc._.entities`).
+
+    They are those that `replace_entities` wrote, whatever their prefix, and in a Doc that it has not written
+    to those with the default prefix. `read_entities` takes any.
+    """
+    return read_entities(doc, doc.user_data.get(_PREFIX, ENTITY_PREFIX))
+
+
+def set_entities(doc: Doc, entities: Iterable[Entity]) -> None:
+    """Write entities in place of those on the Doc, under its prefix (the setter of `doc._.entities`; see
+    `replace_entities` for their keys)."""
+    replace_entities(doc, entities, doc.user_data.get(_PREFIX, ENTITY_PREFIX))
+
+
+def get_entity(span: Span) -> Optional[Entity]:
+    """The entity that has the span as a mention; the first of several, None of none (the getter of
+    `span._.entity`). It looks through all entities: for many spans, go through `doc._.entities` once."""
+    for entity in get_entities(span.doc):
+        if any((mention.start, mention.end) == (span.start, span.end) for mention in entity.mentions):
+            return entity
+    return None
 
 
 def write_entities(doc: Doc, entities: Iterable[Entity]) -> None:
@@ -55,30 +98,91 @@ def write_entities(doc: Doc, entities: Iterable[Entity]) -> None:
         doc.spans[entity.key] = SpanGroup(doc, name=entity.key, spans=mentions)
 
 
+def _refuse_entity(span: Span, entity: Any) -> None:
+    raise ValueError(Errors.E007.format(mention=span.text))
+
+
+def replace_entities(doc: Doc, entities: Iterable[Entity], prefix: str = ENTITY_PREFIX) -> None:
+    """Write entities in place of all that have the prefix, whoever wrote them.
+
+    An entity whose key is that of such a group keeps it, so that relations still mean it. Others get the
+    first free numbers.
+    """
+    old = _entity_keys(doc, prefix)
+    entities = list(entities)
+    kept = {entity.key for entity in entities}.intersection(old)
+    for key in old:
+        del doc.spans[key]
+    fresh = free_keys(prefix, {*doc.spans, *kept})
+    write_entities(
+        doc,
+        [entity if entity.key in kept else replace(entity, key=next(fresh)) for entity in entities],
+    )
+    doc.user_data.pop(_PREFIX, None)
+    if prefix != ENTITY_PREFIX:
+        doc.user_data[_PREFIX] = prefix
+
+
+def free_keys(prefix: str, taken: Container[str]) -> Iterator[str]:
+    """Keys of entities, by number from 1, without those that are taken."""
+    return (key for number in count(1) if (key := f"{prefix}{number}") not in taken)
+
+
 def mention_offsets(entities: Iterable[Entity]) -> List[Tuple[int, int]]:
     """Token offsets [start, end) of all mentions of the entities, each span once, in text order."""
     return sorted({(span.start, span.end) for entity in entities for span in entity.mentions})
 
 
-def copy_entities(source: Doc, target: Doc, prefix: str = ENTITY_PREFIX) -> int:
+def copy_entities(source: Doc, target: Doc, prefix: str = ENTITY_PREFIX) -> Doc:
     """Copy the entities of a Doc's span groups to another Doc of the same text (see `project_entities`)."""
     return project_entities(read_entities(source, prefix), target)
 
 
-def project_entities(entities: Iterable[Entity], target: Doc) -> int:
+def project_entities(entities: Iterable[Entity], target: Doc) -> Doc:
     """Write entities to another Doc of the same text, by characters, as the tokens may differ.
 
-    :returns: The number of mentions left out because no tokens of the target match them.
+    :returns: The target. Where a mention begins or ends inside one of its tokens, a new Doc instead, in which
+        that token is split (see `split_tokens`).
+    :raises ValueError: Where the texts differ.
     """
-    lost = 0
+    entities = list(entities)
+    mentions = [mention for entity in entities for mention in entity.mentions]
+    spans = [(mention.start_char, mention.end_char) for mention in mentions]
+    length = max((end for _, end in spans), default=0)
+    if mentions and mentions[0].doc.text[:length] != target.text[:length]:
+        raise ValueError(Errors.E006.format(name=document_name(target), text=target.text[:40]))
+    doc = split_tokens(target, spans)
     for entity in entities:
-        mentions = []
-        for span in entity.mentions:
-            copied = target.char_span(span.start_char, span.end_char, label=span.label, kb_id=span.kb_id)
-            lost += copied is None
-            mentions += [copied] if copied is not None else []
-        target.spans[entity.key] = SpanGroup(target, name=entity.key, spans=mentions)
-    return lost
+        copied = [
+            doc.char_span(mention.start_char, mention.end_char, label=mention.label, kb_id=mention.kb_id)
+            for mention in entity.mentions
+        ]
+        doc.spans[entity.key] = SpanGroup(doc, name=entity.key, spans=cast(List[Span], copied))
+    return doc
+
+
+def write_ents(doc: Doc, entities: Iterable[Entity]) -> None:
+    """Set `doc.ents` to the entities' mentions, for `ner` to learn from: each with the entity's type and
+    identifier, of overlapping ones the longest. Mentions without a type are left out; a token in none
+    is outside of all entities."""
+    mentions = [
+        Span(doc, span.start, span.end, label=entity.label, kb_id=entity.kb_id)
+        for entity in entities
+        if entity.label
+        for span in entity.mentions
+    ]
+    doc.ents = filter_spans(mentions)
+
+
+def all_entities(doc: Doc) -> List[Entity]:
+    """The entities of a Doc, gold or predicted: those of `read_entities`, then any others that its
+    relations name (a reader of entities may have a prefix of its own)."""
+    found = {entity.key: entity for entity in read_entities(doc)}
+    for data in relation_data(doc):
+        for key in (data["head"], data["tail"]):
+            if key not in found and key in doc.spans:
+                found[key] = _entity(key, doc.spans[key])
+    return [entity for entity in found.values() if entity.mentions]
 
 
 def get_relations(doc: Doc) -> List[Relation]:
@@ -175,6 +279,12 @@ def _offsets(doc: Doc, label: str, span: Sequence[int]) -> List[int]:
     if not 0 <= start < end <= len(doc):
         raise ValueError(Errors.E004.format(label=label, span=[start, end], length=len(doc)))
     return [start, end]
+
+
+def _entity_keys(doc: Doc, prefix: str) -> List[str]:
+    """The keys of the span groups named prefix + number, by number."""
+    keys = [key for key in doc.spans if key.startswith(prefix) and key[len(prefix) :].isdecimal()]
+    return sorted(keys, key=lambda key: (int(key[len(prefix) :]), key))
 
 
 def _entity(key: str, group: SpanGroup) -> Entity:

@@ -11,8 +11,16 @@ class Errors:
     E003 = "[KMGRE E003] The score of relation {label!r} is {score!r}; it must lie in [0, 1]."
     E004 = "[KMGRE E004] Relation {label!r} holds the token span {span!r}, outside the Doc's {length} tokens."
     E005 = (
-        "[KMGRE E005] Another package has registered the extension doc._.relations. Load only one of them, or "
-        "call Doc.remove_extension('relations') before importing spacy_kmgre."
+        "[KMGRE E005] Another package has registered the extension {owner}._.{name}. Load only one of them, or "
+        "call {owner}.remove_extension({name!r}) before importing spacy_kmgre."
+    )
+    E006 = (
+        "[KMGRE E006] The entities cannot be copied to the Doc {name!r}, as they are from a Doc with another "
+        "text. The text there: {text!r}"
+    )
+    E007 = (
+        "[KMGRE E007] The entity of a mention ({mention!r}) cannot be assigned. Change the mentions in doc.spans, or "
+        "assign all entities to doc._.entities."
     )
 
     # Model (E01x)
@@ -57,10 +65,20 @@ class Errors:
         "Lower the learning rate, or look for broken input in this batch: {documents}"
     )
     E023 = "[KMGRE E023] {setting} = {value!r} is not {expected}."
+    E024 = (
+        "[KMGRE E024] The setting {setting} names the relation label {label!r}, which the component does not know. "
+        "Its labels: {known}."
+    )
+    E025 = "[KMGRE E025] The relation label {label!r} has several inverses: {inverses}. It can have one."
+    E026 = (
+        '[KMGRE E026] allowed_triples = "corpus", but {name!r} has learned no triples: it was trained by a version '
+        "that did not, or on a corpus without relations. Call learn_triples() with examples of its training "
+        "corpus, or give a list of triples."
+    )
 
-    # Corpora (E10x DocRED, E11x the corpus reader)
-    E100 = "[KMGRE E100] {path} is not JSON: {error}. A DocRED file is one JSON list of documents."
-    E101 = "[KMGRE E101] {path} holds a {kind}; a DocRED file is a list of documents."
+    # Corpora (E10x JSON and DocRED, E11x the corpus reader, E12x-E14x other formats)
+    E100 = "[KMGRE E100] {path} is not the JSON it should be: {error}."
+    E101 = "[KMGRE E101] {path} holds a {kind}; this format is one list of documents."
     E102 = "[KMGRE E102] {where}: {field!r} must be of type {kind}, got: {value}."
     E103 = (
         "[KMGRE E103] {where}: a mention at words {pos} of sentence {sent_id}; it must be [start, end] with "
@@ -75,6 +93,14 @@ class Errors:
         "Sentences with words: {known}."
     )
     E106 = "[KMGRE E106] {where}: a word is the empty string. Leave it out and move the mentions after it."
+    E107 = (
+        "[KMGRE E107] {path} holds relations of documents that are elsewhere. Say where with --documents "
+        "(documents=...)."
+    )
+    E108 = (
+        "[KMGRE E108] {path} holds relations of {count} documents that are not among those given; their titles "
+        "begin with: {titles}. Give the documents that it was made for."
+    )
     E110 = (
         "[KMGRE E110] The corpus has no path. Set it in the config, or on the command line: "
         "--paths.train train.spacy --paths.dev dev.spacy."
@@ -89,9 +115,119 @@ class Errors:
     )
     E113 = "[KMGRE E113] {path} is no DocBin, or a part of one. Make it again. ({error})"
 
+    E120 = "[KMGRE E120] {where} is not text in UTF-8: {error}."
+    E121 = (
+        "[KMGRE E121] {where}: characters {start} to {end} are no part of the text, which has {length}. "
+        "Lenient reading leaves such mentions out."
+    )
+    E122 = (
+        "[KMGRE E122] {where}: characters {start} to {end} are {found!r}, not {expected!r}. Lenient reading leaves "
+        "such mentions out."
+    )
+    E123 = (
+        "[KMGRE E123] {where}: the {kind} number {number}, characters {start} to {end}, leaves out text or goes "
+        "back: the one before ends at {before}. Each must hold characters of the text, in its order, with nothing "
+        "but white space between them."
+    )
+    E124 = "[KMGRE E124] {where}: a document begins with ID|t|title. This line does not: {line!r}"
+    E125 = (
+        "[KMGRE E125] {where}: a line of another document. Between two documents is an empty line, and the first "
+        "line of a document is ID|t|title. The line: {line!r}"
+    )
+    E126 = (
+        "[KMGRE E126] {where}: neither a mention (ID, start, end, words, type, identifier, with tabs between) nor a "
+        "relation (ID, label, identifier, identifier): {line!r}"
+    )
+    E127 = "[KMGRE E127] {path} is not XML: {error}."
+    E128 = (
+        "[KMGRE E128] {path} begins with {found}; a BioC file is one <collection>. A file that declares entities "
+        "(!ENTITY) is refused, as they can fill the memory."
+    )
+    E129 = (
+        "[KMGRE E129] {where}: the offset is {offset}, but the text before it has {length} characters. Passages "
+        "must not overlap, nor be far from each other."
+    )
+    E130 = "[KMGRE E130] {where}: {what}."
+    E131 = "[KMGRE E131] {where}: refers to {reference!r}, which the document does not have. It has: {known}."
+    E132 = "[KMGRE E132] {path} holds no file {kind}."
+    E133 = (
+        "[KMGRE E133] {where} has no `content`. DWIE is published without its texts: run the script of its authors "
+        "that fetches them, and read the folder that it writes."
+    )
+    E134 = "[KMGRE E134] {where}: {name!r} is there already, or no name for it."
+    E135 = (
+        "[KMGRE E135] {where}: the text should be the field `text` of the task's data, or their only string. The "
+        "data's fields: {known}."
+    )
+    E136 = "[KMGRE E136] {path} annotates a text that is not beside it: {text}."
+    E137 = "[KMGRE E137] {where}: not a line of brat's standoff format: {line!r}"
+    E140 = "[KMGRE E140] The format {name!r} has no option {option!r}. Its options: {known}."
+    E141 = "[KMGRE E141] The folder {path} is not empty. Name a new one, or delete what is there."
+    E142 = "[KMGRE E142] The document {name!r} holds the character {character!r}, which XML has no place for."
+    E143 = (
+        "[KMGRE E143] The document {name!r} has a relation {label!r} of the entity {key!r}, which has no mentions. "
+        "Such a relation cannot be written."
+    )
+    E144 = "[KMGRE E144] There is no format {name!r}. Formats: {known}."
+    E145 = (
+        "[KMGRE E145] Cannot tell the format of {path}{why}. Name it with {option}; the formats are: {known}."
+    )
+
+    E146 = (
+        "[KMGRE E146] {path} should be a JSON object of names: each a string, or null to leave a label out."
+    )
+
     # Embedded corpus (E30x)
     E300 = "[KMGRE E300] The embedded corpus has no part {part!r}. Its parts: {known}."
     E301 = "[KMGRE E301] The number of documents to generate must not be negative, got: {count}."
+
+    # Command line and extraction (E33x)
+    E330 = "[KMGRE E330] The pipeline {model} has no relation component {name!r}. Its components: {known}."
+    E331 = "[KMGRE E331] {path} is there already. --force replaces it."
+    E332 = (
+        "[KMGRE E332] An earlier run has not finished {path}; its results are in {folder}. --resume goes on, --force "
+        "starts again."
+    )
+    E333 = (
+        "[KMGRE E333] An earlier run has not finished {path}, and this one differs from it in: {names}. Resume with "
+        "what it was begun with, or start again with --force."
+    )
+    E334 = (
+        "[KMGRE E334] The sources are not those that the earlier run has read: they should have {count} documents "
+        "up to {name!r}, and have others. Resume with the same ones, in the same order, or start again with --force."
+    )
+    E335 = "[KMGRE E335] Another process is at work on {path}."
+    E336 = "[KMGRE E336] {path} {why}."
+    E337 = "[KMGRE E337] {form} cannot be read from standard input, only: {known}."
+    E338 = (
+        "[KMGRE E338] The text has {length} characters, more than the pipeline's max_length, {limit}. Parsers and "
+        "recognisers of named entities need a lot of memory for such texts; --max-length allows them."
+    )
+    E339 = "[KMGRE E339] {form} cannot be written to standard output, only: {known}."
+    E340 = "[KMGRE E340] The document has no entity {name!r}, nor one with such a mention. Its entities: {known}."
+    E341 = "[KMGRE E341] Several entities have a mention {name!r}. Name one by its key: {known}."
+    E342 = "[KMGRE E342] Head and tail are the same entity, {key!r}. A relation needs two."
+    E343 = "[KMGRE E343] There is no relation label {label!r}. The component's labels: {known}."
+    E344 = (
+        "[KMGRE E344] Nothing is known of {head!r} and {tail!r}: all mentions of one of them lie outside of what the "
+        "encoder reads (max_pieces)."
+    )
+    E345 = "[KMGRE E345] There is no document {name!r} in {path}."
+
+    # Readers of entities (E40x)
+    E400 = (
+        "[KMGRE E400] The table of aliases in {path} cannot be read. It has to be JSON, {{name: [alias, ...]}}, in a "
+        "file that ends in .json, or one entity a line, its names separated by tabs.\n{error}"
+    )
+    E401 = "[KMGRE E401] The aliases of {name!r} have to be a list of names, got: {value!r}."
+    E402 = "[KMGRE E402] The entities are to come from {library}, which is not installed. Run: pip install {package}"
+    E403 = (
+        "[KMGRE E403] doc._.{attribute} is not set: {library} has not read {document!r}. Add it before the component "
+        "that reads its clusters: nlp.add_pipe({pipe!r}). If it is not installed: {install}"
+    )
+    E404 = (
+        "[KMGRE E404] spacy_kmgre.merged_entities.v1 needs readers to merge: [entities.*.NAME] in the config."
+    )
 
 
 class Warnings:
@@ -101,13 +237,30 @@ class Warnings:
     )
     W002 = (
         "[KMGRE W002] {name!r}: {count} gold relations of {document!r} point at an entity that the predicted Doc "
-        "lacks ({key!r}, for one) and teach nothing. Use the reader spacy_kmgre.Corpus.v1. Further ones in this "
-        "epoch are counted in `lost_relations`."
+        "lacks ({key!r}, for one) and teach nothing. The reader spacy_kmgre.Corpus.v1 gives the gold entities. "
+        "Further ones in this epoch are counted in `lost_relations`."
     )
     W003 = (
         "[KMGRE W003] {name!r}: none of the Docs to score has entities, so their gold entities are used. "
         "`spacy evaluate` reads a corpus without them, and shows relation scores only in the file that "
         "`--per-component --output scores.json` writes; `spacy kmgre evaluate` shows them all."
+    )
+    W004 = (
+        "[KMGRE W004] {name!r}: no Doc to score has entities, although named entities were looked for. All their "
+        "relations count as missed. A component before this one, such as kmgre_entities, has to make the entities, "
+        "and to be trained; `spacy kmgre evaluate` scores relations between gold entities."
+    )
+
+    # Readers of entities (W40x)
+    W400 = (
+        "[KMGRE W400] {document!r}: the coreference chain {chain} would join different entities ({entities}); it "
+        "joins none of them."
+    )
+
+    # Readers of entities (W40x)
+    W400 = (
+        "[KMGRE W400] {document!r}: the coreference chain {chain} would join different entities ({entities}); it "
+        "joins none of them."
     )
 
     # Corpora (W10x DocRED, W11x the corpus reader)
@@ -119,8 +272,4 @@ class Warnings:
     W111 = (
         "[KMGRE W111] No document of {path} has relations. A DocBin keeps them only if it was made with "
         "DocBin(store_user_data=True)."
-    )
-    W112 = (
-        "[KMGRE W112] {lost} of {mentions} gold mentions in {path} are left out: they match no tokens of the "
-        "pipeline's tokenizer. gold_tokens = true keeps them."
     )

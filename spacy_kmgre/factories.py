@@ -3,13 +3,14 @@
 torch models and transformers are imported when one is made, not when spaCy lists factories.
 """
 
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Union
 
 from spacy import Language, util
-from spacy.pipeline import TrainablePipe
+from spacy.pipeline import Pipe, TrainablePipe
 from spacy.tokens import Doc
 from spacy.util import registry
 
+from .docs import ENTITY_PREFIX
 from .errors import Errors
 from .types import Entity
 
@@ -25,7 +26,18 @@ DEFAULT_CONFIG = {
     "threshold": 0.5,
     "max_labels": 4,
     "evidence_share": 0.8,
+    "thresholds": [],
+    "allowed_triples": None,
+    "symmetric": [],
+    "inverse": [],
     "scorer": {"@scorers": "spacy_kmgre.relation_scorer.v1"},
+}
+
+ENTITIES_CONFIG = {
+    "entities": {"@misc": "spacy_kmgre.ner_entities.v1"},
+    "prefix": ENTITY_PREFIX,
+    "overwrite": True,
+    "scorer": None,
 }
 
 SCORE_WEIGHTS: Dict[str, Optional[float]] = {
@@ -51,6 +63,10 @@ def make_relation_component(
     threshold: float,
     max_labels: int,
     evidence_share: float,
+    thresholds: Union[Dict[str, float], List[List[Any]]],
+    allowed_triples: Union[str, List[List[str]], None],
+    symmetric: List[str],
+    inverse: List[List[str]],
     scorer: Optional[Callable],
 ) -> TrainablePipe:
     """The component that writes `doc._.relations`.
@@ -61,6 +77,14 @@ def make_relation_component(
     :param max_labels: Most relations of an entity pair.
     :param evidence_share: The sentences of the leading key mention pairs are evidence until the pairs'
         shares reach this, in [0, 1].
+    :param thresholds: Thresholds of single labels, as a section of the config or as pairs; only pairs take labels
+        with a colon or an equals sign. The other labels have `threshold`.
+    :param allowed_triples: Predict only these (head type, label, tail type); "corpus" for those of the training
+        corpus, None for all. The empty type stands for any, on an entity as in a triple.
+    :param symmetric: Labels that hold in both directions. Their margins over the threshold class are averaged
+        over both, so that both are predicted or neither.
+    :param inverse: Pairs of labels of which one holds from head to tail where the other holds from tail to
+        head; averaged in the same way.
     """
     from .pipe import KmgreRelations
 
@@ -72,8 +96,38 @@ def make_relation_component(
         threshold=threshold,
         max_labels=max_labels,
         evidence_share=evidence_share,
+        thresholds=thresholds,
+        allowed_triples=allowed_triples,
+        symmetric=symmetric,
+        inverse=inverse,
         scorer=scorer,
     )
+
+
+@Language.factory(
+    "kmgre_entities",
+    requires=["doc.ents"],
+    assigns=["doc.spans", "doc._.entities", "span._.entity"],
+    default_config=ENTITIES_CONFIG,
+)
+def make_entity_component(
+    nlp: Language,
+    name: str,
+    entities: Callable[[Doc], List[Entity]],
+    prefix: str,
+    overwrite: bool,
+    scorer: Optional[Callable],
+) -> Pipe:
+    """The component that writes entities into span groups, before `kmgre_relations`.
+
+    :param entities: The reader that finds them.
+    :param prefix: What the groups' keys begin with, followed by a number.
+    :param overwrite: Replace groups that have the prefix. Otherwise a Doc that has any is left as it is,
+        for instance as people have corrected it.
+    """
+    from .entities.component import KmgreEntities
+
+    return KmgreEntities(name, entities=entities, prefix=prefix, overwrite=overwrite, scorer=scorer)
 
 
 @registry.architectures("spacy_kmgre.Encoder.v1")

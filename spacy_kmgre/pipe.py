@@ -2,10 +2,25 @@
 
 import math
 import warnings
-from collections import deque
 from contextlib import contextmanager
+from copy import deepcopy
+from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    FrozenSet,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+    Union,
+)
 
 import numpy as np
 from spacy import Language
@@ -14,9 +29,13 @@ from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Optimizer
+from torch import Tensor
 
-from .decode import Prediction, decode
+from .alignment import align_entities
+from .controls import Controls
+from .decode import Prediction, decode, fuse
 from .docs import (
+    all_entities,
     document_name,
     get_relations,
     mention_offsets,
@@ -31,16 +50,27 @@ from .model.network import KEY, RELATION, PairScores
 from .pieces import Document
 from .scorer import relation_facts
 from .training.objective import Phase, loss_and_gradients
-from .types import Entity
+from .types import Entity, Relation
 
 Reader = Callable[[Doc], List[Entity]]
 
 # Settings that may be changed on a component at any time.
-SETTINGS = ("threshold", "max_labels", "evidence_share")
+SETTINGS = (
+    "threshold",
+    "max_labels",
+    "evidence_share",
+    "thresholds",
+    "allowed_triples",
+    "symmetric",
+    "inverse",
+)
+CORPUS_TRIPLES = "corpus"
 
 
 class KmgreRelations(TrainablePipe):
     """Predicts relations between entities, each with the mention pairs responsible for it.
+
+    The constructor takes what the factory `make_relation_component` describes.
 
     :ivar phase: What the next update does; the callback `spacy_kmgre.em.v1` sets it. Joint without it.
     :ivar step: Number of the update, for messages.
@@ -57,9 +87,16 @@ class KmgreRelations(TrainablePipe):
         threshold: float = 0.5,
         max_labels: int = 4,
         evidence_share: float = 0.8,
+        thresholds: Union[Mapping[str, float], Iterable[Sequence[Any]]] = (),
+        allowed_triples: Union[str, Iterable[Sequence[str]], None] = None,
+        symmetric: Iterable[str] = (),
+        inverse: Iterable[Sequence[str]] = (),
         scorer: Optional[Callable] = None,
     ):
-        for setting, value in (("threshold", threshold), ("evidence_share", evidence_share)):
+        thresholds = dict(thresholds)  # type: ignore[arg-type]
+        shares = {"threshold": threshold, "evidence_share": evidence_share}
+        shares.update({f"thresholds[{label!r}]": value for label, value in thresholds.items()})
+        for setting, value in shares.items():
             if not 0.0 <= value <= 1.0:
                 raise ValueError(Errors.E023.format(setting=setting, value=value, expected="between 0 and 1"))
         if max_labels < 1:
@@ -71,9 +108,13 @@ class KmgreRelations(TrainablePipe):
         self.threshold = threshold
         self.max_labels = max_labels
         self.evidence_share = evidence_share
+        self.thresholds: Dict[str, float] = thresholds
+        self.allowed_triples: Union[List[List[str]], str, None] = _checked_triples(allowed_triples)
+        self.symmetric: List[str] = list(symmetric)
+        self.inverse: List[List[str]] = [list(pair) for pair in inverse]
         self.scorer = scorer
         self.cfg: Dict[str, Any] = {"labels": []}
-        self._configured = {setting: getattr(self, setting) for setting in SETTINGS}
+        self._configured = {setting: deepcopy(getattr(self, setting)) for setting in SETTINGS}
         self.phase = Phase.JOINT
         self.step = 0
         self.epoch = 0
@@ -111,16 +152,46 @@ class KmgreRelations(TrainablePipe):
             self.model.set_dim("nO", len(self.labels) + 1, force=True)
         return 1
 
+    @property
+    def controls(self) -> Controls:
+        """The settings that decide which relations are predicted, for the labels that the component knows.
+
+        :raises ValueError: Where one of them names an unknown label, or needs triples that were not learned.
+        """
+        triples = _checked_triples(self.allowed_triples)
+        if isinstance(triples, str):
+            triples = self.cfg.get("triples")
+            if not triples:
+                raise ValueError(Errors.E026.format(name=self.name))
+        return Controls(
+            self.labels,
+            threshold=self.threshold,
+            thresholds=self.thresholds,
+            triples=triples,
+            symmetric=self.symmetric,
+            inverse=self.inverse,
+        )
+
+    def learn_triples(self, examples: Iterable[Example]) -> None:
+        """Remember the (head type, label, tail type) of the references' relations, in place of those known
+        so far, for `allowed_triples = "corpus"`. `initialize` does so too."""
+        relations = (relation for example in examples for relation in get_relations(example.reference))
+        self._keep_triples({_triple(relation) for relation in relations})
+
+    def _keep_triples(self, triples: Set[Tuple[str, str, str]]) -> None:
+        self.cfg["triples"] = [list(triple) for triple in sorted(triples) if triple[1] in self.labels]
+
     # Prediction
 
     def predict(self, docs: Iterable[Doc]) -> List[Tuple[List[Entity], List[Prediction]]]:
         """The entities of each Doc, and the relations between them by number."""
+        controls = self.controls
         return [
-            (entities, [prediction for scores in parts for prediction in self._decode(scores)])
+            (entities, [found for scores in parts for found in self._decode(scores, entities, controls)])
             for entities, parts in self.score_pairs(docs)
         ]
 
-    def _decode(self, scores: PairScores) -> List[Prediction]:
+    def _decode(self, scores: PairScores, entities: Sequence[Entity], controls: Controls) -> List[Prediction]:
         network = self._shim.require_network()
         return decode(
             scores,
@@ -128,8 +199,24 @@ class KmgreRelations(TrainablePipe):
             tau=network.tau.item(),
             fusion=network.fusion,
             max_labels=self.max_labels,
-            threshold=self.threshold,
+            threshold=controls.threshold,
+            adjust=partial(controls.adjust, types=[entity.label for entity in entities]),
         )
+
+    def relation_logits(
+        self, scores: PairScores, entities: Sequence[Entity]
+    ) -> Tuple[Tensor, Optional[Tensor]]:
+        """The logits of the entity pairs that the thresholds are compared with, and which mention pairs are key
+        (None: all).
+
+        :param scores: A part of what `score_pairs` gives.
+        :param entities: The Doc's entities, from there too.
+        :returns: *Shape:* (N, C), (P,)
+        """
+        network = self._shim.require_network()
+        logits, selected = fuse(scores, xi=network.xi, tau=network.tau.item(), fusion=network.fusion)
+        types = [entity.label for entity in entities]
+        return self.controls.adjust(logits, scores.entities, types), selected
 
     def score_pairs(self, docs: Iterable[Doc]) -> List[Tuple[List[Entity], Iterable[PairScores]]]:
         """What the model says of all pairs of each Doc, before key pairs are chosen and fused.
@@ -144,6 +231,7 @@ class KmgreRelations(TrainablePipe):
         parts: List[Iterable[PairScores]] = [()] * len(documents)
         if readable:
             self._shim.require_network()
+            self._shim.mirrored = self.controls.mirrors
             self._warn_of_unread([documents[number] for number in readable])
             for number, scores in zip(readable, self.model.predict([documents[i] for i in readable])):
                 parts[number] = scores
@@ -218,22 +306,25 @@ class KmgreRelations(TrainablePipe):
     ) -> None:
         """Load the encoders' pretrained weights and make an output for each label.
 
-        :param get_examples: Their references' relations give the labels, where none are passed, and the
-            facts that Ign F1 leaves out.
+        :param get_examples: Their references' relations give the labels, where none are passed, the
+            facts that Ign F1 leaves out, and the types of the entities that a label has.
         :param labels: The relation labels, as `spacy init labels` writes them.
         :raises ValueError: Where there is no label.
         """
         validate_get_examples(get_examples, "KmgreRelations.initialize")
         found: Set[str] = set()
         facts: Set[int] = set()
+        triples: Set[Tuple[str, str, str]] = set()
         for example in get_examples():
             for relation in get_relations(example.reference):
                 found.add(relation.label)
                 facts.update(relation_facts(example.reference, relation))
+                triples.add(_triple(relation))
         for label in sorted(found) if labels is None else labels:
             self.add_label(label)
         if not self.labels:
             raise ValueError(Errors.E021.format(name=self.name))
+        self._keep_triples(triples)
         self.model.attrs[KNOWN_FACTS] = np.array(sorted(facts), dtype=np.uint64)
         self.model.set_dim("nO", len(self.labels) + 1, force=True)
         self.model.initialize()
@@ -322,8 +413,13 @@ class KmgreRelations(TrainablePipe):
             self.model.finish_update(sgd)
 
     def _gold_relations(self, example: Example, entities: Sequence[Entity]) -> List[Tuple[int, int, int]]:
-        """The reference's relations as (head, tail, class) numbers of the predicted Doc's entities."""
-        number = {entity.key: i for i, entity in enumerate(entities)}
+        """The reference's relations as (head, tail, class) numbers of the predicted Doc's entities, which
+        need not be the gold ones."""
+        gold = all_entities(example.reference)
+        number: Dict[str, int] = {}
+        for i, match in enumerate(align_entities(entities, gold)):
+            if match is not None:
+                number.setdefault(gold[match.gold].key, i)
         classes = {label: i for i, label in enumerate(self.labels, start=1)}
         found, lost = [], []
         for relation in relation_data(example.reference):
@@ -351,7 +447,8 @@ class KmgreRelations(TrainablePipe):
         """Scores of the relations (see scorer.py).
 
         `spacy evaluate` reads a plain corpus, whose Docs have no entities. Where none of the Docs has any,
-        and the references do, relations are predicted anew between the gold entities, with a warning.
+        no component has looked for some, and the references have them, relations are predicted anew between
+        the gold entities, with a warning.
         """
         if self.scorer is None:
             return {}
@@ -360,12 +457,18 @@ class KmgreRelations(TrainablePipe):
         if not any(self.entities(example.predicted) for example in examples) and any(
             self.entities(example.reference) for example in examples
         ):
-            warnings.warn(Warnings.W003.format(name=self.name), stacklevel=2)
-            for example in examples:
-                project_entities(self.entities(example.reference), example.predicted)
-            deque(self.pipe(example.predicted for example in examples), maxlen=0)
-        known = {"known_facts": set(self.model.attrs[KNOWN_FACTS].tolist())}
-        return self.scorer(examples, **{**known, **kwargs})
+            if any(len(eg.predicted) and eg.predicted.has_annotation("ENT_IOB") for eg in examples):
+                warnings.warn(Warnings.W004.format(name=self.name), stacklevel=2)
+            else:
+                warnings.warn(Warnings.W003.format(name=self.name), stacklevel=2)
+                docs = [project_entities(self.entities(eg.reference), eg.predicted) for eg in examples]
+                examples = [Example(doc, eg.reference) for doc, eg in zip(self.pipe(docs), examples)]
+        return self.scorer(examples, **{"known_facts": self.known_facts, **kwargs})
+
+    @property
+    def known_facts(self) -> FrozenSet[int]:
+        """`relation_facts` of the training corpus."""
+        return frozenset(self.model.attrs[KNOWN_FACTS].tolist())
 
     # Serialisation
 
@@ -422,7 +525,7 @@ class KmgreRelations(TrainablePipe):
         if "cfg" not in exclude:
             for setting, value in self._configured.items():
                 configured, changed = self.cfg.get("changed", {}).get(setting, (value, value))
-                setattr(self, setting, changed if configured == value else value)
+                setattr(self, setting, deepcopy(changed if configured == value else value))
 
     def _check_model(self, source: Union[str, Path], name: str) -> None:
         if self.model.name != name:
@@ -449,6 +552,23 @@ def _document(doc: Doc, entities: Sequence[Entity]) -> Document:
         clusters=[[numbers[span.start, span.end] for span in entity.mentions] for entity in entities],
         name=document_name(doc),
     )
+
+
+def _triple(relation: Relation) -> Tuple[str, str, str]:
+    return relation.head.label, relation.label, relation.tail.label
+
+
+def _checked_triples(
+    triples: Union[str, Iterable[Sequence[str]], None],
+) -> Union[List[List[str]], str, None]:
+    """:raises ValueError: Where they are not what the setting `allowed_triples` may be."""
+    if triples is None or triples == CORPUS_TRIPLES:
+        return triples
+    found = [] if isinstance(triples, str) else [list(triple) for triple in triples]
+    if isinstance(triples, str) or any(len(triple) != 3 for triple in found):
+        expected = f"null, {CORPUS_TRIPLES!r} or a list of [head type, label, tail type]"
+        raise ValueError(Errors.E023.format(setting="allowed_triples", value=triples, expected=expected))
+    return found
 
 
 def _sentences(doc: Doc) -> Optional[np.ndarray]:

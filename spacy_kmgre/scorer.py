@@ -1,6 +1,7 @@
 """Scores of predicted relations against gold ones.
 
 Relations are triples of head entity, tail entity and label, counted per document in tallies that add up.
+Where the predicted Docs have entities of their own, each is aligned to a gold one first (see alignment.py).
 Ign F1 and evidence scores follow DocRED's official evaluation (Yao et al., ACL 2019), the groups M1 and M2
 figure 3 of the KMGRE paper.
 """
@@ -16,7 +17,6 @@ from typing import (
     Collection,
     DefaultDict,
     Dict,
-    FrozenSet,
     Hashable,
     Iterable,
     Iterator,
@@ -26,22 +26,32 @@ from typing import (
     Set,
     Tuple,
 )
+from typing import Counter as CounterType
 
 from spacy.strings import get_string_id
 from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import registry
 
-from .docs import get_relations, read_entities
+from .alignment import align_entities, cluster
+from .docs import all_entities, get_relations
 from .types import Entity, Relation
 
 RelationScorer = Callable[..., Dict[str, Any]]
-Cluster = FrozenSet[Tuple[int, int]]
 Groups = DefaultDict[str, Set[Any]]
+Name = Callable[[Entity], Hashable]
+Triple = Tuple[Hashable, Hashable, str]
+# Gets a relation and the character offsets of the reference's sentences, None where it has none.
+Grouping = Callable[[Relation, Optional[List[int]]], Optional[str]]
 
+# When a predicted entity counts as a gold one: it has the same mentions, the same type too, or it is aligned.
+LEVELS = ("micro", "strict", "overlap")
 SENTENCE_GROUPS = ("intra", "inter")
 EVIDENCE_GROUPS = ("evidence", "evidence_labelled")
-GROUPS = ("micro", *SENTENCE_GROUPS, "m1", "m2", *EVIDENCE_GROUPS)
+GROUPS = (*LEVELS, *SENTENCE_GROUPS, "m1", "m2", *EVIDENCE_GROUPS)
+# Why a relation is not strictly right, in the order of the pipeline.
+CAUSES = ("mention", "cluster", "type", "relation")
+UNALIGNED = ("gold", "predicted", "relations")
 
 
 @dataclass(frozen=True)
@@ -57,26 +67,30 @@ class Tally:
 
     def scores(self) -> Dict[str, Optional[float]]:
         """`p`, `r` and `f`: None with nothing gold and nothing predicted, else 0 for a zero denominator."""
-        if not self.predicted and not self.gold:
-            return {"p": None, "r": None, "f": None}
-        precision, recall = _ratio(self.correct, self.predicted), _ratio(self.correct, self.gold)
-        return {"p": precision, "r": recall, "f": _harmonic_mean(precision, recall)}
+        return precision_recall_f(self.correct, self.predicted, self.correct, self.gold)
 
 
 @dataclass(frozen=True)
 class RelationCounts:
     """All that is counted in a document. Sums are the counts of a corpus, or of a bootstrap sample of it.
 
-    :param groups: A tally for each of `GROUPS` that has members.
+    :param groups: A tally for each of `GROUPS`, and of what `groupings` give, that has members.
     :param labels: A tally for each label, gold or predicted.
     :param known: How many correct relations are facts of the training corpus.
     :param unsplit: How many documents have relations but no sentence boundaries.
+    :param missed: Gold relations that are not strictly found, by `CAUSES`.
+    :param spurious: Predicted relations that are not strictly right, by `CAUSES`.
+    :param unaligned: By `UNALIGNED`: gold and predicted entities without a counterpart, and gold relations
+        of such entities.
     """
 
     groups: Dict[str, Tally] = field(default_factory=dict)
     labels: Dict[str, Tally] = field(default_factory=dict)
     known: int = 0
     unsplit: int = 0
+    missed: CounterType[str] = field(default_factory=Counter)
+    spurious: CounterType[str] = field(default_factory=Counter)
+    unaligned: CounterType[str] = field(default_factory=Counter)
 
     def __add__(self, other: "RelationCounts") -> "RelationCounts":
         return RelationCounts(
@@ -84,6 +98,9 @@ class RelationCounts:
             _add(self.labels, other.labels),
             self.known + other.known,
             self.unsplit + other.unsplit,
+            self.missed + other.missed,
+            self.spurious + other.spurious,
+            self.unaligned + other.unaligned,
         )
 
     def scores(self) -> Dict[str, Any]:
@@ -109,6 +126,11 @@ class RelationCounts:
             result[f"rel_macro_{name}"] = fmean(values) if values else None
         result["rel_per_type"] = per_type or None
 
+        for side in UNALIGNED:
+            result[f"rel_unaligned_{side}"] = None if recall is None else self.unaligned[side]
+        for name, lost in (("missed", self.missed), ("spurious", self.spurious)):
+            result[f"rel_{name}"] = None if recall is None else {cause: lost[cause] for cause in CAUSES}
+
         result["rel_counts"] = {
             "gold": micro.gold,
             "predicted": micro.predicted,
@@ -132,11 +154,19 @@ def score_relations(
 ) -> Dict[str, Any]:
     """Score `doc._.relations` of the predicted Docs against those of the references.
 
-    An entity is the same on both sides if it has the same mentions, by characters. A gold relation whose
-    entities the predicted Doc lacks is a missed one; a relation that occurs twice counts once. All scores
-    lie in [0, 1], or are None where there is nothing to score:
+    A relation is right if its label is and both its entities are. With gold entities on the predicted side
+    they always are; with predicted ones there are three answers, from strict to lenient, the same figures
+    where the entities are gold:
 
-    - `rel_micro_{p,r,f}`: over all relations.
+    - `rel_strict_{p,r,f}`: the entity has exactly the mentions of a gold entity, by characters, and its type
+      (where the gold entity has one).
+    - `rel_micro_{p,r,f}`: it has exactly the mentions. All other scores below are of this kind.
+    - `rel_overlap_{p,r,f}`: it is the one aligned to the gold entity by the overlap of their mentions
+      (`align_entities`).
+
+    A gold relation whose entities the predicted Doc lacks is a missed one; a relation that occurs twice
+    counts once. All scores lie in [0, 1], or are None where there is nothing to score:
+
     - `rel_ign_{p,f}`: precision without the correct relations that `known_facts` holds, neither right
       nor wrong then, and its F with the full recall. The micro scores where no facts are known.
     - `rel_macro_{p,r,f}`: means over the labels that are gold or predicted. A label predicted but never
@@ -151,6 +181,13 @@ def score_relations(
     - `rel_evidence_labelled_{p,r,f}`: the same without what is predicted for gold relations that carry no
       evidence. Corpora such as Re-DocRED annotate it for some relations only; elsewhere a sentence can
       be right and count as wrong.
+    - `rel_unaligned_{gold,predicted,relations}`: how many gold and predicted entities overlap no entity of
+      the other side that is left for them, and how many gold relations are of such entities.
+    - `rel_missed`: how many gold relations are not strictly found, by the first cause that applies:
+      "mention", some mention of its entities is in no predicted entity; "cluster", the mentions are found
+      but not as one entity, or with others; "type", only a type is wrong; "relation", the entities are
+      right. `rel_spurious`: how many predicted relations are not strictly right, by the same causes seen
+      from the other side, such as a mention that is in no gold entity.
     - `rel_counts`: the integers behind the micro, Ign and evidence scores.
 
     :param examples: References with gold relations, predicted Docs with those to score.
@@ -160,17 +197,23 @@ def score_relations(
     return sum((count_relations(example, known) for example in examples), RelationCounts()).scores()
 
 
-def count_relations(example: Example, known_facts: AbstractSet[int] = frozenset()) -> RelationCounts:
+def count_relations(
+    example: Example, known_facts: AbstractSet[int] = frozenset(), groupings: Sequence[Grouping] = ()
+) -> RelationCounts:
     """Count the gold, predicted and correct relations of a document.
 
     :param known_facts: `relation_facts` of the training corpus.
+    :param groupings: Each puts a relation into a further group, or into none.
     """
     reference = example.reference
     gold_relations, predicted_relations = get_relations(reference), get_relations(example.predicted)
+    entities = _compare(all_entities(example.predicted), all_entities(reference))
     starts = _sentence_starts(reference)
-    reference_name = _reference_names(example, gold_relations)
-    gold = _group(gold_relations, lambda entity: entity.key, starts)
-    predicted = _group(predicted_relations, reference_name, starts)
+    gold = _group(gold_relations, _key, starts, groupings)
+    predicted = _group(predicted_relations, entities.name("micro"), starts, groupings)
+    for level in ("strict", "overlap"):
+        gold[level] = gold["micro"]
+        predicted[level] = {_triple(relation, entities.name(level)) for relation in predicted_relations}
     unsplit = starts is None and bool(gold_relations or predicted_relations)
 
     without_evidence = gold["micro"] - {triple for triple, _ in gold["evidence"]}
@@ -181,7 +224,7 @@ def count_relations(example: Example, known_facts: AbstractSet[int] = frozenset(
 
     correct = gold["micro"] & predicted["micro"]
     known = {
-        (relation.head.key, relation.tail.key, relation.label)
+        _triple(relation, _key)
         for relation in gold_relations
         if not known_facts.isdisjoint(relation_facts(reference, relation))
     }
@@ -191,12 +234,19 @@ def count_relations(example: Example, known_facts: AbstractSet[int] = frozenset(
     return RelationCounts(
         groups={
             group: Tally(len(gold[group] & predicted[group]), len(predicted[group]), len(gold[group]))
-            for group in GROUPS
+            for group in {**gold, **predicted}
             if gold[group] or predicted[group]
         },
         labels={label: Tally(*(side[label] for side in by_label)) for label in by_label[1] | by_label[2]},
         known=len(known & correct),
         unsplit=int(unsplit),
+        missed=Counter(map(entities.cause, gold["strict"] - predicted["strict"])),
+        spurious=Counter(map(entities.cause, predicted["strict"] - gold["strict"])),
+        unaligned=Counter(
+            gold=len(entities.lost),
+            predicted=entities.extra,
+            relations=sum(not entities.lost.isdisjoint(triple[:2]) for triple in gold["micro"]),
+        ),
     )
 
 
@@ -212,55 +262,95 @@ def relation_facts(doc: Doc, relation: Relation) -> Iterator[int]:
             yield get_string_id("\x1f".join((head, tail, relation.label)))
 
 
-def _reference_names(example: Example, gold: Sequence[Relation]) -> Callable[[Entity], Hashable]:
-    """The function that gives a predicted entity the key it has in the reference, or where the
-    reference lacks it a name that is no key."""
-    reference, predicted = example.reference, example.predicted
-    entities = [*read_entities(reference), *(side for rel in gold for side in (rel.head, rel.tail))]
-    clusters = {entity.key: _cluster(entity) for entity in entities}
-    keys: DefaultDict[Cluster, Set[str]] = defaultdict(set)
-    for key, cluster in clusters.items():
-        keys[cluster].add(key)
+@dataclass(frozen=True)
+class _Comparison:
+    """The entities of a predicted Doc beside those of its reference. A name is the key of a gold entity, or
+    what `_no_key` gives for a predicted one that counts as none.
 
-    def name(entity: Entity) -> Hashable:
-        cluster = _cluster(entity)
-        if cluster in keys:
-            return entity.key if entity.key in keys[cluster] else min(keys[cluster])
-        # Where the two Docs differ in tokens, a mention that begins or ends inside a token of the other
-        # Doc is missing there. The key then tells that the clusters are one, if what they do not share
-        # is all of that kind; otherwise the number is a coincidence.
-        there = clusters.get(entity.key, frozenset())
-        if cluster & there and not _fit(predicted, there - cluster) and not _fit(reference, cluster - there):
-            return entity.key
-        return (None, entity.key)
+    :param keys: For each of `LEVELS`, by key, the predicted entities that count as a gold one, and its key.
+    :param faults: What keeps an entity from being strictly right, by name.
+    :param lost: Keys of the gold entities without a counterpart.
+    :param extra: How many predicted entities have none.
+    """
 
-    return name
+    keys: Dict[str, Dict[str, str]]
+    faults: Dict[Hashable, str]
+    lost: Set[str]
+    extra: int
 
+    def name(self, level: str) -> Name:
+        return lambda entity: self.keys[level].get(entity.key, _no_key(entity))
 
-def _cluster(entity: Entity) -> Cluster:
-    return frozenset((span.start_char, span.end_char) for span in entity.mentions)
+    def cause(self, triple: Triple) -> str:
+        """Why a gold relation was not predicted, or a predicted one is not gold, strictly."""
+        faults = (self.faults[name] for name in triple[:2] if name in self.faults)
+        return min(faults, key=CAUSES.index, default="relation")
 
 
-def _fit(doc: Doc, offsets: Cluster) -> bool:
-    """Whether any of the character offsets begin and end with tokens of the Doc."""
-    return any(doc.char_span(start, end) is not None for start, end in offsets)
+def _compare(predicted: Sequence[Entity], gold: Sequence[Entity]) -> _Comparison:
+    keys: Dict[str, Dict[str, str]] = {level: {} for level in LEVELS}
+    for entity, match in zip(predicted, align_entities(predicted, gold)):
+        if match is not None:
+            there = gold[match.gold]
+            keys["overlap"][entity.key] = there.key
+            if match.same:
+                keys["micro"][entity.key] = there.key
+                if there.label in ("", entity.label):
+                    keys["strict"][entity.key] = there.key
+    ours = {level: set(keys[level]) for level in LEVELS}
+    theirs = {level: set(keys[level].values()) for level in LEVELS}
+    faults: Dict[Hashable, str] = {}
+    for entities, others, right, name in ((gold, predicted, theirs, _key), (predicted, gold, ours, _no_key)):
+        mentions = frozenset().union(*map(cluster, others))
+        for entity in entities:
+            if entity.key not in right["micro"]:
+                faults[name(entity)] = "cluster" if cluster(entity) <= mentions else "mention"
+            elif entity.key not in right["strict"]:
+                faults[name(entity)] = "type"
+    return _Comparison(
+        keys,
+        faults,
+        lost={entity.key for entity in gold} - theirs["overlap"],
+        extra=len(predicted) - len(ours["overlap"]),
+    )
+
+
+def _key(entity: Entity) -> Hashable:
+    return entity.key
+
+
+def _no_key(entity: Entity) -> Hashable:
+    return (None, entity.key)
+
+
+def _triple(relation: Relation, name: Name) -> Triple:
+    return (name(relation.head), name(relation.tail), relation.label)
 
 
 def _group(
-    relations: Iterable[Relation], name: Callable[[Entity], Hashable], starts: Optional[List[int]]
+    relations: Iterable[Relation],
+    name: Name,
+    starts: Optional[List[int]],
+    groupings: Sequence[Grouping],
 ) -> Groups:
     """The members of each group, each once: triples, and in the group `evidence` (triple, sentence)."""
     groups: Groups = defaultdict(set)
     for relation in relations:
-        triple = (name(relation.head), name(relation.tail), relation.label)
+        triple = _triple(relation, name)
         groups["micro"].add(triple)
         several = sum(len(side.mentions) > 1 for side in (relation.head, relation.tail))
         if several:
             groups[f"m{several}"].add(triple)
         if starts is not None:
-            apart = _sentences(relation.head, starts).isdisjoint(_sentences(relation.tail, starts))
+            apart = sentence_numbers(relation.head, starts).isdisjoint(
+                sentence_numbers(relation.tail, starts)
+            )
             groups["inter" if apart else "intra"].add(triple)
         groups["evidence"] |= {(triple, (sent.start_char, sent.end_char)) for sent in relation.evidence}
+        for grouping in groupings:
+            group = grouping(relation, starts)
+            if group is not None:
+                groups[group].add(triple)
     return groups
 
 
@@ -269,8 +359,11 @@ def _sentence_starts(doc: Doc) -> Optional[List[int]]:
     return [sent.start_char for sent in doc.sents] if doc.has_annotation("SENT_START") else None
 
 
-def _sentences(entity: Entity, starts: List[int]) -> Set[int]:
-    """The numbers of the sentences that hold a mention whole."""
+def sentence_numbers(entity: Entity, starts: List[int]) -> Set[int]:
+    """The numbers, from 1, of the sentences that hold a mention of the entity whole.
+
+    :param starts: The sentences' character offsets.
+    """
     ends = (
         (bisect_right(starts, s.start_char), bisect_right(starts, s.end_char - 1)) for s in entity.mentions
     )
@@ -281,7 +374,18 @@ def _add(left: Dict[str, Tally], right: Dict[str, Tally]) -> Dict[str, Tally]:
     return {**left, **{name: left.get(name, Tally()) + tally for name, tally in right.items()}}
 
 
-def _ratio(part: int, whole: int) -> float:
+def precision_recall_f(
+    correct: float, predicted: float, found: float, gold: float
+) -> Dict[str, Optional[float]]:
+    """`p` = correct / predicted, `r` = found / gold and `f`: None with nothing gold and nothing predicted, else
+    0 for a zero denominator."""
+    if not predicted and not gold:
+        return {"p": None, "r": None, "f": None}
+    precision, recall = _ratio(correct, predicted), _ratio(found, gold)
+    return {"p": precision, "r": recall, "f": _harmonic_mean(precision, recall)}
+
+
+def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else 0.0
 
 

@@ -15,10 +15,24 @@ def test_configs_are_found():
     assert {path.stem for path in CONFIGS} >= {
         "atlop_bert_gpu",
         "atlop_minilm_cpu",
+        "end_to_end",
         "kmgre_bert_gpu",
         "kmgre_minilm_cpu",
         "kmgre_tiny",
     }
+
+
+def test_end_to_end_learns_from_gold_and_is_scored_on_predicted_entities():
+    nlp = load_model_from_config(load_config(ROOT / "configs" / "end_to_end.cfg"), auto_fill=True)
+    config = nlp.config
+    train, dev = config["corpora"]["train"], config["corpora"]["dev"]
+    assert train.get("gold_entities", True) and train.get("gold_tokens", True)
+    assert not dev["gold_entities"] and not dev["gold_tokens"]
+    # Nothing between the corpus and the relations in training, and the best model is the one that relates
+    # best from raw text.
+    assert config["training"]["annotating_components"] == []
+    weights = {name: weight for name, weight in config["training"]["score_weights"].items() if weight}
+    assert weights == {"rel_strict_f": 1.0}
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -32,7 +46,7 @@ def test_debug_config_passes(path: Path, tmp_path: Path, capsys: pytest.CaptureF
 def test_model_is_what_the_name_says(path: Path):
     config = load_config(path, overrides={"system.gpu_allocator": None}, interpolate=True)
     nlp = load_model_from_config(config)
-    assert nlp.get_pipe("kmgre_relations").model.name == path.stem.split("_")[0]
+    assert nlp.get_pipe("kmgre_relations").model.name == ("atlop" if "atlop" in path.stem else "kmgre")
     training = registry.resolve(config["training"], schema=spacy.schemas.ConfigSchemaTraining)
     optimizer = training["optimizer"]
     for _ in range(config["training"]["optimizer"]["learn_rate"]["warmup_steps"]):

@@ -1,5 +1,6 @@
 import json
 import pickle
+from dataclasses import replace
 from typing import Any, Callable, Dict, List
 
 import numpy as np
@@ -9,19 +10,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Doc, DocBin, Span
 
-from spacy_kmgre import Relation
+from spacy_kmgre import Entity, Relation
 from spacy_kmgre.docs import (
     TITLE,
+    all_entities,
     copy_entities,
     document_name,
+    free_keys,
     get_relations,
     install_extensions,
     mention_offsets,
     project_entities,
     read_entities,
     relation_data,
+    replace_entities,
     set_relations,
     write_entities,
+    write_ents,
 )
 
 from .conftest import RELATIONS, annotate, make_doc
@@ -73,20 +78,24 @@ def dicts(doc: Doc) -> List[Dict[str, Any]]:
 
 
 def test_installing_again_changes_nothing():
-    before = Doc.get_extension("relations")
+    names = [(Doc, "relations"), (Doc, "entities"), (Span, "entity")]
+    before = [owner.get_extension(name) for owner, name in names]
     install_extensions()
-    assert Doc.get_extension("relations") == before
+    assert [owner.get_extension(name) for owner, name in names] == before
 
 
-def test_a_foreign_extension_of_the_same_name_is_an_error():
-    _, _, getter, setter = Doc.remove_extension("relations")
+@pytest.mark.parametrize("owner, name", [(Doc, "relations"), (Doc, "entities"), (Span, "entity")])
+def test_a_foreign_extension_of_the_same_name_is_an_error(owner: Any, name: str):
+    _, _, getter, setter = owner.remove_extension(name)
     try:
-        Doc.set_extension("relations", default=None)
-        with pytest.raises(ValueError, match="E005"):
+        owner.set_extension(name, default=None)
+        with pytest.raises(
+            ValueError, match=rf"E005.*{owner.__name__}\._\.{name}.*remove_extension\('{name}'\)"
+        ):
             install_extensions()
-        assert Doc.get_extension("relations") == (None, None, None, None)  # the other package's stays
+        assert owner.get_extension(name) == (None, None, None, None)  # the other package's stays
     finally:
-        Doc.set_extension("relations", getter=getter, setter=setter, force=True)
+        owner.set_extension(name, getter=getter, setter=setter, force=True)
 
 
 def test_a_new_doc_has_no_relations():
@@ -270,7 +279,7 @@ def test_any_entities_survive_rewriting(doc: Doc):
         (entity.key, mention_offsets([entity])) for entity in entities
     ]
     again = Doc(NLP.vocab, words=[token.text for token in doc])
-    assert copy_entities(doc, again) == 0
+    assert copy_entities(doc, again) is again
     assert read_entities(again) and dicts(again) == []
     assert mention_offsets(read_entities(again)) == mention_offsets(entities)
 
@@ -338,6 +347,110 @@ def test_written_mentions_carry_label_and_identifier():
     assert len(copy.spans["entity_3"]) == 2  # other groups are left alone
 
 
+def test_ents_are_the_longest_mentions_that_do_not_overlap():
+    doc = Doc(NLP.vocab, words=list("abcdef"))
+    spans = [(0, 2), (1, 2), (1, 4), (5, 6)]
+    entities = [
+        Entity((Span(doc, start, end),), key=f"entity_{i}", label=label, kb_id=kb_id)
+        for i, ((start, end), label, kb_id) in enumerate(zip(spans, ["A", "B", "C", "D"], ["", "", "Q3", ""]))
+    ]
+    write_ents(doc, entities)
+    assert [(ent.start, ent.end, ent.label_, ent.kb_id_) for ent in doc.ents] == [
+        (1, 4, "C", "Q3"),
+        (5, 6, "D", ""),
+    ]
+    assert [token.ent_iob_ for token in doc] == ["O", "B", "I", "I", "O", "B"]
+    write_ents(doc, [replace(entity, label="") for entity in entities[2:]])
+    assert doc.ents == () and doc.has_annotation("ENT_IOB")
+
+
+def test_all_entities_are_those_of_the_prefix_and_those_that_relations_name():
+    doc = annotate(Doc(NLP.vocab, words=list("abcd")), [(0, 1)], [(1, 2)])
+    doc.spans["cluster_1"], doc.spans["cluster_2"], doc.spans["cluster_3"] = [doc[2:3]], [doc[3:4]], []
+    assert [entity.key for entity in all_entities(doc)] == ["entity_1", "entity_2"]
+    doc._.relations = [
+        {"head": "cluster_2", "tail": "entity_2", "label": "a"},
+        {"head": "cluster_3", "tail": "entity_1", "label": "b"},
+    ]
+    assert [entity.key for entity in all_entities(doc)] == ["entity_1", "entity_2", "cluster_2"]
+    del doc.spans["cluster_2"]  # then the relations are broken, but not the rest
+    assert [entity.key for entity in all_entities(doc)] == ["entity_1", "entity_2"]
+
+
+def test_the_entities_of_a_doc_and_of_a_span():
+    doc = make_doc(NLP)
+    doc.spans["other_1"] = [doc[4:5]]
+    assert [(entity.key, entity.text) for entity in doc._.entities] == [
+        ("entity_1", "Ann Lee"),
+        ("entity_2", "Acme"),
+        ("entity_3", "Oslo"),
+    ]
+    for entity in doc._.entities:
+        assert all(span._.entity == entity for span in entity.mentions)
+    assert doc[10:11]._.entity.key == "entity_1"  # any span at the place of a mention
+    assert doc[0:1]._.entity is doc[4:5]._.entity is doc[0:0]._.entity is None
+    assert NLP("")._.entities == []
+
+
+def test_a_span_of_two_entities_is_the_first_ones():
+    doc = annotate(make_doc(NLP), [(3, 4)], [(0, 2), (3, 4)])
+    assert doc[3:4]._.entity.key == "entity_1"
+
+
+def test_entities_can_be_assigned():
+    doc = make_doc(NLP)
+    ann, acme, _ = doc._.entities
+    doc._.entities = [acme, Entity((doc[0:1], doc[10:11]), "", "PER")]
+    assert [(entity.key, mention_offsets([entity]), entity.label) for entity in doc._.entities] == [
+        ("entity_1", [(0, 1), (10, 11)], "PER"),
+        ("entity_2", [(3, 4)], "X"),
+    ]
+    doc._.entities = [ann]
+    assert list(doc.spans) == ["entity_1"] and doc.copy()._.entities[0].text == "Ann Lee"
+
+
+def test_the_entity_of_a_span_cannot_be_assigned():
+    doc = make_doc(NLP)
+    with pytest.raises(ValueError, match=r"E007.*'Ann Lee'"):
+        doc[0:2]._.entity = doc._.entities[1]
+    assert doc[0:2]._.entity.key == "entity_1"
+
+
+@pytest.mark.parametrize("copy", [COPIES[name] for name in COPIES if name != "json"])
+def test_the_prefix_of_the_entities_is_remembered(copy: Callable[[Doc], Doc]):
+    doc = make_doc(NLP)
+    before = list(doc.spans)
+    replace_entities(doc, doc._.entities, "cluster_")
+    assert list(doc.spans) == [*before, "cluster_1", "cluster_2", "cluster_3"]
+    found = copy(doc)
+    assert [entity.key for entity in found._.entities] == ["cluster_1", "cluster_2", "cluster_3"]
+    assert found[0:2]._.entity.key == "cluster_1"
+    replace_entities(found, found._.entities)
+    assert [entity.key for entity in found._.entities] == ["entity_1", "entity_2", "entity_3"]
+
+
+def test_replacing_leaves_nothing_of_the_prefix_behind():
+    doc = make_doc(NLP)
+    doc.spans["entity_x"] = doc.spans["other_1"] = [doc[4:5]]
+    _, second, third = doc._.entities
+    replace_entities(doc, [third, Entity((doc[5:6],), "new"), second, Entity((doc[12:13],), "entity_9")])
+    assert {key: [span.start for span in spans] for key, spans in doc.spans.items()} == {
+        "entity_x": [4],
+        "other_1": [4],
+        "entity_3": [8, 13],
+        "entity_1": [5],
+        "entity_2": [3],
+        "entity_4": [12],
+    }
+    replace_entities(doc, [])
+    assert list(doc.spans) == ["entity_x", "other_1"] and doc._.entities == []
+
+
+def test_free_keys():
+    keys = free_keys("entity_", {"entity_1", "entity_3"})
+    assert [next(keys) for _ in range(3)] == ["entity_2", "entity_4", "entity_5"]
+
+
 def test_entities_are_projected_by_characters():
     text = "Ann Lee founded Acme-Oslo."
     source = Doc(
@@ -346,15 +459,30 @@ def test_entities_are_projected_by_characters():
     target = Doc(NLP.vocab, words=["Ann Lee", "founded", "Acme", "-Oslo", "."], spaces=[1, 1, 0, 0, 0])
     assert source.text == target.text == text
     annotate(source, [(0, 2), (0, 1)], [(3, 4)], [(5, 6)], label="T")
-    assert project_entities(read_entities(source), target) == 2
-    found = [(entity.key, entity.label, entity.text) for entity in read_entities(target)]
-    assert found == [("entity_1", "T", "Ann Lee"), ("entity_2", "T", "Acme")]
+    doc = project_entities(read_entities(source), target)
+    assert [token.text for token in doc] == ["Ann", " Lee", "founded", "Acme", "-", "Oslo", "."]
+    found = [
+        (entity.key, entity.label, [span.text for span in entity.mentions]) for entity in read_entities(doc)
+    ]
+    assert found == [
+        ("entity_1", "T", ["Ann", "Ann Lee"]),
+        ("entity_2", "T", ["Acme"]),
+        ("entity_3", "T", ["Oslo"]),
+    ]
+    assert not target.spans
+
+
+def test_entities_are_not_projected_on_another_text():
+    with pytest.raises(ValueError, match=r"E006.*'Bob'.*'Bob left.'"):
+        target = NLP.make_doc("Bob left.")
+        target.user_data[TITLE] = "Bob"
+        copy_entities(make_doc(NLP), target)
 
 
 def test_copying_keeps_to_the_prefix():
     source, target = make_doc(NLP), Doc(NLP.vocab, words=[token.text for token in make_doc(NLP)])
     source.spans["coref_clusters_1"] = [source[0:2]]
-    assert copy_entities(source, target, prefix="coref_clusters_") == 0
+    assert copy_entities(source, target, prefix="coref_clusters_") is target
     assert list(target.spans) == ["coref_clusters_1"]
 
 

@@ -95,9 +95,12 @@ def test_the_walk_finds_imports_of_every_form():
 CORE: Dict[str, Set[str]] = {
     "types": {"errors"},
     "errors": {"types"},
-    "docs": {"errors", "types"},
+    "tokens": set(),
+    "docs": {"errors", "tokens", "types"},
+    "alignment": {"types"},
     "pieces": {"errors"},
     "model": {"errors", "pieces", "model"},
+    "controls": {"errors"},
     "decode": {"errors", "model"},
 }
 
@@ -117,9 +120,16 @@ def test_the_core_keeps_to_itself(part):
     "inner, outer",
     [
         # What predicts knows nothing of what is around it.
-        ("entities", ["training", "formats", "embedded", "cli", "pipe", "model", "decode", "scorer"]),
+        (
+            "entities",
+            ["training", "formats", "embedded", "cli", "pipe", "model", "decode", "scorer", "factories"],
+        ),
+        # Names are strings, whoever reads them.
+        ("entities.names", ["docs", "types", "entities"]),
+        ("entities.stated", ["docs", "types", "entities.ner", "entities.grouping"]),
         ("scorer", ["training", "formats", "embedded", "cli", "pipe", "model", "decode", "factories"]),
-        ("pipe", ["formats", "embedded", "cli", "factories", "ranking"]),
+        ("clusters", ["training", "formats", "embedded", "cli", "pipe", "model", "decode", "factories"]),
+        ("pipe", ["formats", "embedded", "cli", "factories", "ranking", "clusters"]),
         ("factories", ["training", "formats", "embedded", "cli"]),
         # Learning, reading and making corpora know nothing of each other.
         ("training", ["pipe", "factories", "formats", "embedded", "cli"]),
@@ -127,6 +137,10 @@ def test_the_core_keeps_to_itself(part):
         ("training.em", ["docs", "scorer", "types", "model"]),
         ("formats", ["training", "embedded", "cli", "pipe", "factories", "model", "decode", "pieces"]),
         ("embedded", ["training", "cli", "pipe", "factories", "model", "decode", "pieces"]),
+        # What the command line shows, Python can have without it.
+        ("evaluation", ["training", "formats", "embedded", "cli", "factories", "ranking"]),
+        ("explain", ["training", "formats", "embedded", "cli", "factories"]),
+        ("extraction", ["training", "embedded", "cli", "pipe", "factories", "model", "decode"]),
         # The package itself is imported with all of them.
         ("", ["training", "formats", "embedded", "cli", "pipe", "model", "decode", "scorer", "factories"]),
     ],
@@ -137,12 +151,21 @@ def test_no_arrow_points_outwards(inner, outer):
     assert not [x for x in IMPORTS if x.local and x.module in modules and within(x.target, *outer)]
 
 
+@pytest.mark.parametrize("part", ["evaluation", "explain", "extraction"])
+def test_parts_that_only_the_command_line_needs(part):
+    importers = {x.module for x in IMPORTS if x.local and within(x.target, part)}
+    outside = {name for name in importers if not within(name, part)}
+    assert outside and all(within(name, "cli") for name in outside)
+
+
 @pytest.mark.parametrize(
     "library, modules",
     [
         ("transformers", {"model.serialize"}),
         ("spacy_transformers", {"model.serialize"}),
         ("safetensors", {"model.serialize"}),
+        ("coreferee", {"entities.coreferee"}),
+        ("fastcoref", set()),
         ("thinc", {"model.bridge", "pipe", "training.optim"}),
     ],
 )
@@ -151,7 +174,11 @@ def test_libraries_that_few_modules_know(library, modules):
 
 
 def test_spacy_stays_out_of_the_model():
-    quiet = [name for name in FILES if within(name, "pieces", "decode", "model", "errors")]
+    quiet = [
+        name
+        for name in FILES
+        if within(name, "pieces", "controls", "decode", "model", "errors", "entities.names")
+    ]
     quiet += ["training.objective", "training.em"]
     assert not [found for found in IMPORTS if found.module in quiet and within(found.target, "spacy")]
     plain = [f"model.{name}" for name in ("maths", "heads", "pairs", "encoder", "network")]
@@ -182,7 +209,22 @@ def loaded_with(name: str) -> Set[str]:
     return found
 
 
-@pytest.mark.parametrize("name", ["factories", "scorer", "entities.span_groups", "cli", "training.corpus"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "factories",
+        "scorer",
+        "clusters",
+        "entities.span_groups",
+        "entities.component",
+        "entities.coreferee",
+        "entities.fastcoref",
+        "entities.merged",
+        "entities.ner",
+        "cli",
+        "training.corpus",
+    ],
+)
 def test_torch_waits_until_a_model_is_made(name):
     heavy = {x.module for x in IMPORTS if within(x.target, "torch", "transformers", "spacy_transformers")}
     assert heavy >= {"model.maths", "model.serialize"}

@@ -655,6 +655,37 @@ def test_losses_are_added_to_what_is_there(make_nlp, architecture):
     assert (losses[f"{NAME}_key"] > 0) == (architecture == "KMGRE")
 
 
+def test_gold_relations_follow_the_entity_not_its_number(load):
+    nlp = load()
+    losses = []
+    for order in ("123", "312"):
+        example = make_example(nlp)
+        groups = {key: list(example.predicted.spans[key]) for key in ("entity_1", "entity_2", "entity_3")}
+        for number, spans in zip(order, groups.values()):
+            example.predicted.spans[f"entity_{number}"] = spans
+        torch.manual_seed(0)
+        losses.append(component(nlp).update([example])[f"{NAME}_relation"])
+        assert component(nlp).lost_relations == 0
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+    assert losses[0] < 1.0  # it had learned this; the numbers alone would make every relation wrong
+
+
+def test_predicted_entities_learn_from_the_gold_ones_they_overlap(make_nlp):
+    """As from a pipeline that found less: no mention of the third entity, one of three of the first, and
+    of the second with a word too many."""
+    nlp = make_nlp()
+    example = make_example(nlp)
+    predicted = Doc(nlp.vocab, words=[token.text for token in example.reference])
+    annotate(predicted, [(2, 4)], [(0, 2)])
+    optimizer = nlp.initialize(lambda: [example])
+    optimizer.learn_rate = 3e-3
+    with pytest.warns(UserWarning, match="W002.*2 gold relations.*'entity_3'"):
+        for _ in range(30):
+            nlp.update([Example(predicted.copy(), example.reference)], sgd=optimizer)
+    assert component(nlp).lost_relations == 2 * 30
+    assert triples(nlp(predicted.copy())) == [("entity_2", "founded", "entity_1")]
+
+
 @pytest.mark.parametrize("phase", Phase)
 def test_examples_without_pairs_teach_nothing_in_any_phase(load, phase: Phase):
     nlp = load()
@@ -779,6 +810,18 @@ def test_docs_without_entities_are_scored_between_gold_entities(load):
         if key.startswith("rel_") and "evidence" not in key and key != "rel_counts":
             assert found[key] == value, key
     assert found["rel_micro_f"] == 1.0
+
+
+def test_no_gold_entities_where_a_component_looked_for_some(kmgre):
+    """A pipeline that finds nothing must not be scored as if it had the gold entities."""
+    (example, other) = make_examples(kmgre)
+    for doc in (example.predicted, other.predicted):
+        doc.spans.clear()
+        doc.ents = []
+    with pytest.warns(UserWarning, match=f"W004.*{NAME}.*kmgre_entities") as caught:
+        scores = kmgre.evaluate([example, other])
+    assert len(caught) == 1
+    assert (scores["rel_micro_f"], scores["rel_unaligned_gold"]) == (0.0, 5)
 
 
 def test_no_warning_where_some_docs_have_entities_or_none_could(kmgre):

@@ -25,15 +25,20 @@ def script(name: str) -> ModuleType:
 
 def test_project_file_is_valid_and_names_files_that_exist():
     config = load_project_config(PROJECT)
-    assert set(config["workflows"]) == {"demo", "all"}
+    assert set(config["workflows"]) == {"demo", "all", "end_to_end"}
     commands = {command["name"]: command for command in config["commands"]}
-    assert set(commands) == {"corpus", "train", "evaluate", "package", "predict", "clean"}
+    from_text = {"train_end_to_end", "evaluate_end_to_end", "predict_end_to_end"}
+    assert set(commands) == {"corpus", "train", "evaluate", "package", "predict", "clean", *from_text}
+    assert all(step in commands for steps in config["workflows"].values() for step in steps)
+    assert all((PROJECT / config["vars"][text]).exists() for text in ("text", "plain_text"))
     assert (PROJECT.parent / "configs" / f"{config['vars']['config']}.cfg").exists()
     for command in commands.values():
         for line in command["script"]:
             words = line.split()
             assert words[:2] != ["python", "scripts"] and all(
-                (PROJECT / word).exists() for word in words if word.startswith("scripts/")
+                (PROJECT / word).exists()
+                for word in words
+                if word.startswith("scripts/") or word == "../configs/end_to_end.cfg"
             )
 
 

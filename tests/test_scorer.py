@@ -8,11 +8,10 @@ from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.pipeline import Pipe
 from spacy.strings import hash_string
-from spacy.tokens import Doc, SpanGroup
+from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 from spacy.util import registry
 
-from spacy_kmgre.docs import copy_entities
 from spacy_kmgre.scorer import (
     RelationCounts,
     Tally,
@@ -189,15 +188,14 @@ def test_entities_with_mentions_that_do_not_fit_the_tokens():
     fine.spans["entity_0"], fine.spans["entity_1"] = [fine[0:1], fine[1:2]], [fine[4:5]]
     fine._.relations = relations
 
-    def f_score(mentions: Optional[List[Offsets]] = None) -> Tuple[float, float]:
-        assert copy_entities(fine, coarse) == 1
-        if mentions is not None:
-            coarse.spans["entity_0"] = [coarse[start:end] for start, end in mentions]
+    def f_score(mentions: List[Offsets]) -> Tuple[float, float]:
+        coarse.spans["entity_0"] = [coarse[start:end] for start, end in mentions]
+        coarse.spans["entity_1"] = [coarse[2:3]]
         coarse._.relations = relations
         there, back = score_relations([Example(coarse, fine)]), score_relations([Example(fine, coarse)])
         return there["rel_micro_f"], back["rel_micro_f"]
 
-    assert f_score() == (1.0, 1.0)  # "Lee" is no token of the coarse Doc
+    assert f_score([(0, 1)]) == (1.0, 1.0)  # "Lee" is no token of the coarse Doc
     assert f_score([(0, 1), (1, 2)]) == (0.0, 0.0)  # "Lee-led" could have been a mention in both
     assert f_score([(0, 1), (2, 3)]) == (0.0, 0.0)  # so could "Acme"
     assert f_score([]) == (0.0, 0.0)  # nothing shared
@@ -246,7 +244,7 @@ def test_nothing_to_score_gives_none():
         scores = score_relations(examples)
         assert set(scores.pop("rel_counts").values()) == {0}
         assert set(scores.values()) == {None}
-        assert len(scores) == 3 * 8 + 2 + 1
+        assert len(scores) == 3 * 10 + 2 + 1 + 3 + 2
 
 
 def test_intra_and_inter_need_sentences_everywhere():
@@ -301,6 +299,86 @@ def test_counts_of_documents_add_up():
     assert twice.groups["micro"] == Tally(correct=6, predicted=10, gold=12)
     assert twice.labels["owner"] == Tally(correct=2, predicted=2, gold=4)
     assert twice.known == 2
+
+
+# Predicted entities that differ from the gold ones
+
+TYPES = {"entity_0": "PER", "entity_1": "ORG", "entity_2": "LOC", "entity_3": "LOC", "entity_4": "PER"}
+
+
+def make_typed(entities: Dict[str, List[Offsets]], types: Dict[str, str], relations: Iterable[Row]) -> Doc:
+    doc = make_doc(entities, relations)
+    for key, offsets in entities.items():
+        spans = [Span(doc, start, end, label=types.get(key, "")) for start, end in offsets]
+        doc.spans[key] = SpanGroup(doc, spans=spans)
+    return doc
+
+
+def end_to_end(entities: Dict[str, List[Offsets]], types: Dict[str, str], relations: Iterable[Row]) -> Dict:
+    """The scores of predicted entities and relations beside ENTITIES, TYPES and GOLD."""
+    return score_relations(
+        [Example(make_typed(entities, types, relations), make_typed(ENTITIES, TYPES, GOLD))]
+    )
+
+
+def losses(**numbers: int) -> Dict[str, int]:
+    return {cause: numbers.get(cause, 0) for cause in ("mention", "cluster", "type", "relation")}
+
+
+def test_with_gold_entities_the_three_levels_are_one():
+    scores = end_to_end(ENTITIES, TYPES, PREDICTED)
+    expected = pytest.approx((3 / 5, 3 / 6, 6 / 11))
+    assert prf(scores, "strict") == prf(scores, "micro") == prf(scores, "overlap") == expected
+    assert scores["rel_missed"] == losses(relation=3)
+    assert scores["rel_spurious"] == losses(relation=2)
+    assert [scores[f"rel_unaligned_{side}"] for side in ("gold", "predicted", "relations")] == [0, 0, 0]
+
+
+def test_levels_and_losses_counted_by_hand():
+    entities = {
+        "entity_1": [(0, 2)],  # "She" was not found: no longer entity_0
+        "entity_2": [(3, 4), (13, 14)],  # entity_1
+        "entity_3": [(5, 6)],  # entity_2, with another type
+        "entity_4": [(11, 12), (12, 13)],  # entity_4 and a word that is no mention
+        "entity_5": [(14, 15)],  # the full stop
+    }
+    types = {"entity_1": "PER", "entity_2": "ORG", "entity_3": "ORG", "entity_4": "PER", "entity_5": "LOC"}
+    predicted: List[Row] = [
+        ("entity_1", "founder", "entity_2", ()),  # right but for the mention
+        ("entity_2", "based", "entity_3", ()),  # right but for the type
+        ("entity_4", "owner", "entity_2", ()),  # right but for a mention too many
+        ("entity_4", "enemy", "entity_1", ()),  # wrong at all levels
+        ("entity_2", "based", "entity_5", ()),  # an entity of its own
+        ("entity_2", "owner", "entity_2", ()),  # wrong between right entities
+    ]
+    scores = end_to_end(entities, types, predicted)
+    assert prf(scores, "strict") == (0.0, 0.0, 0.0)
+    assert prf(scores, "micro") == pytest.approx((1 / 6, 1 / 6, 1 / 6))
+    assert prf(scores, "overlap") == pytest.approx((3 / 6, 3 / 6, 3 / 6))
+    # Founder, owner and likes lack "She"; likes and country lack Norway; of owner (Bob) the cluster is wrong.
+    assert scores["rel_missed"] == losses(mention=4, cluster=1, type=1)
+    assert scores["rel_spurious"] == losses(mention=3, cluster=1, type=1, relation=1)
+    unaligned = [scores[f"rel_unaligned_{side}"] for side in ("gold", "predicted", "relations")]
+    assert unaligned == [1, 1, 2]
+
+
+def test_a_type_counts_only_where_there_is_a_gold_one():
+    gold = make_typed(ENTITIES, {"entity_0": "PER"}, GOLD[:1])
+    for types, expected in (({"entity_0": "PER", "entity_1": "ORG"}, 1.0), ({"entity_0": ""}, 0.0)):
+        scores = score_relations([Example(make_typed(ENTITIES, types, GOLD[:1]), gold)])
+        assert (scores["rel_strict_f"], scores["rel_micro_f"]) == (expected, 1.0)
+
+
+def test_two_entities_of_one_gold_entity_are_not_both_right():
+    entities = {**ENTITIES, "entity_0": [(0, 2)], "entity_9": [(7, 8)]}
+    relations = [("entity_0", "founder", "entity_1", ()), ("entity_9", "founder", "entity_1", ())]
+    scores = end_to_end(entities, TYPES, relations)
+    assert scores["rel_overlap_p"] == 0.5
+    assert scores["rel_missed"] == losses(cluster=3, relation=3)
+    assert scores["rel_spurious"] == losses(cluster=2)
+
+
+# Through a pipeline
 
 
 class Oracle(Pipe):
@@ -448,3 +526,66 @@ def test_scores_equal_a_slow_recount(corpus, facts):
     scores = score_relations(examples, known_facts={fact(*names) for names in facts})
     for name, value in slow_scores(corpus, facts).items():
         assert scores[name] == (None if value is None else pytest.approx(value)), name
+
+
+some_types = st.lists(st.sampled_from(["", "PER", "LOC"]), min_size=4, max_size=4)
+
+
+@given(documents(), some_types, some_types)
+@settings(max_examples=150, deadline=None)
+def test_losses_equal_a_slow_recount(document, gold_types, predicted_types):
+    words, gold_clusters, predicted_clusters, gold, predicted = document
+    docs = []
+    sides = (
+        (predicted_clusters, predicted_types, predicted),
+        (gold_clusters, gold_types, gold),
+    )
+    for entities, types, rows in sides:
+        doc = make_doc({f"entity_{i}": sorted(cluster) for i, cluster in enumerate(entities)}, words=words)
+        for i, label in enumerate(types):
+            doc.spans[f"entity_{i}"] = [
+                Span(doc, span.start, span.end, label=label) for span in doc.spans[f"entity_{i}"]
+            ]
+        doc._.relations = [
+            {"head": f"entity_{head}", "label": label, "tail": f"entity_{tail}"}
+            for head, label, tail, _ in rows
+        ]
+        docs.append(doc)
+
+    def right(ours: int, theirs: int) -> bool:
+        same = predicted_clusters[ours] == gold_clusters[theirs]
+        return same and gold_types[theirs] in ("", predicted_types[ours])
+
+    def fault(end: int, here, there, is_right) -> Optional[str]:
+        if any(all(mention not in other for other in there) for mention in here[end]):
+            return "mention"
+        if all(other != here[end] for other in there):
+            return "cluster"
+        return None if any(is_right(end, other) for other in range(4)) else "type"
+
+    def lost(rows, others, here, there, is_right) -> Dict[str, int]:
+        counts = losses()
+        for head, label, tail in {row[:3] for row in rows}:
+            if any(is_right(head, h) and is_right(tail, t) and label == name for h, name, t, _ in others):
+                continue
+            faults = [fault(end, here, there, is_right) for end in (head, tail)]
+            counts[
+                next((cause for cause in ("mention", "cluster", "type") if cause in faults), "relation")
+            ] += 1
+        return counts
+
+    scores = score_relations([Example(*docs)])
+    if not gold and not predicted:
+        assert scores["rel_missed"] is None
+        return
+    missed = lost(gold, predicted, gold_clusters, predicted_clusters, lambda i, j: right(j, i))
+    spurious = lost(predicted, gold, predicted_clusters, gold_clusters, right)
+    assert scores["rel_missed"] == missed
+    assert scores["rel_spurious"] == spurious
+    ours, theirs = (len({row[:3] for row in rows}) for rows in (predicted, gold))
+    correct = theirs - sum(missed.values())
+    assert correct == ours - sum(spurious.values())
+    assert scores["rel_strict_p"] == (correct / ours if ours else 0.0)
+    assert scores["rel_strict_r"] == (correct / theirs if theirs else 0.0)
+    levels = [scores[f"rel_{level}_f"] for level in ("strict", "micro", "overlap")]
+    assert levels == sorted(levels)

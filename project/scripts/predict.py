@@ -1,4 +1,5 @@
-"""Print the relations of a text whose mentions are marked: [Ann Lee](1 PER) founded [Acme](2 ORG). [She](1) ..."""
+"""Print the relations of a text. Its mentions are marked: [Ann Lee](1 PER) founded [Acme](2 ORG). [She](1) ...
+Or the text is plain, and the pipeline finds them."""
 
 import re
 from pathlib import Path
@@ -11,21 +12,33 @@ from spacy.vocab import Vocab
 from wasabi import color, msg
 
 from spacy_kmgre import MentionPair
-from spacy_kmgre.docs import ENTITY_PREFIX
+from spacy_kmgre.docs import ENTITY_PREFIX, all_entities
+from spacy_kmgre.evaluation.report import between_gold_entities
 
+COMPONENT = "kmgre_relations"
 MENTION = re.compile(r"\[(?P<text>[^\]]+)\]\((?P<entity>\d+)(?: (?P<label>\w+))?\)")
 
 
 def main(
     model: Annotated[Path, typer.Argument(help="A trained pipeline", exists=True, file_okay=False)],
     text: Annotated[
-        Path, typer.Argument(help="A text file with marked mentions", exists=True, dir_okay=False)
+        Path, typer.Argument(help="A text file, with marked mentions or plain", exists=True, dir_okay=False)
     ],
     pairs: Annotated[int, typer.Option(help="Key mention pairs to show for each relation", min=1)] = 2,
 ) -> None:
     nlp = spacy.load(model)
-    doc = nlp(read_marked(text.read_text(encoding="utf8").strip(), nlp.vocab))
-    print(doc.text)
+    content = text.read_text(encoding="utf8").strip()
+    if MENTION.search(content):
+        with between_gold_entities(nlp, COMPONENT):
+            doc = nlp(read_marked(content, nlp.vocab))
+        print(doc.text)
+    else:
+        doc = nlp(content)
+        print(doc.text)
+        entities = all_entities(doc)
+        msg.divider(f"{len(entities)} entities")
+        for entity in entities:
+            print(f"{entity.text} ({entity.label}):", " | ".join(span.text for span in entity.mentions))
     msg.divider(f"{len(doc._.relations)} relations")
     for relation in doc._.relations:
         print(f"{relation.head.text}  --{relation.label}-->  {relation.tail.text}   ({relation.score:.2f})")

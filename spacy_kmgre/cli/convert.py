@@ -2,27 +2,108 @@
 
 from itertools import islice
 from pathlib import Path
-from typing import Optional
+from typing import Any, Dict, Iterable, Iterator, Mapping, Optional
 
 import spacy
 import srsly
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+from tqdm import tqdm
 from wasabi import msg
 
+from ..docs import mention_offsets, read_entities, relation_data
+from ..errors import Errors
+from ..formats import Format
+from ..formats.base import EVIDENCE, IDENTIFIERS, KEY_PAIRS, SCORES, SHARED
 from ..formats.counts import Counts
-from ..formats.docbin import write_corpus
-from ..formats.docred import read_docred
+from ..formats.guess import get_format, guess_source, guess_target
+
+# What reading and writing files raises for reasons that a message explains better than a traceback;
+# ImportError is a language that spaCy does not know.
+FAILURES = (ValueError, OSError, ImportError)
 
 
 def convert(
-    source: Path, target: Path, *, relation_names: Optional[Path] = None, limit: int = 0, lang: str = "en"
+    source: Path,
+    target: Path,
+    source_format: Optional[str] = None,
+    target_format: Optional[str] = None,
+    *,
+    limit: int = 0,
+    lang: str = "en",
+    options: Optional[Dict[str, Any]] = None,
 ) -> None:
-    """Convert DocRED's JSON to a .spacy corpus; print its counts, or what is wrong with it, and exit then."""
+    """Convert documents; print their counts, or what is wrong with them, and exit then.
+
+    :param source_format: Name of a format; found out where None.
+    :param options: Of the reader, files for `relation_names` and `documents`.
+    """
     counts = Counts()
     try:
-        names = None if relation_names is None else srsly.read_json(relation_names)
-        docs = read_docred(source, spacy.blank(lang).vocab, counts, names)
-        write_corpus(islice(docs, limit or None), target)
-    except ValueError as error:
+        written = guess_target(target) if target_format is None else get_format(target_format)
+        docs = read_source(source, source_format, counts, limit=limit, lang=lang, options=options)
+        written.write(_count_losses(tqdm(docs, unit=" documents", disable=None), written, counts), target)
+    except FAILURES as error:
         msg.fail(f"Could not convert {source}", error, exits=1)
-    msg.good(str(target))
+    if not counts.documents:
+        msg.warn(f"{source} holds no documents")
+    msg.good(f"{target} ({written.name})")
     print(counts)
+
+
+def read_source(
+    source: Path,
+    source_format: Optional[str],
+    counts: Counts,
+    *,
+    limit: int = 0,
+    lang: str = "en",
+    options: Optional[Dict[str, Any]] = None,
+    quiet: bool = False,
+) -> Iterator[Doc]:
+    """The documents of a source in any format.
+
+    :param options: See `convert`.
+    :param quiet: Do not say which format has been found.
+    """
+    form = guess_source(source) if source_format is None else get_format(source_format)
+    if source_format is None and not quiet:
+        msg.info(f"Reading {source} as {form.name} (--from names another format)")
+    options = dict(options or {})
+    vocab = spacy.blank(lang).vocab
+    if "relation_names" in options:
+        options["relation_names"] = _read_names(options["relation_names"])
+    if "documents" in options:
+        options["documents"] = _read_documents(options["documents"], vocab)
+    return islice(form.read(source, vocab, counts, **options), limit or None)
+
+
+def _read_names(path: Path) -> Mapping[str, Optional[str]]:
+    names = srsly.read_json(path)
+    if not isinstance(names, dict) or not all(
+        name is None or isinstance(name, str) for name in names.values()
+    ):
+        raise ValueError(Errors.E146.format(path=path))
+    return names
+
+
+def _read_documents(path: Path, vocab: Vocab) -> Iterator[Doc]:
+    return guess_source(path).read(path, vocab, Counts())
+
+
+def _count_losses(docs: Iterable[Doc], form: Format, counts: Counts) -> Iterator[Doc]:
+    """Hand Docs through and count what a format has no place for."""
+    for doc in docs:
+        entities, relations = read_entities(doc), relation_data(doc)
+        mentions = sum(len(entity.mentions) for entity in entities)
+        there = {
+            IDENTIFIERS: sum(bool(entity.kb_id) for entity in entities),
+            EVIDENCE: sum(bool(data["evidence"]) for data in relations),
+            SCORES: sum(data["score"] != 1.0 for data in relations),
+            KEY_PAIRS: sum(bool(data["key_mention_pairs"]) for data in relations),
+            SHARED: mentions - len(mention_offsets(entities)),
+        }
+        for name, number in there.items():
+            if name not in form.holds:
+                counts.note(f"{name}, for which {form.name} has no place", number)
+        yield doc

@@ -1,80 +1,171 @@
 """`spacy kmgre evaluate`."""
 
 from pathlib import Path
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, List, Optional, Sequence
 
-import spacy
 import srsly
-from spacy.cli._util import setup_gpu
+from spacy import Language
+from spacy.training import Example
 from wasabi import msg, table
 
 from ..docs import relation_data
+from ..evaluation.render import TEMPLATES, interval, own_thresholds, percent, render, threshold_rows
+from ..evaluation.report import (
+    Report,
+    between_gold_entities,
+    count_examples,
+    make_report,
+    relation_settings,
+    score_examples,
+)
+from ..evaluation.thresholds import collect_candidates, find_thresholds, write_thresholds
 from ..ranking import rank_key_pairs
 from ..training.corpus import create_corpus_reader
+from .common import failing, load_pipeline
+from .end_to_end import evaluate_predicted
 
-ROWS = {
-    "micro": "all relations",
-    "ign": "not stated in training (Ign)",
-    "macro": "mean over labels",
-    "intra": "within a sentence",
-    "inter": "across sentences",
-    "m1": "one side has several mentions (M1)",
-    "m2": "both sides have (M2)",
-    "evidence": "evidence sentences",
-    "evidence_labelled": "evidence, where annotated",
-}
+GLOBAL, PER_RELATION = "global", "per-relation"
+JSON = ".json"
+RELATIONS = "Relations"
 
 
 def evaluate(
-    model: Path,
+    model: str,
     corpus: Path,
     *,
-    output: Optional[Path] = None,
+    output: Sequence[Path] = (),
     component: str = "kmgre_relations",
     per_type: bool = False,
     use_gpu: int = -1,
+    from_text: bool = False,
+    baseline: Optional[str] = None,
+    samples: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+    thresholds: bool = False,
+    write: Optional[str] = None,
+    min_gold: int = 10,
+    code: Optional[Path] = None,
+    config: Optional[Dict[str, Any]] = None,
 ) -> Dict[str, Any]:
     """Score a pipeline on a corpus with gold entities, print tables, and write the scores.
 
     Where the corpus knows key mention pairs and the model has a key instance classifier, it is also told
     how well they are ranked.
 
-    :returns: The scores of `nlp.evaluate`, and with `rel_ranking` those of `rank_key_pairs`.
+    :param output: Files to write: .json, .md, .html.
+    :param from_text: Score it on the raw texts too, with predicted entities.
+    :param baseline: Another pipeline to compare with.
+    :param thresholds: Look for the best ones.
+    :param write: Put the best ones into the pipeline: "global" or "per-relation".
+    :param config: Overrides of the pipeline's config.
+    :returns: The scores of `score_examples`, with `rel_ranking` those of `rank_key_pairs`, with
+        `predicted_entities` those of `evaluate_predicted`, and with `report` `Report.to_dict()`.
     """
-    setup_gpu(use_gpu, silent=True)
-    nlp = spacy.load(model)
-    examples = list(create_corpus_reader(corpus)(nlp))
-    scores = nlp.evaluate(examples)
-    rows = [(text, *_percent(scores, f"rel_{name}")) for name, text in ROWS.items()]
-    msg.divider(f"{model} on {corpus} ({len(examples)} documents)")
-    print(table(rows, header=("", "P", "R", "F"), divider=True, aligns=("l", "r", "r", "r")))
-    if per_type:
-        types = [(label, *_percent(found, "")) for label, found in (scores["rel_per_type"] or {}).items()]
-        print(table(types, header=("label", "P", "R", "F"), divider=True, aligns=("l", "r", "r", "r")))
-    pipe: Any = nlp.get_pipe(component)
-    known = any(data["key_mention_pairs"] for eg in examples for data in relation_data(eg.reference))
-    if known and pipe.has_key_classifier:
-        scores["rel_ranking"] = ranking = rank_key_pairs(pipe, examples)
-        if ranking["entity_pairs"]:
-            shown = [
-                ("p_ω, the key instance classifier", ranking["key_ap"], ranking["key_hard_ap"]),
-                ("p_θ, the relation extractor alone", ranking["relation_ap"], ranking["relation_hard_ap"]),
-            ]
-            msg.text("Average precision of key mention pairs, per related entity pair")
-            header = (
-                "ranked by",
-                f"all ({ranking['entity_pairs']})",
-                f"some key, some not ({ranking['hard_entity_pairs']})",
-            )
-            cells = [(name, f"{100 * a:.1f}", f"{100 * b:.1f}") for name, a, b in shown]
-            print(table(cells, header=header, divider=True, aligns=("l", "r", "r")))
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        srsly.write_json(output, scores)
-        msg.good(f"Scores written to {output}")
+    for path in output:
+        if path.suffix not in (JSON, *TEMPLATES):
+            kinds = ", ".join((JSON, *TEMPLATES))
+            msg.fail(f"Cannot write {path}", f"A report's name ends in one of {kinds}.", exits=1)
+    if write is not None and not Path(model).is_dir():
+        msg.fail(f"Cannot write thresholds into {model}", "It is no folder with a pipeline.", exits=1)
+    with failing(f"Could not evaluate {model} on {corpus}"):
+        nlp = load_pipeline(model, component, config=config, code=code, use_gpu=use_gpu)
+        pipe: Any = nlp.get_pipe(component)
+        examples = list(create_corpus_reader(corpus)(nlp))
+        with between_gold_entities(nlp, component):
+            scores = score_examples(nlp, examples)
+        counts = count_examples(pipe, examples)
+        report = make_report(
+            counts,
+            model=model,
+            corpus=str(corpus),
+            settings=relation_settings(pipe),
+            baseline=_count_baseline(baseline, corpus, component) if baseline else None,
+            baseline_name=baseline or "",
+            samples=samples,
+            confidence=confidence,
+            seed=seed,
+        )
+        if thresholds or write:
+            with between_gold_entities(nlp, component):
+                candidates = collect_candidates(pipe, examples)
+            found = {
+                kind: find_thresholds(
+                    candidates, per_relation=kind == PER_RELATION, min_gold=min_gold, seed=seed
+                )
+                for kind in (GLOBAL, PER_RELATION)
+            }
+            report = report.with_thresholds(found)
+        _print(report, per_type)
+        _rank(nlp, component, examples, scores)
+        if from_text:
+            scores["predicted_entities"] = evaluate_predicted(nlp, corpus, scores)
+        scores["report"] = report.to_dict()
+        for path in output:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.suffix == JSON:
+                srsly.write_json(path, scores)
+            else:
+                path.write_text(render(report, path.suffix), encoding="utf8")
+            msg.good(f"Scores written to {path}")
+        if write is not None and report.thresholds is not None:
+            write_thresholds(Path(model), report.thresholds[write], component=component, config=config)
+            msg.good(f"Thresholds written to {model}")
     return scores
 
 
-def _percent(scores: Dict[str, Any], name: str) -> Tuple[str, ...]:
-    values = [scores.get(f"{name}_{part}" if name else part) for part in "prf"]
-    return tuple("-" if value is None else f"{100 * value:.1f}" for value in values)
+def _count_baseline(model: str, corpus: Path, component: str) -> List[Any]:
+    nlp = load_pipeline(model, component)
+    examples = list(create_corpus_reader(corpus)(nlp))
+    with between_gold_entities(nlp, component):
+        score_examples(nlp, examples)
+    return count_examples(nlp.get_pipe(component), examples)
+
+
+def _print(report: Report, per_type: bool) -> None:
+    msg.divider(f"{report.model} on {report.corpus} ({report.documents} documents)")
+    for section in report.sections:
+        if section.title != RELATIONS or per_type:
+            rows = [(line.title, *map(percent, (line.p, line.r, line.f))) for line in section.lines]
+            _table(rows, (section.title, "P", "R", "F"))
+    for note in report.notes:
+        print(note)
+    whole = report.sections[0].lines[0]
+    sure = f"{100 * report.confidence:g} % interval"
+    print(f"F of all relations {percent(whole.f)}, {sure} {interval(whole.intervals['f'])}")
+    if report.baseline is not None:
+        difference = percent(whole.difference, sign=True)
+        ends = interval(whole.difference_interval, sign=True)
+        p_value = "-" if whole.p_value is None else f"{whole.p_value:.3f}"
+        print(f"F less that of {report.baseline} {difference}, {sure} {ends}, p = {p_value}")
+    if report.thresholds:
+        header = ("best thresholds", "threshold", "F here", "F, cross-validated")
+        _table(threshold_rows(report), header)
+        own = [(label, f"{value:g}") for label, value in own_thresholds(report).items()]
+        if own and per_type:
+            _table(own, ("relation", "threshold"))
+
+
+def _rank(nlp: Language, component: str, examples: Sequence[Example], scores: Dict[str, Any]) -> None:
+    pipe: Any = nlp.get_pipe(component)
+    known = any(data["key_mention_pairs"] for eg in examples for data in relation_data(eg.reference))
+    if not known or not pipe.has_key_classifier:
+        return
+    with between_gold_entities(nlp, component):
+        scores["rel_ranking"] = ranking = rank_key_pairs(pipe, examples)
+    if ranking["entity_pairs"]:
+        shown = [
+            ("p_ω, the key instance classifier", ranking["key_ap"], ranking["key_hard_ap"]),
+            ("p_θ, the relation extractor alone", ranking["relation_ap"], ranking["relation_hard_ap"]),
+        ]
+        msg.text("Average precision of key mention pairs, per related entity pair")
+        header = (
+            "ranked by",
+            f"all ({ranking['entity_pairs']})",
+            f"some key, some not ({ranking['hard_entity_pairs']})",
+        )
+        _table([(name, percent(ap), percent(hard)) for name, ap, hard in shown], header)
+
+
+def _table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> None:
+    print(table(rows, header=header, divider=True, aligns=("l", *"r" * (len(header) - 1)), max_col=60))

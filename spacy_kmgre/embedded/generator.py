@@ -1,5 +1,6 @@
 """The documents of the embedded corpus."""
 
+from dataclasses import replace
 from itertools import chain
 from random import Random
 from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Set, Tuple
@@ -8,9 +9,10 @@ from spacy.lang.en import English
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
-from ..docs import ENTITY_PREFIX, TITLE, install_extensions, set_relations, write_entities
+from ..docs import ENTITY_PREFIX, TITLE, install_extensions, set_relations, write_entities, write_ents
 from ..errors import Errors
 from ..types import Entity
+from .names import Thing
 from .realise import Mention, Text
 from .schema import DAY, ENTITY_TYPES, RELATIONS, Fact, with_implied
 from .templates import WORDING, Binding, Template, bind_facts, bind_things, templates
@@ -30,7 +32,7 @@ class _Statement(NamedTuple):
 
 def generate_documents(vocab: Vocab, count: int, part: str = "train", seed: int = 0) -> Iterator[Doc]:
     """Generate English documents about people, companies and places that do not exist, with entities,
-    gold relations, their key mention pairs and evidence.
+    gold relations, their key mention pairs and evidence. `doc.ents` holds the mentions by name.
 
     Some sentences mention two entities and state nothing of them; some relations take two sentences. The
     gold relations are what sentences state, with the mirror of `spouse`, the `employer` in every
@@ -158,13 +160,12 @@ def _annotate(nlp: English, text: Text, gold: Dict[Fact, List[Tuple[Mention, Men
     for mention, span in spans.items():
         clusters.setdefault(mention.thing, []).append(span)
     keys = {name: f"{ENTITY_PREFIX}{number}" for number, name in enumerate(clusters, 1)}
-    write_entities(
-        doc,
-        (
-            Entity(tuple(mentions), key=keys[name], label=ENTITY_TYPES[text.things[name].kind])
-            for name, mentions in clusters.items()
-        ),
-    )
+    entities = {
+        name: Entity(tuple(mentions), key=keys[name], label=ENTITY_TYPES[text.things[name].kind])
+        for name, mentions in clusters.items()
+    }
+    write_entities(doc, entities.values())
+    write_ents(doc, (_named(entity, text.things[name]) for name, entity in entities.items()))
     set_relations(
         doc,
         (
@@ -173,6 +174,12 @@ def _annotate(nlp: English, text: Text, gold: Dict[Fact, List[Tuple[Mention, Men
         ),
     )
     return doc
+
+
+def _named(entity: Entity, thing: Thing) -> Entity:
+    """The entity without the pronouns and descriptions, which are no named entities."""
+    names = (thing.name, thing.short)
+    return replace(entity, mentions=tuple(span for span in entity.mentions if span.text in names))
 
 
 def _relation(fact: Fact, keys: Dict[str, str], pairs: List[Tuple[Span, Span]]) -> Dict[str, Any]:

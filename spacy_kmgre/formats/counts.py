@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field, fields
 from typing import Counter as CounterType
-from typing import Iterable, Iterator
+from typing import Iterable, Iterator, Tuple
 
 import wasabi
 from spacy.tokens import Doc
@@ -63,7 +63,16 @@ class Counts:
         if times:
             self.oddities[oddity] += times
 
+    def sizes(self) -> str:
+        """A table without the oddities."""
+        return _table(
+            (f.name.replace("_", " "), getattr(self, f.name)) for f in fields(self) if f.type is int
+        )
+
     def __str__(self) -> str:
-        sizes = [(f.name.replace("_", " "), getattr(self, f.name)) for f in fields(self) if f.type is int]
-        rows = [(name, f"{number:,}") for name, number in [*sizes, *sorted(self.oddities.items())]]
-        return wasabi.table(rows, aligns=("l", "r"), max_col=60).strip("\n")
+        return "\n".join(filter(None, (self.sizes(), _table(sorted(self.oddities.items())))))
+
+
+def _table(numbers: Iterable[Tuple[str, int]]) -> str:
+    rows = [(name, f"{number:,}") for name, number in numbers]
+    return wasabi.table(rows, aligns=("l", "r"), max_col=70).strip("\n") if rows else ""

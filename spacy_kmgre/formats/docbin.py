@@ -1,13 +1,70 @@
-"""spaCy's own corpus format."""
+"""spaCy's own corpus format: a `.spacy` file, which is a DocBin, or a folder of them."""
 
+from itertools import count, islice
 from pathlib import Path
-from typing import Iterable
+from typing import Iterable, Iterator
 
 from spacy.tokens import Doc, DocBin
+from spacy.vocab import Vocab
+
+from ..docs import read_entities, relation_data
+from ..errors import Errors
+from .assemble import annotate
+from .base import Format, Options
+from .counts import Counts
+from .files import replacing
+
+SUFFIX = ".spacy"
+# Documents of each file where a folder is written.
+FILE_SIZE = 1000
 
 
 def write_corpus(docs: Iterable[Doc], path: Path) -> None:
     """Write Docs to a `.spacy` file with all that `spacy_kmgre.Corpus.v1` reads: relations and titles
     are user data, which a DocBin leaves out unless told. Folders on the way are made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        _write_file(docs, temporary)
+
+
+def _write_file(docs: Iterable[Doc], path: Path) -> None:
     DocBin(store_user_data=True, docs=docs).to_disk(path)
+
+
+def _write(docs: Iterable[Doc], path: Path) -> None:
+    if path.suffix == SUFFIX:
+        _write_file(docs, path)
+        return
+    path.mkdir()
+    docs = iter(docs)
+    for number in count(1):
+        part = list(islice(docs, FILE_SIZE))
+        if part:
+            _write_file(part, path / f"{number:06}{SUFFIX}")
+        if len(part) < FILE_SIZE:
+            break
+
+
+def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Doc]:
+    files = sorted(path.rglob(f"*{SUFFIX}")) if path.is_dir() else [path]
+    if not files:
+        raise ValueError(Errors.E132.format(path=path, kind=f"*{SUFFIX}"))
+    for file in files:
+        for doc in _docs(file, vocab):
+            if options.relation_names is not None:
+                annotate(doc, read_entities(doc), relation_data(doc), counts, options.relation_names)
+            yield doc
+
+
+def _docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
+    try:
+        yield from DocBin().from_disk(path).get_docs(vocab)
+    except Exception as error:  # what a mangled DocBin raises depends on where it is mangled
+        raise ValueError(Errors.E113.format(path=path, error=error)) from error
+
+
+SPACY = Format(
+    name="spacy",
+    description="spaCy's DocBin: a .spacy file, which memory must hold, or a folder of them",
+    reader=_read,
+    writer=_write,
+)

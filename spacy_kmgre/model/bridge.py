@@ -59,6 +59,7 @@ class NetworkShim(Shim):
     moves a parameter whose gradient is zero), and clips each tensor by itself.
 
     :ivar moving: The halves of the network ("relation" is θ, "key" is ω) that learn in the next update.
+    :ivar mirrored: Whether predictions come with each entity pair in one part with its mirror.
     """
 
     def __init__(self, settings: Dict[str, Any]):
@@ -68,6 +69,7 @@ class NetworkShim(Shim):
         self.tokenizer: Any = None
         self._limit = 0
         self.moving: FrozenSet[str] = BOTH
+        self.mirrored = False
         self._optimizer: Optional[torch.optim.AdamW] = None
         self._units = {RELATION: 0, KEY: 0}
         self._process = os.getpid()
@@ -109,7 +111,7 @@ class NetworkShim(Shim):
 
     def predict(self, documents: List[Document]) -> List[Iterator[PairScores]]:
         network = self.require_network()
-        return network.predict(documents, self.pieces(documents))
+        return network.predict(documents, self.pieces(documents), self.mirrored)
 
     def begin_update(self, documents: List[Document]) -> Tuple[List[PairScores], Callable]:
         """Scores as leaves, so that a loss can be put on them, and a callback that takes a list of

@@ -5,7 +5,7 @@ pairs, N entity pairs, C classes, of which class 0 is the threshold class TH. `p
 entity pair, 0..N-1, of each mention pair. Numbers in brackets are equations of the KMGRE paper.
 """
 
-from typing import Optional
+from typing import Optional, Union
 
 import torch
 import torch.nn.functional as F
@@ -172,16 +172,18 @@ def mention_pair_share(
     return weights / total.clamp(min=torch.finfo(weights.dtype).tiny)[pair_index]
 
 
-def predict_relations(logits: Tensor, max_labels: int = 4, threshold: float = 0.5) -> Tensor:
+def predict_relations(logits: Tensor, max_labels: int = 4, threshold: Union[float, Tensor] = 0.5) -> Tensor:
     """The predicted relations of each entity pair: those whose score σ(l_c - l_TH) is above the threshold,
     at most `max_labels`.
 
     :param logits: *Shape:* (N, C)
+    :param threshold: One for all classes, or one for each. *Shape:* (C,)
     :returns: bool, column 0 False. *Shape:* (N, C)
     """
     # On the logits, since the sigmoid rounds small margins to 0.5.
     margin = _margin(logits)
-    predicted = margin > torch.logit(torch.tensor(threshold, dtype=margin.dtype), eps=0.0)
+    limit = torch.as_tensor(threshold, dtype=margin.dtype, device=margin.device)
+    predicted = margin > torch.logit(limit, eps=0.0)
     predicted[:, 0] = False
     # Stable, so that equal logits keep their order at every threshold.
     ranked = logits.masked_fill(~predicted, -torch.inf).argsort(dim=1, descending=True, stable=True)

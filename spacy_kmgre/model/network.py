@@ -174,20 +174,27 @@ class Network(nn.Module):
             scores.append(self._score(readings, clusters, pairs, moving))
         return scores
 
-    def predict(self, documents: Sequence[Document], batch: Sequence[Pieces]) -> List[Iterator[PairScores]]:
+    def predict(
+        self, documents: Sequence[Document], batch: Sequence[Pieces], mirrored: bool = False
+    ) -> List[Iterator[PairScores]]:
         """Scores of all pairs, computed in parts as they are asked for, so that memory does not grow
-        with the number of mention pairs."""
+        with the number of mention pairs.
+
+        :param mirrored: Give each entity pair in one part with its mirror.
+        """
         with torch.inference_mode():
             relation, key = self._encode(batch, frozenset())
         return [
-            self._predict(document, pieces, relation[number], key and key[number])
+            self._predict(document, pieces, relation[number], key and key[number], mirrored)
             for number, (document, pieces) in enumerate(zip(documents, batch))
         ]
 
-    def _predict(self, document: Document, pieces: Pieces, relation: Encoded, key: Optional[Encoded]):
+    def _predict(
+        self, document: Document, pieces: Pieces, relation: Encoded, key: Optional[Encoded], mirrored: bool
+    ):
         clusters = encoded_clusters(document, pieces)
         readings = None
-        for pairs in chunk_entity_pairs(clusters, self.chunk):
+        for pairs in chunk_entity_pairs(clusters, self.chunk, mirrored):
             with torch.inference_mode():  # left before each yield: the caller's code is not ours
                 readings = readings or self._read(relation, key, clusters, frozenset())
                 scores = self._score(readings, clusters, pairs, frozenset())

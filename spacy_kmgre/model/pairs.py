@@ -35,20 +35,25 @@ def mention_pairs(clusters: Sequence[Sequence[int]], pairs: Tensor) -> Tuple[Ten
     )
 
 
-def chunk_entity_pairs(clusters: Sequence[Sequence[int]], max_mention_pairs: int) -> Iterator[Tensor]:
+def chunk_entity_pairs(
+    clusters: Sequence[Sequence[int]], max_mention_pairs: int, mirrored: bool = False
+) -> Iterator[Tensor]:
     """The entity pairs of the entities that have mentions, in runs of at most `max_mention_pairs` mention
     pairs, or of one entity pair. All of them at once would be too many in a long text.
 
-    :returns: Entity numbers, in the order of `entity_pairs`. *Shape:* (n, 2)
+    :param mirrored: Follow each entity pair by its mirror, in the same run.
+    :returns: Entity numbers, otherwise in the order of `entity_pairs`. *Shape:* (n, 2)
     """
     size = torch.tensor([len(cluster) for cluster in clusters], dtype=torch.long)
     entities = size.nonzero().squeeze(1)
     held: List[Tensor] = []
     room = max_mention_pairs
     for head in entities.tolist():
-        tails = entities[entities != head]
+        tails = entities[entities > head] if mirrored else entities[entities != head]
         pairs = torch.stack([torch.full_like(tails, head), tails], dim=1)
         ends = (size[head] * size[tails]).cumsum(0)
+        if mirrored:
+            pairs, ends = torch.cat([pairs, pairs.flip(1)], dim=1), 2 * ends
         start = 0
         while start < len(pairs):
             before = int(ends[start - 1]) if start else 0
@@ -60,7 +65,7 @@ def chunk_entity_pairs(clusters: Sequence[Sequence[int]], max_mention_pairs: int
                 room -= int(ends[stop - 1]) - before
                 start = stop
             if start < len(pairs):
-                yield torch.cat(held)
+                yield torch.cat(held).view(-1, 2)
                 held, room = [], max_mention_pairs
     if held:
-        yield torch.cat(held)
+        yield torch.cat(held).view(-1, 2)

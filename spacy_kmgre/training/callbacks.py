@@ -1,4 +1,4 @@
-"""The `[training.before_update]` callback."""
+"""The callbacks of `[training.before_update]` and `[initialize.before_init]`."""
 
 from typing import Any, Callable, Dict
 
@@ -41,3 +41,25 @@ def em_callback(
         )
 
     return before_update
+
+
+@registry.callbacks("spacy_kmgre.resolve_encoders.v1")
+def resolve_encoders() -> Callable[[Language], Language]:
+    """Lets the models of spacy-transformers take the names that `spacy_kmgre.Encoder.v1` takes: where one is
+    named `package:NAME`, it is told, before it loads, the folder in that Python package. The config keeps the
+    name, which means the same on every machine.
+
+    :raises ValueError: When the pipeline is initialised and the package is not installed.
+    """
+
+    def before_init(nlp: Language) -> Language:
+        from ..model.serialize import resolve_encoder
+
+        for _, pipe in nlp.pipeline:
+            model: Any = getattr(pipe, "model", None)
+            for node in model.walk() if hasattr(model, "walk") else ():
+                if "set_transformer" in node.attrs:
+                    node.attrs["name"] = resolve_encoder(node.attrs["name"])
+        return nlp
+
+    return before_init

@@ -26,18 +26,19 @@ def create_corpus_reader(
     """Read examples for training and evaluation from a `.spacy` file, or from a folder of them.
 
     The reference is the corpus's Doc. The predicted Doc gets its title, and its tokens, sentences and
-    entities as the switches say; its relations never.
+    entities as the switches say; its relations and `doc.ents` never.
 
     :param gold_entities: Give the predicted Docs the gold entities. Without it, a component before this
         one has to find them.
     :param gold_tokens: Give the predicted Docs the gold tokens and sentences. Without it, the tokenizer
-        splits the text, entities are copied by characters, and sentences are up to the pipeline.
+        splits the text, tokens in which a gold mention begins or ends are split further, and sentences
+        are up to the pipeline.
     :param limit: Read no more documents than that; all where 0.
     :param prefix: The span groups that hold the gold entities.
 
     The reader itself raises, when it is called, where there is no path (`ValueError`) or nothing at it
     (`FileNotFoundError`), where a file is no DocBin or no document has tokens (`ValueError`). It warns, at
-    the end, of a corpus without entities or relations and of mentions that match no tokens.
+    the end, of a corpus without entities or relations.
     """
 
     def read(nlp: Language) -> Iterator[Example]:
@@ -47,16 +48,15 @@ def create_corpus_reader(
         if not folder_or_file.exists():
             raise FileNotFoundError(Errors.E111.format(path=path))
         reference = None
-        entities = mentions = relations = lost = 0
+        entities = relations = 0
         for reference in islice(_read_docs(folder_or_file, nlp.vocab), limit if limit > 0 else None):
             predicted = _predicted(nlp, reference, gold_tokens)
             if TITLE in reference.user_data:
                 predicted.user_data[TITLE] = reference.user_data[TITLE]
             gold = read_entities(reference, prefix)
             if gold_entities:
-                lost += project_entities(gold, predicted)
+                predicted = project_entities(gold, predicted)
             entities += len(gold)
-            mentions += sum(len(entity.mentions) for entity in gold)
             relations += len(relation_data(reference))
             yield Example(predicted, reference)
         if reference is None:
@@ -66,8 +66,6 @@ def create_corpus_reader(
             oddities.append(Warnings.W110.format(path=path, prefix=prefix, known=list(reference.spans)))
         if not relations:
             oddities.append(Warnings.W111.format(path=path))
-        if lost:
-            oddities.append(Warnings.W112.format(path=path, lost=lost, mentions=mentions))
         for oddity in oddities:
             warnings.warn(oddity, stacklevel=2)
 

@@ -254,6 +254,20 @@ def test_mentions_take_every_form(docs):
     assert acronyms
 
 
+def test_ents_are_the_mentions_by_name(docs):
+    for doc in docs:
+        mentions = {offsets(span): span for entity in read_entities(doc) for span in entity.mentions}
+        assert all(
+            offsets(ent) in mentions and ent.label_ == mentions[offsets(ent)].label_ for ent in doc.ents
+        )
+        unnamed = set(mentions) - {offsets(ent) for ent in doc.ents}
+        # Of these an article or a pronoun is the first word; of a name "The" at most, with a capital inside.
+        assert all(mentions[key].text[1:].islower() for key in unnamed)
+        assert not any(ent.text[1:].islower() and ent.text[0].islower() for ent in doc.ents)
+    assert len({ent.label_ for doc in docs for ent in doc.ents}) == len(set(ENTITY_TYPES.values()))
+    assert sum(len(doc.ents) for doc in docs) > 8 * len(docs)
+
+
 def test_pronouns_have_one_antecedent(docs):
     """Nothing else that the sentence so far, or the one before, names by the same pronoun."""
     classes = {"he": "he", "him": "he", "his": "he", "she": "she", "her": "she", "it": "it", "its": "it"}

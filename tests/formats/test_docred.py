@@ -11,6 +11,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
 from spacy_kmgre.docs import read_entities, write_entities
+from spacy_kmgre.formats import FORMATS
 from spacy_kmgre.formats.counts import Counts
 from spacy_kmgre.formats.docbin import write_corpus
 from spacy_kmgre.formats.docred import read_docred
@@ -116,6 +117,24 @@ def test_reads_a_document(write):
     )
 
 
+def test_mentions_are_ents_too(write):
+    """With their entity's type; of those that overlap the longest."""
+    data = document()
+    data["vertexSet"].append([{"name": "founded Acme", "sent_id": 0, "pos": [2, 4], "type": "MISC"}])
+    data["vertexSet"].append([{"name": "Lee", "sent_id": 0, "pos": [1, 2], "type": "LOC"}])
+    (doc,) = read(write([data]))
+    assert [(ent.text, ent.label_) for ent in doc.ents] == [
+        ("Ann Lee", "PER"),
+        ("founded Acme", "MISC"),
+        ("Acme", "ORG"),
+        ("Oslo", "LOC"),
+        ("Lee", "PER"),
+    ]
+    assert [token.text for token in doc if token.ent_iob_ == "O"][:2] == [".", "sits"]
+    (doc,) = read(write([document(vertexSet=[], labels=[])]))
+    assert not doc.ents and doc.has_annotation("ENT_IOB")
+
+
 def test_optional_fields(write):
     data = document()
     del data["labels"][0]["evidence"]
@@ -149,7 +168,13 @@ def test_corpus_keeps_everything(write, tmp_path):
 
 @pytest.mark.parametrize(
     "content, code",
-    [("", "E100"), ("[{}", "E100"), ("[" * 100_000, "E100"), ('{"title": "x"}', "E101"), ("null", "E101")],
+    [
+        ("", "E100"),
+        ('[{"title"', "E100"),
+        ("[" * 100_000, "E100"),
+        ('{"title": "x"}', "E101"),
+        ("null", "E101"),
+    ],
 )
 def test_no_list_of_documents(write, content, code):
     path = write(content)
@@ -337,3 +362,93 @@ def test_mangled_documents_give_a_named_error_or_a_document(write, place, value)
     else:
         assert len(doc._.relations) == counts.relations
         assert sum(len(entity.mentions) for entity in read_entities(doc)) == counts.mentions
+
+
+# Writing, and submissions
+
+
+def written(doc: Doc, path: Path) -> Any:
+    FORMATS["docred"].write([doc], path)
+    (data,) = json.loads(path.read_text(encoding="utf8"))
+    return data
+
+
+def test_writes_what_it_has_read(write, tmp_path):
+    data = document(
+        vertexSet=[[], *DOCUMENT["vertexSet"]], labels=[{"h": 1, "t": 3, "r": "P551", "evidence": [0]}]
+    )
+    (doc,) = read(write([data]), counts=Counts())
+    for entity in data["vertexSet"]:
+        entity.sort(key=lambda mention: (mention["sent_id"], mention["pos"]))
+    assert written(doc, tmp_path / "out.json") == data
+
+
+def test_a_mention_over_the_end_of_a_sentence_joins_the_two(tmp_path):
+    doc = Doc(
+        Vocab(), words=["St", ".", "Johns", "fell", ".", "Ann", "left"], sent_starts=[1, 0, 1, 0, 0, 1, 0]
+    )
+    write_entities(doc, [Entity((doc[0:3],), "entity_1"), Entity((doc[5:6],), "entity_2")])
+    doc._.relations = [{"head": "entity_2", "tail": "entity_1", "label": "x", "evidence": [[2, 5], [5, 7]]}]
+    data = written(doc, tmp_path / "out.json")
+    assert data["sents"] == [["St", ".", "Johns", "fell", "."], ["Ann", "left"]]
+    assert [entity[0]["pos"] for entity in data["vertexSet"]] == [[0, 3], [0, 1]]
+    assert data["labels"] == [{"r": "x", "h": 1, "t": 0, "evidence": [0, 1]}]
+
+
+def test_documents_without_sentences_or_words(tmp_path):
+    doc = Doc(Vocab(), words=["Ann", "left", "."])
+    write_entities(doc, [Entity((doc[0:1],), "entity_1")])
+    data = written(doc, tmp_path / "out.json")
+    assert (data["title"], data["sents"]) == ("Ann left . ", [["Ann", "left", "."]])
+    data = written(Doc(Vocab()), tmp_path / "out.json")
+    assert (data["title"], data["sents"], data["vertexSet"], data["labels"]) == ("", [], [], [])
+
+
+@pytest.mark.parametrize(
+    "keys, numbers",
+    [
+        (["entity_1", "entity_2"], [0, 1]),
+        (["entity_3", "entity_9"], [2, 8]),
+        (["entity_0", "entity_2"], [0, 1]),
+    ],
+)
+def test_numbers_of_entities(keys, numbers, tmp_path):
+    doc = Doc(Vocab(), words=["Ann", "left"])
+    write_entities(doc, [Entity((doc[i : i + 1],), key) for i, key in enumerate(keys)])
+    doc._.relations = [{"head": keys[1], "tail": keys[0], "label": "P1"}]
+    FORMATS["docred_submission"].write([doc], tmp_path / "out.json")
+    (relation,) = json.loads((tmp_path / "out.json").read_text())
+    assert relation == {
+        "title": "Ann left ",
+        "h_idx": numbers[1],
+        "t_idx": numbers[0],
+        "r": "P1",
+        "evidence": [],
+    }
+    assert len(written(doc, tmp_path / "docs.json")["vertexSet"]) == max(numbers) + 1
+    doc._.relations = []
+    (again,) = FORMATS["docred_submission"].read(tmp_path / "out.json", Vocab(), Counts(), documents=[doc])
+    assert again is doc and [(r.head.key, r.tail.key) for r in doc._.relations] == [(keys[1], keys[0])]
+
+
+@pytest.mark.parametrize(
+    "change, code, place",
+    [
+        ({"title": None}, "E102", r"\[0\] line 1: 'title'"),
+        ({"h_idx": 3}, "E104", r"\[0\] line 1 'Ann Lee': .* entity 3.*\[0, 1, 2\]"),
+        ({"t_idx": "1"}, "E102", "'t_idx'"),
+        ({"evidence": [7]}, "E105", "sentence 7"),
+        ({"r": 17}, "E102", "'r'"),
+        ({"title": "Nobody"}, "E108", r"1 documents .*\['Nobody'\]"),
+    ],
+)
+def test_submissions_that_cannot_be_right(write, tmp_path, change, code, place):
+    docs = read(write([document()]))
+    path = tmp_path / "result.json"
+    path.write_text(
+        json.dumps([{"title": "Ann Lee", "h_idx": 0, "t_idx": 1, "r": "P1", "evidence": [0], **change}])
+    )
+    with pytest.raises(ValueError, match=rf"KMGRE {code}\] .*result.json.*{place}"):
+        list(FORMATS["docred_submission"].read(path, Vocab(), Counts(), documents=docs))
+    with pytest.raises(ValueError, match=r"E107.*--documents"):
+        list(FORMATS["docred_submission"].read(path, Vocab(), Counts()))

@@ -73,6 +73,18 @@ def test_chunks(clusters, most):
         assert sum(size) + following[0] > most  # none could be longer
 
 
+@law
+@given(clusters_of_mentions, st.integers(1, 40))
+@example([[0, 1, 2, 3], [4, 5, 6], [7]], 5)
+def test_chunks_with_mirrors(clusters, most):
+    chunks = [chunk.tolist() for chunk in chunk_entity_pairs(clusters, most, mirrored=True)]
+    pairs = [tuple(pair) for chunk in chunks for pair in chunk]
+    assert sorted(pairs) == sorted(permutations(with_mentions(clusters), 2))
+    for chunk in chunks:
+        assert all(chunk[row ^ 1] == chunk[row][::-1] for row in range(len(chunk)))
+        assert len(chunk) == 2 or sum(len(clusters[i]) * len(clusters[j]) for i, j in chunk) <= most
+
+
 @pytest.mark.parametrize("most", [1, 7, 4096])
 def test_all_mention_pairs_are_in_the_chunks(most):
     clusters = [[0, 1, 2], [3], [4, 5], [6, 7, 8, 9]]
@@ -81,3 +93,24 @@ def test_all_mention_pairs_are_in_the_chunks(most):
     chunks = [mention_pairs(clusters, chunk) for chunk in chunk_entity_pairs(clusters, most)]
     for number in (0, 1):
         assert torch.equal(torch.cat([chunk[number] for chunk in chunks]), whole[number])
+
+
+@law
+@given(clusters_of_mentions, st.integers(1, 40))
+@example([[0], [1], [2]], 1)
+@example([[0, 1, 2, 3], [4, 5, 6], [7]], 9)
+def test_mirrored_chunks(clusters, most):
+    chunks = [chunk.tolist() for chunk in chunk_entity_pairs(clusters, most, mirrored=True)]
+    pairs = [pair for chunk in chunks for pair in chunk]
+    assert sorted(pairs) == sorted(entity_pairs(with_mentions(clusters)).tolist())
+    assert pairs[::2] == [
+        pair for pair in entity_pairs(with_mentions(clusters)).tolist() if pair[0] < pair[1]
+    ]
+    sizes = []
+    for chunk in chunks:
+        assert chunk[1::2] == [pair[::-1] for pair in chunk[::2]]
+        sizes.append([2 * len(clusters[i]) * len(clusters[j]) for i, j in chunk[::2]])
+    for size in sizes:
+        assert len(size) == 1 or (size and sum(size) <= most)
+    for size, following in zip(sizes, sizes[1:]):
+        assert sum(size) + following[0] > most

@@ -1,0 +1,90 @@
+"""How well `spacy_kmgre.ner_entities.v1` clusters the gold mentions of a corpus whose clusters are hidden."""
+
+import sys
+from collections import Counter
+from inspect import signature
+from pathlib import Path
+from typing import Annotated, Dict, Hashable, Optional, Sequence, Tuple
+
+import spacy
+import srsly
+import typer
+from spacy.tokens import Doc, Span
+from spacy.util import filter_spans
+from wasabi import msg, table
+
+from spacy_kmgre.docs import read_entities
+from spacy_kmgre.entities.ner import NerEntities, ner_entities
+from spacy_kmgre.formats.counts import Counts
+from spacy_kmgre.formats.docred import read_docred
+
+PARTS = ("train", "dev")
+RULES = [name for name, setting in signature(ner_entities).parameters.items() if setting.default is True]
+
+Clustering = Dict[Tuple[int, int], Hashable]
+
+
+def main(
+    folder: Annotated[
+        Path,
+        typer.Argument(help="Holds train.json and dev.json in DocRED's format", exists=True, file_okay=False),
+    ],
+    results: Annotated[
+        Optional[Path], typer.Option(help="Append the figures to this file, as JSON lines")
+    ] = None,
+) -> None:
+    """Print B³ for equal names alone, and with one rule more each time."""
+    nlp = spacy.blank("en")
+    corpora = {part: list(read_docred(folder / f"{part}.json", nlp.vocab, Counts())) for part in PARTS}
+    rows = []
+    for number in range(len(RULES) + 1):
+        name = f"+ {RULES[number - 1]}" if number else "equal text"
+        reader = ner_entities(**{rule: place < number for place, rule in enumerate(RULES)})
+        scores = {part: b_cubed([cluster(doc, reader) for doc in docs]) for part, docs in corpora.items()}
+        rows.append([name, *(f"{100 * value:.2f}" for part in PARTS for value in scores[part])])
+        if results is not None:
+            figures = {part: [round(100 * value, 2) for value in scores[part]] for part in PARTS}
+            line = {"command": " ".join(sys.argv), "rules": RULES[:number], "b_cubed_prf": figures}
+            srsly.write_jsonl(results, [line], append=True, append_new_line=False)
+    header = ("", *(f"{part} {score}" for part in PARTS for score in "PRF"))
+    msg.divider("B³ over mentions, %")
+    print(table(rows, header=header, divider=True, aligns=("l", *"r" * (len(header) - 1))))
+
+
+def cluster(doc: Doc, reader: NerEntities) -> Tuple[Clustering, Clustering]:
+    """The clusters that the reader finds among the gold mentions, and the gold clusters.
+
+    Mentions that overlap cannot all be in `doc.ents`: the longest is, the others are clusters of their own.
+    """
+    gold = {(span.start, span.end): entity.key for entity in read_entities(doc) for span in entity.mentions}
+    blind = Doc(
+        doc.vocab, words=[token.text for token in doc], spaces=[bool(token.whitespace_) for token in doc]
+    )
+    blind.ents = filter_spans(
+        [
+            Span(blind, span.start, span.end, label=span.label_)
+            for entity in read_entities(doc)
+            for span in entity.mentions
+        ]
+    )
+    found: Clustering = {offsets: offsets for offsets in gold}
+    for entity in reader(blind):
+        found.update({(span.start, span.end): entity.key for span in entity.mentions})
+    return found, gold
+
+
+def b_cubed(clusterings: Sequence[Tuple[Clustering, Clustering]]) -> Tuple[float, float, float]:
+    """Precision, recall and F1 of B³ (Bagga and Baldwin, 1998), averaged over all mentions of a corpus."""
+    precision = recall = mentions = 0.0
+    for found, gold in clusterings:
+        shared = Counter((found[mention], gold[mention]) for mention in gold)
+        found_sizes, gold_sizes = Counter(found.values()), Counter(gold.values())
+        precision += sum(count**2 / found_sizes[cluster] for (cluster, _), count in shared.items())
+        recall += sum(count**2 / gold_sizes[cluster] for (_, cluster), count in shared.items())
+        mentions += len(gold)
+    precision, recall = precision / mentions, recall / mentions
+    return precision, recall, 2 * precision * recall / (precision + recall)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,100 @@
+"""How many seconds the readers of entities take for one document with many mentions."""
+
+import random
+from time import process_time
+from typing import Annotated, Callable, Dict, List, Tuple
+
+import spacy
+import typer
+from spacy.tokens import Doc, Span
+from wasabi import msg, table
+
+from spacy_kmgre.entities.chains import chain_entities
+from spacy_kmgre.entities.merged import merged_entities
+from spacy_kmgre.entities.ner import ner_entities
+from spacy_kmgre.types import Entity
+
+NLP = spacy.blank("en")
+SYLLABLES = ["Ba", "ro", "li", "mon", "ter", "va", "sil", "ka", "du", "nel"]
+
+# Two mentions, [in brackets], with the words between them. * is any word, = the word before it.
+CASES: Dict[str, Tuple[str, str]] = {
+    "all names differ": ("PERSON", "[ * * ] met [ * * ] ."),
+    "all have one surname": ("PERSON", "[ * Lee ] met [ * Lee ] ."),
+    "all have one given name": ("PERSON", "[ Ann * ] met [ Ann * ] ."),
+    "all have one name": ("PERSON", "[ Ann Lee ] met [ Ann Lee ] ."),
+    "full names, then surnames": ("PERSON", "[ * * ] met [ = ] ."),
+    "names of eight words": ("PERSON", "[ * * * * * * * * ] met [ * * * * * * * * ] ."),
+    "aliases in brackets": ("ORG", "[ * * ] ( [ * ] )"),
+    "one alias for all": ("ORG", "[ * * ] ( [ Acme ] )"),
+}
+
+
+def main(mentions: Annotated[int, typer.Option(help="In the document", min=2)] = 20_000) -> None:
+    """Print the time for all mentions and, to see how it grows, for a quarter of them."""
+    rows = []
+    for case, (label, pattern) in CASES.items():
+        docs = [make_doc(label, pattern, count) for count in (mentions // 4, mentions)]
+        rows.append(["ner_entities", case, *(seconds(ner_entities(), doc) for doc in docs)])
+    docs = [make_doc("PERSON", "[ * * ] met [ = ] .", count) for count in (mentions // 4, mentions)]
+    for case, reach in (("chains of neighbours", 5), ("chains across the text", mentions)):
+        chains = [make_chains(doc, reach) for doc in docs]
+        rows.append(
+            [
+                "merged_entities",
+                case,
+                *(seconds(merged_entities(ner_entities(), found), doc) for found, doc in zip(chains, docs)),
+            ]
+        )
+    msg.divider("Seconds for one document")
+    print(
+        table(
+            rows,
+            header=("reader", "", f"{mentions // 4:,}", f"{mentions:,}"),
+            divider=True,
+            aligns=("l", "l", "r", "r"),
+        )
+    )
+
+
+def make_doc(label: str, pattern: str, mentions: int) -> Doc:
+    """A document of that pattern."""
+    chance = random.Random(0)
+    words: List[str] = []
+    spans: List[Tuple[int, int]] = []
+    while len(spans) < mentions:
+        start, word = 0, ""
+        for part in pattern.split():
+            if part == "[":
+                start = len(words)
+            elif part == "]":
+                spans.append((start, len(words)))
+            else:
+                if part == "*":
+                    word = "".join(chance.choices(SYLLABLES, k=4)).capitalize()
+                words.append(word if part in "*=" else part)
+    doc = Doc(NLP.vocab, words=words)
+    doc.ents = [Span(doc, *span, label=label) for span in spans]
+    return doc
+
+
+def make_chains(doc: Doc, reach: int) -> Callable[[Doc], List[Entity]]:
+    """A reader of chains, each of a name and words up to so many mentions away."""
+    chance = random.Random(0)
+    names = doc.ents
+    chains = []
+    for place, span in enumerate(names):
+        far = names[min(len(names) - 1, place + chance.randrange(1, reach))] if place % 5 == 0 else span
+        chains.append([span, doc[far.end : far.end + 1]])
+    return lambda doc: chain_entities(doc, chains, True)
+
+
+def seconds(reader: Callable[[Doc], List[Entity]], doc: Doc) -> str:
+    """How long a reader takes."""
+    start = process_time()
+    reader(doc)
+    return f"{process_time() - start:.2f}"
+
+
+if __name__ == "__main__":
+    typer.run(main)

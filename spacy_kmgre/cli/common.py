@@ -1,0 +1,47 @@
+"""What the commands that run a pipeline have in common."""
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Dict, Iterator, Optional
+
+import spacy
+from spacy import Language
+from spacy.cli._util import import_code, setup_gpu
+from spacy.util import logger
+from wasabi import msg
+
+from ..errors import Errors
+from ..pipe import KmgreRelations
+
+
+@contextmanager
+def failing(what: str) -> Iterator[None]:
+    """Ends the program with status 1 and a message, without a traceback, where the input or the settings
+    are wrong."""
+    try:
+        yield
+    except (ValueError, OSError, ImportError) as error:
+        logger.debug(what, exc_info=True)
+        msg.fail(what, error, exits=1)
+
+
+def load_pipeline(
+    model: str,
+    component: str,
+    *,
+    config: Optional[Dict[str, Any]] = None,
+    code: Optional[Path] = None,
+    use_gpu: int = -1,
+) -> Language:
+    """Load a pipeline for a command.
+
+    :param config: Overrides of the pipeline's config.
+    :param code: A Python file with registered functions.
+    :raises ValueError: Where it lacks the component.
+    """
+    import_code(code)
+    setup_gpu(use_gpu, silent=True)
+    nlp = spacy.load(model, config=config or {})
+    if component not in nlp.pipe_names or not isinstance(nlp.get_pipe(component), KmgreRelations):
+        raise ValueError(Errors.E330.format(model=model, name=component, known=", ".join(nlp.pipe_names)))
+    return nlp

@@ -1,0 +1,154 @@
+"""`spacy kmgre explain`."""
+
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence
+
+from spacy.tokens import Doc, Span
+from wasabi import msg, table
+
+from ..docs import all_entities
+from ..errors import Errors
+from ..evaluation.report import between_gold_entities
+from ..explain import Explanation, RelationReason, explain
+from ..extraction.sources import Item, Reader, find_sources, splits_sentences
+from .common import failing, load_pipeline
+
+# Characters of a mention in a table.
+WIDTH = 30
+
+
+def explain_pair(
+    model: str,
+    source: Path,
+    *,
+    head: Optional[str] = None,
+    tail: Optional[str] = None,
+    labels: Sequence[str] = (),
+    document: Optional[str] = None,
+    as_json: bool = False,
+    source_format: Optional[str] = None,
+    given_entities: bool = False,
+    component: str = "kmgre_relations",
+    code: Optional[Path] = None,
+    use_gpu: int = -1,
+    config: Optional[Dict[str, Any]] = None,
+) -> None:
+    """Print why relations are predicted between two entities of a document, or are not. Without both entities,
+    print the document's entities and relations.
+
+    :param document: Name of the document; the first one where None.
+    """
+    with failing(f"Could not explain {source} with {model}"):
+        sources = find_sources([source], source_format)
+        nlp = load_pipeline(model, component, config=config, code=code, use_gpu=use_gpu)
+        pipe: Any = nlp.get_pipe(component)
+        reader = Reader(nlp, split=splits_sentences(nlp))
+        item = _choose(reader.read(sources), document, source)
+        if given_entities:
+            with between_gold_entities(nlp, component):
+                doc = nlp(item.make())
+        else:
+            doc = nlp(item.make())
+        if head is None or tail is None:
+            _print_document(doc, item.name, as_json)
+            return
+        found = explain(pipe, doc, head, tail, labels)
+    if as_json:
+        print(json.dumps({"document": item.name, **found.to_dict()}, ensure_ascii=False, indent=2))
+    else:
+        _print(found, doc, item.name, tau=pipe.tau)
+
+
+def _choose(items: Any, name: Optional[str], source: Path) -> Item:
+    for item in items:
+        if name is None or item.name == name:
+            return item
+    raise ValueError(Errors.E345.format(name=name or "", path=source))
+
+
+def _print_document(doc: Doc, name: str, as_json: bool) -> None:
+    entities = all_entities(doc)
+    relations = doc._.relations
+    if as_json:
+        data = {
+            "document": name,
+            "entities": [{"key": e.key, "text": e.text, "label": e.label} for e in entities],
+            "relations": [
+                {"head": r.head.key, "label": r.label, "tail": r.tail.key, "score": r.score}
+                for r in relations
+            ],
+        }
+        print(json.dumps(data, ensure_ascii=False, indent=2))
+        return
+    msg.divider(name)
+    rows = [(e.key, e.label, _short(e.text), str(len(e.mentions))) for e in entities]
+    print(
+        table(rows, header=("entity", "type", "text", "mentions"), divider=True, aligns=("l", "l", "l", "r"))
+    )
+    found = [(r.head.key, r.label, r.tail.key, f"{r.score:.3f}") for r in relations]
+    print(
+        table(found, header=("head", "relation", "tail", "score"), divider=True, aligns=("l", "l", "l", "r"))
+    )
+    msg.info("--head and --tail say which two entities to explain")
+
+
+def _print(found: Explanation, doc: Doc, name: str, tau: float) -> None:
+    msg.divider(name)
+    for side, entity in (("head", found.head), ("tail", found.tail)):
+        kind = f" ({entity.label})" if entity.label else ""
+        print(f"{side}  {entity.key}  {entity.text}{kind}, {len(entity.mentions)} mentions")
+    if found.key_threshold is None:
+        print("No key instance classifier: all mention pairs count.")
+    else:
+        limit = f"{found.key_threshold:.3f}"
+        print(f"A mention pair is key from p_ω = {limit} on, or if it is the best (τ = {tau:.3f}).")
+    sentences = _Sentences(doc)
+    for relation in found.relations:
+        print()
+        verb = "predicted" if relation.predicted else "not predicted"
+        print(
+            f"{relation.label}: {verb}, score {relation.score:.3f}, threshold {relation.threshold:g} "
+            f"(fused logit {relation.logit:.2f}, of TH {relation.threshold_logit:.2f})"
+        )
+        for note in relation.notes:
+            print(f"  {note}")
+        print(_pair_table(relation, sentences))
+
+
+def _pair_table(relation: RelationReason, sentences: "_Sentences") -> str:
+    header = ["head", "tail", "sentences", "key", "share"]
+    scores = [
+        ("p_ω", "key_score", "{:.3f}"),
+        ("p_θ", "relation_score", "{:.3f}"),
+        ("logit", "logit", "{:.2f}"),
+        ("TH", "threshold_logit", "{:.2f}"),
+    ]
+    shown = [score for score in scores if getattr(relation.mention_pairs[0], score[1]) is not None]
+    rows: List[Sequence[str]] = []
+    for pair in relation.mention_pairs:
+        row = [_short(pair.head.text), _short(pair.tail.text)]
+        row.append(f"{sentences.number(pair.head)}, {sentences.number(pair.tail)}")
+        row += ["yes" if pair.key else "", f"{pair.share:.3f}" if pair.key else ""]
+        rows.append((*row, *(form.format(getattr(pair, name)) for _, name, form in shown)))
+    aligns = ("l", "l", "r", "l", *"r" * (1 + len(shown)))
+    names = (*header, *(title for title, _, _ in shown))
+    return table(rows, header=names, divider=True, aligns=aligns).strip("\n")
+
+
+class _Sentences:
+    """The numbers of a Doc's sentences, from 1 on."""
+
+    def __init__(self, doc: Doc):
+        split = doc.has_annotation("SENT_START")
+        self.starts = [sent.start for sent in doc.sents] if split else None
+
+    def number(self, span: Span) -> str:
+        if self.starts is None:
+            return "-"
+        return str(sum(start <= span.start for start in self.starts))
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= WIDTH else text[: WIDTH - 3] + "..."

@@ -1,0 +1,113 @@
+"""`spacy kmgre extract`."""
+
+import sys
+from contextlib import ExitStack, redirect_stdout
+from pathlib import Path
+from typing import Any, Dict, Optional, Sequence
+
+from tqdm import tqdm
+from wasabi import msg
+
+from ..evaluation.report import between_gold_entities
+from ..extraction.outputs import find_output, places_lacking
+from ..extraction.run import Plan, Summary, extract, stream
+from ..extraction.sources import STDIN, Reader, count_items, find_sources, splits_sentences
+from .common import failing, load_pipeline
+
+STDOUT = STDIN
+# Failed documents to name; the file of errors has all.
+SHOWN = 5
+# Exit status where some documents failed and the others are written.
+SOME_FAILED = 3
+
+
+def extract_relations(
+    model: str,
+    sources: Sequence[Path],
+    target: Path,
+    *,
+    source_format: Optional[str] = None,
+    target_format: str = "",
+    resume: bool = False,
+    force: bool = False,
+    batch_size: int = 16,
+    n_process: int = 1,
+    max_length: Optional[int] = None,
+    given_entities: bool = False,
+    component: str = "kmgre_relations",
+    code: Optional[Path] = None,
+    use_gpu: int = -1,
+    config: Optional[Dict[str, Any]] = None,
+) -> int:
+    """Write the relations of documents; say what went wrong.
+
+    :param target: "-" is standard output.
+    :param given_entities: Relate the entities that the documents come with, and run no other component.
+    :returns: The exit status: 0, or 3 where documents failed.
+    """
+    piped = target == STDOUT
+    with ExitStack() as stack:
+        file = sys.stdout.buffer
+        if piped:  # which belongs to the results
+            stack.enter_context(redirect_stdout(sys.stderr))
+            target_format = target_format or "jsonl"
+        stack.enter_context(failing(f"Could not extract relations with {model}"))
+        plan = Plan(batch_size, n_process)
+        found = find_sources(sources, source_format)
+        output = find_output(target, target_format)
+        nlp = load_pipeline(model, component, config=config, code=code, use_gpu=use_gpu)
+        nlp.max_length = max_length or nlp.max_length
+        if given_entities:
+            stack.enter_context(between_gold_entities(nlp, component))
+        items = Reader(nlp, split=splits_sentences(nlp)).read(found)
+        total = count_items(found)
+        bar = stack.enter_context(tqdm(total=total, unit=" documents", disable=None, smoothing=0.05))
+        try:
+            if piped:
+                summary = stream(nlp, items, file, output, plan=plan, progress=bar.update)
+            else:
+                settings = {"component": component, "entities": given_entities, "max_length": nlp.max_length}
+                summary = extract(
+                    nlp,
+                    items,
+                    target,
+                    output,
+                    plan=plan,
+                    settings=settings,
+                    resume=resume,
+                    force=force,
+                    progress=bar.update,
+                )
+        except KeyboardInterrupt:
+            bar.close()
+            msg.warn("Interrupted. --resume goes on from here." if not piped else "Interrupted", exits=130)
+        bar.close()
+        _report(summary, target, output.name, places_lacking(output), piped)
+    return SOME_FAILED if summary.failed else 0
+
+
+def _report(summary: Summary, target: Path, form: str, lacking: Sequence[str], piped: bool) -> None:
+    for failure in summary.failed[:SHOWN]:
+        msg.fail(failure["id"], failure["error"])
+    if summary.failed:
+        rest = "" if piped else f"; all of them are in {target}.errors.jsonl"
+        msg.fail(f"{len(summary.failed)} documents failed{rest}")
+    if summary.complete:
+        msg.good(f"{target} is complete")
+        return
+    if summary.repeated:
+        msg.warn(
+            f"{summary.repeated} documents have the name of another one",
+            "All are in the output, in the order of the sources.",
+        )
+    if not summary.entities and summary.documents > len(summary.failed):
+        msg.warn(
+            "No document has entities, so there are no relations",
+            "Give entities with the documents (JSON lines, DocBin), or a pipeline that finds them.",
+        )
+    if lacking:
+        msg.info(f"{form} has no place for: {', '.join(lacking)}")
+    if not piped:
+        msg.good(
+            f"{target}: {summary.relations} relations in {summary.documents - len(summary.failed)} documents"
+        )

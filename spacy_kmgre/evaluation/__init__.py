@@ -1,0 +1,1 @@
+"""What a pipeline's relations are worth: scores by kind of relation, their uncertainty, thresholds."""

@@ -1,0 +1,196 @@
+"""The parts of an output that is being made, on disk, so that a killed run goes on where it was.
+
+Beside the output lies a folder, OUTPUT.partial, with two files for each part: its data, and a record of it, which is
+written last: a part without one never was. Every file is written under another name, flushed to the disk and
+renamed. The output comes into being by a rename too, when all is done: it is complete or not there.
+"""
+
+import json
+import os
+import shutil
+import sys
+from itertools import count
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional
+
+from ..errors import Errors
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+SETTINGS = "run.json"
+LOCK = "lock"
+
+
+class Parts:
+    """The parts of one output.
+
+    :param output: The file or folder to be.
+    """
+
+    def __init__(self, output: Path):
+        self.output = output.absolute()
+        self.errors = self.output.with_name(f"{self.output.name}.errors.jsonl")
+        self.folder = self.output.with_name(f"{self.output.name}.partial")
+        self._lock: Optional[int] = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the output is there."""
+        return self.output.exists()
+
+    def start(
+        self, settings: Dict[str, Any], begin: Dict[str, Any], *, resume: bool = False, force: bool = False
+    ) -> Dict[str, Any]:
+        """Begin, or go on.
+
+        :param settings: What has to be the same when a run goes on.
+        :param begin: What a run that goes on takes over from the one that began.
+        :param force: Delete what an earlier run has made, the output too.
+        :returns: Both, as the parts were begun with them.
+        :raises ValueError: Where there is an earlier run and neither switch says what to do with it, where it
+            had other settings, or where it still runs.
+        """
+        if self.finished and not force:
+            raise ValueError(Errors.E331.format(path=self.output))
+        if self.folder.exists() and not (resume or force):
+            raise ValueError(Errors.E332.format(path=self.output, folder=self.folder))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._acquire()
+        if force:
+            for path in (self.output, self.errors, *self._made()):
+                _delete(path)
+        known = self._read(SETTINGS)
+        if known is None:  # killed before the first part
+            for path in self._made():
+                _delete(path)
+            known = {**begin, **settings}
+            _replace(self.folder / SETTINGS, _dump(known))
+            return known
+        changed = sorted(name for name in settings if settings[name] != known.get(name))
+        if changed:
+            raise ValueError(Errors.E333.format(path=self.output, names=", ".join(changed)))
+        return known
+
+    def records(self) -> List[Dict[str, Any]]:
+        """The records of the parts that are there, in order."""
+        found: List[Dict[str, Any]] = []
+        while True:
+            record = self._read(f"{len(found):08}.json")
+            if record is None:
+                return found
+            found.append(record)
+
+    def add(self, number: int, data: bytes, record: Dict[str, Any]) -> None:
+        """Add a part."""
+        _replace(self.folder / f"{number:08}.part", data)
+        _replace(self.folder / f"{number:08}.json", _dump(record))
+
+    def data(self) -> Iterator[bytes]:
+        """The parts, in order."""
+        for number in count():
+            if not (self.folder / f"{number:08}.json").exists():
+                break
+            yield (self.folder / f"{number:08}.part").read_bytes()
+
+    def finish(
+        self, assemble: Callable[[Iterable[bytes], Path], None], errors: Iterable[Dict[str, Any]]
+    ) -> None:
+        """Make the output, and the list of errors where there are any, and delete the parts."""
+        whole = self.folder / f"whole{self.output.suffix}"
+        _delete(whole)
+        assemble(self.data(), whole)
+        _sync(whole)
+        lines = b"".join(_dump(error) for error in errors)
+        if lines:
+            _replace(self.errors, lines)
+        else:
+            _delete(self.errors)
+        whole.replace(self.output)
+        _sync_folder(self.output.parent)
+        self.clear()
+
+    def read_errors(self) -> List[Dict[str, Any]]:
+        """What was wrong with documents that are not in the output."""
+        if not self.errors.exists():
+            return []
+        with self.errors.open(encoding="utf8") as file:
+            return [json.loads(line) for line in file]
+
+    def clear(self) -> None:
+        """Delete what is left of the parts of an output that is there."""
+        self.release()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def release(self) -> None:
+        """Let another process go on."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _acquire(self) -> None:
+        """Hold a lock that ends with this process, however that ends."""
+        handle = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT)
+        try:
+            if sys.platform == "win32":
+                msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+            else:  # unlike those of flock, not inherited by worker processes, which may live a moment longer
+                fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(handle)
+            raise ValueError(Errors.E335.format(path=self.output)) from None
+        self._lock = handle
+
+    def _made(self) -> List[Path]:
+        return [path for path in self.folder.iterdir() if path.name != LOCK]
+
+    def _read(self, name: str) -> Any:
+        try:
+            return json.loads((self.folder / name).read_text(encoding="utf8"))
+        except FileNotFoundError:
+            return None
+
+
+def _dump(data: Any) -> bytes:
+    return (json.dumps(data, ensure_ascii=False) + "\n").encode("utf8")
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write a file: after a crash it has its old content or the new one."""
+    temporary = path.with_name(f".{path.name}.new")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    _sync_folder(path.parent)
+
+
+def _sync(path: Path) -> None:
+    """Flush a file, or all of a folder, to the disk."""
+    if path.is_dir():
+        for inside in path.iterdir():
+            _sync(inside)
+        _sync_folder(path)
+    else:
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    if sys.platform == "win32":  # which has no handle of a folder, and needs none
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    elif path.exists():
+        path.unlink()

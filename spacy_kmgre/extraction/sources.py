@@ -1,0 +1,239 @@
+"""Documents to read: text files, folders, JSON lines, standard input, and every format of `FORMATS`."""
+
+import json
+import sys
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any, BinaryIO, Callable, Iterable, Iterator, List, Optional, Sequence
+
+import spacy
+from spacy import Language
+from spacy.tokens import Doc
+
+from ..docs import TITLE, set_relations
+from ..errors import Errors
+from ..formats import FORMATS
+from ..formats.assemble import TextDocs
+from ..formats.base import Options
+from ..formats.counts import Counts
+from ..formats.guess import get_format, guess_source
+from ..formats.jsonl import document_from_json
+
+STDIN = Path("-")
+TEXT, LINES, JSON_LINES = "text", "lines", "jsonl"
+# Formats that are no corpora: a file is a document, or each of its lines that is not empty.
+TEXTS = {TEXT: "text files, each a document", LINES: "text files, each line a document"}
+# What is read from a folder, and as what.
+SUFFIXES = {".txt": TEXT, ".jsonl": JSON_LINES, ".ndjson": JSON_LINES, ".spacy": "spacy"}
+
+
+@dataclass(frozen=True)
+class Item:
+    """A document that is made when it is needed, as often as it is.
+
+    :param name: Its title, or its place.
+    :param make: Raises whatever is wrong with it.
+    """
+
+    name: str
+    make: Callable[[], Doc]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file, or a folder of a format that is one.
+
+    :param name: How documents without a title are called, with their number.
+    """
+
+    path: Path
+    form: str
+    name: str
+
+
+def find_sources(paths: Iterable[Path], form: Optional[str] = None) -> List[Source]:
+    """The files that paths stand for, in a fixed order.
+
+    :param form: A name of `TEXTS` or `FORMATS`; by ending and contents where None.
+    :raises ValueError: Where there is nothing to read, or its format is unknown.
+    """
+    if form is not None and form not in TEXTS:
+        get_format(form)
+    found: List[Source] = []
+    for path in paths:
+        if path == STDIN:
+            if form not in (None, *TEXTS, JSON_LINES):
+                raise ValueError(Errors.E337.format(form=form, known=", ".join((*TEXTS, JSON_LINES))))
+            found.append(Source(path, form or "", "stdin"))
+        elif not path.exists():
+            raise ValueError(Errors.E336.format(path=path, why="does not exist"))
+        elif path.is_file():
+            found.append(Source(path, form or _guess(path), path.name))
+        else:
+            found += _walk(path, form)
+    return found
+
+
+def count_items(sources: Sequence[Source]) -> Optional[int]:
+    """The number of documents, None where it takes reading to know it."""
+    plain = all(source.form == TEXT and source.path != STDIN for source in sources)
+    return len(sources) if plain else None
+
+
+class Reader:
+    """Reads sources for a pipeline.
+
+    :param split: Whether the pipeline finds sentences. If not, they are found by rule where a document has none.
+    """
+
+    def __init__(self, nlp: Language, split: bool):
+        self.nlp = nlp
+        self.lang = nlp.lang or "xx"
+        self.docs = TextDocs(nlp.vocab, Counts(), Options(sentences=not split))
+        self.docs.nlp = nlp  # for its own tokenizer
+
+    def read(self, sources: Iterable[Source]) -> Iterator[Item]:
+        """The documents one by one. What cannot be read is an item that raises."""
+        for source in sources:
+            if source.path == STDIN:
+                yield from self._stream(source, sys.stdin.buffer)
+            elif source.form == TEXT:
+                yield Item(source.name, partial(self._file, source))
+            elif source.form in (LINES, JSON_LINES):
+                with source.path.open("rb") as file:
+                    yield from self._stream(source, file)
+            else:
+                yield from self._corpus(source)
+
+    def _stream(self, source: Source, file: BinaryIO) -> Iterator[Item]:
+        form = source.form
+        start: List[bytes] = []
+        if not form:
+            start = _start(file)
+            form = JSON_LINES if start and start[-1].startswith(b"{") else TEXT
+        if form == TEXT:
+            yield Item(source.name, partial(self._text, source.name, b"".join(start) + file.read()))
+            return
+        for number, line in enumerate(chain(start, file), 1):
+            if line.strip():
+                yield self._line(form, f"{source.name}:{number}", line)
+
+    def _line(self, form: str, where: str, line: bytes) -> Item:
+        if form == LINES:
+            return Item(where, partial(self._text, where, line.rstrip(b"\r\n")))
+        try:
+            data = json.loads(_decode(where, line))
+        except (ValueError, RecursionError) as error:
+            return Item(where, partial(_fail, ValueError(Errors.E100.format(path=where, error=error))))
+        if isinstance(data, dict):
+            title = data.get(TITLE) or data.get("id")
+            data[TITLE] = where if title is None else title if isinstance(title, str) else json.dumps(title)
+            return Item(data[TITLE], partial(self._json, where, data))
+        return Item(where, partial(self._json, where, data))
+
+    def _corpus(self, source: Source) -> Iterator[Item]:
+        form = FORMATS[source.form]
+        options = {"sentences": self.docs.options.sentences}
+        options = {name: value for name, value in options.items() if name in form.options}
+        # A vocabulary of its own, so that the pipeline's does not grow with every file.
+        docs = form.read(source.path, spacy.blank(self.lang).vocab, Counts(), **options)
+        number = 0
+        while True:
+            number += 1
+            where = f"{source.name}:{number}"
+            try:
+                doc = next(docs)
+                name = str(doc.user_data.setdefault(TITLE, where))
+                item = Item(name, partial(self._bytes, doc.to_bytes()))
+            except StopIteration:
+                return
+            except Exception as error:  # of the reader, which is at its end then, or of what a Doc holds
+                yield Item(where, partial(_fail, error))
+                continue
+            yield item
+
+    def _file(self, source: Source) -> Doc:
+        return self._text(source.name, source.path.read_bytes())
+
+    def _text(self, name: str, data: bytes) -> Doc:
+        text = _decode(name, data)
+        return self.docs.make(name, self._short(text), [], [], title=name)
+
+    def _json(self, where: str, data: Any) -> Doc:
+        if isinstance(data, dict) and isinstance(data.get("text"), str):
+            self._short(data["text"])
+        return self._clear(document_from_json(where, data, self.docs))
+
+    def _bytes(self, data: bytes) -> Doc:
+        doc = Doc(self.nlp.vocab).from_bytes(data)
+        self._short(doc.text)
+        return self._clear(doc)
+
+    def _short(self, text: str) -> str:
+        if len(text) > self.nlp.max_length:
+            raise ValueError(Errors.E338.format(length=len(text), limit=self.nlp.max_length))
+        return text
+
+    def _clear(self, doc: Doc) -> Doc:
+        """Without the relations that it came with."""
+        set_relations(doc, [])
+        return doc
+
+
+def splits_sentences(nlp: Language) -> bool:
+    """Whether one of the components sets sentence boundaries."""
+    assigned = {name for pipe in nlp.pipe_names for name in nlp.get_pipe_meta(pipe).assigns}
+    return not assigned.isdisjoint({"doc.sents", "token.is_sent_start"})
+
+
+def _guess(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if suffix == ".txt":
+        return TEXT
+    try:
+        return guess_source(path).name
+    except ValueError:
+        if suffix == ".json":
+            raise
+        return SUFFIXES.get(suffix, TEXT)
+
+
+def _walk(folder: Path, form: Optional[str]) -> Iterator[Source]:
+    """The files of a folder by name, hidden ones aside."""
+    if form not in (None, *TEXTS, JSON_LINES):
+        yield Source(folder, str(form), folder.name)
+        return
+    found = False
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder)
+        kind = SUFFIXES.get(path.suffix.lower())
+        fits = kind is not None if form is None else kind == (TEXT if form in TEXTS else form)
+        if fits and path.is_file() and not any(part.startswith(".") for part in inside.parts):
+            found = True
+            yield Source(path, form or str(kind), inside.as_posix())
+    if not found:
+        kinds = " ".join(f"*{suffix}" for suffix in SUFFIXES)
+        raise ValueError(Errors.E336.format(path=folder, why=f"has no files to read ({kinds})"))
+
+
+def _start(file: BinaryIO) -> List[bytes]:
+    """The lines of a stream up to the first one that is not empty."""
+    lines = []
+    for line in file:
+        lines.append(line)
+        if line.strip():
+            break
+    return lines
+
+
+def _decode(where: str, data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(Errors.E120.format(where=where, error=error)) from error
+
+
+def _fail(error: Exception) -> Doc:
+    raise error

@@ -1,0 +1,246 @@
+"""From what a format says to a Doc: text and characters, or tokens, with entities and relations."""
+
+import sys
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+import spacy
+from spacy.tokens import Doc, Span, SpanGroup
+from spacy.vocab import Vocab
+
+from ..docs import ENTITY_PREFIX, TITLE, set_relations, write_entities, write_ents
+from ..errors import Errors
+from ..tokens import split_tokens
+from ..types import Entity
+from .base import Options, squeeze
+from .counts import Counts
+
+Offsets = Tuple[int, int]
+
+# The span group of a document's parts, labelled by their kind: title, abstract ...
+PASSAGES = "passages"
+
+
+class Cluster(NamedTuple):
+    """An entity in characters.
+
+    :param mentions: Offsets [start, end) in the text.
+    """
+
+    mentions: List[Offsets]
+    label: str = ""
+    kb_id: str = ""
+    key: str = ""
+
+
+class Passage(NamedTuple):
+    """A part of a document, in characters."""
+
+    start: int
+    end: int
+    label: str
+
+
+def annotate(
+    doc: Doc,
+    entities: Iterable[Entity],
+    relations: Iterable[Mapping[str, Any]],
+    counts: Counts,
+    relation_names: Optional[Mapping[str, Optional[str]]],
+) -> Doc:
+    """Write entities, relations and `doc.ents` (the mentions) to a Doc: all readers come through here.
+
+    A relation listed twice becomes one, with the evidence and key mention pairs of both.
+
+    :param relations: As `set_relations` takes them.
+    :param relation_names: See `Options`.
+    """
+    entities = list(entities)
+    write_entities(doc, entities)
+    write_ents(doc, entities)
+    found: Dict[Tuple[str, str, str], Dict[str, Any]] = {}
+    for relation in relations:
+        label = relation["label"]
+        if relation_names is not None:
+            counts.note("labels without a relation name", label not in relation_names)
+            name = relation_names.get(label, label)
+            if name is None:
+                counts.note("relations left out, as their name is null")
+                continue
+            label = name
+        triple = (relation["head"], relation["tail"], label)
+        counts.note("labels listed twice", triple in found)
+        known = found.setdefault(triple, {"evidence": [], "key_mention_pairs": [], "score": 0.0})
+        evidence = {tuple(span) for span in (*known["evidence"], *relation.get("evidence", ()))}
+        found[triple] = {
+            "head": relation["head"],
+            "tail": relation["tail"],
+            "label": label,
+            "score": max(known["score"], relation.get("score", 1.0)),
+            "evidence": sorted(evidence),
+            "key_mention_pairs": _join(known["key_mention_pairs"], relation.get("key_mention_pairs", ())),
+        }
+    set_relations(doc, found.values())
+    return doc
+
+
+def _join(left: Sequence[Mapping[str, Any]], right: Sequence[Mapping[str, Any]]) -> List[Mapping[str, Any]]:
+    """The key mention pairs of both, each once; their shares sum to 1 again."""
+    if not (left and right):
+        return list(left or right)
+    pairs: Dict[Tuple[Offsets, Offsets], Mapping[str, Any]] = {}
+    for pair in (*left, *right):
+        pairs.setdefault((tuple(pair["head"]), tuple(pair["tail"])), pair)  # type: ignore[arg-type]
+    total = sum(pair["share"] for pair in pairs.values()) or 1.0
+    return [{**pair, "share": pair["share"] / total} for pair in pairs.values()]
+
+
+class TextDocs:
+    """Makes Docs of documents whose annotation is in characters, one way for all formats."""
+
+    def __init__(self, vocab: Vocab, counts: Counts, options: Options):
+        self.counts = counts
+        self.options = options
+        self.nlp = spacy.blank(vocab.lang or "en", vocab=vocab)
+        self.nlp.max_length = sys.maxsize  # the limit is there for parsers
+        self.find_sentences = self.nlp.create_pipe("sentencizer")
+
+    def mention(
+        self,
+        where: str,
+        text: str,
+        start: int,
+        end: int,
+        expected: Optional[str] = None,
+        *,
+        strip: bool = True,
+    ) -> Optional[Offsets]:
+        """The mention's offsets; None where it is left out, as it is not in the text and the options are
+        lenient.
+
+        :param expected: The mention's words, where the format repeats them.
+        :param strip: Take white space off its ends.
+        """
+        if not 0 <= start < end <= len(text):
+            error = Errors.E121.format(where=where, start=start, end=end, length=len(text))
+        elif expected is not None and squeeze(text[start:end]) != squeeze(expected):
+            found = text[start:end]
+            error = Errors.E122.format(where=where, start=start, end=end, found=found, expected=expected)
+        else:
+            words = text[start:end].strip()
+            if strip and words and len(words) < end - start:
+                self.counts.note("mentions with white space at their ends")
+                start = text.index(words, start)
+                end = start + len(words)
+            return start, end
+        if not self.options.lenient:
+            raise ValueError(error)
+        self.counts.note("mentions left out, as their text is elsewhere")
+        return None
+
+    def make(
+        self,
+        where: str,
+        text: str,
+        clusters: Sequence[Cluster],
+        relations: Iterable[Mapping[str, Any]],
+        *,
+        title: str = "",
+        tokens: Optional[Sequence[Offsets]] = None,
+        sentences: Optional[Sequence[Offsets]] = None,
+        passages: Sequence[Passage] = (),
+    ) -> Doc:
+        """A Doc with tokens that all mentions fit.
+
+        :param clusters: The entities; one without a key is called by its place.
+        :param relations: Of the form of `set_relations`, but for heads and tails, which are places in the
+            clusters, and spans, which are characters.
+        :param tokens: Offsets of the tokens; by the tokenizer of the language where None.
+        :param sentences: Offsets of the sentences; none where empty, by rule or none where None.
+        """
+        relations = list(relations)
+        starts = {start for start, _ in sentences or ()} | {passage.start for passage in passages}
+        mentions = [offsets for cluster in clusters for offsets in cluster.mentions]
+        spans = [*mentions, *(sentences or ()), *(passage[:2] for passage in passages)]
+        for relation in relations:
+            spans += relation.get("evidence", ())
+            for pair in relation.get("key_mention_pairs", ()):
+                spans += (pair["head"], pair["tail"])
+        doc = self.nlp.make_doc(text) if tokens is None else self._from_tokens(where, text, tokens)
+        by_rule = sentences is None and self.options.sentences
+        if by_rule:
+            doc = self.find_sentences(doc)
+        doc = split_tokens(doc, spans)
+        first = {token.idx: token.i for token in doc}
+        last = {token.idx + len(token): token.i + 1 for token in doc}
+
+        def span(offsets: Offsets) -> Offsets:
+            return first[offsets[0]], last[offsets[1]]
+
+        if by_rule:
+            within = {i for offsets in mentions for i in range(*span(offsets)) if i != first[offsets[0]]}
+        if sentences or by_rule:
+            for token in doc:
+                if token.idx in starts or not by_rule:
+                    token.is_sent_start = token.idx in starts or token.i == 0
+                elif token.i in within:  # no sentence begins inside a mention
+                    token.is_sent_start = False
+        if title:
+            doc.user_data[TITLE] = title
+        if passages:
+            parts = [Span(doc, *span((start, end)), label=label) for start, end, label in passages]
+            doc.spans[PASSAGES] = SpanGroup(doc, name=PASSAGES, spans=parts)
+        entities = []
+        for number, cluster in enumerate(clusters, 1):
+            offsets = sorted(set(cluster.mentions))
+            twice = len(cluster.mentions) - len(offsets)
+            self.counts.note("mentions that their entity lists twice", twice)
+            key = cluster.key or f"{ENTITY_PREFIX}{number}"
+            found = tuple(Span(doc, *span(mention)) for mention in offsets)
+            entities.append(Entity(found, key=key, label=cluster.label, kb_id=cluster.kb_id))
+        data = [
+            {
+                **relation,
+                "head": entities[relation["head"]].key,
+                "tail": entities[relation["tail"]].key,
+                "evidence": [span(offsets) for offsets in relation.get("evidence", ())],
+                "key_mention_pairs": [
+                    {**pair, "head": span(pair["head"]), "tail": span(pair["tail"])}
+                    for pair in relation.get("key_mention_pairs", ())
+                ],
+            }
+            for relation in relations
+        ]
+        return annotate(doc, entities, data, self.counts, self.options.relation_names)
+
+    def _from_tokens(self, where: str, text: str, tokens: Sequence[Offsets]) -> Doc:
+        """A Doc of given tokens. White space between them, but for a single space, makes tokens too."""
+        check_order(where, "token", text, tokens)
+        words: List[str] = []
+        spaces: List[bool] = []
+        at = 0
+        for start, end in (*tokens, (len(text), len(text))):
+            gap = text[at:start]
+            if gap.startswith(" ") and words:
+                spaces[-1] = True
+                gap = gap[1:]
+            for word in (gap, text[start:end]):
+                if word:
+                    words.append(word)
+                    spaces.append(False)
+            at = end
+        return Doc(self.nlp.vocab, words=words, spaces=spaces)
+
+
+def check_order(where: str, kind: str, text: str, spans: Sequence[Offsets]) -> None:
+    """See that spans cover a text in its order, with nothing but white space between them.
+
+    :raises ValueError: Where they do not.
+    """
+    before = 0
+    for number, (start, end) in enumerate((*spans, (len(text), len(text)))):
+        fits = before <= start and (start < end or number == len(spans)) and end <= len(text)
+        if not fits or text[before:start].strip():
+            raise ValueError(
+                Errors.E123.format(where=where, kind=kind, number=number, start=start, end=end, before=before)
+            )
+        before = end

@@ -1,0 +1,299 @@
+"""BioC XML, which CDR, BioRED and PubTator come in too.
+
+A collection holds documents, a document passages (or passages of sentences) with a text, its offset and
+annotations; relations name two identifiers, or two annotations.
+Comeau et al. 2013, "BioC: a minimalist approach to interoperability for biomedical text processing"
+"""
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from urllib.parse import unquote
+from xml.parsers import expat
+from xml.sax.saxutils import escape, quoteattr
+
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+
+from ..docs import TITLE
+from ..errors import Errors
+from .assemble import Offsets, Passage, TextDocs
+from .base import IDENTIFIERS, SHARED, TEXT, Format, Options
+from .counts import Counts
+from .identifiers import (
+    NONE,
+    Mention,
+    Triple,
+    add_novelty,
+    join_identified,
+    part_identified,
+    part_novelty,
+    part_passages,
+    split_identifiers,
+)
+
+CHUNK = 1 << 16
+# Offsets may skip what a document leaves out, but not for ever.
+LARGEST_GAP = 100_000
+# Infons that hold a mention's identifiers, in the order of preference.
+ID_INFONS = ("identifier", "MESH", "NCBI Gene", "NCBI GENE", "cui")
+# Infons that hold a relation's label; what is left besides novelty and score names its two identifiers.
+LABEL_INFONS = ("type", "relation", "relation type")
+OTHER_INFONS = ("novel", "score")
+
+
+class Place(NamedTuple):
+    """Where messages say something is, and the text that offsets count from."""
+
+    path: Path
+    lines: Dict[ET.Element, int]
+    name: str
+
+    def of(self, element: ET.Element) -> str:
+        return f"{self.path} line {self.lines[element]} {self.name!r}"
+
+
+def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Doc]:
+    docs = TextDocs(vocab, counts, options)
+    _check_start(path)
+    for element, lines in _documents(path):
+        yield _read_document(element, Place(path, lines, element.findtext("id") or ""), docs)
+
+
+def _check_start(path: Path) -> None:
+    """See that a file is a BioC collection without entities of its own making, which can blow up a parser's
+    memory. They are declared before the first element, and BioC has no use for them. (External ones are never
+    fetched.)"""
+    seen: List[str] = []
+
+    class Enough(Exception):
+        pass
+
+    def begins(tag: str, *attributes: object) -> None:
+        seen.append(tag)
+        raise Enough
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = begins
+    parser.EntityDeclHandler = lambda *declaration: begins("!ENTITY")
+    with path.open("rb") as file:
+        try:
+            parser.ParseFile(file)
+        except Enough:
+            pass
+        except (expat.ExpatError, LookupError, ValueError) as error:  # the latter two for encodings
+            raise ValueError(Errors.E127.format(path=path, error=error)) from error
+    if seen != ["collection"]:
+        raise ValueError(Errors.E128.format(path=path, found=seen[0]))
+
+
+def _documents(path: Path) -> Iterator[Tuple[ET.Element, Dict[ET.Element, int]]]:
+    """The documents one by one, with the lines in which their elements begin."""
+    parser: Any = ET.XMLPullParser(("start", "end"))
+    lines: Dict[ET.Element, int] = {}
+    stack: List[ET.Element] = []
+    line = 1
+
+    def events() -> Iterator[Tuple[ET.Element, Dict[ET.Element, int]]]:
+        for event, element in parser.read_events():
+            if event == "start":
+                stack.append(element)
+                lines[element] = line
+                continue
+            stack.pop()
+            if element.tag == "document" and not any(outer.tag == "document" for outer in stack):
+                yield element, lines
+                lines.clear()
+                stack[-1].clear()
+
+    try:
+        with path.open("rb") as file:
+            while piece := file.readline(CHUNK):
+                parser.feed(piece)
+                yield from events()
+                line += piece.count(b"\n")
+        parser.close()
+        yield from events()
+    except (ET.ParseError, LookupError, ValueError) as error:
+        raise ValueError(Errors.E127.format(path=path, error=error)) from error
+
+
+def _read_document(document: ET.Element, place: Place, docs: TextDocs) -> Doc:
+    if document.find(".//document") is not None:
+        raise ValueError(Errors.E130.format(where=place.of(document), what="a document within a document"))
+    text = ""
+    passages: List[Passage] = []
+    sentences: List[Offsets] = []
+    annotations: List[ET.Element] = list(document.findall("annotation"))
+    relations: List[ET.Element] = list(document.findall("relation"))
+    for passage in document.findall("passage"):
+        start = len(text)
+        parts = passage.findall("sentence") or [passage]
+        for part in parts:
+            offset = _number(place.of(part), "offset", part.findtext("offset"))
+            if not len(text) <= offset <= len(text) + LARGEST_GAP:
+                where = place.of(part)
+                raise ValueError(Errors.E129.format(where=where, offset=offset, length=len(text)))
+            text += " " * (offset - len(text)) + (part.findtext("text") or "")
+            start = max(start, offset) if part is parts[0] else start
+            if part is not passage and offset < len(text):
+                sentences.append((offset, len(text)))
+            annotations += part.findall("annotation")
+            relations += part.findall("relation")
+        if parts[0] is not passage:
+            annotations += passage.findall("annotation")
+            relations += passage.findall("relation")
+        if start < len(text):
+            passages.append(Passage(start, len(text), _infons(passage).get("type", "")))
+    mentions: List[Mention] = []
+    numbers: Dict[str, Optional[int]] = {}
+    for annotation in annotations:
+        mention = _mention(annotation, place, text, docs)
+        numbers[annotation.get("id", "")] = len(mentions) if mention else None
+        mentions += [mention] if mention else []
+    triples: List[Triple] = []
+    for relation in relations:
+        triples += _triples(relation, mentions, numbers, place, docs)
+    clusters, data = join_identified(mentions, triples, docs.counts)
+    return docs.make(
+        place.of(document),
+        text,
+        clusters,
+        data,
+        title=place.name,
+        passages=passages,
+        sentences=sentences or None,
+    )
+
+
+def _mention(annotation: ET.Element, place: Place, text: str, docs: TextDocs) -> Optional[Mention]:
+    """A mention; None where it is left out."""
+    where = place.of(annotation)
+    infons = _infons(annotation)
+    if infons.get("CompositeRole") == "IndividualMention":
+        docs.counts.note("composite mentions whose parts are named (left out)")
+        return None
+    locations = []
+    for location in annotation.findall("location"):
+        offset = _number(where, "location offset", location.get("offset"))
+        length = _number(where, "location length", location.get("length"))
+        locations.append((offset, offset + length))
+    if not locations:
+        raise ValueError(Errors.E130.format(where=where, what="an annotation without a location"))
+    start, end = min(locations)[0], max(end for _, end in locations)
+    docs.counts.note("discontinuous mentions, read from their first to their last part", len(locations) > 1)
+    words = annotation.findtext("text") if len(locations) == 1 else None
+    offsets = docs.mention(where, text, start, end, words)
+    identifiers = next((infons[key] for key in ID_INFONS if infons.get(key)), NONE)
+    return offsets and Mention(*offsets, infons.get("type", ""), identifiers)
+
+
+def _triples(
+    relation: ET.Element,
+    mentions: Sequence[Mention],
+    numbers: Mapping[str, Optional[int]],
+    place: Place,
+    docs: TextDocs,
+) -> Iterator[Triple]:
+    """The relations that an element states: between two identifiers in its infons, else between two annotations."""
+    where = place.of(relation)
+    infons = _infons(relation)
+    label = next((infons[key] for key in LABEL_INFONS if infons.get(key)), "")
+    if not label:
+        raise ValueError(Errors.E130.format(where=where, what="a relation without a type"))
+    named = [value for key, value in infons.items() if key not in (*LABEL_INFONS, *OTHER_INFONS)]
+    if "novel" in infons:
+        label = add_novelty(label, infons["novel"], docs.options.novelty, docs.counts)
+    if len(named) == 2:
+        yield Triple(unquote(named[0]), unquote(named[1]), label)
+        return
+    nodes = [node.get("refid", "") for node in relation.findall("node")]
+    if len(nodes) != 2:
+        docs.counts.note("relations left out, as they have not two arguments")
+        return
+    ends: List[List[Union[str, int]]] = []
+    for node in nodes:
+        if node not in numbers:
+            raise ValueError(Errors.E131.format(where=where, reference=node, known=", ".join(numbers)[:80]))
+        number = numbers[node]
+        if number is None:
+            docs.counts.note("relations left out with their mention")
+            return
+        identifiers = split_identifiers(mentions[number].identifiers)
+        ends.append([number if identifier == NONE else identifier for identifier in identifiers])
+    for head in ends[0]:
+        for tail in ends[1]:
+            yield Triple(head, tail, label)
+
+
+def _infons(element: ET.Element) -> Dict[str, str]:
+    return {infon.get("key", ""): infon.text or "" for infon in element.findall("infon")}
+
+
+def _number(where: str, name: str, text: Optional[str]) -> int:
+    text = (text or "").strip()
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise ValueError(Errors.E130.format(where=where, what=f"{name} {text!r} where a number belongs"))
+    return int(text)
+
+
+def _write(docs: Iterable[Doc], path: Path) -> None:
+    with path.open("w", encoding="utf8", newline="\n") as file:
+        file.write('<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE collection SYSTEM "BioC.dtd">\n')
+        file.write("<collection><source>spacy-kmgre</source><date></date><key></key>\n")
+        for number, doc in enumerate(docs, 1):
+            file.writelines(_elements(str(doc.user_data.get(TITLE) or number), doc))
+        file.write("</collection>\n")
+
+
+def _elements(name: str, doc: Doc) -> Iterator[str]:
+    text = doc.text
+    mentions, triples = part_identified(doc)
+    passages = part_passages(doc)
+    yield f"<document><id>{_escape(name, name)}</id>\n"
+    for number, (start, end, label) in enumerate(passages):
+        first = number == 0
+        stop = len(text) if number == len(passages) - 1 else passages[number + 1].start
+        # Spaces around a passage are read from the offsets; anything else there must be written.
+        start = 0 if first and text[:start].strip(" ") else start
+        end = stop if text[end:stop].strip(" ") else end
+        yield f"<passage>{_infon(name, 'type', label)}<offset>{start}</offset>"
+        yield f"<text>{_escape(name, text[start:end])}</text>\n"
+        for place, mention in enumerate(mentions):
+            if (first or start <= mention.start) and mention.start < stop:
+                words = _escape(name, text[mention.start : mention.end])
+                yield (
+                    f'<annotation id="{place}">{_infon(name, "type", mention.label)}'
+                    f"{_infon(name, 'identifier', mention.identifiers)}"
+                    f'<location offset="{mention.start}" length="{mention.end - mention.start}"/>'
+                    f"<text>{words}</text></annotation>\n"
+                )
+        yield "</passage>\n"
+    for number, (head, tail, label) in enumerate(triples):
+        kind, novelty = part_novelty(label)
+        yield f'<relation id="R{number}">{_infon(name, "entity1", str(head))}{_infon(name, "entity2", str(tail))}'
+        yield _infon(name, "type", kind) + (_infon(name, "novel", novelty) if novelty else "")
+        yield "</relation>\n"
+    yield "</document>\n"
+
+
+def _infon(name: str, key: str, value: str) -> str:
+    return f"<infon key={quoteattr(key)}>{_escape(name, value)}</infon>"
+
+
+def _escape(name: str, text: str) -> str:
+    """The text for XML, which has no place for most control characters."""
+    for character in text:
+        if (character < " " and character not in "\t\n\r") or character in "\ufffe\uffff":
+            raise ValueError(Errors.E142.format(name=name, character=character))
+    return escape(text, {"\r": "&#13;"})
+
+
+BIOC = Format(
+    name="bioc",
+    description="BioC XML: CDR, BioRED, PubTator",
+    reader=_read,
+    writer=_write,
+    options=TEXT | {"novelty"},
+    holds=frozenset({IDENTIFIERS, SHARED}),
+)

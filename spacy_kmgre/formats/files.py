@@ -1,0 +1,181 @@
+"""Files of lines, of JSON and of JSON lines, read piece by piece; targets that are complete or absent."""
+
+import json
+import os
+import re
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Iterable, Iterator, Set, TextIO, Tuple
+
+from ..errors import Errors
+
+SPACE = re.compile(r"[ \t\r\n]*")
+# Characters of a JSON file to read at once.
+CHUNK = 1 << 18
+# What is so close to the end of what has been read may be another thing with what has not: the longest piece that
+# means something else in halves is a surrogate pair, \ud83d\ude00.
+MARGIN = 16
+# Bytes of a file name taken from a title; file systems allow 255, with number and ending.
+NAME_BYTES = 240
+
+
+def read_lines(path: Path) -> Iterator[Tuple[int, str]]:
+    """The lines of a UTF-8 file, without their ends, each with its number from 1 on. Lines end in
+    a line feed; a carriage return before it belongs to the end."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                text = line.decode("utf-8-sig" if number == 1 else "utf8")
+            except UnicodeDecodeError as error:
+                where = f"{path} line {number}"
+                raise ValueError(Errors.E120.format(where=where, error=error)) from error
+            yield number, text.rstrip("\n").rstrip("\r")
+
+
+def read_json_lines(path: Path) -> Iterator[Tuple[str, Any]]:
+    """What the lines of a file hold, each with its place for messages. Empty lines are passed over."""
+    for number, line in read_lines(path):
+        if line.strip():
+            where = f"{path} line {number}"
+            try:
+                yield where, json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise ValueError(Errors.E100.format(path=where, error=error)) from error
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(Errors.E100.format(path=path, error=error)) from error
+
+
+def read_json_list(path: Path) -> Iterator[Tuple[int, Any]]:
+    """The items of a file that is one JSON list, each with the number of the line in which it begins. No more
+    of the file is in memory than an item and a chunk."""
+    with path.open(encoding="utf-8-sig") as file:
+        try:
+            yield from _JsonList(file, path)
+        except (UnicodeDecodeError, RecursionError) as error:
+            raise ValueError(Errors.E100.format(path=path, error=error)) from error
+
+
+class _JsonList:
+    def __init__(self, file: TextIO, path: Path):
+        self.file, self.path = file, path
+        self.text, self.at = "", 0
+        self.line = 1
+        self.decode = json.JSONDecoder().raw_decode
+
+    def __iter__(self) -> Iterator[Tuple[int, Any]]:
+        if self.peek() == "{":
+            raise ValueError(Errors.E101.format(path=self.path, kind="dict"))
+        if self.peek() != "[":
+            kind = type(self.value()).__name__
+            raise ValueError(Errors.E101.format(path=self.path, kind=kind))
+        self.step()
+        while self.peek() != "]":
+            line = self.line
+            yield line, self.value()
+            if self.peek() == ",":
+                self.step()
+                if self.peek() == "]":
+                    self.fail("Expecting value", self.line)
+            elif self.peek() != "]":
+                self.fail("Expecting ',' delimiter", self.line)
+        self.step()
+        if self.peek():
+            self.fail("Extra data", self.line)
+
+    def more(self) -> bool:
+        """Read on; False at the end of the file."""
+        found = self.file.read(max(CHUNK, len(self.text) - self.at))
+        if found:
+            self.text, self.at = self.text[self.at :] + found, 0
+        return bool(found)
+
+    def move(self, to: int) -> None:
+        self.line += self.text.count("\n", self.at, to)
+        self.at = to
+
+    def step(self) -> None:
+        self.move(self.at + 1)
+
+    def peek(self) -> str:
+        """The next character that is no white space; "" at the end."""
+        while True:
+            self.move(SPACE.match(self.text, self.at).end())  # type: ignore[union-attr]
+            if self.at < len(self.text) or not self.more():
+                return self.text[self.at : self.at + 1]
+
+    def value(self) -> Any:
+        """The next value; `peek` comes before."""
+        while True:
+            try:
+                value, end = self.decode(self.text, self.at)
+            except json.JSONDecodeError as error:
+                line = self.line + self.text.count("\n", self.at, error.pos)
+                open_end = error.msg.startswith("Unterminated string") or error.pos > len(self.text) - MARGIN
+                if not (open_end and self.more()):
+                    self.fail(error.msg, line)
+            else:
+                if end < len(self.text) - MARGIN or not self.more():  # a number may go on
+                    self.move(end)
+                    return value
+
+    def fail(self, message: str, line: int) -> None:
+        raise ValueError(Errors.E100.format(path=self.path, error=f"{message}: line {line}"))
+
+
+def write_json_lines(items: Iterable[Any], path: Path) -> None:
+    """Write each item as a line of JSON."""
+    with path.open("w", encoding="utf8", newline="\n") as file:
+        for item in items:
+            file.write(json.dumps(item, ensure_ascii=False) + "\n")
+
+
+def write_json_list(items: Iterable[Any], path: Path) -> None:
+    """Write one JSON list, an item a line."""
+    with path.open("w", encoding="utf8", newline="\n") as file:
+        file.write("[")
+        for number, item in enumerate(items):
+            file.write((",\n" if number else "\n") + json.dumps(item, ensure_ascii=False))
+        file.write("\n]\n")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path beside another one, which becomes it when all is written. After an error nothing is left.
+
+    :raises ValueError: Where the path is a folder that holds something.
+    """
+    path = path.absolute()
+    if path.is_dir():
+        if any(path.iterdir()):
+            raise ValueError(Errors.E141.format(path=path))
+        path.rmdir()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
+        elif temporary.exists():
+            temporary.unlink()
+
+
+def file_name(title: str, taken: Set[str]) -> str:
+    """A name for a document's file, without an ending and unlike those taken, which it joins. Slashes make folders."""
+    parts = [re.sub(r"[^\w.+-]+", "_", part).lstrip(".") for part in title.split("/")]
+    short = [part.encode("utf8")[:NAME_BYTES].decode("utf8", "ignore") for part in parts if part]
+    name = stem = "/".join(short) or "document"
+    number = 1
+    while name.lower() in taken:
+        number += 1
+        name = f"{stem}_{number}"
+    taken.add(name.lower())
+    return name

@@ -1,0 +1,143 @@
+"""PubTator's lines, which CDR, GDA and BioRED come in.
+
+    ID|t|title
+    ID|a|abstract
+    ID <tab> start <tab> end <tab> words <tab> type <tab> identifier [<tab> words of a composite's parts]
+    ID <tab> label <tab> identifier <tab> identifier [<tab> Novel or No]
+
+An empty line ends a document. Offsets count the title, one character, and the abstract.
+https://ncbi.nlm.nih.gov/research/pubtator3/tutorial (formats)
+"""
+
+import re
+from pathlib import Path
+from typing import Iterable, Iterator, List, Optional, Tuple
+from urllib.parse import unquote
+
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+
+from ..docs import TITLE
+from ..errors import Errors
+from .assemble import Passage, TextDocs
+from .base import IDENTIFIERS, SHARED, TEXT, Format, Options
+from .counts import Counts
+from .files import read_lines
+from .identifiers import (
+    NONE,
+    Mention,
+    Triple,
+    add_novelty,
+    join_identified,
+    part_identified,
+    part_novelty,
+    part_passages,
+)
+
+HEADING = re.compile(r"([^|\t]+)\|([ta])\|(.*)", re.DOTALL)
+OFFSET = re.compile(r"\d{1,9}")
+RELATION = re.compile(r"[^\t]+\t(?!\d+\t)[^\t]+\t[^\t]+\t[^\t]+(\t(Novel|No))?")
+ENDS = re.compile(r"[\t\r\n]")
+
+
+def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Doc]:
+    docs = TextDocs(vocab, counts, options)
+    for lines in _documents(path):
+        yield _read_document(path, lines, docs)
+
+
+def _documents(path: Path) -> Iterator[List[Tuple[int, str]]]:
+    """The lines of each document. Another title begins one too, where the empty line is missing."""
+    lines: List[Tuple[int, str]] = []
+    for number, line in read_lines(path):
+        heading = HEADING.fullmatch(line)
+        if lines and (not line.strip() or (heading and heading[2] == "t")):
+            yield lines
+            lines = []
+        if line.strip():
+            lines.append((number, line))
+    if lines:
+        yield lines
+
+
+def _read_document(path: Path, lines: List[Tuple[int, str]], docs: TextDocs) -> Doc:
+    number, line = lines[0]
+    heading = HEADING.fullmatch(line)
+    if not heading or heading[2] != "t":
+        raise ValueError(Errors.E124.format(where=f"{path} line {number}", line=line[:80]))
+    name, _, title = heading.groups()
+    text, rest = title, lines[1:]
+    passages = [Passage(0, len(title), "title")]
+    if rest:
+        heading = HEADING.fullmatch(rest[0][1])
+        if heading and heading[2] == "a" and heading[1] == name:
+            rest = rest[1:]
+            if heading[3]:
+                text = f"{title} {heading[3]}"
+                passages.append(Passage(len(title) + 1, len(text), "abstract"))
+    mentions: List[Mention] = []
+    triples: List[Triple] = []
+    seen = set()
+    for number, line in rest:
+        where = f"{path} line {number} {name!r}"
+        columns = line.split("\t")
+        if columns[0] != name:
+            raise ValueError(Errors.E125.format(where=where, line=line[:80]))
+        docs.counts.note("lines listed twice", line in seen)
+        if line in seen:
+            continue
+        seen.add(line)
+        if len(columns) in (5, 6, 7) and OFFSET.fullmatch(columns[1]) and OFFSET.fullmatch(columns[2]):
+            mention = _mention(where, text, columns, docs)
+            mentions += [mention] if mention else []
+        elif RELATION.fullmatch(line):
+            label, head, tail = columns[1:4]
+            if len(columns) == 5:
+                label = add_novelty(label, columns[4], docs.options.novelty, docs.counts)
+            triples.append(Triple(unquote(head), unquote(tail), label))
+        else:
+            raise ValueError(Errors.E126.format(where=where, line=line[:80]))
+    where = f"{path} line {lines[0][0]} {name!r}"
+    clusters, relations = join_identified(mentions, triples, docs.counts)
+    passages = [passage for passage in passages if passage.start < passage.end]
+    return docs.make(where, text, clusters, relations, title=name, passages=passages)
+
+
+def _mention(where: str, text: str, columns: List[str], docs: TextDocs) -> Optional[Mention]:
+    start, end, words, label = int(columns[1]), int(columns[2]), columns[3], columns[4]
+    offsets = docs.mention(where, text, start, end, words)
+    docs.counts.note("composite mentions whose parts are named (left out)", len(columns) == 7)
+    return offsets and Mention(*offsets, label, columns[5] if len(columns) > 5 else NONE)
+
+
+def _write(docs: Iterable[Doc], path: Path) -> None:
+    with path.open("w", encoding="utf8", newline="\n") as file:
+        for number, doc in enumerate(docs, 1):
+            name = re.sub(r"[|\s]+", "_", str(doc.user_data.get(TITLE) or number))
+            file.writelines(line + "\n" for line in (*_lines(name, doc), ""))
+
+
+def _lines(name: str, doc: Doc) -> Iterator[str]:
+    """The lines of a document. Line breaks and tabs in the text become spaces, so that offsets stay."""
+    text = ENDS.sub(" ", doc.text)
+    end = next((passage.end for passage in part_passages(doc) if passage.start == 0), 0)
+    if text[end : end + 1].strip():  # what is written between title and abstract is read as a space
+        end = text.find(" ", end) if " " in text[end:] else len(text)
+    yield f"{name}|t|{text[:end]}"
+    yield f"{name}|a|{text[end + 1 :]}"
+    mentions, triples = part_identified(doc)
+    for start, stop, label, identifiers in mentions:
+        yield "\t".join((name, str(start), str(stop), text[start:stop], ENDS.sub(" ", label), identifiers))
+    for head, tail, label in triples:
+        kind, novelty = part_novelty(ENDS.sub(" ", label))
+        yield "\t".join((name, kind, str(head), str(tail), *([novelty] if novelty else [])))
+
+
+PUBTATOR = Format(
+    name="pubtator",
+    description="PubTator's lines: CDR, GDA, BioRED",
+    reader=_read,
+    writer=_write,
+    options=TEXT | {"novelty"},
+    holds=frozenset({IDENTIFIERS, SHARED}),
+)

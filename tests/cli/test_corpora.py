@@ -1,0 +1,258 @@
+"""convert and info."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Dict
+
+import pytest
+import spacy
+from spacy.cli._util import app
+from spacy.tokens import Doc, Span
+from typer.testing import CliRunner
+
+from spacy_kmgre.cli import kmgre
+from spacy_kmgre.docs import read_entities
+from spacy_kmgre.formats import FORMATS
+from spacy_kmgre.formats.base import Options
+from spacy_kmgre.formats.docbin import write_corpus
+
+from ..formats.samples import PUBTATOR, SAMPLES, facts, path_for, read, relations, sample
+
+NLP = spacy.blank("en")
+
+
+def run(*args: object):
+    return CliRunner().invoke(kmgre, [str(arg) for arg in args])
+
+
+def rows(output: str):
+    """The tables' last columns, by the first."""
+    found: Dict[str, str] = {}
+    for line in output.splitlines():
+        if "  " in line:
+            found.setdefault(line.split("  ")[0], line.split()[-1])
+    return found
+
+
+def show_help(command: str) -> str:
+    """As spaCy shows it, on one line."""
+    shown = CliRunner().invoke(app, ["kmgre", command, "--help"], prog_name="spacy", env={"COLUMNS": "200"})
+    assert shown.exit_code == 0, shown.output
+    return " ".join(shown.output.split())
+
+
+@pytest.mark.parametrize("command", ["convert", "info"])
+def test_help_names_every_format_and_option(command):
+    words = show_help(command)
+    for form in FORMATS.values():
+        assert f"{form.name} {form.description}" in words
+    for option in Options.__dataclass_fields__:
+        assert f"--{option.replace('_', '-')}" in words
+    assert "Exit status" in words
+
+
+def test_help_says_which_formats_know_an_option():
+    words = show_help("convert")
+    for option, start in {
+        "coref_label": "Relations that join two mentions",
+        "novelty": "Keep BioRED",
+        "all_types": "Keep all types",
+        "part": "Read only documents",
+    }.items():
+        named = words.split(start)[1].split("(")[1].split(")")[0].split(", ")
+        assert set(named) == {form.name for form in FORMATS.values() if option in form.options}
+
+
+@pytest.mark.parametrize("name", sorted(set(FORMATS) - {"docred_submission"}))
+def test_from_every_format_to_every_other(name, tmp_path: Path):
+    source = sample(name, tmp_path)
+    docs = read(name, source)
+    for target in sorted(set(FORMATS) - {"docred_submission"}):
+        path = path_for(target, tmp_path, f"to_{target}")
+        result = run("convert", source, path, "--from", name, "--to", target, "--lang", "xx")
+        assert result.exit_code == 0, result.output
+        assert rows(result.output)["documents"] == "2"
+        again = read(target, path)
+        mentions = [
+            sum(len(entity.mentions) for doc in found for entity in read_entities(doc))
+            for found in (docs, again)
+        ]
+        assert mentions[0] == mentions[1] or (target == "prodigy" and "spans that belong to" in result.output)
+
+
+def test_formats_are_guessed_and_named(tmp_path: Path):
+    source = tmp_path / "cdr.txt"
+    source.write_text(PUBTATOR)
+    result = run("convert", source, tmp_path / "cdr.jsonl")
+    assert result.exit_code == 0, result.output
+    words = " ".join(result.output.split())
+    assert "cdr.txt as pubtator (--from names another format)" in words and "cdr.jsonl (jsonl)" in words
+    assert rows(result.output)["composite mentions, which belong to several entities"] == "1"
+    assert [len(doc._.relations) for doc in read("jsonl", tmp_path / "cdr.jsonl")] == [2, 2]
+
+
+def test_options_reach_the_reader(tmp_path: Path):
+    source = tmp_path / "cdr.pubtator"
+    source.write_text(PUBTATOR.replace("\tliver\t", "\tlever\t"))
+    names = tmp_path / "names.json"
+    names.write_text(json.dumps({"CID": "induces", "Association:Novel": None}))
+    target = tmp_path / "out.jsonl"
+    options = ["--novelty", "--lenient", "--no-sentences", "--relation-names", names]
+    result = run("convert", source, target, *options)
+    assert result.exit_code == 0, result.output
+    first, second = read("jsonl", target)
+    assert not first.has_annotation("SENT_START")
+    assert [label for _, label, _ in relations(first)] == ["induces", "induces"]
+    assert [label for _, label, _ in relations(second)] == ["Positive_Correlation:No"]
+    assert rows(result.output)["relations left out, as their name is null"] == "1"
+    result = run("convert", source, target)
+    assert result.exit_code == 1 and "E122" in result.output and "line 8" in " ".join(result.output.split())
+
+
+def test_submissions_are_read_onto_documents(tmp_path: Path):
+    docred = SAMPLES["docred"](tmp_path / "dev.json")
+    submission = SAMPLES["docred_submission"](tmp_path / "result.json")
+    result = run("convert", submission, tmp_path / "out.spacy", "--documents", docred)
+    assert result.exit_code == 0, result.output
+    docs = read("spacy", tmp_path / "out.spacy")
+    assert [[label for _, label, _ in relations(doc)] for doc in docs] == [["P131", "P112"], ["P26"]]
+    result = run("convert", tmp_path / "out.spacy", tmp_path / "again.json", "--to", "docred_submission")
+    assert result.exit_code == 0, result.output
+    key = ("title", "h_idx", "t_idx")
+    ours, theirs = (
+        sorted(json.loads(path.read_text()), key=lambda item: [item[name] for name in key])
+        for path in (tmp_path / "again.json", submission)
+    )
+    assert ours == theirs
+    result = run("convert", submission, tmp_path / "x.spacy")
+    assert result.exit_code == 1 and "E107" in result.output
+    other = SAMPLES["pubtator"](tmp_path / "other.pubtator")
+    result = run("convert", submission, tmp_path / "x.spacy", "--documents", other)
+    assert result.exit_code == 1 and "E108" in result.output and not (tmp_path / "x.spacy").exists()
+
+
+def test_what_a_format_has_no_place_for_is_counted(tmp_path: Path):
+    source = SAMPLES["jsonl"](tmp_path / "docs.jsonl")
+    result = run("convert", source, tmp_path / "out.pubtator")
+    assert {name: number for name, number in rows(result.output).items() if "no place" in name} == {
+        "evidence, for which pubtator has no place": "1",
+        "scores, for which pubtator has no place": "1",
+        "key mention pairs, for which pubtator has no place": "1",
+    }
+    result = run("convert", source, tmp_path / "out.spacy")
+    assert "no place" not in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments, code, words",
+    [
+        (["missing.jsonl", "out.jsonl"], 2, "does not exist"),
+        (["docs.jsonl", "out.jsonl", "--from", "brut"], 2, "no format 'brut'"),
+        (["docs.jsonl", "out.jsonl", "--to", "brut"], 2, "no format 'brut'"),
+        (["docs.jsonl"], 2, "Missing argument"),
+        (["docs.jsonl", "out.jsonl", "--limit", "-1"], 2, "--limit"),
+        (["docs.jsonl", "out.json"], 1, "E145"),
+        (["docs.jsonl", "out.jsonl", "--novelty"], 1, "E140"),
+        (["docs.jsonl", "out.jsonl", "--from", "docred"], 1, "E101"),
+        (["docs.jsonl", "out.jsonl", "--lang", "qq"], 1, "qq"),
+        (["docs.jsonl", "out.jsonl", "--relation-names", "docs.jsonl"], 1, "names"),
+        (["docs.jsonl", "docs.jsonl/out.jsonl"], 1, "docs.jsonl"),
+        (["empty.json", "out.jsonl"], 1, "E145"),
+        (["broken.json", "out.jsonl"], 1, "E100"),
+        ([".", "out.jsonl"], 1, "E100"),
+        (["full", "out.jsonl"], 1, "E145"),
+        (["docs.jsonl", "full", "--to", "brat"], 1, "E141"),
+    ],
+)
+def test_what_is_wrong_is_said_without_a_traceback(tmp_path: Path, monkeypatch, arguments, code, words):
+    monkeypatch.chdir(tmp_path)
+    SAMPLES["jsonl"](tmp_path / "docs.jsonl")
+    (tmp_path / "empty.json").write_text("[]")
+    (tmp_path / "broken.json").write_text('[{"title" "x"}]')
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").touch()
+    before = sorted(tmp_path.rglob("*"))
+    result = run("convert", *arguments)
+    assert result.exit_code == code, result.output
+    assert words in " ".join(result.output.split()) and "Traceback" not in result.output
+    assert isinstance(result.exception, SystemExit)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_corpus_without_documents_is_said_to_be_one(tmp_path: Path):
+    (tmp_path / "empty.pubtator").write_text("\n")
+    result = run("convert", tmp_path / "empty.pubtator", tmp_path / "out.spacy")
+    assert result.exit_code == 0 and "holds no documents" in " ".join(result.output.split())
+    assert "There are no documents" in run("info", tmp_path / "empty.pubtator").output
+
+
+def test_info_shows_what_is_in_a_corpus(tmp_path: Path):
+    docs = read("docred", sample("docred", tmp_path))
+    twin = docs[1].copy()
+    twin.user_data["title"] = "Bo again"
+    bare = NLP.make_doc("Nobody is here, in a long text of many words.")
+    write_corpus([*docs, twin, bare], tmp_path / "docs.spacy")
+    result = run("info", tmp_path / "docs.spacy", "--long-words", "9")
+    assert result.exit_code == 0, result.output
+    found = rows(result.output)
+    assert (found["documents"], found["words"], found["entities"], found["relations"]) == (
+        "4",
+        "33",
+        "7",
+        "3",
+    )
+    assert (found["P17"], found["PER"], found["LOC"]) == ("33.3%", "6", "1")
+    assert (found["relations within a sentence"], found["relations across sentences"]) == ("2", "1")
+    assert (found["Ann Lee"], found["Nobody is here, in a long text of many w"]) == ("16", "0")
+    assert found["documents of more than 9 words"] == "2"
+    assert found["documents without entities"] == "1"
+    assert found["documents without relations"] == "3"
+    assert found["documents without sentence boundaries"] == "1"
+    assert found["documents with the text of another"] == "1"
+    assert found["labels with fewer than 5 relations"] == "3"
+
+
+def test_info_as_json(tmp_path: Path):
+    source = SAMPLES["docred"](tmp_path / "dev.json")
+    shown = json.loads(run("info", source, "--json").output)
+    assert shown["sizes"] == {
+        "documents": 2,
+        "sentences": 4,
+        "words": 17,
+        "entities": 5,
+        "mentions": 7,
+        "mention_pairs": 18,
+        "relations": 3,
+        "relations_with_evidence": 2,
+        "evidence_sentences": 3,
+    }
+    assert shown["per_document"]["words"] == {"least": 4, "median": 8.5, "mean": 8.5, "most": 13}
+    assert shown["labels"] == {"P17": 1, "P112": 1, "P551": 1}
+    assert shown["entity_types"]["PER"] == {"entities": 3, "mentions": 4}
+    assert shown["oddities"] == {"entities without mentions": 1}
+    assert shown["long_documents"] == []
+
+
+def test_info_says_where_entities_may_be(tmp_path: Path):
+    doc = Doc(NLP.vocab, words=["a", "b"])
+    doc.spans["coref_clusters_1"] = [Span(doc, 0, 1)]
+    write_corpus([doc], tmp_path / "docs.spacy")
+    assert "Those there are: coref_clusters_1" in " ".join(
+        run("info", tmp_path / "docs.spacy").output.split()
+    )
+
+
+def test_info_says_what_is_wrong(tmp_path: Path):
+    (tmp_path / "docs.xml").write_text("<collection>")
+    result = run("info", tmp_path / "docs.xml")
+    assert result.exit_code == 1 and "E127" in result.output and "Traceback" not in result.output
+
+
+def test_progress_is_for_terminals(tmp_path: Path):
+    source = SAMPLES["pubtator"](tmp_path / "cdr.pubtator")
+    command = [sys.executable, "-m", "spacy", "kmgre", "convert", str(source), str(tmp_path / "out.spacy")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [facts(doc)["title"] for doc in read("spacy", tmp_path / "out.spacy")] == ["101", "102"]

@@ -1,0 +1,95 @@
+"""`spacy kmgre evaluate`: reports, comparison, thresholds, overrides, and what is said of mistakes."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import spacy
+import srsly
+from typer.testing import CliRunner
+
+from spacy_kmgre.cli import kmgre
+from spacy_kmgre.formats.docbin import write_corpus
+
+from ..conftest import NAME, component, make_examples
+
+
+@pytest.fixture(scope="module")
+def corpus(kmgre_nlp, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("corpus") / "dev.spacy"
+    write_corpus([example.reference for example in make_examples(kmgre_nlp)], path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def kmgre_nlp(trained_folder):
+    return spacy.load(trained_folder("KMGRE"))
+
+
+def run(*args: object):
+    return CliRunner().invoke(kmgre, ["evaluate", *map(str, args), "--samples", "20"])
+
+
+def done(*args: object) -> str:
+    result = run(*args)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def failed(*args: object) -> str:
+    result = run(*args)
+    assert result.exit_code == 1, result.output
+    assert isinstance(result.exception, SystemExit) and "Traceback" not in result.output
+    return " ".join(result.output.split())
+
+
+def test_reports_in_three_forms(trained_folder, corpus, tmp_path):
+    outputs = [tmp_path / "new" / name for name in ("dev.json", "dev.md", "dev.html")]
+    shown = done(trained_folder("KMGRE"), corpus, *[x for path in outputs for x in ("-o", path)])
+    assert "95 % interval 100.0 to 100.0" in shown
+    scores = srsly.read_json(outputs[0])
+    assert scores["rel_micro_f"] == 1.0
+    assert scores["report"]["documents"] == 2 and scores["report"]["samples"] == 20
+    assert "| all relations | 100.0 | 100.0 | 100.0 |" in outputs[1].read_text(encoding="utf8")
+    assert "<td>all relations</td><td>100.0</td>" in outputs[2].read_text(encoding="utf8")
+
+
+def test_settings_can_be_overridden_and_compared(trained_folder, corpus, tmp_path):
+    model, report = trained_folder("KMGRE"), tmp_path / "report.json"
+    override = (f"--components.{NAME}.allowed_triples", '[["X", "founded", "X"]]')
+    shown = done(model, corpus, "--baseline", model, "-o", report, *override)
+    found = srsly.read_json(report)["report"]
+    assert found["settings"]["allowed_triples"] == [["X", "founded", "X"]]
+    (micro,) = (line for line in found["sections"][0]["lines"] if line["name"] == "micro")
+    assert (micro["predicted"], micro["gold"]) == (2, 5)
+    assert micro["difference"] == pytest.approx(micro["f"] - 1.0)
+    assert f"F less that of {model} -42.9" in shown
+
+
+def test_thresholds_are_found_and_written(trained_folder, corpus, tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(trained_folder("KMGRE"), model)
+    shown = done(model, corpus, "--thresholds", "--min-gold", 2, "--per-type")
+    assert "F, cross-validated" in shown
+    assert component(spacy.load(model)).thresholds == {}
+    done(model, corpus, "--write-thresholds", "per-relation", "--min-gold", 2, "-o", tmp_path / "dev.json")
+    found = srsly.read_json(tmp_path / "dev.json")["report"]["thresholds"]["per-relation"]
+    pipe = component(spacy.load(model))
+    assert pipe.thresholds == found["thresholds"] and set(pipe.thresholds) == {"founded"}
+    assert pipe.threshold == found["threshold"]
+    done(model, corpus, "--write-thresholds", "global")
+    assert component(spacy.load(model)).thresholds == {}
+
+
+def test_mistakes(trained_folder, corpus, tmp_path):
+    model = trained_folder("KMGRE")
+    assert "E050" in failed(tmp_path / "nothing", corpus)
+    assert "E330" in failed(model, corpus, "--component", "ner")
+    assert "ends in one of" in failed(model, corpus, "-o", tmp_path / "report.pdf")
+    assert "no folder" in failed("en_core_web_sm", corpus, "--write-thresholds", "global")
+    assert "E024" in failed(model, corpus, f"--components.{NAME}.symmetric", '["nonsense"]')
+    (tmp_path / "broken.spacy").write_bytes(b"no DocBin")
+    assert "E113" in failed(model, tmp_path / "broken.spacy")
+    assert run(model, corpus, "--nonsense").exit_code == 2
+    assert run(model, tmp_path / "missing.spacy").exit_code == 2
+    assert list(tmp_path.iterdir()) == [tmp_path / "broken.spacy"]

@@ -1,0 +1,152 @@
+"""`spacy kmgre extract`: where things come from and go to, exit statuses, and what is said."""
+
+import json
+from pathlib import Path
+
+import pytest
+import spacy
+import srsly
+from spacy.tokens import Doc
+from typer.testing import CliRunner
+
+from spacy_kmgre.cli import kmgre
+
+from ..conftest import NAME, component
+from ..extraction.conftest import line, write_lines
+
+FORGETS = """
+from spacy import Language
+
+@Language.component("forgets")
+def forgets(doc):
+    doc.spans.clear()
+    return doc
+"""
+
+
+@pytest.fixture(scope="module")
+def model(trained_folder) -> Path:
+    return trained_folder("KMGRE")
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return write_lines(tmp_path / "in.jsonl", [line(1), line(2), line(3)])
+
+
+def run(*args: object, stdin: bytes = b""):
+    return CliRunner().invoke(kmgre, ["extract", *map(str, args)], input=stdin)
+
+
+def failed(*args: object, status: int = 1) -> str:
+    result = run(*args)
+    assert result.exit_code == status, result.output
+    assert isinstance(result.exception, SystemExit) and "Traceback" not in result.output
+    return " ".join(result.output.split())
+
+
+def test_from_file_to_file(model, source, tmp_path):
+    result = run(model, source, "-o", tmp_path / "out.jsonl")
+    assert result.exit_code == 0, result.output
+    lines = list(srsly.read_jsonl(tmp_path / "out.jsonl"))
+    relations = sum(len(data["relations"]) for data in lines)
+    assert [data["title"] for data in lines] == ["doc 1", "doc 2", "doc 3"] and relations > 0
+    assert f"{relations} relations in 3 documents" in " ".join(result.output.split())
+
+
+def test_to_standard_output(model, source):
+    result = run(model, source)
+    assert result.exit_code == 0
+    assert [json.loads(found)["title"] for found in result.stdout.splitlines()] == ["doc 1", "doc 2", "doc 3"]
+    result = run(model, source, "--to", "csv", f"--components.{NAME}.threshold", "1.0")
+    assert result.stdout.splitlines()[0].startswith("document,head,") and len(result.stdout.splitlines()) == 1
+
+
+def test_from_standard_input(model, source):
+    result = run(model, "-", stdin=source.read_bytes() + b"broken\n")
+    assert result.exit_code == 3
+    assert len(result.stdout.splitlines()) == 3
+    assert "stdin:4" in result.stderr and "1 documents failed" in result.stderr
+
+
+def test_several_sources_and_an_override(model, source, tmp_path):
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("Acme")
+    result = run(
+        model, tmp_path / "texts", source, f"--components.{NAME}.threshold=1.0", "-o", tmp_path / "out.jsonl"
+    )
+    assert result.exit_code == 0, result.output
+    lines = list(srsly.read_jsonl(tmp_path / "out.jsonl"))
+    assert [data["title"] for data in lines] == ["a.txt", "doc 1", "doc 2", "doc 3"]
+    assert not any(data["relations"] for data in lines)
+
+
+def test_entities_that_the_documents_come_with(trained_folder, source, tmp_path):
+    nlp = spacy.load(trained_folder("KMGRE"))
+    code = tmp_path / "code.py"
+    code.write_text(FORGETS)
+    exec(compile(code.read_text(), str(code), "exec"), {})
+    nlp.add_pipe("forgets", first=True)
+    nlp.to_disk(tmp_path / "model")
+    arguments = (tmp_path / "model", source, "--code", code, "-o", tmp_path / "out.jsonl")
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    assert "No document has entities" in result.output
+    assert run(*arguments, "--entities", "given", "--force").exit_code == 0
+    assert all(data["relations"] for data in srsly.read_jsonl(tmp_path / "out.jsonl"))
+
+
+def test_failures_and_going_on(model, source, tmp_path):
+    with source.open("a") as file:
+        file.write('{"id": "bad"}\n')
+    target = tmp_path / "out.csv"
+    shown = failed(model, source, "-o", target, status=3)
+    assert "bad" in shown and "E102" in shown and f"{target.name}.errors.jsonl" in shown
+    assert srsly.read_json(Path(f"{target}.errors.jsonl"))["id"] == "bad"
+    before = target.read_bytes()
+    assert "E331" in failed(model, source, "-o", target)
+    assert "is complete" in failed(model, source, "-o", target, "--resume", status=3)
+    assert target.read_bytes() == before
+    assert run(model, source, "-o", target, "--force").exit_code == 3
+    assert target.read_bytes() == before
+
+
+def test_a_format_without_a_place_for_scores(model, source, tmp_path):
+    result = run(model, source, "-o", tmp_path / "out.pubtator")
+    assert result.exit_code == 0 and "no place for" in result.output and "scores" in result.output
+    assert "doc_1|t|Acme works near Bolt ." in (tmp_path / "out.pubtator").read_text()
+
+
+def test_long_documents(model, source, tmp_path):
+    target = tmp_path / "out.jsonl"
+    assert "E338" in failed(model, source, "-o", target, "--max-length", 10, status=3)
+    assert run(model, source, "-o", target, "--max-length", 100, "--force").exit_code == 0
+
+
+def test_mistakes(model, source, tmp_path):
+    target = tmp_path / "out.jsonl"
+    assert "E050" in failed(tmp_path / "nothing", source, "-o", target)
+    assert "E336" in failed(model, tmp_path / "nothing.txt", "-o", target)
+    assert "E144" in failed(model, source, "-o", target, "--from", "docx")
+    assert "E145" in failed(model, source, "-o", tmp_path / "out.json")
+    assert "E339" in failed(model, source, "--to", "spacy")
+    assert "E023" in failed(model, source, "-o", target, "--n-process", 0)
+    assert "E330" in failed(model, source, "-o", target, "--component", "ner")
+    assert run(model, source, "-o", target, "--nonsense").exit_code == 2
+    assert run(model, "-o", target).exit_code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+def test_what_is_written_is_read_again(model, source, tmp_path):
+    assert run(model, source, "-o", tmp_path / "a.jsonl").exit_code == 0
+    assert run(model, tmp_path / "a.jsonl", "-o", tmp_path / "b.jsonl").exit_code == 0
+    assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
+
+
+def test_documents_without_tokens(model, kmgre, tmp_path):
+    assert kmgre(Doc(kmgre.vocab))._.relations == [] and component(kmgre)
+    (tmp_path / "empty.txt").write_bytes(b"")
+    result = run(model, tmp_path / "empty.txt", "-o", tmp_path / "out.jsonl")
+    assert result.exit_code == 0, result.output
+    (data,) = srsly.read_jsonl(tmp_path / "out.jsonl")
+    assert data["text"] == "" and data["entities"] == data["relations"] == []

@@ -1,0 +1,154 @@
+"""With coreferee's own classes; its models are needed for the last test only."""
+
+import importlib.util
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import Callable, Dict, List, Sequence
+
+import pytest
+import spacy
+from coreferee.data_model import Chain, ChainHolder, Mention
+from spacy.tokens import Doc, DocBin
+
+from spacy_kmgre.docs import mention_offsets
+from spacy_kmgre.entities.coreferee import coreferee_entities
+
+from .texts import make_doc
+
+NLP = spacy.blank("en")
+
+
+def make_chains(doc: Doc, *chains: Sequence[Sequence[int]]) -> Doc:
+    """Write chains of heads to `doc._.coref_chains` as coreferee does."""
+    doc._.coref_chains = ChainHolder()
+    for token in doc:
+        token._.coref_chains = ChainHolder()
+    for number, heads in enumerate(chains):
+        mentions = []
+        for root, *siblings in heads:
+            doc[root]._.coref_chains.temp_dependent_siblings = [doc[sibling] for sibling in siblings]
+            mentions.append(Mention(doc[root], include_dependent_siblings=bool(siblings)))
+        chain = Chain(mentions, 0)
+        chain.index = number
+        doc._.coref_chains.chains.append(chain)
+    for token in doc:
+        vars(token._.coref_chains).pop("temp_dependent_siblings", None)
+    return doc
+
+
+@pytest.fixture
+def doc() -> Doc:
+    return make_chains(make_doc(NLP.vocab), [[1], [8], [12]], [[6], [10]], [[12, 14], [18]], [[22], [16]])
+
+
+EXPECTED = [
+    ([(0, 2), (8, 9), (12, 13)], "PER"),  # a name, a pronoun, a name
+    ([(6, 7), (10, 11)], "PER"),
+    ([(12, 15), (18, 19)], ""),  # Ann and Bob: They
+    ([(16, 17), (20, 23)], "ORG"),  # the young company
+]
+
+
+def found(doc: Doc, **settings: bool):
+    return [(mention_offsets([entity]), entity.label) for entity in coreferee_entities(**settings)(doc)]
+
+
+def by_docbin(doc: Doc) -> Doc:
+    data = DocBin(docs=[doc], store_user_data=True).to_bytes()
+    return next(iter(DocBin(store_user_data=True).from_bytes(data).get_docs(NLP.vocab)))
+
+
+COPIES: Dict[str, Callable[[Doc], Doc]] = {
+    "itself": lambda doc: doc,
+    "bytes": lambda doc: Doc(NLP.vocab).from_bytes(doc.to_bytes()),
+    "docbin": by_docbin,
+    "pickle": lambda doc: pickle.loads(pickle.dumps(doc)),
+}
+
+
+@pytest.mark.parametrize("copy", COPIES.values(), ids=COPIES)
+def test_chains_are_read_wherever_coreferee_wrote_them(doc: Doc, copy: Callable[[Doc], Doc]):
+    copied = copy(doc)
+    assert isinstance(copied._.coref_chains, ChainHolder)
+    assert found(copied) == EXPECTED
+
+
+def test_without_pronouns(doc: Doc):
+    assert found(doc, pronouns=False) == [
+        ([(0, 2), (12, 13)], "PER"),
+        ([(6, 7)], "PER"),
+        ([(12, 15)], ""),
+        ([(16, 17), (20, 23)], "ORG"),
+    ]
+
+
+def test_without_coordinated_mentions(doc: Doc):
+    assert found(doc, coordinated=False) == [*EXPECTED[:2], EXPECTED[3], ([(18, 19)], "")]
+    assert found(doc, coordinated=False, pronouns=False)[2:] == [([(16, 17), (20, 23)], "ORG")]
+
+
+def test_a_doc_without_chains():
+    assert found(make_chains(make_doc(NLP.vocab))) == []
+    assert found(make_chains(NLP(""))) == []
+
+
+def test_a_doc_that_coreferee_has_not_read():
+    with pytest.raises(
+        ValueError, match=r"E403.*coref_chains.*'Ann Lee.*add_pipe\('coreferee'\).*install en"
+    ):
+        coreferee_entities()(make_doc(NLP.vocab))
+
+
+def test_coreferee_that_is_not_installed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "coreferee", None)
+    with pytest.raises(ValueError, match=r"E402.*pip install coreferee"):
+        coreferee_entities()
+
+
+LATE = """
+import sys
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+from spacy_kmgre.docs import mention_offsets
+
+doc = Doc(Vocab()).from_disk(sys.argv[1])
+assert "coreferee" not in sys.modules
+from spacy_kmgre.entities.coreferee import coreferee_entities
+print([(mention_offsets([entity]), entity.label) for entity in coreferee_entities()(doc)])
+"""
+
+
+def test_chains_that_were_loaded_before_coreferee(doc: Doc, tmp_path: Path):
+    doc.to_disk(tmp_path / "doc")
+    done = subprocess.run([sys.executable, "-c", LATE, tmp_path / "doc"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(EXPECTED)
+
+
+def models() -> List[str]:
+    return [
+        name for name in ("en_core_web_sm", "coreferee_model_en") if importlib.util.find_spec(name) is None
+    ]
+
+
+@pytest.mark.skipif(bool(models()), reason=f"not installed: {', '.join(models())}")
+def test_a_real_pipeline():
+    nlp = spacy.load("en_core_web_sm")
+    nlp.add_pipe("coreferee")
+    readers = {
+        "names": {"@misc": "spacy_kmgre.ner_entities.v1"},
+        "chains": {"@misc": "spacy_kmgre.coreferee_entities.v1"},
+    }
+    nlp.add_pipe(
+        "kmgre_entities", config={"entities": {"@misc": "spacy_kmgre.merged_entities.v1", "*": readers}}
+    )
+    # The example of coreferee's own documentation.
+    doc = nlp(
+        "Although he was very busy with his work, Peter had had enough of it. He and his wife decided to rest."
+    )
+    peter = next(entity for entity in doc._.entities if entity.text == "Peter")
+    assert peter.label == "PERSON"
+    assert {"he", "his"} <= {span.text for span in peter.mentions}
+    assert next(nlp.pipe([doc.text]))._.entities[0].key == doc._.entities[0].key

@@ -1,0 +1,61 @@
+"""A Doc with what a tagger, a parser and a named entity recogniser would say of it."""
+
+from typing import List, Optional, Sequence, Tuple
+
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+
+# word, part of speech, head, dependency
+TOKENS: List[Tuple[str, str, int, str]] = [
+    ("Ann", "PROPN", 1, "compound"),  # 0
+    ("Lee", "PROPN", 2, "nsubj"),
+    ("met", "VERB", 2, "ROOT"),
+    ("the", "DET", 5, "det"),
+    ("old", "ADJ", 5, "amod"),
+    ("singer", "NOUN", 6, "compound"),  # 5
+    ("Bob", "PROPN", 2, "dobj"),
+    (".", "PUNCT", 2, "punct"),
+    ("She", "PRON", 9, "nsubj"),
+    ("liked", "VERB", 9, "ROOT"),
+    ("him", "PRON", 9, "dobj"),  # 10
+    (".", "PUNCT", 9, "punct"),
+    ("Ann", "PROPN", 15, "nsubj"),
+    ("and", "CCONJ", 12, "cc"),
+    ("Bob", "PROPN", 12, "conj"),
+    ("founded", "VERB", 15, "ROOT"),  # 15
+    ("Acme", "PROPN", 15, "dobj"),
+    (".", "PUNCT", 15, "punct"),
+    ("They", "PRON", 19, "nsubj"),
+    ("sold", "VERB", 19, "ROOT"),
+    ("the", "DET", 22, "det"),  # 20
+    ("young", "ADJ", 22, "amod"),
+    ("company", "NOUN", 19, "dobj"),
+    ("of", "ADP", 22, "prep"),
+    ("Acme", "PROPN", 23, "pobj"),
+    (".", "PUNCT", 19, "punct"),  # 25
+]
+ENTS = [
+    "B-PER",
+    "I-PER",
+    "",
+    "",
+    "",
+    "",
+    "B-PER",
+    *[""] * 5,
+    "B-PER",
+    "",
+    "B-PER",
+    "",
+    "B-ORG",
+    *[""] * 7,
+    "B-ORG",
+    "",
+]
+
+
+def make_doc(vocab: Vocab, parsed: bool = True, ents: Optional[Sequence[str]] = None) -> Doc:
+    """The Doc; without a parse it has neither heads nor parts of speech."""
+    words, tags, heads, deps = zip(*TOKENS)
+    annotation = {"pos": tags, "heads": heads, "deps": deps} if parsed else {}
+    return Doc(vocab, words=words, ents=list(ENTS if ents is None else ents), **annotation)

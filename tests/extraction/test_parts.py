@@ -1,0 +1,195 @@
+"""Parts on disk: what is left after a crash at any place between two writes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Iterable
+
+import pytest
+
+from spacy_kmgre.extraction import parts as module
+from spacy_kmgre.extraction.parts import Parts
+
+SETTINGS = {"format": "jsonl"}
+BEGIN = {"part_size": 4}
+
+
+def join(parts: Iterable[bytes], path: Path) -> None:
+    path.write_bytes(b"".join(parts))
+
+
+def write_all(target: Path, resume: bool = False) -> None:
+    """Three parts, the second with an error."""
+    parts = Parts(target)
+    try:
+        parts.start(SETTINGS, BEGIN, resume=resume)
+        for number in range(len(parts.records()), 3):
+            parts.add(number, f"part {number}\n".encode(), {"failed": [number] * (number == 1)})
+        failed = [{"id": str(i), "error": "x"} for record in parts.records() for i in record["failed"]]
+        parts.finish(join, failed)
+    finally:
+        parts.release()
+
+
+def test_parts_become_the_output(tmp_path: Path):
+    target = tmp_path / "out.txt"
+    write_all(target)
+    assert target.read_text() == "part 0\npart 1\npart 2\n"
+    assert Parts(target).read_errors() == [{"id": "1", "error": "x"}]
+    assert {path.name for path in tmp_path.iterdir()} == {"out.txt", "out.txt.errors.jsonl"}
+
+
+class Crash(BaseException):
+    pass
+
+
+def test_a_crash_before_or_after_any_rename(tmp_path: Path, monkeypatch):
+    """Whatever is renamed last, a run that goes on ends with the same output."""
+    replace = Path.replace
+    write_all(tmp_path / "whole" / "out.txt")
+    expected = (tmp_path / "whole" / "out.txt").read_bytes()
+    crashes = 0
+    while True:
+        for after in (False, True):
+            folder = tmp_path / f"{crashes} {after}"
+            count = -1
+
+            def crash(path: Path, other: Path):
+                nonlocal count
+                count += 1
+                if count == crashes and not after:  # noqa: B023
+                    raise Crash
+                found = replace(path, other)
+                if count == crashes:  # noqa: B023
+                    raise Crash
+                return found
+
+            monkeypatch.setattr(Path, "replace", crash)
+            try:
+                write_all(folder / "out.txt")
+                assert crashes == 9  # 1 for the settings, 2 for each part, errors, output
+                return
+            except Crash:
+                pass
+            monkeypatch.setattr(Path, "replace", replace)
+            target = folder / "out.txt"
+            if target.exists():
+                assert target.read_bytes() == expected
+                with pytest.raises(ValueError, match="E331"):
+                    Parts(target).start(SETTINGS, BEGIN, resume=True)
+                Parts(target).clear()
+            else:
+                with pytest.raises(ValueError, match="E332"):
+                    Parts(target).start(SETTINGS, BEGIN)
+                write_all(target, resume=True)
+            assert target.read_bytes() == expected
+            assert {path.name for path in folder.iterdir()} == {"out.txt", "out.txt.errors.jsonl"}
+        crashes += 1
+
+
+def test_a_part_without_a_record_never_was(tmp_path: Path):
+    target = tmp_path / "out.txt"
+    parts = Parts(target)
+    parts.start(SETTINGS, BEGIN)
+    parts.add(0, b"zero", {"failed": []})
+    parts.add(1, b"one", {"failed": []})
+    parts.release()
+    (parts.folder / "00000001.json").unlink()
+    (parts.folder / ".00000001.part.new").write_bytes(b"half")
+    again = Parts(target)
+    again.start(SETTINGS, BEGIN, resume=True)
+    assert list(again.data()) == [b"zero"] and len(again.records()) == 1
+    again.release()
+
+
+def test_settings_of_the_first_run_stay(tmp_path: Path):
+    parts = Parts(tmp_path / "out.txt")
+    assert parts.start(SETTINGS, BEGIN) == {**SETTINGS, **BEGIN}
+    parts.release()
+    assert Parts(tmp_path / "out.txt").start(SETTINGS, {"part_size": 9}, resume=True) == {**SETTINGS, **BEGIN}
+
+
+def test_other_settings_are_refused(tmp_path: Path):
+    parts = Parts(tmp_path / "out.txt")
+    parts.start(SETTINGS, BEGIN)
+    parts.release()
+    with pytest.raises(ValueError, match=r"E333.*: format"):
+        Parts(tmp_path / "out.txt").start({"format": "csv"}, BEGIN, resume=True)
+    again = Parts(tmp_path / "out.txt")
+    again.start({"format": "csv"}, BEGIN, force=True)
+    assert json.loads((again.folder / "run.json").read_text())["format"] == "csv"
+    again.release()
+
+
+def test_force_deletes_what_was_made(tmp_path: Path):
+    target = tmp_path / "out.txt"
+    write_all(target)
+    parts = Parts(target)
+    with pytest.raises(ValueError, match="E331"):
+        parts.start(SETTINGS, BEGIN)
+    parts.start(SETTINGS, BEGIN, force=True)
+    assert not target.exists() and not parts.errors.exists()
+    parts.add(0, b"new", {"failed": []})
+    parts.release()
+    again = Parts(target)
+    again.start(SETTINGS, BEGIN, force=True)
+    assert again.records() == []
+    again.finish(join, [])
+    assert target.read_bytes() == b"" and not again.errors.exists()
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from spacy_kmgre.extraction.parts import Parts
+
+Parts(Path(sys.argv[1])).start({}, {}, resume=True)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_two_processes_do_not_write_one_output(tmp_path: Path):
+    target = tmp_path / "out.txt"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(target)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout is not None and other.stdout.readline() == b"held\n"
+        with pytest.raises(ValueError, match="E335"):
+            Parts(target).start({}, {}, resume=True)
+        with pytest.raises(ValueError, match="E335"):
+            Parts(target).start({}, {}, force=True)
+        other.kill()
+    parts = Parts(target)
+    parts.start({}, {}, resume=True)
+    parts.release()
+
+
+def test_an_output_that_is_a_folder(tmp_path: Path):
+    def folder(parts: Iterable[bytes], path: Path) -> None:
+        path.mkdir()
+        for number, part in enumerate(parts):
+            (path / str(number)).write_bytes(part)
+
+    parts = Parts(tmp_path / "out")
+    parts.start(SETTINGS, BEGIN)
+    parts.add(0, b"zero", {"failed": []})
+    parts.finish(folder, [])
+    assert (tmp_path / "out" / "0").read_bytes() == b"zero"
+
+
+def test_everything_is_flushed_before_it_is_renamed(tmp_path: Path, monkeypatch):
+    synced, renamed = [], []
+    fsync, replace = module.os.fsync, Path.replace
+    monkeypatch.setattr(module.os, "fsync", lambda handle: (synced.append(handle), fsync(handle)))
+
+    def checked(path: Path, other: Path):
+        assert synced, path
+        synced.clear()
+        renamed.append(other.name)
+        return replace(path, other)
+
+    monkeypatch.setattr(Path, "replace", checked)
+    write_all(tmp_path / "out.txt")
+    assert len(renamed) == 9

@@ -1,0 +1,143 @@
+import json
+from pathlib import Path
+from typing import Any, List
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from spacy_kmgre.formats import files
+from spacy_kmgre.formats.files import (
+    file_name,
+    read_json_lines,
+    read_json_list,
+    read_lines,
+    replacing,
+    write_json_lines,
+    write_json_list,
+)
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text('a"\\\n[]{},:é😀', max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+ANY = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@ANY
+@given(items=st.lists(JSON, max_size=5), indent=st.sampled_from([None, 0, 2]), chunk=st.integers(1, 40))
+def test_a_json_list_is_read_as_json_reads_it(
+    items: List[Any], indent: Any, chunk: int, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(files, "CHUNK", chunk)
+    path = tmp_path / "list.json"
+    path.write_text(json.dumps(items, indent=indent, ensure_ascii=bool(chunk % 2)), encoding="utf8")
+    assert [item for _, item in read_json_list(path)] == items
+
+
+@ANY
+@given(items=st.lists(JSON, max_size=4), data=st.data(), chunk=st.integers(1, 40))
+def test_a_broken_json_list_is_an_error(items: List[Any], data: Any, chunk: int, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "CHUNK", chunk)
+    path = tmp_path / "list.json"
+    text = json.dumps(items, indent=data.draw(st.sampled_from([None, 1])))
+    cut = data.draw(st.integers(0, len(text) - 1))
+    path.write_text(text[:cut] + data.draw(st.sampled_from(["", "]", "x", '"', ",", "}"])), encoding="utf8")
+    try:
+        expected = json.loads(path.read_text(encoding="utf8"))
+    except ValueError:
+        expected = None
+    if isinstance(expected, list):
+        assert [item for _, item in read_json_list(path)] == expected
+    else:
+        with pytest.raises(ValueError, match=r"KMGRE E10[01]\] .*list.json"):
+            list(read_json_list(path))
+
+
+def test_errors_name_the_line(tmp_path):
+    path = tmp_path / "list.json"
+    path.write_text('[\n{"a": 1},\n{"b": 2},\n{"c" 3}\n]')
+    found = read_json_list(path)
+    assert [next(found), next(found)] == [(2, {"a": 1}), (3, {"b": 2})]
+    with pytest.raises(ValueError, match=r"E100.*list.json.*Expecting ':' delimiter: line 4"):
+        next(found)
+    path.write_text("[1] 2")
+    with pytest.raises(ValueError, match="Extra data: line 1"):
+        list(read_json_list(path))
+
+
+def test_only_a_part_of_a_list_is_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "CHUNK", 1000)
+    path = tmp_path / "list.json"
+    write_json_list(({"number": number} for number in range(10_000)), path)
+    numbers = []
+    with path.open(encoding="utf8") as file:
+        found = files._JsonList(file, path)
+        for _, item in found:
+            numbers.append(item["number"])
+            assert len(found.text) < 2100
+    assert numbers == list(range(10_000))
+    # A mistake is found without reading to the end.
+    path.write_text('[{"a": 1}, {"a" 2}, ' + '"x", ' * 100_000 + "1]")
+    with path.open(encoding="utf8") as file:
+        broken = files._JsonList(file, path)
+        with pytest.raises(ValueError, match="E100"):
+            list(broken)
+        assert len(broken.text) < 2100
+
+
+def test_lines_end_in_line_feeds_alone(tmp_path):
+    path = tmp_path / "lines.txt"
+    path.write_bytes("\ufeffa\x85b\r\nc\u2028d\n\ne\rf".encode("utf8"))
+    assert list(read_lines(path)) == [(1, "a\x85b"), (2, "c\u2028d"), (3, ""), (4, "e\rf")]
+    path.write_bytes(b"fine\nnot \xff fine\n")
+    with pytest.raises(ValueError, match=r"E120.*lines.txt line 2 is not text"):
+        list(read_lines(path))
+
+
+def test_json_lines(tmp_path):
+    path = tmp_path / "lines.jsonl"
+    items = [{"a": "é\u2028"}, [1], None]
+    write_json_lines(items, path)
+    assert [item for _, item in read_json_lines(path)] == items
+    path.write_text('{"a": 1}\n\n{"a": }\n')
+    found = read_json_lines(path)
+    assert next(found) == (f"{path} line 1", {"a": 1})
+    with pytest.raises(ValueError, match=r"E100.*lines.jsonl line 3 is not"):
+        next(found)
+    path.write_text("[" * 100_000)
+    with pytest.raises(ValueError, match="E100"):
+        list(read_json_lines(path))
+
+
+def test_a_target_is_complete_or_not_there(tmp_path):
+    target = tmp_path / "a" / "b.txt"
+    with replacing(target) as temporary:
+        temporary.write_text("new")
+        assert not target.exists()
+    assert target.read_text() == "new"
+    with pytest.raises(RuntimeError), replacing(target) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "new" and list(target.parent.iterdir()) == [target]
+    with pytest.raises(ValueError, match=r"E141.*not empty"), replacing(target.parent):
+        pass
+    (tmp_path / "empty").mkdir()
+    with replacing(tmp_path / "empty") as temporary:
+        temporary.mkdir()
+        (temporary / "x").touch()
+    assert [path.name for path in (tmp_path / "empty").iterdir()] == ["x"]
+
+
+def test_file_names(tmp_path: Path):
+    taken: Any = set()
+    titles = ["a b", "a_b", "A b", "../../etc/passwd", "news/one", "", "...", "é" * 300]
+    names = [file_name(title, taken) for title in titles]
+    assert names[:7] == ["a_b", "a_b_2", "A_b_3", "etc/passwd", "news/one", "document", "document_2"]
+    (tmp_path / f"{names[7]}.json").touch()
+    assert names[7] == "é" * 120

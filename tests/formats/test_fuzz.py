@@ -1,0 +1,322 @@
+"""Truncated, shuffled and mangled files: an error that has a code, or all that the file still says.
+
+What a file says is counted here by other means than the readers': by splitting lines, and by json and ElementTree
+on the whole file. Each mention and relation there must be on a Doc or among the oddities. FUZZ_EXAMPLES=2000 in
+the environment makes it thorough.
+"""
+
+import json
+import os
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any, Callable, Counter, Dict, List, Tuple
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from spacy.tokens import Doc
+
+from spacy_kmgre.docs import read_entities, relation_data
+from spacy_kmgre.formats.counts import Counts
+
+from .samples import SAMPLES, documents, path_for, read
+
+FUZZ = settings(
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", 50)),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+)
+JUNK = [
+    b"",
+    b"\n",
+    b"\t",
+    b'"',
+    b"{",
+    b"]",
+    b"|",
+    b"|t|",
+    b"-1",
+    b"0",
+    b"99",
+    b"\xff",
+    b"\x00",
+    b"\xc3\xa9",
+    b"<",
+    b"T1",
+]
+JUNK += [b"\r\n", b"null", b"\\ud800", b"1e999", b"&x;", b"D006493", b"entity_1", b"9" * 30, b"[" * 5000]
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-2, 60)
+    | st.sampled_from(
+        [10**20, 0.5, float("nan"), "", "text", "a", "\ud83d", "entity_2", "entity_9", "COREF", "T1"]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["start", "end", "id"]), inner)
+    ),
+    max_leaves=3,
+)
+
+
+@st.composite
+def mangled(draw: Any, data: bytes) -> bytes:
+    """A file that has been cut, shuffled or overwritten somewhere."""
+    for _ in range(draw(st.integers(1, 2))):
+        kind = draw(
+            st.sampled_from(["cut", "delete", "double", "swap lines", "overwrite", "overwrite", "insert"])
+        )
+        at = draw(st.integers(0, max(0, len(data) - 1)))
+        size = draw(st.integers(1, 12))
+        if kind == "cut":
+            data = data[:at]
+        elif kind == "delete":
+            data = data[:at] + data[at + size :]
+        elif kind == "double":
+            data = data[: at + size] + data[at:]
+        elif kind == "swap lines":
+            rows = data.splitlines(keepends=True) or [b""]
+            numbers = st.integers(0, len(rows) - 1)
+            one, other = draw(numbers), draw(numbers)
+            rows[one], rows[other] = rows[other], rows[one]
+            data = b"".join(rows)
+        else:
+            gone = size if kind == "overwrite" else 0
+            data = data[:at] + draw(st.sampled_from(JUNK)) + data[at + gone :]
+    return data
+
+
+def places(data: Any) -> List[Tuple[Any, Any]]:
+    """Each container in JSON data with each of its keys."""
+    found = []
+    for key in range(len(data)) if isinstance(data, list) else list(data) if isinstance(data, dict) else ():
+        found += [(data, key), *places(data[key])]
+    return found
+
+
+@st.composite
+def mangled_json(draw: Any, items: List[Any]) -> List[Any]:
+    """JSON in which values are replaced, deleted, doubled or shuffled."""
+    items = json.loads(json.dumps(items))
+    for _ in range(draw(st.integers(1, 2))):
+        found = places(items)
+        if not found:
+            break
+        container, key = found[draw(st.integers(0, len(found) - 1))]
+        kind = draw(st.sampled_from(["replace", "replace", "delete", "double", "shuffle"]))
+        if kind == "delete":
+            del container[key]
+        elif kind == "double" and isinstance(container, list):
+            container.append(json.loads(json.dumps(container[key])))
+        elif kind == "shuffle" and isinstance(container[key], list):
+            container[key] = draw(st.permutations(container[key]))
+        else:
+            container[key] = draw(VALUES)
+    return items
+
+
+# The oddities that stand for mentions and relations of a file which are not on the Docs as such.
+MENTIONS = {
+    "mentions that their entity lists twice",
+    "spans listed twice",
+    "triggers of events (left out)",
+    "lines listed twice",
+    "composite mentions whose parts are named (left out)",
+}
+RELATIONS = {
+    "labels listed twice",
+    "relations listed twice",
+    "relations left out, as no mention has the identifier",
+    "relations left out, as an entity has no mentions",
+    "relations left out with their mention",
+    "relations left out, as they have not two arguments",
+    "relations of events (left out)",
+    "relations without a label (left out)",
+    "lines listed twice",
+}
+
+
+def numbers(docs: List[Doc], counts: Counts, pairs: bool) -> Tuple[int, int]:
+    """Mentions and relations on the Docs; of relations between mentions, the pairs."""
+    mentions = sum(len(entity.mentions) for doc in docs for entity in read_entities(doc))
+    relations = [data for doc in docs for data in relation_data(doc)]
+    found = sum(len(data["key_mention_pairs"]) if pairs else 1 for data in relations)
+    return mentions, found
+
+
+def account(docs: List[Doc], counts: Counts, said: Tuple[int, int], pairs: bool) -> None:
+    """Nothing that the file says is neither on a Doc nor counted."""
+    mentions, relations = numbers(docs, counts, pairs)
+    left_out = [sum(counts.oddities[name] for name in names) for names in (MENTIONS, RELATIONS)]
+    composites = counts.oddities["composite mentions, which belong to several entities"]
+    words = counts.oddities["words that are related and no span"]
+    assert mentions - words + left_out[0] >= said[0]
+    assert mentions - words <= said[0] + 9 * composites
+    assert relations + left_out[1] >= said[1]
+    assert relations <= said[1]
+
+
+def survives(name: str, path: Path, said: Callable[[Path], Tuple[int, int]], pairs: bool) -> None:
+    counts = Counts()
+    try:
+        docs = read(name, path, counts)
+    except ValueError as error:
+        assert re.match(r"\[KMGRE E\d\d\d\] ", str(error)), error
+        assert path.name in str(error) or path.is_dir()
+    else:
+        assert len(docs) == counts.documents
+        account(docs, counts, said(path), pairs)
+
+
+def said_in_pubtator(path: Path) -> Tuple[int, int]:
+    lines = path.read_bytes().decode("utf-8-sig").split("\n")
+    rows = [line.split("\t") for line in lines if not re.match(r"[^|\t]+\|[ta]\|", line)]
+    rows = [row for row in rows if len(row) > 3]
+    mentions = [row for row in rows if row[1].isdigit()]
+    return len(mentions), len(rows) - len(mentions)
+
+
+def said_in_bioc(path: Path) -> Tuple[int, int]:
+    root = ET.parse(path).getroot()
+    elements = {kind: list(root.iter(kind)) for kind in ("annotation", "relation")}
+    parents = {child: parent for parent in root.iter() for child in parent}
+    known = {"document", "passage", "sentence"}
+    inside = {
+        kind: [element for element in found if parents[element].tag in known]
+        for kind, found in elements.items()
+    }
+    return len(inside["annotation"]), len(inside["relation"])
+
+
+def said_in_brat(path: Path) -> Tuple[int, int]:
+    text = (path / "news" / "one.ann").read_bytes().decode("utf-8-sig")
+    rows = [line for line in text.split("\n") if line.strip()]
+    coref = [line for line in rows if line[0] == "R" and re.search(r"\tcoref ", line, re.IGNORECASE)]
+    return sum(line[0] == "T" for line in rows), sum(line[0] == "R" for line in rows) - len(coref)
+
+
+def plain(path: Path) -> List[Any]:
+    text = path.read_text(encoding="utf-8-sig")
+    try:
+        found = json.loads(text)
+        return found if isinstance(found, list) else [found]
+    except ValueError:
+        return [json.loads(line) for line in text.split("\n") if line.strip()]
+
+
+def said_in_docred(path: Path) -> Tuple[int, int]:
+    return (
+        sum(len(entity) for data in plain(path) for entity in data["vertexSet"]),
+        sum(len(data.get("labels", [])) for data in plain(path)),
+    )
+
+
+def said_in_submission(path: Path) -> Tuple[int, int]:
+    return sum(len(entity.mentions) for doc in documents() for entity in read_entities(doc)), len(plain(path))
+
+
+def said_in_jsonl(path: Path) -> Tuple[int, int]:
+    entities = [entity for data in plain(path) for entity in data.get("entities", [])]
+    return sum(len(entity["mentions"]) for entity in entities), sum(
+        len(d.get("relations", [])) for d in plain(path)
+    )
+
+
+def said_in_prodigy(path: Path) -> Tuple[int, int]:
+    found = [data for data in plain(path) if data.get("answer", "accept") == "accept"]
+    relations = [relation for data in found for relation in data.get("relations", [])]
+    return (
+        sum(len(data.get("spans", [])) for data in found),
+        sum(relation["label"].upper() != "COREF" for relation in relations),
+    )
+
+
+def said_in_doccano(path: Path) -> Tuple[int, int]:
+    relations = [relation for data in plain(path) for relation in data.get("relations", [])]
+    return (
+        sum(len(data["entities"]) for data in plain(path)),
+        sum(relation["type"].upper() != "COREF" for relation in relations),
+    )
+
+
+def said_in_label_studio(path: Path) -> Tuple[int, int]:
+    counts: Counter[str] = Counter()
+    for task in plain(path):
+        there = [annotation for annotation in task["annotations"] if not annotation.get("was_cancelled")]
+        chosen = [annotation for annotation in there if annotation.get("ground_truth") is True] or there
+        for item in chosen[0]["result"] if chosen else ():
+            labels = [label for label in item.get("labels", []) if label.upper() != "COREF"]
+            sides = 2 if item.get("direction") == "bi" else 1
+            counts[item["type"]] += 1 if item["type"] == "labels" else len(labels) * sides
+    return counts["labels"], counts["relation"]
+
+
+def said_in_dwie(path: Path) -> Tuple[int, int]:
+    found = [json.loads(file.read_text(encoding="utf-8-sig")) for file in path.glob("*.json")]
+    return sum(len(data["mentions"]) for data in found), sum(len(data["relations"]) for data in found)
+
+
+SAID: Dict[str, Callable[[Path], Tuple[int, int]]] = {
+    "jsonl": said_in_jsonl,
+    "docred": said_in_docred,
+    "docred_submission": said_in_submission,
+    "dwie": said_in_dwie,
+    "pubtator": said_in_pubtator,
+    "bioc": said_in_bioc,
+    "brat": said_in_brat,
+    "prodigy": said_in_prodigy,
+    "label_studio": said_in_label_studio,
+    "doccano": said_in_doccano,
+}
+PAIRS = {"brat", "prodigy", "label_studio", "doccano"}
+MANGLED_FILE = {"dwie": "DW_1.json", "brat": "news/one.ann"}
+
+
+def the_file(name: str, path: Path) -> Path:
+    return path / MANGLED_FILE[name] if name in MANGLED_FILE else path
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_whole_files_are_accounted_for(name, tmp_path):
+    path = SAMPLES[name](path_for(name, tmp_path))
+    counts = Counts()
+    docs = read(name, path, counts)
+    account(docs, counts, SAID[name](path), name in PAIRS)
+    assert min(SAID[name](path)) > 0
+
+
+@FUZZ
+@given(data=st.data())
+@pytest.mark.parametrize("name", SAID)
+def test_mangled_bytes(name, data, tmp_path_factory):
+    path = SAMPLES[name](path_for(name, tmp_path_factory.mktemp("fuzz")))
+    file = the_file(name, path)
+    file.write_bytes(data.draw(mangled(file.read_bytes())))
+    survives(name, path, SAID[name], name in PAIRS)
+
+
+@FUZZ
+@given(data=st.data())
+@pytest.mark.parametrize("name", sorted(set(SAID) - {"pubtator", "bioc", "brat"}))
+def test_mangled_json(name, data, tmp_path_factory):
+    path = SAMPLES[name](path_for(name, tmp_path_factory.mktemp("fuzz")))
+    file = the_file(name, path)
+    items = data.draw(mangled_json(plain(file)))
+    if name in ("docred", "docred_submission", "label_studio"):
+        file.write_text(json.dumps(items))
+    else:
+        file.write_text("".join(json.dumps(item) + "\n" for item in items))
+    survives(name, path, SAID[name], name in PAIRS)
+
+
+@FUZZ
+@given(data=st.data())
+def test_mangled_docbins(data, tmp_path_factory):
+    path = SAMPLES["spacy"](path_for("spacy", tmp_path_factory.mktemp("fuzz")))
+    path.write_bytes(data.draw(mangled(path.read_bytes())))
+    try:
+        read("spacy", path)
+    except ValueError as error:
+        assert re.match(r"\[KMGRE E113\] .*sample.spacy", str(error))
