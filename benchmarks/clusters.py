@@ -1,6 +1,5 @@
 """How well `spacy_kmgre.ner_entities.v1` clusters the gold mentions of a corpus whose clusters are hidden."""
 
-import sys
 from collections import Counter
 from inspect import signature
 from pathlib import Path
@@ -44,7 +43,12 @@ def main(
         rows.append([name, *(f"{100 * value:.2f}" for part in PARTS for value in scores[part])])
         if results is not None:
             figures = {part: [round(100 * value, 2) for value in scores[part]] for part in PARTS}
-            line = {"command": " ".join(sys.argv), "rules": RULES[:number], "b_cubed_prf": figures}
+            line = {
+                "program": "clusters.py",
+                "corpus": folder.name,
+                "rules": RULES[:number],
+                "b_cubed_prf": figures,
+            }
             srsly.write_jsonl(results, [line], append=True, append_new_line=False)
     header = ("", *(f"{part} {score}" for part in PARTS for score in "PRF"))
     msg.divider("B³ over mentions, %")

@@ -34,6 +34,8 @@ from .stated import LONGEST_STATEMENT, NEXT_MENTIONS, is_stated_alias
 
 # For each name the numbers of the rows of a table of aliases that hold it.
 Rows = Dict[Words, Set[int]]
+# A short form that so many names have is ambiguous without a look at them.
+MOST_READINGS = 8
 # For each short form the groups that it may belong to.
 Readings = Dict[int, Set[int]]
 
@@ -263,18 +265,25 @@ class _Clustering:
         readings: Readings = defaultdict(set)
         for form, place in zip(self._forms, asked):
             own = self._grouping.find(form.node)
-            # Two of each are enough to see that a reading is not the only one.
-            found = [root for root in islice(longs[place], 3) if root != own]
-            others = [root for root in islice(rivals[place], 3) if root != own]
+            found = [root for root in islice(longs[place], MOST_READINGS) if root != own]
+            others = [root for root in islice(rivals[place], MOST_READINGS) if root != own]
             if found and not (rule.after and longs[place][found[0]] > form.span.start):
                 readings[form.node].update(found, others)
         self._join_short(readings)
 
     def _join_short(self, readings: Readings) -> None:
         """Join short forms that have one reading, and hold back those with several from further rules."""
-        links = [(node, min(roots)) for node, roots in readings.items() if len(roots) == 1]
-        self._grouping.join(link for link in links if link[0] not in self._explained)
+        readings = {node: roots for node, roots in readings.items() if node not in self._explained}
         self._explained.update(readings)
+        for _ in range(2):  # what the first round joins is one reading in the second
+            roots = {node: set(map(self._grouping.find, found)) for node, found in readings.items()}
+            sure = {node: min(found) for node, found in roots.items() if len(found) == 1}
+            self._grouping.join(sure.items())
+            readings = {
+                node: found
+                for node, found in readings.items()
+                if node not in sure and len(found) < MOST_READINGS - 1
+            }
 
 
 def _identifiers(mentions: Sequence[Span]) -> List[Tuple[str, str]]:

@@ -1,6 +1,7 @@
 import json
 import pickle
 import re
+import string
 from inspect import signature
 from pathlib import Path
 from typing import Any, Dict, List, Set, Tuple
@@ -137,6 +138,17 @@ def test_what_may_mean_two_joins_nobody(text: str):
 def test_two_names_of_one_person_are_not_ambiguous():
     text = "[Henrik August Angell](PER), [Henrik Angell](PER), [H. A. Angell](PER), [Capt. Angell](PER), [Henrik](PER)"
     assert len(read(text)) == 1
+
+
+def test_a_short_form_of_a_short_form():
+    text = "[US Airways Group Inc.](ORG), [US Airways Group](ORG), [US Airways](ORG)"
+    assert len(read(text)) == 1
+    assert len(read(f"{text}, [US Airways Ltd](ORG)")) == 3
+
+
+def test_a_short_form_of_many():
+    text = " ".join(f"[{name}nn Lee](PER)" for name in string.ascii_uppercase)
+    assert len(read(f"{text} [Lee](PER)")) == 27
 
 
 def test_a_short_form_joins_once():
