@@ -244,3 +244,26 @@ def test_a_plain_text_is_read(trained_path, tmp_path, capsys):
     script("predict").main(trained_path, tmp_path / "text.txt", 2)
     out = capsys.readouterr().out
     assert "Ann  --founded-->  Acme" in out and "entities" not in out and "lives_in" not in out
+
+
+def test_relations_are_extracted_from_raw_texts(trained_path, tmp_path):
+    """In several parts, whose words are forgotten after each."""
+    nlp = spacy.load(trained_path)
+    lines = [{"id": str(number), "text": TEXTS[number % len(TEXTS)][0]} for number in range(20)]
+    srsly.write_jsonl(tmp_path / "in.jsonl", lines)
+    command = [
+        "extract",
+        trained_path,
+        tmp_path / "in.jsonl",
+        "-o",
+        tmp_path / "out.jsonl",
+        "--batch-size",
+        2,
+    ]
+    result = CliRunner().invoke(kmgre, [str(argument) for argument in command])
+    assert result.exit_code == 0, result.output
+    for line, data in zip(lines, srsly.read_jsonl(tmp_path / "out.jsonl")):
+        names = [entity["text"] for entity in data["entities"]]
+        found = sorted((names[r["head"]], r["label"], names[r["tail"]]) for r in data["relations"])
+        assert found == named(nlp(line["text"])) and data["title"] == line["id"]
+        assert all(relation["evidence"] for relation in data["relations"])

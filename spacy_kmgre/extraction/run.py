@@ -4,7 +4,7 @@ import hashlib
 import os
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -289,15 +289,22 @@ class _Names:
 
 @contextmanager
 def _errors(nlp: Language, handler: Callable) -> Iterator[None]:
-    """Has all components report errors to a handler."""
-    pipes: List[Any] = [pipe for _, pipe in nlp.pipeline if hasattr(pipe, "get_error_handler")]
-    before = nlp.default_error_handler, [pipe.get_error_handler() for pipe in pipes]
-    nlp.set_error_handler(handler)
+    """Has the components report errors to a handler, those that can. (spaCy's parser and ner have no place for
+    one, which makes `nlp.set_error_handler` fail; they raise.)"""
+    default, nlp.default_error_handler = nlp.default_error_handler, handler
+    before = []
+    pipe: Any
+    for _, pipe in nlp.pipeline:
+        if hasattr(pipe, "get_error_handler"):
+            old = pipe.get_error_handler()
+            with suppress(AttributeError):
+                pipe.set_error_handler(handler)
+                before.append((pipe, old))
     try:
         yield
     finally:
-        nlp.default_error_handler = before[0]
-        for pipe, old in zip(pipes, before[1]):
+        nlp.default_error_handler = default
+        for pipe, old in before:
             pipe.set_error_handler(old)
 
 

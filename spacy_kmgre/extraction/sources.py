@@ -1,12 +1,13 @@
 """Documents to read: text files, folders, JSON lines, standard input, and every format of `FORMATS`."""
 
 import json
+import os
 import sys
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Iterable, Iterator, List, Optional, Sequence
+from typing import Any, BinaryIO, Callable, Iterable, Iterator, List, Optional
 
 import spacy
 from spacy import Language
@@ -23,8 +24,8 @@ from ..formats.jsonl import document_from_json
 
 STDIN = Path("-")
 TEXT, LINES, JSON_LINES = "text", "lines", "jsonl"
-# Formats that are no corpora: a file is a document, or each of its lines that is not empty.
-TEXTS = {TEXT: "text files, each a document", LINES: "text files, each line a document"}
+# What is no format of a corpus: a file is a document, or each of its lines that is not empty.
+TEXTS = (TEXT, LINES)
 # What is read from a folder, and as what.
 SUFFIXES = {".txt": TEXT, ".jsonl": JSON_LINES, ".ndjson": JSON_LINES, ".spacy": "spacy"}
 
@@ -43,8 +44,9 @@ class Item:
 
 @dataclass(frozen=True)
 class Source:
-    """A file, or a folder of a format that is one.
+    """A file, or a folder.
 
+    :param form: A name of `TEXTS` or `FORMATS`; empty for a stream or a folder that is to be looked into.
     :param name: How documents without a title are called, with their number.
     """
 
@@ -54,7 +56,7 @@ class Source:
 
 
 def find_sources(paths: Iterable[Path], form: Optional[str] = None) -> List[Source]:
-    """The files that paths stand for, in a fixed order.
+    """What paths stand for.
 
     :param form: A name of `TEXTS` or `FORMATS`; by ending and contents where None.
     :raises ValueError: Where there is nothing to read, or its format is unknown.
@@ -72,14 +74,22 @@ def find_sources(paths: Iterable[Path], form: Optional[str] = None) -> List[Sour
         elif path.is_file():
             found.append(Source(path, form or _guess(path), path.name))
         else:
-            found += _walk(path, form)
+            found.append(Source(path, form or "", path.name))
+            if next(_walk(found[-1]), None) is None:
+                kinds = " ".join(f"*{suffix}" for suffix in SUFFIXES)
+                raise ValueError(Errors.E336.format(path=path, why=f"has no files to read ({kinds})"))
     return found
 
 
-def count_items(sources: Sequence[Source]) -> Optional[int]:
+def count_items(sources: Iterable[Source]) -> Optional[int]:
     """The number of documents, None where it takes reading to know it."""
-    plain = all(source.form == TEXT and source.path != STDIN for source in sources)
-    return len(sources) if plain else None
+    count = 0
+    for source in sources:
+        for inside in _walk(source):
+            if inside.form != TEXT or inside.path == STDIN:
+                return None
+            count += 1
+    return count
 
 
 class Reader:
@@ -96,7 +106,7 @@ class Reader:
 
     def read(self, sources: Iterable[Source]) -> Iterator[Item]:
         """The documents one by one. What cannot be read is an item that raises."""
-        for source in sources:
+        for source in chain.from_iterable(map(_walk, sources)):
             if source.path == STDIN:
                 yield from self._stream(source, sys.stdin.buffer)
             elif source.form == TEXT:
@@ -112,7 +122,8 @@ class Reader:
         start: List[bytes] = []
         if not form:
             start = _start(file)
-            form = JSON_LINES if start and start[-1].startswith(b"{") else TEXT
+            first = start[-1].lstrip(b"\xef\xbb\xbf \t") if start else b""
+            form = JSON_LINES if first.startswith(b"{") else TEXT
         if form == TEXT:
             yield Item(source.name, partial(self._text, source.name, b"".join(start) + file.read()))
             return
@@ -129,7 +140,8 @@ class Reader:
             return Item(where, partial(_fail, ValueError(Errors.E100.format(path=where, error=error))))
         if isinstance(data, dict):
             title = data.get(TITLE) or data.get("id")
-            data[TITLE] = where if title is None else title if isinstance(title, str) else json.dumps(title)
+            title = where if title in (None, "") else title
+            data[TITLE] = title if isinstance(title, str) else json.dumps(title)
             return Item(data[TITLE], partial(self._json, where, data))
         return Item(where, partial(self._json, where, data))
 
@@ -200,22 +212,19 @@ def _guess(path: Path) -> str:
         return SUFFIXES.get(suffix, TEXT)
 
 
-def _walk(folder: Path, form: Optional[str]) -> Iterator[Source]:
-    """The files of a folder by name, hidden ones aside."""
-    if form not in (None, *TEXTS, JSON_LINES):
-        yield Source(folder, str(form), folder.name)
+def _walk(source: Source) -> Iterator[Source]:
+    """The source itself, or the files of a folder in a fixed order, hidden ones aside."""
+    if not source.path.is_dir() or source.form not in ("", *TEXTS, JSON_LINES):
+        yield source
         return
-    found = False
-    for path in sorted(folder.rglob("*")):
-        inside = path.relative_to(folder)
-        kind = SUFFIXES.get(path.suffix.lower())
-        fits = kind is not None if form is None else kind == (TEXT if form in TEXTS else form)
-        if fits and path.is_file() and not any(part.startswith(".") for part in inside.parts):
-            found = True
-            yield Source(path, form or str(kind), inside.as_posix())
-    if not found:
-        kinds = " ".join(f"*{suffix}" for suffix in SUFFIXES)
-        raise ValueError(Errors.E336.format(path=folder, why=f"has no files to read ({kinds})"))
+    wanted = TEXT if source.form in TEXTS else source.form
+    for name, folders, files in os.walk(source.path):
+        folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
+        for file in sorted(files):
+            path = Path(name, file)
+            kind = SUFFIXES.get(path.suffix.lower(), "")
+            if kind and (not wanted or kind == wanted) and not file.startswith("."):
+                yield Source(path, source.form or kind, path.relative_to(source.path).as_posix())
 
 
 def _start(file: BinaryIO) -> List[bytes]:

@@ -139,6 +139,7 @@ class Stream:
         (b"", "", [("stdin", "")]),
         (b"\n\nOne.", "", [("stdin", "\n\nOne.")]),
         (b"One.\nTwo.\n", "lines", [("stdin:1", "One."), ("stdin:2", "Two.")]),
+        (b'\xef\xbb\xbf {"text": "One."}', "", [("stdin:1", "One.")]),
         (b'\n{"text": "One."}\n{"id": "a", "text": "Two."}\n', "", [("stdin:2", "One."), ("a", "Two.")]),
         (b'{"text": "One."}', "text", [("stdin", '{"text": "One."}')]),
     ],
