@@ -167,7 +167,7 @@ def facts(doc: Doc) -> Tuple[Any, ...]:
 
 
 MEMORY = """
-import resource, sys
+import re, sys
 from pathlib import Path
 import spacy
 from spacy_kmgre.formats import FORMATS
@@ -175,7 +175,8 @@ from spacy_kmgre.formats.guess import guess_source
 
 source, target = map(Path, sys.argv[1:])
 FORMATS["jsonl"].write(guess_source(source).read(source, spacy.blank("en").vocab), target)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+# Not ru_maxrss, which a child begins with its parent's.
+print(int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) // 1024)
 """
 
 

@@ -1,7 +1,7 @@
 """From what a format says to a Doc: text and characters, or tokens, with entities and relations."""
 
 import sys
-from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import spacy
 from spacy.tokens import Doc, Span, SpanGroup
@@ -158,7 +158,6 @@ class TextDocs:
         :param sentences: Offsets of the sentences; none where empty, by rule or none where None.
         """
         relations = list(relations)
-        starts = {start for start, _ in sentences or ()} | {passage.start for passage in passages}
         mentions = [offsets for cluster in clusters for offsets in cluster.mentions]
         spans = [*mentions, *(sentences or ()), *(passage[:2] for passage in passages)]
         for relation in relations:
@@ -170,24 +169,21 @@ class TextDocs:
         if by_rule:
             doc = self.find_sentences(doc)
         doc = split_tokens(doc, spans)
-        first = {token.idx: token.i for token in doc}
-        last = {token.idx + len(token): token.i + 1 for token in doc}
-
-        def span(offsets: Offsets) -> Offsets:
-            return first[offsets[0]], last[offsets[1]]
-
-        if by_rule:
-            within = {i for offsets in mentions for i in range(*span(offsets)) if i != first[offsets[0]]}
+        of_chars = _token_offsets(doc)
         if sentences or by_rule:
+            starts = {
+                of_chars(offsets)[0] for offsets in (*(sentences or ()), *(part[:2] for part in passages))
+            }
+            within = {i for offsets in mentions for i in range(*of_chars(offsets))[1:]}
             for token in doc:
-                if token.idx in starts or not by_rule:
-                    token.is_sent_start = token.idx in starts or token.i == 0
-                elif token.i in within:  # no sentence begins inside a mention
+                if token.i in starts or not by_rule:
+                    token.is_sent_start = token.i in starts or token.i == 0
+                elif token.i in within:  # no rule begins a sentence inside a mention
                     token.is_sent_start = False
         if title:
             doc.user_data[TITLE] = title
         if passages:
-            parts = [Span(doc, *span((start, end)), label=label) for start, end, label in passages]
+            parts = [Span(doc, *of_chars((start, end)), label=label) for start, end, label in passages]
             doc.spans[PASSAGES] = SpanGroup(doc, name=PASSAGES, spans=parts)
         entities = []
         for number, cluster in enumerate(clusters, 1):
@@ -195,16 +191,16 @@ class TextDocs:
             twice = len(cluster.mentions) - len(offsets)
             self.counts.note("mentions that their entity lists twice", twice)
             key = cluster.key or f"{ENTITY_PREFIX}{number}"
-            found = tuple(Span(doc, *span(mention)) for mention in offsets)
+            found = tuple(Span(doc, *of_chars(mention)) for mention in offsets)
             entities.append(Entity(found, key=key, label=cluster.label, kb_id=cluster.kb_id))
         data = [
             {
                 **relation,
                 "head": entities[relation["head"]].key,
                 "tail": entities[relation["tail"]].key,
-                "evidence": [span(offsets) for offsets in relation.get("evidence", ())],
+                "evidence": [of_chars(offsets) for offsets in relation.get("evidence", ())],
                 "key_mention_pairs": [
-                    {**pair, "head": span(pair["head"]), "tail": span(pair["tail"])}
+                    {**pair, "head": of_chars(pair["head"]), "tail": of_chars(pair["tail"])}
                     for pair in relation.get("key_mention_pairs", ())
                 ],
             }
@@ -229,6 +225,13 @@ class TextDocs:
                     spaces.append(False)
             at = end
         return Doc(self.nlp.vocab, words=words, spaces=spaces)
+
+
+def _token_offsets(doc: Doc) -> Callable[[Offsets], Offsets]:
+    """What turns characters into tokens, for spans that are made of whole tokens."""
+    first = {token.idx: token.i for token in doc}
+    last = {token.idx + len(token): token.i + 1 for token in doc}
+    return lambda offsets: (first[offsets[0]], last[offsets[1]])
 
 
 def check_order(where: str, kind: str, text: str, spans: Sequence[Offsets]) -> None:

@@ -146,10 +146,10 @@ def _read_document(document: ET.Element, place: Place, docs: TextDocs) -> Doc:
         if start < len(text):
             passages.append(Passage(start, len(text), _infons(passage).get("type", "")))
     mentions: List[Mention] = []
-    numbers: Dict[str, Optional[int]] = {}
+    numbers: Dict[str, List[Optional[int]]] = {}
     for annotation in annotations:
         mention = _mention(annotation, place, text, docs)
-        numbers[annotation.get("id", "")] = len(mentions) if mention else None
+        numbers.setdefault(annotation.get("id", ""), []).append(len(mentions) if mention else None)
         mentions += [mention] if mention else []
     triples: List[Triple] = []
     for relation in relations:
@@ -191,11 +191,14 @@ def _mention(annotation: ET.Element, place: Place, text: str, docs: TextDocs) ->
 def _triples(
     relation: ET.Element,
     mentions: Sequence[Mention],
-    numbers: Mapping[str, Optional[int]],
+    numbers: Mapping[str, List[Optional[int]]],
     place: Place,
     docs: TextDocs,
 ) -> Iterator[Triple]:
-    """The relations that an element states: between two identifiers in its infons, else between two annotations."""
+    """The relations that an element states: between two identifiers in its infons, else between two annotations.
+
+    :param numbers: The mentions with the id of an annotation, one, by their numbers; None where it is left out.
+    """
     where = place.of(relation)
     infons = _infons(relation)
     label = next((infons[key] for key in LABEL_INFONS if infons.get(key)), "")
@@ -215,7 +218,9 @@ def _triples(
     for node in nodes:
         if node not in numbers:
             raise ValueError(Errors.E131.format(where=where, reference=node, known=", ".join(numbers)[:80]))
-        number = numbers[node]
+        number, *others = numbers[node]
+        if others:
+            raise ValueError(Errors.E134.format(where=where, name=node))
         if number is None:
             docs.counts.note("relations left out with their mention")
             return

@@ -166,7 +166,7 @@ def test_formats_are_told_by_what_is_in_them(name, tmp_path):
 
 # Shrinking takes minutes here, as each example writes and reads files.
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
-QUICK = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES)
+QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES)
 LABELS = st.sampled_from(["born_in", "a b", "Association:Novel", "é|ü", "COREFX"])
 
 

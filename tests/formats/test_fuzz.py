@@ -23,7 +23,7 @@ from spacy_kmgre.formats.counts import Counts
 from .samples import SAMPLES, documents, path_for, read
 
 FUZZ = settings(
-    max_examples=int(os.environ.get("FUZZ_EXAMPLES", 50)),
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", 30)),
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
