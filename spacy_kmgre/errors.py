@@ -154,7 +154,7 @@ class Errors:
         "[KMGRE E133] {where} has no `content`. DWIE is published without its texts: run the script of its authors "
         "that fetches them, and read the folder that it writes."
     )
-    E134 = "[KMGRE E134] {where}: {name!r} is there already, or no name for it."
+    E134 = "[KMGRE E134] {where}: {name!r} is the name of several things, or of none."
     E135 = (
         "[KMGRE E135] {where}: the text should be the field `text` of the task's data, or their only string. The "
         "data's fields: {known}."

@@ -101,17 +101,20 @@ def join_identified(
 
 
 def part_identified(doc: Doc) -> Tuple[List[Mention], List[Triple]]:
-    """The mentions of a Doc, in text order and with all their identifiers, and its relations. An entity with
-    several mentions or a relation but no identifier gets its span group's name for one, which is not read as one."""
+    """The mentions of a Doc, in text order and with all their identifiers, and its relations. An entity without an
+    identifier gets its span group's name for one, which is not read as one, where it has several mentions, a
+    relation, or shares its only mention and its type with another such entity."""
     related = {relation[end] for relation in relation_data(doc) for end in ("head", "tail")}
     names: Dict[str, str] = {}
     found: Dict[Tuple[int, int, str], List[str]] = {}
     for entity in read_entities(doc):
-        nameless = NONE if len(entity.mentions) == 1 and entity.key not in related else entity.key
-        names[entity.key] = entity.kb_id or nameless
-        for span in entity.mentions:
-            offsets = (span.start_char, span.end_char, entity.label)
-            found.setdefault(offsets, []).append(names[entity.key])
+        places = [
+            found.setdefault((span.start_char, span.end_char, entity.label), []) for span in entity.mentions
+        ]
+        alone = len(places) == 1 and entity.key not in related and NONE not in places[0]
+        names[entity.key] = entity.kb_id or (NONE if alone else entity.key)
+        for place in places:
+            place.append(names[entity.key])
     mentions = [
         Mention(start, end, label, join_identifiers(identifiers))
         for (start, end, label), identifiers in sorted(found.items(), key=lambda item: item[0])

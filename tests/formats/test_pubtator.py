@@ -228,3 +228,15 @@ def test_documents_of_other_formats(tmp_path):
         ("PER", "Q1,2", [(10, 16), (13, 16)]),
     ]
     assert relations(again) == [("Ann", "met", "Bo Lee")]
+
+
+@pytest.mark.parametrize("name", ["pubtator", "bioc"])
+def test_entities_without_identifiers_may_share_their_only_mention(name, tmp_path):
+    doc = Doc(VOCAB, words=["Fever", "rose", "."])
+    for number in (1, 2, 3):
+        doc.spans[f"entity_{number}"] = [Span(doc, 0, 1, label="Disease")]
+    FORMATS[name].write([doc], tmp_path / "out")
+    (again,) = read(name, tmp_path / "out")
+    assert [(label, identifier, found) for _, label, identifier, found in clusters(again)] == [
+        ("Disease", "", [(0, 5)])
+    ] * 3
