@@ -1,9 +1,8 @@
 """How well `spacy_kmgre.ner_entities.v1` clusters the gold mentions of a corpus whose clusters are hidden."""
 
-from collections import Counter
 from inspect import signature
 from pathlib import Path
-from typing import Annotated, Dict, Hashable, Optional, Sequence, Tuple
+from typing import Annotated, Dict, Hashable, Iterable, List, Optional, Set, Tuple
 
 import spacy
 import srsly
@@ -12,6 +11,7 @@ from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 from wasabi import msg, table
 
+from spacy_kmgre.clusters import ClusterCounts, count_clusters
 from spacy_kmgre.docs import read_entities
 from spacy_kmgre.entities.ner import NerEntities, ner_entities
 from spacy_kmgre.formats.counts import Counts
@@ -77,17 +77,18 @@ def cluster(doc: Doc, reader: NerEntities) -> Tuple[Clustering, Clustering]:
     return found, gold
 
 
-def b_cubed(clusterings: Sequence[Tuple[Clustering, Clustering]]) -> Tuple[float, float, float]:
-    """Precision, recall and F1 of B³ (Bagga and Baldwin, 1998), averaged over all mentions of a corpus."""
-    precision = recall = mentions = 0.0
-    for found, gold in clusterings:
-        shared = Counter((found[mention], gold[mention]) for mention in gold)
-        found_sizes, gold_sizes = Counter(found.values()), Counter(gold.values())
-        precision += sum(count**2 / found_sizes[cluster] for (cluster, _), count in shared.items())
-        recall += sum(count**2 / gold_sizes[cluster] for (_, cluster), count in shared.items())
-        mentions += len(gold)
-    precision, recall = precision / mentions, recall / mentions
-    return precision, recall, 2 * precision * recall / (precision + recall)
+def b_cubed(clusterings: Iterable[Tuple[Clustering, Clustering]]) -> List[float]:
+    """Precision, recall and F1 of B³."""
+    counts = sum((count_clusters(*map(_mentions, pair)) for pair in clusterings), ClusterCounts()).scores()
+    return [counts[f"ent_b3_{part}"] or 0.0 for part in "prf"]
+
+
+def _mentions(clustering: Clustering) -> List[Set[Tuple[int, int]]]:
+    """The mentions of each cluster."""
+    clusters: Dict[Hashable, Set[Tuple[int, int]]] = {}
+    for mention, cluster in clustering.items():
+        clusters.setdefault(cluster, set()).add(mention)
+    return list(clusters.values())
 
 
 if __name__ == "__main__":

@@ -49,18 +49,6 @@ TEXTS: List[Tuple[str, Dict[str, str], List[Tuple[str, str, str]]]] = [
 Triples = List[Tuple[str, str, str]]
 
 
-@Language.component("entities_by_text")
-def entities_by_text(doc: Doc) -> Doc:
-    """Makes one entity of the named entities with the same text."""
-    for key in [key for key in doc.spans if key.startswith(ENTITY_PREFIX)]:
-        del doc.spans[key]
-    numbers = {text: number for number, text in enumerate(dict.fromkeys(ent.text for ent in doc.ents), 1)}
-    for text, number in numbers.items():
-        key = f"{ENTITY_PREFIX}{number}"
-        doc.spans[key] = SpanGroup(doc, name=key, spans=[ent for ent in doc.ents if ent.text == text])
-    return doc
-
-
 @Language.component("careless")
 def careless(doc: Doc) -> Doc:
     """Forgets a named entity, and gives another the wrong type."""
@@ -111,7 +99,6 @@ def trained_path(tiny_encoder, corpus, tmp_path_factory) -> Path:
             "window": 10,
             "stride": 8,
         },
-        "components.kmgre_entities": {"factory": "entities_by_text"},
         "components.kmgre_relations.model.encoder.overlap": 16,
         "training.max_steps": 100,
         "training.eval_frequency": 99,

@@ -1,28 +1,14 @@
 """What the commands that run a pipeline have in common."""
 
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, Optional
+from typing import Any, Dict, Optional
 
 import spacy
 from spacy import Language
 from spacy.cli._util import import_code, setup_gpu
-from spacy.util import logger
-from wasabi import msg
 
 from ..errors import Errors
 from ..pipe import KmgreRelations
-
-
-@contextmanager
-def failing(what: str) -> Iterator[None]:
-    """Ends the program with status 1 and a message, without a traceback, where the input or the settings
-    are wrong."""
-    try:
-        yield
-    except (ValueError, OSError, ImportError) as error:
-        logger.debug(what, exc_info=True)
-        msg.fail(what, error, exits=1)
 
 
 def load_pipeline(

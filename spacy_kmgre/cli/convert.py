@@ -17,10 +17,7 @@ from ..formats import Format
 from ..formats.base import EVIDENCE, IDENTIFIERS, KEY_PAIRS, SCORES, SHARED
 from ..formats.counts import Counts
 from ..formats.guess import get_format, guess_source, guess_target
-
-# What reading and writing files raises for reasons that a message explains better than a traceback;
-# ImportError is a language that spaCy does not know.
-FAILURES = (ValueError, OSError, ImportError)
+from .printing import failing
 
 
 def convert(
@@ -39,12 +36,10 @@ def convert(
     :param options: Of the reader, files for `relation_names` and `documents`.
     """
     counts = Counts()
-    try:
+    with failing(f"Could not convert {source}"):
         written = guess_target(target) if target_format is None else get_format(target_format)
         docs = read_source(source, source_format, counts, limit=limit, lang=lang, options=options)
         written.write(_count_losses(tqdm(docs, unit=" documents", disable=None), written, counts), target)
-    except FAILURES as error:
-        msg.fail(f"Could not convert {source}", error, exits=1)
     if not counts.documents:
         msg.warn(f"{source} holds no documents")
     msg.good(f"{target} ({written.name})")

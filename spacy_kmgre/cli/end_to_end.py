@@ -1,16 +1,16 @@
 """`spacy kmgre evaluate --entities predicted`."""
 
 from pathlib import Path
-from typing import Any, Dict, Sequence
+from typing import Any, Dict
 
 from spacy import Language
 from spacy.scorer import Scorer
-from wasabi import msg, table
+from wasabi import msg
 
 from ..clusters import score_entities
 from ..docs import all_entities
 from ..training.corpus import create_corpus_reader
-from .tables import percent
+from .printing import precision_recall_f, print_table
 
 ENTITIES = {
     "mention": "mentions",
@@ -48,21 +48,21 @@ def evaluate_predicted(nlp: Language, corpus: Path, gold: Dict[str, Any]) -> Dic
     scores = {**score_entities(examples), **Scorer(nlp).score(examples)}
 
     msg.divider(f"From raw text ({len(examples)} documents)")
-    _print(["entities", *"PRF"], [(text, *percent(scores, f"ent_{name}")) for name, text in ENTITIES.items()])
-    rows = [(text, *percent(scores, f"rel_{name}")) for name, text in RELATIONS.items()]
-    _print(["relations between ...", *"PRF"], [("gold entities", *percent(gold, "rel_micro")), *rows])
+    print_table(
+        ["entities", *"PRF"],
+        [(text, *precision_recall_f(scores, f"ent_{name}")) for name, text in ENTITIES.items()],
+    )
+    rows = [(text, *precision_recall_f(scores, f"rel_{name}")) for name, text in RELATIONS.items()]
+    print_table(
+        ["relations between ...", *"PRF"], [("gold entities", *precision_recall_f(gold, "rel_micro")), *rows]
+    )
     missed, spurious = scores["rel_missed"], scores["rel_spurious"]
     if missed is not None:
         rows = [(text, str(missed[cause]), str(spurious[cause])) for cause, text in LOSSES.items()]
         total = ("together", str(sum(missed.values())), str(sum(spurious.values())))
-        _print(["why relations are not strictly right", "missed", "wrong"], [*rows, total])
+        print_table(["why relations are not strictly right", "missed", "wrong"], [*rows, total])
         print(
             "Entities without a counterpart: {rel_unaligned_gold} gold ones, with {rel_unaligned_relations} "
             "relations, and {rel_unaligned_predicted} predicted ones".format(**scores)
         )
     return scores
-
-
-def _print(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    # wasabi reads as many of the aligns as there are columns.
-    print(table(rows, header=header, divider=True, aligns=("l", "r", "r", "r"), max_col=60))

@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Optional, Sequence
 import srsly
 from spacy import Language
 from spacy.training import Example
-from wasabi import msg, table
+from wasabi import msg
 
 from ..docs import relation_data
 from ..evaluation.render import TEMPLATES, interval, own_thresholds, percent, render, threshold_rows
@@ -21,8 +21,9 @@ from ..evaluation.report import (
 from ..evaluation.thresholds import collect_candidates, find_thresholds, write_thresholds
 from ..ranking import rank_key_pairs
 from ..training.corpus import create_corpus_reader
-from .common import failing, load_pipeline
+from .common import load_pipeline
 from .end_to_end import evaluate_predicted
+from .printing import failing, print_table
 
 GLOBAL, PER_RELATION = "global", "per-relation"
 JSON = ".json"
@@ -127,7 +128,7 @@ def _print(report: Report, per_type: bool) -> None:
     for section in report.sections:
         if section.title != RELATIONS or per_type:
             rows = [(line.title, *map(percent, (line.p, line.r, line.f))) for line in section.lines]
-            _table(rows, (section.title, "P", "R", "F"))
+            print_table((section.title, "P", "R", "F"), rows)
     for note in report.notes:
         print(note)
     whole = report.sections[0].lines[0]
@@ -140,10 +141,10 @@ def _print(report: Report, per_type: bool) -> None:
         print(f"F less that of {report.baseline} {difference}, {sure} {ends}, p = {p_value}")
     if report.thresholds:
         header = ("best thresholds", "threshold", "F here", "F, cross-validated")
-        _table(threshold_rows(report), header)
+        print_table(header, threshold_rows(report))
         own = [(label, f"{value:g}") for label, value in own_thresholds(report).items()]
         if own and per_type:
-            _table(own, ("relation", "threshold"))
+            print_table(("relation", "threshold"), own)
 
 
 def _rank(nlp: Language, component: str, examples: Sequence[Example], scores: Dict[str, Any]) -> None:
@@ -164,8 +165,4 @@ def _rank(nlp: Language, component: str, examples: Sequence[Example], scores: Di
             f"all ({ranking['entity_pairs']})",
             f"some key, some not ({ranking['hard_entity_pairs']})",
         )
-        _table([(name, percent(ap), percent(hard)) for name, ap, hard in shown], header)
-
-
-def _table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> None:
-    print(table(rows, header=header, divider=True, aligns=("l", *"r" * (len(header) - 1)), max_col=60))
+        print_table(header, [(name, percent(ap), percent(hard)) for name, ap, hard in shown])

@@ -12,7 +12,8 @@ from ..errors import Errors
 from ..evaluation.report import between_gold_entities
 from ..explain import Explanation, RelationReason, explain
 from ..extraction.sources import Item, Reader, find_sources, splits_sentences
-from .common import failing, load_pipeline
+from .common import load_pipeline
+from .printing import failing
 
 # Characters of a mention in a table.
 WIDTH = 30

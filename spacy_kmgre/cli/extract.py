@@ -12,7 +12,8 @@ from ..evaluation.report import between_gold_entities
 from ..extraction.outputs import find_output, places_lacking
 from ..extraction.run import Plan, Summary, extract, stream
 from ..extraction.sources import STDIN, Reader, count_items, find_sources, splits_sentences
-from .common import failing, load_pipeline
+from .common import load_pipeline
+from .printing import failing
 
 STDOUT = STDIN
 # Failed documents to name; the file of errors has all.

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha1
 from pathlib import Path
 from statistics import mean, median
@@ -10,17 +11,20 @@ from typing import Counter as CounterType
 
 import srsly
 from spacy.tokens import Doc
-from wasabi import msg, table
+from wasabi import msg
 
 from ..docs import document_name, read_entities, relation_data
 from ..formats.counts import Counts
 from ..types import Entity
-from .convert import FAILURES, read_source
+from .convert import read_source
+from .printing import failing, print_table
 
 # A label with fewer relations is hard to learn.
 FEW = 5
 # Rows of tables without an end of their own.
 ROWS = 10
+# Names of documents and of problems are long.
+_print = partial(print_table, max_col=70)
 
 
 @dataclass
@@ -119,14 +123,12 @@ def info(
 ) -> None:
     """Print what is in a corpus, or what is wrong with it, and exit then (see `convert`)."""
     counts, profile = Counts(), Profile(long_words)
-    try:
+    with failing(f"Could not read {source}"):
         docs = read_source(
             source, source_format, counts, limit=limit, lang=lang, options=options, quiet=as_json
         )
         for doc in docs:
             profile.add(doc)
-    except FAILURES as error:
-        msg.fail(f"Could not read {source}", error, exits=1)
     profile.close()
     if as_json:
         print(srsly.json_dumps(_data(source, counts, profile), indent=2))
@@ -219,8 +221,3 @@ def _by_size(types: Dict[str, List[int]]) -> List[Tuple[str, List[int]]]:
 def _cut(rows: Sequence[Tuple[str, ...]], length: int) -> Sequence[Tuple[str, ...]]:
     """The rows, and how many are not shown."""
     return [*rows, (f"... {length - len(rows)} more", "", "")] if length > len(rows) else rows
-
-
-def _print(header: Sequence[str], rows: Sequence[Tuple[str, ...]]) -> None:
-    aligns = ("l", *"r" * (len(header) - 1))
-    print(table(rows, header=header, divider=True, aligns=aligns, max_col=70))

@@ -1,0 +1,31 @@
+"""What commands print alike: tables, scores, and what went wrong."""
+
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, Sequence, Tuple
+
+from spacy.util import logger
+from wasabi import msg, table
+
+from ..evaluation.render import percent
+
+
+@contextmanager
+def failing(what: str) -> Iterator[None]:
+    """Ends the program with status 1 and a message, without a traceback, where the input or the settings
+    are wrong. ImportError is a language that spaCy does not know, or a library that is missing."""
+    try:
+        yield
+    except (ValueError, OSError, ImportError) as error:
+        logger.debug(what, exc_info=True)
+        msg.fail(what, error, exits=1)
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], max_col: int = 60) -> None:
+    """The first column to the left, the others, which are numbers, to the right."""
+    aligns = ("l", *"r" * (len(header) - 1))
+    print(table(rows, header=header, divider=True, aligns=aligns, max_col=max_col))
+
+
+def precision_recall_f(scores: Dict[str, Any], name: str) -> Tuple[str, ...]:
+    """The scores whose names begin so, "-" for those that are None or absent."""
+    return tuple(percent(scores.get(f"{name}_{part}")) for part in "prf")
