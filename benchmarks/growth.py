@@ -5,19 +5,17 @@ Documents are made by joining those of a corpus. Each figure comes from a proces
 
 import subprocess
 import sys
-import threading
-import time
 from datetime import datetime
 from itertools import cycle
 from pathlib import Path
 from typing import Annotated, Any, Dict, Iterable, List, Optional, Tuple
 
 import numpy as np
-import psutil
 import spacy
 import srsly
 import torch
 import typer
+from measure import Measure
 from spacy import Language
 from spacy.tokens import Doc, DocBin
 from wasabi import table
@@ -70,22 +68,8 @@ def one(model: Path, corpus: Path, words: int, mentions: int) -> None:
     nlp = spacy.load(model)
     doc = joined(nlp, DocBin().from_disk(corpus).get_docs(nlp.vocab), words, mentions or sys.maxsize)
     nlp(joined(nlp, DocBin().from_disk(corpus).get_docs(nlp.vocab), 100, sys.maxsize))
-    process = psutil.Process()
-    idle = peak = process.memory_info().rss
-    done = threading.Event()
-
-    def watch() -> None:
-        nonlocal peak
-        while not done.wait(0.02):
-            peak = max(peak, process.memory_info().rss)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    start = time.perf_counter(), time.process_time()
-    relations = nlp(doc)._.relations
-    seconds, cpu_seconds = time.perf_counter() - start[0], time.process_time() - start[1]
-    done.set()
-    watcher.join()
+    with Measure() as measured:
+        relations = nlp(doc)._.relations
     sizes = np.array([len(entity.mentions) for entity in read_entities(doc)])
     row: Dict[str, Any] = {
         "words": len(doc),
@@ -93,9 +77,9 @@ def one(model: Path, corpus: Path, words: int, mentions: int) -> None:
         "entities": len(sizes),
         "mention_pairs": int(sizes.sum() ** 2 - (sizes**2).sum()),
         "relations": len(relations),
-        "seconds": round(seconds, 2),
-        "cpu_seconds": round(cpu_seconds, 2),
-        "megabytes": round((peak - idle) / 2**20),
+        "seconds": round(measured.seconds, 2),
+        "cpu_seconds": round(measured.cpu_seconds, 2),
+        "megabytes": round(measured.megabytes),
     }
     print(srsly.json_dumps(row))
 

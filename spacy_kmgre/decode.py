@@ -26,15 +26,19 @@ class Prediction:
     mention_pairs: List[Tuple[int, int, float, float, float]]
 
 
+def selected_pairs(scores: PairScores, *, xi: float, tau: float) -> Optional[Tensor]:
+    """Which mention pairs are key (12)-(15); None, all, without a key instance classifier. *Shape:* (P,)"""
+    if scores.key is None:
+        return None
+    return maths.select_key_pairs(torch.sigmoid(scores.key), scores.pair_index, len(scores.entities), xi, tau)
+
+
 def fuse(scores: PairScores, *, xi: float, tau: float, fusion: bool) -> Tuple[Tensor, Optional[Tensor]]:
     """Logits of the entity pairs, and which mention pairs are key (None: all).
 
     :returns: *Shape:* (N, C), (P,)
     """
-    selected = None
-    if scores.key is not None:
-        key_probs = torch.sigmoid(scores.key)
-        selected = maths.select_key_pairs(key_probs, scores.pair_index, len(scores.entities), xi, tau)
+    selected = selected_pairs(scores, xi=xi, tau=tau)
     if fusion:
         return (
             maths.fuse_mention_logits(scores.relation, scores.row_index, len(scores.entities), selected),

@@ -137,6 +137,7 @@ def build_encoder(
     overlap: int = 128,
     max_pieces: Optional[int] = None,
     batch_pieces: int = 4096,
+    typed_markers: bool = False,
     tokenizer_config: Dict[str, Any] = util.SimpleFrozenDict(),  # noqa: B008
     transformer_config: Dict[str, Any] = util.SimpleFrozenDict(),  # noqa: B008
 ) -> Dict[str, Any]:
@@ -148,6 +149,8 @@ def build_encoder(
     :param overlap: Word pieces that neighbouring windows share.
     :param max_pieces: Read no more of a document, with a warning where entities are lost; all where None.
     :param batch_pieces: Word pieces that go through the encoder at a time.
+    :param typed_markers: The marker before a mention is the first word piece of its entity's type. Otherwise it
+        is the same for all mentions, as in the papers.
     :param tokenizer_config: Passed to AutoTokenizer.from_pretrained.
     :param transformer_config: Passed to AutoConfig.from_pretrained.
     """
@@ -161,6 +164,7 @@ def build_encoder(
         "overlap": overlap,
         "max_pieces": max_pieces,
         "batch_pieces": batch_pieces,
+        "typed_markers": typed_markers,
         "tokenizer_config": {"use_fast": True, **tokenizer_config},
         "transformer_config": dict(transformer_config),
     }
@@ -178,6 +182,11 @@ def build_kmgre(
     xi: float = 0.15,
     alpha: float = 0.3,
     gamma: float = 2.0,
+    pseudo_labels: str = "hard",
+    key_pairs: str = "all",
+    negative_weight: float = 1.0,
+    evidence_keys: bool = False,
+    evidence_focus: float = 0.0,
     mixed_precision: bool = False,
 ) -> "RelationModel":
     """KMGRE (Jiang et al., COLING 2022).
@@ -192,6 +201,13 @@ def build_kmgre(
     :param xi: ξ of the key pairs' threshold (eq. 12).
     :param alpha: Weight of key pairs in the focal loss (eq. 11).
     :param gamma: Its exponent.
+    :param pseudo_labels: "hard" as in the paper (eq. 9), or "soft": the posterior p(z | y) ∝ p_ω p_θ.
+    :param key_pairs: Entity pairs whose mention pairs the classifier learns from: "all" as in the paper, or only
+        the "related".
+    :param negative_weight: Weight of entity pairs without relation in the relation extractor's loss.
+    :param evidence_keys: Where the corpus has evidence sentences, mention pairs in them are the key ones.
+    :param evidence_focus: Weight of a loss that draws the contexts of key mention pairs to evidence sentences,
+        where the corpus has them; DREEAM's has 0.1.
     :param mixed_precision: Encoders in bfloat16, where the device has it.
     """
     return _build(
@@ -205,9 +221,16 @@ def build_kmgre(
         key_classifier=key_classifier,
         fusion=fusion,
         xi=xi,
-        alpha=alpha,
-        gamma=gamma,
         mixed_precision=mixed_precision,
+        objective={
+            "alpha": alpha,
+            "gamma": gamma,
+            "pseudo_labels": pseudo_labels,
+            "key_pairs": key_pairs,
+            "negative_weight": negative_weight,
+            "evidence_keys": evidence_keys,
+            "evidence_focus": evidence_focus,
+        },
     )
 
 
@@ -217,6 +240,8 @@ def build_atlop(
     head: str = "bilinear",
     head_width: int = 768,
     context: str = "pooled",
+    negative_weight: float = 1.0,
+    evidence_focus: float = 0.0,
     mixed_precision: bool = False,
 ) -> "RelationModel":
     """ATLOP (Zhou et al., AAAI 2021): one encoder, entities in place of mentions.
@@ -228,6 +253,9 @@ def build_atlop(
     :param head_width: Of the projections that a bilinear head multiplies; 768 as in the authors' code,
         whatever the encoder.
     :param context: "pooled", or "per_head".
+    :param negative_weight: Weight of entity pairs without relation in the loss.
+    :param evidence_focus: Weight of a loss that draws the contexts of entity pairs to evidence sentences, where the
+        corpus has them; DREEAM's has 0.1.
     :param mixed_precision: The encoder in bfloat16, where the device has it.
     """
     return _build(
@@ -241,9 +269,8 @@ def build_atlop(
         key_classifier=False,
         fusion=True,
         xi=0.0,
-        alpha=0.0,
-        gamma=0.0,
         mixed_precision=mixed_precision,
+        objective={"negative_weight": negative_weight, "evidence_focus": evidence_focus},
     )
 
 
@@ -252,9 +279,13 @@ def _build(name: str, **settings: Any) -> "RelationModel":
     from .model.heads import HEADS
     from .model.maths import CONTEXT_MODES
 
-    for setting, choices in (("head", HEADS), ("context", CONTEXT_MODES)):
-        if settings[setting] not in choices:
-            raise ValueError(
-                Errors.E023.format(setting=setting, value=settings[setting], expected=f"one of {choices}")
-            )
+    for setting, choices in (
+        ("head", HEADS),
+        ("context", CONTEXT_MODES),
+        ("pseudo_labels", ("hard", "soft")),
+        ("key_pairs", ("all", "related")),
+    ):
+        value = {**settings, **settings["objective"]}.get(setting, choices[0])
+        if value not in choices:
+            raise ValueError(Errors.E023.format(setting=setting, value=value, expected=f"one of {choices}"))
     return build_model(name, settings)

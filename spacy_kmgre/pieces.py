@@ -4,7 +4,7 @@ Knows neither spaCy nor torch; a Hugging Face fast tokenizer is handed in.
 """
 
 from dataclasses import dataclass
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -17,12 +17,16 @@ class Document:
 
     :param mentions: Character offsets [start, end) of the mentions, each span once.
     :param clusters: For every entity the numbers of its mentions.
+    :param types: For every entity its type, "" where unknown; none at all where nobody knows.
+    :param sentences: Character offsets at which sentences start; none where nobody asks.
     :param name: How messages call the document.
     """
 
     text: str
     mentions: Sequence[Tuple[int, int]]
     clusters: Sequence[Sequence[int]]
+    types: Sequence[str] = ()
+    sentences: Sequence[int] = ()
     name: str = ""
 
 
@@ -36,6 +40,8 @@ class Pieces:
     :param prefix: Number of special pieces at the start.
     :param suffix: Number of special pieces at the end.
     :param windows: Ranges [start, end) of `ids` without the special pieces; one for a short text.
+    :param sentences: The sentence of each piece, a marker's being that of its mention; -1 for special pieces, and
+        for all where the document does not say. *Shape:* (L,)
     """
 
     ids: np.ndarray
@@ -43,6 +49,7 @@ class Pieces:
     prefix: int
     suffix: int
     windows: List[Tuple[int, int]]
+    sentences: np.ndarray
 
 
 def make_pieces(
@@ -52,12 +59,15 @@ def make_pieces(
     max_length: int,
     overlap: int,
     max_pieces: Optional[int] = None,
+    typed: bool = False,
 ) -> List[Pieces]:
     """Word pieces of a batch of documents.
 
     :param max_length: Longest window, special pieces included.
     :param overlap: Pieces that a window shares with the one before it, at least; fewer than fit in a window.
     :param max_pieces: Encode no more pieces of a document than this; all where None.
+    :param typed: Whether the marker before a mention is the first word piece of its entity's type, instead
+        of the one that stands after every mention.
     """
     if not documents:
         return []
@@ -70,14 +80,24 @@ def make_pieces(
         verbose=False,
     )
     marker = tokenizer(" " + MARKER, add_special_tokens=False)["input_ids"][-1]
+    openings: Dict[str, int] = {"": marker}
     body = [-1]  # no piece has this number
     frame = tokenizer.build_inputs_with_special_tokens(body)
     prefix, suffix = frame[: frame.index(-1)], frame[frame.index(-1) + 1 :]
     capacity = max_length - len(prefix) - len(suffix)
     result = []
     for document, ids, offsets in zip(documents, encoded["input_ids"], encoded["offset_mapping"]):
-        marked, markers = insert_markers(ids, offsets, document.mentions, marker)
-        marked = marked[:max_pieces]
+        opening = [marker] * len(document.mentions)
+        for cluster, kind in zip(document.clusters, document.types if typed else ()):
+            if kind not in openings:
+                found = tokenizer(" " + kind, add_special_tokens=False)["input_ids"]
+                openings[kind] = found[0] if found else marker
+            for mention in cluster:
+                opening[mention] = openings[kind]
+        marked, markers, nearest = insert_markers(ids, offsets, document.mentions, opening, marker)
+        marked, nearest = marked[:max_pieces], nearest[:max_pieces]
+        starts = [start for start, _ in offsets]
+        sentences = np.append(np.searchsorted(document.sentences, starts, side="right") - 1, -1)[nearest]
         markers = np.where(markers < len(marked), markers + len(prefix), -1)
         result.append(
             Pieces(
@@ -89,6 +109,7 @@ def make_pieces(
                     (start + len(prefix), end + len(prefix))
                     for start, end in make_windows(len(marked), capacity, overlap)
                 ],
+                sentences=np.pad(sentences, (len(prefix), len(suffix)), constant_values=-1),
             )
         )
     return result
@@ -98,13 +119,17 @@ def insert_markers(
     ids: Sequence[int],
     offsets: Sequence[Tuple[int, int]],
     mentions: Sequence[Tuple[int, int]],
-    marker: int,
-) -> Tuple[np.ndarray, np.ndarray]:
-    """Put the marker before and after every mention. Mentions may nest and overlap; inside a piece they
+    opening: Sequence[int],
+    closing: int,
+) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Put a marker before and after every mention. Mentions may nest and overlap; inside a piece they
     take the whole piece; one without a piece (white space) gets two markers side by side.
 
     :param offsets: Character offsets of the pieces.
-    :returns: The ids with markers, and where the marker before each mention is.
+    :param opening: The marker before each mention.
+    :param closing: The marker after every mention.
+    :returns: The ids with markers; where the marker before each mention is; and for each id the number of its
+        piece, for a marker that of the mention's nearest.
     """
     bounds = np.asarray(offsets, dtype=np.int64).reshape(-1, 2)
     spans = np.asarray(mentions, dtype=np.int64).reshape(-1, 2)
@@ -121,7 +146,14 @@ def insert_markers(
         if not closes:
             markers[mention] = position + rank
     places = [event[0] for event in events]
-    return np.insert(np.asarray(ids, dtype=np.int64), places, marker), markers
+    pieces = [closing if closes else opening[abs(mention)] for _, _, _, mention, closes in events]
+    last = max(len(ids) - 1, 0)
+    nearest = [min(max(position - closes, 0), last) for position, _, _, _, closes in events]
+    return (
+        np.insert(np.asarray(ids, dtype=np.int64), places, pieces),
+        markers,
+        np.insert(np.arange(len(ids)), places, nearest),
+    )
 
 
 def make_windows(length: int, capacity: int, overlap: int) -> List[Tuple[int, int]]:

@@ -2,8 +2,10 @@
 
 import math
 import warnings
+from bisect import bisect_right
 from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import (
@@ -49,7 +51,7 @@ from .model.bridge import KNOWN_FACTS, NetworkShim, RelationModel, build_model, 
 from .model.network import KEY, RELATION, PairScores
 from .pieces import Document
 from .scorer import relation_facts
-from .training.objective import Phase, loss_and_gradients
+from .training.objective import NO_EVIDENCE, Evidence, Objective, Phase, loss_and_gradients
 from .types import Entity, Relation
 
 Reader = Callable[[Doc], List[Entity]]
@@ -365,14 +367,20 @@ class KmgreRelations(TrainablePipe):
             losses.setdefault(key, 0.0)
         examples = list(examples)
         validate_examples(examples, "KmgreRelations.update")
-        documents, gold = [], []
+        settings = self._shim.settings
+        objective = Objective(settings["xi"], settings["fusion"], **settings["objective"])
+        documents, gold, evidence = [], [], []
         for example in examples:
             entities = self.entities(example.predicted)
             document = _document(example.predicted, entities)
-            relations = self._gold_relations(example, entities)
+            relations, sentences = self._gold_relations(example, entities)
             if len(document.clusters) > 1:
+                known = NO_EVIDENCE
+                if objective.uses_evidence and sentences:
+                    document, known = _with_evidence(document, example.reference, sentences)
                 documents.append(document)
                 gold.append(relations)
+                evidence.append(known)
         if documents:
             network = self._shim.require_network()
             phase = self.phase if self.has_key_classifier else Phase.JOINT
@@ -380,14 +388,7 @@ class KmgreRelations(TrainablePipe):
             self._warn_of_unread(documents)
             scores, backprop = self.model.begin_update(documents)
             sums, counts, gradients = loss_and_gradients(
-                scores,
-                gold,
-                phase,
-                xi=network.xi,
-                tau=network.tau.item(),
-                fusion=network.fusion,
-                alpha=self._shim.settings["alpha"],
-                gamma=self._shim.settings["gamma"],
+                scores, gold, phase, objective, tau=network.tau.item(), evidence=evidence
             )
             if not all(math.isfinite(value) for value in sums.values()):
                 self._shim.drop_gradients()
@@ -412,9 +413,11 @@ class KmgreRelations(TrainablePipe):
         if self._shim.network is not None:
             self.model.finish_update(sgd)
 
-    def _gold_relations(self, example: Example, entities: Sequence[Entity]) -> List[Tuple[int, int, int]]:
+    def _gold_relations(
+        self, example: Example, entities: Sequence[Entity]
+    ) -> Tuple[List[Tuple[int, int, int]], Dict[Tuple[int, int], Set[int]]]:
         """The reference's relations as (head, tail, class) numbers of the predicted Doc's entities, which
-        need not be the gold ones."""
+        need not be the gold ones, and where each entity pair's evidence sentences start, as tokens."""
         gold = all_entities(example.reference)
         number: Dict[str, int] = {}
         for i, match in enumerate(align_entities(entities, gold)):
@@ -422,6 +425,7 @@ class KmgreRelations(TrainablePipe):
                 number.setdefault(gold[match.gold].key, i)
         classes = {label: i for i, label in enumerate(self.labels, start=1)}
         found, lost = [], []
+        evidence: Dict[Tuple[int, int], Set[int]] = {}
         for relation in relation_data(example.reference):
             head, tail, label = relation["head"], relation["tail"], relation["label"]
             if label not in classes:
@@ -429,7 +433,10 @@ class KmgreRelations(TrainablePipe):
                     Errors.E020.format(label=label, name=self.name, known=", ".join(self.labels) or "none")
                 )
             if head in number and tail in number:
-                found.append((number[head], number[tail], classes[label]))
+                pair = number[head], number[tail]
+                found.append((*pair, classes[label]))
+                if relation["evidence"]:
+                    evidence.setdefault(pair, set()).update(start for start, _ in relation["evidence"])
             else:
                 lost.append(tail if head in number else head)
         if lost:
@@ -439,7 +446,7 @@ class KmgreRelations(TrainablePipe):
                 )
                 warnings.warn(message, stacklevel=3)
             self.lost_relations += len(lost)
-        return found
+        return found, evidence
 
     # Scores
 
@@ -550,8 +557,24 @@ def _document(doc: Doc, entities: Sequence[Entity]) -> Document:
         text=doc.text,
         mentions=[(doc[start].idx, doc[end - 1].idx + len(doc[end - 1])) for start, end in numbers],
         clusters=[[numbers[span.start, span.end] for span in entity.mentions] for entity in entities],
+        types=[entity.label for entity in entities],
         name=document_name(doc),
     )
+
+
+def _with_evidence(
+    document: Document, reference: Doc, evidence: Dict[Tuple[int, int], Set[int]]
+) -> Tuple[Document, Evidence]:
+    """The document with the reference's sentences.
+
+    :param evidence: Tokens at which the evidence sentences of entity pairs start.
+    """
+    sentences = list(reference.sents)
+    starts = [sent.start_char for sent in sentences]
+    tokens = [sent.start for sent in sentences]
+    pairs = {pair: {bisect_right(tokens, token) - 1 for token in found} for pair, found in evidence.items()}
+    mentions = [max(0, bisect_right(starts, start) - 1) for start, _ in document.mentions]
+    return replace(document, sentences=starts), Evidence(pairs, mentions)
 
 
 def _triple(relation: Relation) -> Tuple[str, str, str]:

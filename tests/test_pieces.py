@@ -1,5 +1,6 @@
 """Markers around mentions of every kind, and windows over texts of every length."""
 
+from dataclasses import replace
 from typing import Any, List, Sequence, Tuple
 
 import numpy as np
@@ -53,7 +54,7 @@ def draw(text: str, mentions: Offsets, pieces: Any = None) -> str:
         start = text.index(piece, end)
         end = start + len(piece)
         offsets.append((start, end))
-    ids, markers = insert_markers(range(len(offsets)), offsets, mentions, MARK)
+    ids, markers, _ = insert_markers(range(len(offsets)), offsets, mentions, [MARK] * len(mentions), MARK)
     names = {place: f"[{mention}" for mention, place in enumerate(markers.tolist())}
     return " ".join(
         names.get(place, "]") if number == MARK else text[slice(*offsets[number])]
@@ -94,6 +95,16 @@ def test_a_marker_before_and_after_each_mention(mentions, expected):
     assert draw("aa bb cc  ", mentions) == expected
 
 
+def test_what_markers_are_nearest_to():
+    offsets = [(0, 2), (3, 5), (6, 8)]
+    mentions = [(3, 8), (3, 5), (8, 9)]
+    ids, markers, nearest = insert_markers([0, 1, 2], offsets, mentions, [10, 11, 12], 20)
+    assert ids.tolist() == [0, 10, 11, 1, 20, 2, 20, 12, 20]
+    assert markers.tolist() == [1, 2, 7]
+    # That of white space at the end has no piece of its own behind it.
+    assert nearest.tolist() == [0, 1, 1, 1, 1, 2, 2, 2, 2]
+
+
 def test_mentions_between_the_pieces_of_a_word():
     assert draw("abcd", [(0, 2), (2, 4), (1, 3)], ["ab", "cd"]) == "[2 [0 ab ] [1 cd ] ]"
 
@@ -123,7 +134,7 @@ def marked_texts(draw):
 def test_markers_of_any_mentions(text):
     offsets, mentions = text
     before = list(range(len(offsets)))
-    ids, markers = insert_markers(before, offsets, mentions, MARK)
+    ids, markers, _ = insert_markers(before, offsets, mentions, [MARK] * len(mentions), MARK)
     plain, opened, closed = read_back(ids, markers)
     assert plain == before
     assert len(ids) == len(before) + 2 * len(mentions)
@@ -160,7 +171,7 @@ def test_brackets_of_nested_mentions_belong_together(text):
         ):
             mentions.append(span)
             pieces.append(inside)
-    ids, markers = insert_markers(range(len(offsets)), offsets, mentions, MARK)
+    ids, markers, _ = insert_markers(range(len(offsets)), offsets, mentions, [MARK] * len(mentions), MARK)
     _, _, closed = read_back(ids, markers)
     for mention, inside in enumerate(pieces):
         assert mention in closed[inside[-1] + 1]
@@ -225,6 +236,33 @@ def test_what_a_tokenizer_of_word_pieces_makes_of_a_text(word_pieces):
     shown = word_pieces.convert_ids_to_tokens(pieces.ids)
     assert shown == ["[CLS]", "*", "he", "*", "founded", "*", "it", "*", "[SEP]"]
     assert pieces.markers.tolist() == [5, 1]
+
+
+def test_typed_markers(word_pieces):
+    document = Document("he founded it", [(0, 2), (3, 10), (11, 13)], [[0], [2], [1]], ["in", "", "  "])
+    (pieces,) = make_pieces([document], word_pieces, max_length=64, overlap=8, typed=True)
+    shown = word_pieces.convert_ids_to_tokens(pieces.ids)
+    # Nothing tells an entity without a type, or one whose type has no piece.
+    assert shown == ["[CLS]", "in", "he", "*", "*", "founded", "*", "*", "it", "*", "[SEP]"]
+    assert pieces.markers.tolist() == [1, 4, 7]
+    (plain,) = make_pieces([document], word_pieces, max_length=64, overlap=8)
+    assert word_pieces.convert_ids_to_tokens(plain.ids)[1] == "*"
+
+
+def test_sentences_of_pieces_and_markers(word_pieces):
+    document = Document("he founded it . it . ", [(0, 2), (16, 20), (20, 21)], [], sentences=[0, 16])
+    (pieces,) = make_pieces([document], word_pieces, max_length=64, overlap=8)
+    shown = word_pieces.convert_ids_to_tokens(pieces.ids)
+    assert [f"{piece}{number}" for piece, number in zip(shown, pieces.sentences)] == [
+        *("[CLS]-1", "*0", "he0", "*0", "founded0", "it0", ".0"),
+        *("*1", "it1", ".1", "*1", "*1", "*1", "[SEP]-1"),
+    ]
+    (plain,) = make_pieces([replace(document, sentences=())], word_pieces, max_length=64, overlap=8)
+    assert set(plain.sentences) == {-1}
+    (empty,) = make_pieces(
+        [Document(" ", [(0, 1)], [], sentences=[0])], word_pieces, max_length=64, overlap=8
+    )
+    assert set(empty.sentences) == {-1}
 
 
 def test_a_text_that_holds_the_marker(tokenizer):

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from spacy_kmgre.docs import TITLE, mention_offsets, read_entities
 from spacy_kmgre.formats.docbin import write_corpus
 from spacy_kmgre.model.bridge import KNOWN_FACTS, get_shim
+from spacy_kmgre.pieces import Document
 from spacy_kmgre.training.objective import Phase
 
 from .conftest import (
@@ -718,6 +719,52 @@ def test_accumulated_gradients_equal_one_batch(make_nlp, architecture):
         results.append(state(nlp))
     for key, value in results[0].items():
         assert torch.allclose(value, results[1][key], atol=1e-4), key
+
+
+def evidence_example(nlp: Language) -> Example:
+    """The third sentence is evidence that entity_1 lives in entity_3."""
+    reference = make_doc(nlp)
+    relation = {"head": "entity_1", "tail": "entity_3", "label": "lives_in", "evidence": [[10, 14]]}
+    reference._.relations = [relation]
+    return Example(make_doc(nlp), reference)
+
+
+@pytest.mark.parametrize("architecture", ["KMGRE", "ATLOP"])
+def test_contexts_learn_to_lie_in_the_evidence(make_nlp, architecture):
+    parts = []
+    for weight in (0.0, 3.0):
+        torch.manual_seed(0)
+        nlp = make_nlp(architecture, evidence_focus=weight)
+        example = evidence_example(nlp)
+        optimizer = nlp.initialize(lambda: [example])  # noqa: B023
+        optimizer.learn_rate = 3e-3
+        for _ in range(20):
+            nlp.update([example], sgd=optimizer)
+        shim = get_shim(component(nlp).model)
+        doc = example.reference
+        mentions = [
+            (span.start_char, span.end_char) for key in ("entity_1", "entity_3") for span in doc.spans[key]
+        ]
+        starts = [sent.start_char for sent in doc.sents]
+        document = Document(doc.text, mentions, [[0, 1, 2], [3, 4]], sentences=starts)
+        (scores,) = shim.require_network()([document], shim.pieces([document]), frozenset(["relation"]))
+        rows = [row for row, pair in enumerate(scores.entities.tolist()) if pair == [0, 1]]
+        parts.append(scores.focus[torch.isin(scores.row_index, torch.tensor(rows)), 2].mean().item())
+    assert parts[1] > 2 * parts[0]
+
+
+def test_the_classifier_learns_gold_evidence(make_nlp):
+    torch.manual_seed(0)
+    nlp = make_nlp(evidence_keys=True, encoder={"transformer_config": NO_DROPOUT})
+    example = evidence_example(nlp)
+    optimizer = nlp.initialize(lambda: [example])
+    optimizer.learn_rate = 3e-3
+    for _ in range(60):
+        nlp.update([example], sgd=optimizer)
+    (relation,) = nlp(make_doc(nlp))._.relations
+    best = relation.key_mention_pairs[0]
+    assert (best.head.start, best.tail.start) == (10, 13)
+    assert [sent.start for sent in relation.evidence] == [10]
 
 
 def test_averages_and_resumed_training(load):

@@ -100,6 +100,7 @@ class NetworkShim(Shim):
             max_length=encoder["max_length"] or self._limit,
             overlap=encoder["overlap"],
             max_pieces=encoder["max_pieces"],
+            typed=encoder["typed_markers"],
         )
 
     def __call__(self, documents, is_train):
@@ -114,18 +115,18 @@ class NetworkShim(Shim):
         return network.predict(documents, self.pieces(documents), self.mirrored)
 
     def begin_update(self, documents: List[Document]) -> Tuple[List[PairScores], Callable]:
-        """Scores as leaves, so that a loss can be put on them, and a callback that takes a list of
-        (gradient of `relation`, gradient of `key`), each None where that half stands still."""
+        """Scores, and a callback that takes a list of (gradient of `relation`, of `key`, of `focus`), each None
+        where there is none."""
         network = self.require_network()
         scores = network(documents, self.pieces(documents), self.moving)
         for score in scores:
             self._units[RELATION] += len(score.entities)
             self._units[KEY] += len(score.head)
 
-        def backprop(d_scores: Sequence[Tuple[Optional[Tensor], Optional[Tensor]]]) -> list:
+        def backprop(d_scores: Sequence[Tuple[Optional[Tensor], ...]]) -> list:
             outputs, grads = [], []
-            for score, (d_relation, d_key) in zip(scores, d_scores):
-                for output, grad in ((score.relation, d_relation), (score.key, d_key)):
+            for score, gradients in zip(scores, d_scores):
+                for output, grad in zip((score.relation, score.key, score.focus), gradients):
                     if output is not None and output.requires_grad and grad is not None:
                         outputs.append(output)
                         grads.append(grad)

@@ -24,7 +24,7 @@ def pool_of_mentions(encoded: Encoded, head: Tensor, tail: Tensor, mode: str) ->
     :param tail: Mention numbers. *Shape:* (P,)
     """
     if encoded.starts is None:
-        return maths.context_weights(encoded.attention, head, tail, mode).matmul
+        return _dense_pool(encoded.attention, head, tail, mode)
     own = torch.arange(len(head), device=head.device)
     return RunContext(encoded, head, tail, own, len(head), mode).pool
 
@@ -46,8 +46,7 @@ def pool_of_entities(
     :returns: The pool, and each mention pair's part in its entity pair's context, without gradient. *Shape:* (P,)
     """
     if entities is not None:
-        heads, tails = pairs.unbind(1)
-        pool: Pool = maths.context_weights(entities, heads, tails, mode).matmul
+        pool = _dense_pool(entities, pairs[:, 0], pairs[:, 1], mode)
         rows = encoded.attention.detach()
         mass = torch.einsum("ikl,jkl->ij", rows, rows)[head, tail]
     else:
@@ -57,6 +56,16 @@ def pool_of_entities(
     total = mass.new_zeros(len(pairs)).index_add(0, pair_index, mass)
     count = torch.bincount(pair_index, minlength=len(pairs))[pair_index]
     return pool, torch.where(total[pair_index] > 0, mass / total[pair_index], 1.0 / count)
+
+
+def _dense_pool(rows: Tensor, head: Tensor, tail: Tensor, mode: str) -> Pool:
+    """:param rows: Attention over all word pieces. *Shape:* (R, K, L)"""
+    # Both directions of a pair have one context.
+    both, inverse = (torch.minimum(head, tail) * len(rows) + torch.maximum(head, tail)).unique(
+        return_inverse=True
+    )
+    weights = maths.context_weights(rows, both // len(rows), both % len(rows), mode)
+    return lambda columns: (weights @ columns)[inverse]
 
 
 class RunContext:

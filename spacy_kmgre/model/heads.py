@@ -117,9 +117,32 @@ class BilinearHead(Head):
         return self.output((left.unsqueeze(3) * right.unsqueeze(2)).flatten(1))
 
 
-HEADS = ("linear", "bilinear")
+class HiddenHead(Head):
+    """A linear head over one hidden layer: w_c tanh(W [h_i; h_j; c_ij] + b) + b_c.
+
+    :param width: d, of the hidden states.
+    :param classes: C.
+    :param inner: Width of the hidden layer.
+    """
+
+    def __init__(self, width: int, classes: int, inner: int):
+        super().__init__(inner, classes)
+        self.hidden = nn.Linear(3 * width, inner)
+
+    def project(self, rows: Tensor, hidden: Tensor) -> Projected:
+        of_head, of_tail, of_context = self.hidden.weight.chunk(3, dim=1)
+        return Projected(rows @ of_head.T, rows @ of_tail.T, hidden @ of_context.T)
+
+    def forward(self, projected: Projected, pool: Pool, head: Tensor, tail: Tensor) -> Tensor:
+        sides = projected.head[head] + projected.tail[tail]
+        return self.output(torch.tanh(sides + pool(projected.context) + self.hidden.bias))
+
+
+HEADS = ("linear", "hidden", "bilinear")
 
 
 def make_head(name: str, width: int, classes: int, inner: int) -> Head:
-    """:param inner: Of a bilinear head."""
-    return LinearHead(width, classes) if name == "linear" else BilinearHead(width, classes, inner)
+    """:param inner: Of a hidden or a bilinear head."""
+    if name == "linear":
+        return LinearHead(width, classes)
+    return {"hidden": HiddenHead, "bilinear": BilinearHead}[name](width, classes, inner)

@@ -33,10 +33,17 @@ def context_weights(attention: Tensor, head: Tensor, tail: Tensor, mode: str = "
         # The gradient of a small probability overflows float16. Half the range is for its other paths.
         limit = torch.finfo(attention.dtype).max / 2
         rows.register_hook(lambda grad: grad.clamp(-limit, limit))
-    product = rows[head] * rows[tail]
+    # Sums over heads and over pieces are matrix products, which leave little that is as large as pairs by heads
+    # by pieces.
     if mode == "pooled":
-        return _normalise(product.mean(dim=1))
-    return _normalise(product).mean(dim=1)
+        by_piece = rows.permute(2, 0, 1)
+        total = (by_piece @ by_piece.transpose(1, 2))[:, head, tail].T
+        return _normalise(total / rows.shape[1])
+    by_head = rows.transpose(0, 1)
+    total = (by_head @ by_head.transpose(1, 2))[:, head, tail].T
+    # The reciprocal, without its square in the gradient, which overflows.
+    share = torch.exp(-torch.log(divisor(total))) / rows.shape[1]
+    return (share.unsqueeze(1) @ (rows[head] * rows[tail])).squeeze(1)
 
 
 def mention_pair_context(
@@ -68,6 +75,20 @@ def key_pseudo_labels(pair_probs: Tensor, pair_index: Tensor, labels: Tensor) ->
     mean = torch.minimum(mean, _segment_max(probs, pair_index, len(labels)))
     key = labels.bool()[pair_index] & (probs >= mean[pair_index])
     return key[:, 1:].any(dim=1)
+
+
+def key_posterior(key_probs: Tensor, pair_probs: Tensor, pair_index: Tensor, labels: Tensor) -> Tensor:
+    """The posterior that each mention pair is key, p(z | y) ∝ p_ω p_θ, in place of (9): for each gold relation the
+    product over the entity pair's largest, and of several relations the largest.
+
+    :param key_probs: p_ω(z=1). *Shape:* (P,)
+    :param pair_probs: p_θ(y_c=1). *Shape:* (P, C)
+    :param labels: Gold relations of the entity pairs, bool. *Shape:* (N, C)
+    :returns: In [0, 1], 0 without gold relation. *Shape:* (P,)
+    """
+    joint = _wide(key_probs)[:, None] * _wide(pair_probs)
+    posterior = joint / divisor(_segment_max(joint, pair_index, len(labels)))[pair_index]
+    return posterior.masked_fill(~labels.bool()[pair_index], 0.0)[:, 1:].amax(dim=1)
 
 
 def key_focal_loss(

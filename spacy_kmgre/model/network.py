@@ -30,6 +30,8 @@ class PairScores:
         network knows no mention pairs (ATLOP). *Shape:* (P, C) or (N, C)
     :param key: Logits of p(z=1); None without a key instance classifier. *Shape:* (P,)
     :param share: For a network without mention pairs: their parts in the entity pair's context. *Shape:* (P,)
+    :param focus: How much of the context of each row of `relation` lies in each of the document's S sentences; None
+        where nobody asks. *Shape:* (P, S) or (N, S)
     """
 
     entities: Tensor
@@ -39,6 +41,7 @@ class PairScores:
     relation: Tensor
     key: Optional[Tensor] = None
     share: Optional[Tensor] = None
+    focus: Optional[Tensor] = None
 
     @property
     def row_index(self) -> Tensor:
@@ -54,11 +57,13 @@ class Reading:
 
     :param entities: The entities' attention rows, where entities take the place of mentions in a text of
         one window. *Shape:* (E, K, L)
+    :param sentences: Which sentence each word piece is in; None where nobody asks. *Shape:* (L, S)
     """
 
     encoded: Encoded
     projected: Projected
     entities: Optional[Tensor] = None
+    sentences: Optional[Tensor] = None
 
 
 class RelationExtractor(nn.Module):
@@ -75,29 +80,35 @@ class RelationExtractor(nn.Module):
         self.context = context
         self.level = level
 
-    def read(self, encoded: Encoded, clusters: Sequence[Sequence[int]]) -> Reading:
+    def read(
+        self, encoded: Encoded, clusters: Sequence[Sequence[int]], sentences: Optional[Tensor] = None
+    ) -> Reading:
         if self.level == "mention":
-            return Reading(encoded, self.head.project(encoded.mentions, encoded.hidden))
+            projected = self.head.project(encoded.mentions, encoded.hidden)
+            return Reading(encoded, projected, sentences=sentences)
         embeddings = entity_embeddings(encoded.mentions, clusters)
         entities = entity_rows(encoded.attention, clusters) if encoded.starts is None else None
-        return Reading(encoded, self.head.project(embeddings, encoded.hidden), entities)
+        return Reading(encoded, self.head.project(embeddings, encoded.hidden), entities, sentences)
 
     def forward(
         self, reading: Reading, pairs: Tensor, head: Tensor, tail: Tensor, pair_index: Tensor
-    ) -> Tuple[Tensor, Optional[Tensor]]:
+    ) -> Tuple[Tensor, Optional[Tensor], Optional[Tensor]]:
         """
         :param pairs: Entity numbers. *Shape:* (N, 2)
         :param head: Mention numbers. *Shape:* (P,)
-        :returns: Logits, and the mention pairs' shares in the entity pair's context where only entity pairs
-            are scored. *Shape:* (P, C), or (N, C) and (P,)
+        :returns: Logits; the mention pairs' shares in the entity pair's context where only entity pairs
+            are scored; and the contexts' parts in each sentence. *Shape:* (P, C), or (N, C) and (P,); (P, S) or (N, S)
         """
+        share = None
         if self.level == "mention":
             pool = pool_of_mentions(reading.encoded, head, tail, self.context)
-            return self.head(reading.projected, pool, head, tail), None
-        pool, share = pool_of_entities(
-            reading.encoded, reading.entities, pairs, head, tail, pair_index, self.context
-        )
-        return self.head(reading.projected, pool, *pairs.unbind(1)), share
+        else:
+            pool, share = pool_of_entities(
+                reading.encoded, reading.entities, pairs, head, tail, pair_index, self.context
+            )
+            head, tail = pairs.unbind(1)
+        focus = None if reading.sentences is None else pool(reading.sentences)
+        return self.head(reading.projected, pool, head, tail), share, focus
 
 
 class KeyInstanceClassifier(nn.Module):
@@ -170,7 +181,8 @@ class Network(nn.Module):
         for number, (document, pieces) in enumerate(zip(documents, batch)):
             clusters = encoded_clusters(document, pieces)
             pairs = entity_pairs([entity for entity, cluster in enumerate(clusters) if cluster])
-            readings = self._read(relation[number], key and key[number], clusters, moving)
+            sentences = sentence_columns(document, pieces) if RELATION in moving else None
+            readings = self._read(relation[number], key and key[number], clusters, moving, sentences)
             scores.append(self._score(readings, clusters, pairs, moving))
         return scores
 
@@ -212,10 +224,12 @@ class Network(nn.Module):
             return relation, self.classifier.encoder(batch)
 
     def _read(
-        self, relation: Encoded, key: Optional[Encoded], clusters, moving
+        self, relation: Encoded, key: Optional[Encoded], clusters, moving, sentences: Optional[Tensor] = None
     ) -> Tuple[Reading, Optional[Reading]]:
         with self._running(RELATION, moving):
-            of_relation = self.extractor.read(relation, clusters)
+            if sentences is not None:
+                sentences = sentences.to(relation.hidden)
+            of_relation = self.extractor.read(relation, clusters, sentences)
         if self.classifier is None or key is None:
             return of_relation, None
         with self._running(KEY, moving):
@@ -228,12 +242,12 @@ class Network(nn.Module):
         device = of_relation.encoded.hidden.device
         head, tail, pair_index = (x.to(device) for x in mention_pairs(clusters, pairs))
         with self._running(RELATION, moving):
-            relation, share = self.extractor(of_relation, pairs.to(device), head, tail, pair_index)
+            relation, share, focus = self.extractor(of_relation, pairs.to(device), head, tail, pair_index)
         key = None
         if self.classifier is not None and of_key is not None:
             with self._running(KEY, moving):
                 key = self.classifier(of_key, head, tail)
-        return PairScores(pairs, head, tail, pair_index, relation, key, share)
+        return PairScores(pairs, head, tail, pair_index, relation, key, share, focus)
 
     def _running(self, name: str, moving: FrozenSet[str]):
         half = self.part(name)
@@ -249,6 +263,15 @@ class Network(nn.Module):
 def encoded_clusters(document: Document, pieces: Pieces) -> List[List[int]]:
     """The mentions of each entity that lie in the encoded text."""
     return [[mention for mention in cluster if pieces.markers[mention] >= 0] for cluster in document.clusters]
+
+
+def sentence_columns(document: Document, pieces: Pieces) -> Optional[Tensor]:
+    """Which sentence each word piece is in, one column a sentence; None where the document does not say.
+    *Shape:* (L, S)"""
+    if not len(document.sentences):
+        return None
+    numbers = torch.arange(len(document.sentences))
+    return torch.from_numpy(pieces.sentences)[:, None] == numbers
 
 
 def entity_embeddings(mentions: Tensor, clusters: Sequence[Sequence[int]]) -> Tensor:
@@ -289,4 +312,6 @@ def build_network(settings: dict, encoders: Sequence[Encoder], classes: int) -> 
     if settings["key_classifier"]:
         own = None if settings["shared_encoder"] else encoders[1]
         classifier = KeyInstanceClassifier(own, encoders[0].width, settings["context"])
-    return Network(extractor, classifier, xi=settings["xi"], fusion=settings["fusion"])
+    network = Network(extractor, classifier, xi=settings["xi"], fusion=settings["fusion"])
+    # Pretrained encoders come in evaluation mode, new heads in training mode; a half must be in one of them.
+    return network.eval()

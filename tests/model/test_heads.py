@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from spacy_kmgre.model import maths
-from spacy_kmgre.model.heads import HEADS, BilinearHead, Head, LinearHead, make_head
+from spacy_kmgre.model.heads import HEADS, BilinearHead, Head, HiddenHead, LinearHead, make_head
 
 EXACT = {"rtol": 0.0, "atol": 1e-10}
 CLASSES = 5
@@ -73,6 +73,15 @@ def test_bilinear_head(mode, width, block):
             torch.testing.assert_close(found[pair, number], expected, **EXACT)
 
 
+@pytest.mark.parametrize("mode", maths.CONTEXT_MODES)
+def test_hidden_head(mode):
+    inputs = make_inputs(12)
+    head = HiddenHead(12, CLASSES, 20).double()
+    x = torch.cat([inputs.rows[inputs.head], inputs.rows[inputs.tail], inputs.context(mode)], dim=1)
+    expected = head.output(torch.tanh(head.hidden(x)))
+    torch.testing.assert_close(inputs.score(head, mode), expected, **EXACT)
+
+
 @pytest.mark.parametrize("name", HEADS)
 def test_gradients_reach_everything(name):
     inputs = make_inputs(32)
@@ -96,4 +105,4 @@ def test_more_classes_keep_what_is_learned(name):
     assert after.shape == (12, CLASSES + 3)
     torch.testing.assert_close(after[:, :CLASSES], before, **EXACT)
     assert all(parameter.requires_grad for parameter in head.parameters())
-    assert len(list(head.parameters())) == (2 if name == "linear" else 6)
+    assert len(list(head.parameters())) == {"linear": 2, "hidden": 4, "bilinear": 6}[name]

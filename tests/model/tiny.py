@@ -70,7 +70,14 @@ def random_pieces(
     ids = np.random.default_rng(seed).integers(5, VOCAB, length)
     ids[0], ids[-1] = 2, 3
     ranges: List[Tuple[int, int]] = list(windows) or [(1, length - 1)]
-    return Pieces(ids=ids, markers=np.array(markers, dtype=np.int64), prefix=1, suffix=1, windows=ranges)
+    return Pieces(
+        ids=ids,
+        markers=np.array(markers, dtype=np.int64),
+        prefix=1,
+        suffix=1,
+        windows=ranges,
+        sentences=np.full(len(ids), -1),
+    )
 
 
 def whole_rows(encoded: Encoded) -> torch.Tensor:

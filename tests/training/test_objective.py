@@ -1,6 +1,7 @@
 """The losses of every phase, and their gradients, against loops over Python floats."""
 
 import math
+from dataclasses import replace
 from typing import Any, List, Optional, Sequence, Tuple
 
 import pytest
@@ -9,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_kmgre.model.network import BOTH, KEY, RELATION, PairScores
-from spacy_kmgre.training.objective import Phase, label_matrix, loss_and_gradients
+from spacy_kmgre.training.objective import (
+    Evidence,
+    Objective,
+    Phase,
+    key_targets,
+    label_matrix,
+    loss_and_gradients,
+)
 
 from ..model import reference
 from ..test_decode import make_scores
@@ -18,6 +26,12 @@ law = settings(deadline=None, derandomize=True, max_examples=60)
 CLASSES = 4
 Gold = List[Tuple[int, int, int]]
 VALUES = {"xi": 0.15, "tau": 0.4}
+
+
+def losses_of(
+    batch: Any, gold: Any, phase: Phase, *, tau: float, evidence: Any = None, **objective: Any
+) -> Any:
+    return loss_and_gradients(batch, gold, phase, Objective(**objective), tau=tau, evidence=evidence)
 
 
 def random_gold(scores: PairScores, seed: int = 0) -> Gold:
@@ -102,7 +116,7 @@ def test_sums_and_counts(sizes, seed, kind, phase, fusion, **values):
     fusion = fusion or kind == "shares"  # entity pairs are fused already
     batch = [make_scores(sizes, CLASSES, seed, kind), make_scores(sizes[::-1], CLASSES, seed + 1, kind)]
     gold = [random_gold(scores, seed) for scores in batch]
-    sums, counts, gradients = loss_and_gradients(batch, gold, phase, fusion=fusion, **values)
+    sums, counts, gradients = losses_of(batch, gold, phase, fusion=fusion, **values)
     expected = [
         losses_slowly(scores, relations, phase, fusion=fusion, **values)
         for scores, relations in zip(batch, gold)
@@ -116,7 +130,7 @@ def test_sums_and_counts(sizes, seed, kind, phase, fusion, **values):
         RELATION: 2 * len(sizes) if moves_relation else 0,
         KEY: 2 * sum(sizes) if moves_key else 0,
     }
-    for scores, (d_relation, d_key) in zip(batch, gradients):
+    for scores, (d_relation, d_key, _) in zip(batch, gradients):
         assert (d_relation is not None) == moves_relation
         assert (d_key is not None) == moves_key
         assert d_relation is None or d_relation.shape == scores.relation.shape
@@ -130,7 +144,7 @@ def test_gradients_are_slopes(kind, fusion, phase):
     gold = random_gold(scores)
     assert gold
     settings: Any = {**VALUES, "fusion": fusion}
-    _, _, [(d_relation, d_key)] = loss_and_gradients([scores], [gold], phase, **settings)
+    _, _, [(d_relation, d_key, _)] = losses_of([scores], [gold], phase, **settings)
     step = 1e-5
     if d_relation is not None:
         relation = scores.relation.tolist()
@@ -169,7 +183,7 @@ def test_only_key_pairs_teach_relations_after_the_warm_up(phase):
     probs = torch.sigmoid(scores.key).tolist()
     selected = torch.tensor(reference.select_key_pairs(probs, scores.pair_index.tolist(), 2, 0.15, 0.4))
     assert 2 <= selected.sum() < 11
-    _, _, [(d_relation, _)] = loss_and_gradients([scores], [[(1, 2, 1)]], phase, **VALUES)
+    _, _, [(d_relation, _, _)] = losses_of([scores], [[(1, 2, 1)]], phase, **VALUES)
     taught = (d_relation != 0).any(dim=1)
     assert torch.equal(taught, torch.ones_like(taught) if phase is Phase.WARMUP else selected)
 
@@ -177,12 +191,12 @@ def test_only_key_pairs_teach_relations_after_the_warm_up(phase):
 def test_parts_of_a_batch_add_up():
     batch = [make_scores([2, 3], CLASSES, seed) for seed in range(3)]
     gold = [random_gold(scores, seed) for seed, scores in enumerate(batch)]
-    sums, counts, gradients = loss_and_gradients(batch, gold, Phase.JOINT, **VALUES)
-    parts = [loss_and_gradients([x], [y], Phase.JOINT, **VALUES) for x, y in zip(batch, gold)]
+    sums, counts, gradients = losses_of(batch, gold, Phase.JOINT, **VALUES)
+    parts = [losses_of([x], [y], Phase.JOINT, **VALUES) for x, y in zip(batch, gold)]
     for name in (RELATION, KEY):
         assert sums[name] == pytest.approx(sum(part[0][name] for part in parts))
         assert counts[name] == sum(part[1][name] for part in parts)
-    for together, (_, _, [alone]) in zip(gradients, parts):
+    for (*together, _), (_, _, [(*alone, _)]) in zip(gradients, parts):
         assert all(torch.equal(x, y) for x, y in zip(together, alone))
 
 
@@ -193,11 +207,11 @@ def test_documents_without_entity_pairs(phase):
         **{name: value if value is None else value[:0] for name, value in vars(scores).items()}
     )
     gold = random_gold(scores)
-    alone = loss_and_gradients([scores], [gold], phase, **VALUES)
-    among = loss_and_gradients([empty, scores, empty], [[], gold, [(0, 1, 1)]], phase, **VALUES)
+    alone = losses_of([scores], [gold], phase, **VALUES)
+    among = losses_of([empty, scores, empty], [[], gold, [(0, 1, 1)]], phase, **VALUES)
     assert among[:2] == alone[:2]
-    assert among[2][0] == among[2][2] == (None, None)
-    assert loss_and_gradients([], [], phase, **VALUES) == (
+    assert among[2][0] == among[2][2] == (None, None, None)
+    assert losses_of([], [], phase, **VALUES) == (
         {RELATION: 0.0, KEY: 0.0},
         {RELATION: 0, KEY: 0},
         [],
@@ -211,7 +225,7 @@ def test_losses_leave_the_scores_alone(phase, fusion):
     leaves = [scores.relation.requires_grad_(), scores.key.requires_grad_()]
     before = [leaf.detach().clone() for leaf in leaves]
     with torch.no_grad():  # whatever mode the caller is in
-        loss_and_gradients([scores], [random_gold(scores)], phase, fusion=fusion, **VALUES)
+        losses_of([scores], [random_gold(scores)], phase, fusion=fusion, **VALUES)
     assert all(leaf.grad is None and torch.equal(leaf, old) for leaf, old in zip(leaves, before))
 
 
@@ -221,7 +235,7 @@ def test_an_entity_pair_weighs_the_same_without_fusion_however_many_mention_pair
     for size in (1, 7):
         scores = make_scores([size], CLASSES, kind="plain")
         scores.relation[:] = torch.tensor(row, dtype=torch.float64)
-        sums, counts, _ = loss_and_gradients([scores], [[(0, 1, 2)]], Phase.JOINT, fusion=False, **VALUES)
+        sums, counts, _ = losses_of([scores], [[(0, 1, 2)]], Phase.JOINT, fusion=False, **VALUES)
         assert counts[RELATION] == 1
         losses.append(sums[RELATION])
     assert losses[0] == pytest.approx(losses[1])
@@ -236,3 +250,103 @@ def test_label_matrix(relations: Sequence[Tuple[int, int, int]]):
     for row, pair in enumerate(scores.entities.tolist()):
         for label in range(CLASSES):
             assert labels[row, label].item() == ((*pair, label) in relations)
+
+
+def test_soft_pseudo_labels_are_the_posterior():
+    scores = make_scores([3, 4, 2], CLASSES)
+    gold = [(*scores.entities[0].tolist(), 2), (*scores.entities[2].tolist(), 1)]
+    labels = label_matrix(scores, gold)
+    target, counted = key_targets(scores, labels, Objective(pseudo_labels="soft"))
+    expected = reference.key_posterior(
+        probabilities(scores.key.tolist()),
+        probabilities(scores.relation.tolist()),
+        scores.pair_index.tolist(),
+        labels.tolist(),
+    )
+    assert target.tolist() == pytest.approx(expected, rel=1e-5)
+    assert counted.all()
+    sums, _, _ = losses_of([scores], [gold], Phase.E_STEP, pseudo_labels="soft", **VALUES)
+    one, zero = (
+        reference.key_focal_loss(scores.key.tolist(), [value] * len(target), 0.3, 2.0)
+        for value in (True, False)
+    )
+    assert sums[KEY] == pytest.approx(
+        sum(t * a + (1 - t) * b for t, a, b in zip(expected, one, zero)), rel=1e-5
+    )
+
+
+def test_the_classifier_may_learn_from_related_entity_pairs_only():
+    scores = make_scores([3, 4], CLASSES)
+    gold = [[(*scores.entities[1].tolist(), 1)]]
+    sums, counts, [(_, d_key, _)] = losses_of([scores], gold, Phase.E_STEP, key_pairs="related", **VALUES)
+    every, _, _ = losses_of([scores], gold, Phase.E_STEP, **VALUES)
+    assert counts[KEY] == 4
+    assert 0 < sums[KEY] < every[KEY]
+    assert torch.equal(d_key != 0, scores.pair_index == 1)
+    sums, counts, _ = losses_of([scores], [[]], Phase.E_STEP, key_pairs="related", **VALUES)
+    assert (sums[KEY], counts[KEY]) == (0.0, 0)
+
+
+@pytest.mark.parametrize("fusion", [True, False])
+def test_weight_of_entity_pairs_without_relation(fusion):
+    scores = make_scores([3, 4, 1], CLASSES)
+    gold = [[(*scores.entities[1].tolist(), 1)]]
+    losses = [
+        losses_of([scores], gold, Phase.WARMUP, negative_weight=weight, fusion=fusion, **VALUES)[0][RELATION]
+        for weight in (0.0, 1.0, 3.0)
+    ]
+    assert 0 < losses[0] < losses[1]
+    assert losses[2] - losses[1] == pytest.approx(2 * (losses[1] - losses[0]))
+
+
+def evidence_of(scores: PairScores, row: int, sentences: List[int], mentions: List[int]) -> List[Evidence]:
+    head, tail = scores.entities[row].tolist()
+    return [Evidence({(head, tail): set(sentences)}, mentions)]
+
+
+def test_mention_pairs_in_the_evidence_are_key():
+    scores = make_scores([4, 4], CLASSES)
+    gold = [(*scores.entities[row].tolist(), 1) for row in (0, 1)]
+    labels = label_matrix(scores, gold)
+    count = int(max(scores.head.max(), scores.tail.max())) + 1
+    members = (scores.pair_index == 0).nonzero().squeeze(1)
+    first = int(members[0])
+    # Only the mentions of the first pair are in sentence 0.
+    mentions = [0 if n in (scores.head[first], scores.tail[first]) else 1 for n in range(count)]
+    known = evidence_of(scores, 0, [0], mentions)[0]
+    plain, _ = key_targets(scores, labels, Objective())
+    target, _ = key_targets(scores, labels, Objective(evidence_keys=True), known)
+    inside = [mentions[scores.head[row]] == mentions[scores.tail[row]] == 0 for row in members.tolist()]
+    assert target[members].tolist() == inside and any(inside) and not all(inside)
+    others = scores.pair_index == 1
+    assert torch.equal(target[others], plain[others])
+    # Evidence in neither mention's sentence says nothing of mention pairs.
+    nowhere = evidence_of(scores, 0, [5], mentions)[0]
+    assert torch.equal(key_targets(scores, labels, Objective(evidence_keys=True), nowhere)[0], plain)
+
+
+@pytest.mark.parametrize("phase", [Phase.WARMUP, Phase.M_STEP])
+def test_contexts_are_drawn_to_the_evidence(phase):
+    scores = make_scores([3, 4], CLASSES)
+    torch.manual_seed(0)
+    focus = torch.softmax(torch.randn(7, 5, dtype=torch.float64), dim=1)
+    scores = replace(scores, focus=focus)
+    gold, evidence = [[(*scores.entities[1].tolist(), 1)]], evidence_of(scores, 1, [0, 3], [])
+    plain, _, _ = losses_of([scores], gold, phase, **VALUES)
+    settings: Any = {"evidence": evidence, "evidence_focus": 0.1, **VALUES}
+    sums, _, [(_, _, d_focus)] = losses_of([scores], gold, phase, **settings)
+    keys = [row for row in range(7) if scores.pair_index[row] == 1]
+    if phase is Phase.M_STEP:
+        probs = probabilities(scores.key.tolist())
+        selected = reference.select_key_pairs(
+            probs, scores.pair_index.tolist(), 2, VALUES["xi"], VALUES["tau"]
+        )
+        keys = [row for row in keys if selected[row]]
+    part = sum(focus[row, 0].item() + focus[row, 3].item() for row in keys) / len(keys)
+    # Two entity pairs, one with evidence: as the divisor is two, its weight is two tenths.
+    assert sums[RELATION] - plain[RELATION] == pytest.approx(-0.2 * math.log(part + 1e-4))
+    expected = torch.zeros_like(focus)
+    for row in keys:
+        expected[row, [0, 3]] = -0.2 / (part + 1e-4) / len(keys)
+    torch.testing.assert_close(d_focus, expected)
+    assert losses_of([scores], gold, phase, evidence_focus=0.1, **VALUES)[2][0][2] is None
