@@ -208,7 +208,7 @@ def build_kmgre(
     :param evidence_keys: Where the corpus has evidence sentences, mention pairs in them are the key ones.
     :param evidence_focus: Weight of a loss that draws the contexts of key mention pairs to evidence sentences,
         where the corpus has them; DREEAM's has 0.1.
-    :param mixed_precision: Encoders in bfloat16, where the device has it.
+    :param mixed_precision: Encoders in bfloat16, where the device has it; on a processor in training only.
     """
     return _build(
         "kmgre",
@@ -256,7 +256,7 @@ def build_atlop(
     :param negative_weight: Weight of entity pairs without relation in the loss.
     :param evidence_focus: Weight of a loss that draws the contexts of entity pairs to evidence sentences, where the
         corpus has them; DREEAM's has 0.1.
-    :param mixed_precision: The encoder in bfloat16, where the device has it.
+    :param mixed_precision: The encoder in bfloat16, where the device has it; on a processor in training only.
     """
     return _build(
         "atlop",

@@ -47,7 +47,8 @@ class Encoder(nn.Module):
 
     :param transformer: A Hugging Face encoder.
     :param batch_pieces: Word pieces that go through the transformer at a time, padding included.
-    :ivar mixed_precision: Run the transformer in bfloat16 where the device has it; all else is in float32.
+    :ivar mixed_precision: Run the transformer in bfloat16 where the device has it, on a processor in training
+        only; all else is in float32.
     """
 
     transformer: Any
@@ -149,7 +150,11 @@ class Encoder(nn.Module):
         return hidden, attend
 
     def _autocast(self, device: torch.device):
-        able = device.type != "cuda" or torch.cuda.is_bf16_supported()
+        if device.type == "cuda":
+            able = torch.cuda.is_bf16_supported()
+        else:
+            # Not in prediction: padding would change more than the last digits of its scores.
+            able = self.training and getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
         return torch.autocast(device.type, torch.bfloat16, enabled=self.mixed_precision and able)
 
 

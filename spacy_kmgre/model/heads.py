@@ -112,9 +112,14 @@ class BilinearHead(Head):
 
     def forward(self, projected: Projected, pool: Pool, head: Tensor, tail: Tensor) -> Tensor:
         of_head, of_tail = pool(projected.context).chunk(2, dim=1)
-        left = torch.tanh(projected.head[head] + of_head + self.head.bias).unflatten(1, (-1, self.block))
-        right = torch.tanh(projected.tail[tail] + of_tail + self.tail.bias).unflatten(1, (-1, self.block))
-        return self.output((left.unsqueeze(3) * right.unsqueeze(2)).flatten(1))
+        left = torch.tanh(projected.head[head] + of_head + self.head.bias).split(self.block, dim=1)
+        right = torch.tanh(projected.tail[tail] + of_tail + self.tail.bias).split(self.block, dim=1)
+        weights = self.output.weight.split(self.block**2, dim=1)
+        logits = self.output.bias.expand(len(head), -1)
+        # Group by group: all products at once, P x inner x block, do not fit into a processor's cache.
+        for x, y, weight in zip(left, right, weights):
+            logits = torch.addmm(logits, (x.unsqueeze(2) * y.unsqueeze(1)).flatten(1), weight.T)
+        return logits
 
 
 class HiddenHead(Head):
