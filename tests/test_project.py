@@ -11,6 +11,7 @@ from spacy.tokens import DocBin
 from weasel.util.config import load_project_config
 
 from .cli.test_cli import DOCUMENT
+from .formats.samples import DWIE
 
 PROJECT = Path(__file__).parent.parent / "project"
 
@@ -52,6 +53,38 @@ def test_corpus_from_docred_files(tmp_path: Path):
     make_corpus(str(tmp_path), tmp_path / "out", None, 0, 0, True)  # leaves what is there alone
     with pytest.raises(SystemExit):
         make_corpus(str(tmp_path), tmp_path / "out", None, 0, 0, False)
+
+
+def test_corpus_from_dwie(tmp_path: Path, monkeypatch, capsys):
+    make_corpus = script("make_corpus")
+    texts = make_corpus.DWIE / make_corpus.DWIE_TEXTS
+    monkeypatch.chdir(tmp_path)
+
+    def fetch(command, **settings):
+        """The authors' files, as git and their script leave them."""
+        assert settings["check"]
+        if command[0] == "git":
+            make_corpus.DWIE.mkdir(parents=True)
+            return
+        assert (Path(settings["cwd"]), command[1]) == (make_corpus.DWIE, "src/dwie_download.py")
+        texts.mkdir(parents=True)
+        for number in range(30):
+            data = {**DWIE[0], "id": f"DW_{number}", "tags": ["all", "test" if number < 5 else "train"]}
+            (texts / f"DW_{number}.json").write_text(json.dumps(data))
+
+    monkeypatch.setattr(make_corpus.subprocess, "run", fetch)
+    make_corpus.main("dwie", tmp_path / "out", None, 0, 0, False)
+    vocab = spacy.blank("en").vocab
+    docs = {
+        path.stem: list(DocBin().from_disk(path).get_docs(vocab)) for path in (tmp_path / "out").iterdir()
+    }
+    assert len(docs["test"]) == 5
+    assert len(docs["train"]) + len(docs["dev"]) == 25 and 0 < len(docs["dev"]) < 10
+    assert all(doc._.relations for found in docs.values() for doc in found)
+    (texts / "DW_0.json").write_text("{")
+    with pytest.raises(SystemExit):
+        make_corpus.main("dwie", tmp_path / "again", None, 0, 0, False)
+    assert "DW_0.json" in capsys.readouterr().out
 
 
 def test_embedded_corpus(tmp_path: Path):

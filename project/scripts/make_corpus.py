@@ -1,5 +1,8 @@
 """Write train.spacy, dev.spacy and, where there is a test part, test.spacy."""
 
+import subprocess
+import sys
+from hashlib import sha1
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Callable, Dict, Iterator, Optional
@@ -12,7 +15,9 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from wasabi import msg
 
+from spacy_kmgre.docs import document_name
 from spacy_kmgre.embedded import generate_documents
+from spacy_kmgre.formats import FORMATS
 from spacy_kmgre.formats.counts import Counts
 from spacy_kmgre.formats.docbin import write_corpus
 from spacy_kmgre.formats.docred import read_docred
@@ -22,11 +27,20 @@ EMBEDDED = {"train": 1500, "dev": 50, "test": 100}
 OFFICIAL = Path("assets/redocred")
 OFFICIAL_SIZES = {"train": (3053, 85932), "dev": (500, 17284), "test": (500, 17448)}
 
+# DWIE's annotation, to which a script of its authors adds the texts, fetched from the newspaper.
+DWIE = Path("assets/dwie")
+DWIE_SOURCE = "https://github.com/klimzaporojets/DWIE"
+DWIE_TEXTS = Path("data/annos_with_content")
+# DWIE has no development part: every so many of its training documents are one.
+DWIE_DEV = 10
+
 Parts = Dict[str, Callable[[Counts], Iterator[Doc]]]
 
 
 def main(
-    data: Annotated[str, typer.Argument(help='"embedded", "redocred", or a folder with DocRED\'s JSON')],
+    data: Annotated[
+        str, typer.Argument(help='"embedded", "redocred", "dwie", or a folder with DocRED\'s JSON')
+    ],
     out_dir: Annotated[Path, typer.Argument(help="The folder to write to", file_okay=False)],
     relation_names: Annotated[
         Optional[Path],
@@ -38,8 +52,8 @@ def main(
         bool, typer.Option("--if-missing", help="Leave a corpus alone that is there")
     ] = False,
 ) -> None:
-    """Make a corpus: generated documents ("embedded"), the official Re-DocRED files, fetched where they are
-    not there ("redocred"), or the files train*.json, dev*.json and test*.json of a folder."""
+    """Make a corpus: generated documents ("embedded"), the official Re-DocRED files or DWIE, fetched where they are
+    not there ("redocred", "dwie"), or the files train*.json, dev*.json and test*.json of a folder."""
     if if_missing and (out_dir / "train.spacy").exists() and (out_dir / "dev.spacy").exists():
         msg.info(f"Using the corpus in {out_dir}")
         return
@@ -47,6 +61,8 @@ def main(
     try:
         if data == "embedded":
             parts = embedded_parts(vocab, seed)
+        elif data == "dwie":
+            parts = dwie_parts(vocab, DWIE)
         else:
             names = None if relation_names is None else srsly.read_json(relation_names)
             parts = docred_parts(vocab, OFFICIAL if data == "redocred" else Path(data), names)
@@ -65,7 +81,7 @@ def main(
                 )
             msg.good(str(path))
             print(counts)
-    except ValueError as error:
+    except (ValueError, subprocess.CalledProcessError) as error:
         msg.fail(f"Could not make the corpus from {data}", error, exits=1)
 
 
@@ -74,6 +90,32 @@ def embedded_parts(vocab: Vocab, seed: int) -> Parts:
         part: lambda counts, part=part, size=size: counts.count(generate_documents(vocab, size, part, seed))
         for part, size in EMBEDDED.items()
     }
+
+
+def dwie_parts(vocab: Vocab, folder: Path) -> Parts:
+    """DWIE's test part is that of its authors."""
+    if not folder.exists():
+        subprocess.run(["git", "clone", "--depth", "1", DWIE_SOURCE, str(folder)], check=True)
+    if not (folder / DWIE_TEXTS).exists():
+        subprocess.run([sys.executable, "src/dwie_download.py"], cwd=folder, check=True)
+
+    def read(counts: Counts, tag: str, dev: Optional[bool]) -> Iterator[Doc]:
+        whole = Counts()
+        # What articles that were changed since have lost is counted, not refused.
+        docs = FORMATS["dwie"].read(folder / DWIE_TEXTS, vocab, whole, part=tag, lenient=True)
+        yield from counts.count(doc for doc in docs if dev is None or in_dwie_dev(doc) == dev)
+        # Oddities are those of the authors' part, whether it is split here or not.
+        counts.oddities.update(whole.oddities - counts.oddities)
+
+    return {
+        "train": lambda counts: read(counts, "train", False),
+        "dev": lambda counts: read(counts, "train", True),
+        "test": lambda counts: read(counts, "test", None),
+    }
+
+
+def in_dwie_dev(doc: Doc) -> bool:
+    return int(sha1(document_name(doc).encode()).hexdigest(), 16) % DWIE_DEV == 0
 
 
 def docred_parts(vocab: Vocab, folder: Path, names: Optional[Dict[str, str]]) -> Parts:
