@@ -136,7 +136,7 @@ def build_encoder(
     max_length: Optional[int] = None,
     overlap: int = 128,
     max_pieces: Optional[int] = None,
-    batch_pieces: int = 4096,
+    batch_pieces: Optional[int] = None,
     typed_markers: bool = False,
     tokenizer_config: Dict[str, Any] = util.SimpleFrozenDict(),  # noqa: B008
     transformer_config: Dict[str, Any] = util.SimpleFrozenDict(),  # noqa: B008
@@ -148,7 +148,8 @@ def build_encoder(
     :param max_length: Longest window in word pieces, special ones included; the encoder's limit where None.
     :param overlap: Word pieces that neighbouring windows share.
     :param max_pieces: Read no more of a document, with a warning where entities are lost; all where None.
-    :param batch_pieces: Word pieces that go through the encoder at a time.
+    :param batch_pieces: Word pieces that go through the encoder at a time; where None 1,024 on a processor and
+        16,384 on a GPU.
     :param typed_markers: The marker before a mention is the first word piece of its entity's type. Otherwise it
         is the same for all mentions, as in the papers.
     :param tokenizer_config: Passed to AutoTokenizer.from_pretrained.
@@ -175,6 +176,7 @@ def build_kmgre(
     encoder: Dict[str, Any],
     head: str = "linear",
     head_width: int = 768,
+    head_block: int = 64,
     context: str = "per_head",
     shared_encoder: bool = False,
     key_classifier: bool = True,
@@ -191,9 +193,10 @@ def build_kmgre(
 ) -> "RelationModel":
     """KMGRE (Jiang et al., COLING 2022).
 
-    :param head: "linear" as in the paper, or "bilinear" as in ATLOP.
-    :param head_width: Of the projections that a bilinear head multiplies; 768 in ATLOP's code, whatever
-        the encoder.
+    :param head: "linear" as in the paper, "hidden" with a hidden layer, or "bilinear" as in ATLOP.
+    :param head_width: Of the hidden layer, or the projections that a bilinear head multiplies; 768 in ATLOP's
+        code, whatever the encoder.
+    :param head_block: Width of the groups within which a bilinear head multiplies.
     :param context: "per_head" (eq. 4), or "pooled" as in ATLOP.
     :param shared_encoder: The key instance classifier reads the relation extractor's encoder.
     :param key_classifier: Without it all mention pairs are fused (ablation).
@@ -215,6 +218,7 @@ def build_kmgre(
         encoder=encoder,
         head=head,
         head_width=head_width,
+        head_block=head_block,
         context=context,
         level="mention",
         shared_encoder=shared_encoder,
@@ -239,6 +243,7 @@ def build_atlop(
     encoder: Dict[str, Any],
     head: str = "bilinear",
     head_width: int = 768,
+    head_block: int = 64,
     context: str = "pooled",
     negative_weight: float = 1.0,
     evidence_focus: float = 0.0,
@@ -249,9 +254,10 @@ def build_atlop(
     It has no mention pairs of its own. Those of a predicted relation carry, as `share`, their part in the
     attention that the two entities have in common.
 
-    :param head: "bilinear", or "linear".
-    :param head_width: Of the projections that a bilinear head multiplies; 768 as in the authors' code,
-        whatever the encoder.
+    :param head: "bilinear", "hidden" with a hidden layer, or "linear".
+    :param head_width: Of the hidden layer, or the projections that a bilinear head multiplies; 768 as in the
+        authors' code, whatever the encoder.
+    :param head_block: Width of the groups within which a bilinear head multiplies.
     :param context: "pooled", or "per_head".
     :param negative_weight: Weight of entity pairs without relation in the loss.
     :param evidence_focus: Weight of a loss that draws the contexts of entity pairs to evidence sentences, where the
@@ -263,6 +269,7 @@ def build_atlop(
         encoder=encoder,
         head=head,
         head_width=head_width,
+        head_block=head_block,
         context=context,
         level="entity",
         shared_encoder=False,

@@ -89,15 +89,14 @@ class LinearHead(Head):
 class BilinearHead(Head):
     """The group bilinear head of ATLOP (Zhou et al., AAAI 2021, eq. 8-10).
 
-    The groups are 64 wide, or as wide as the largest power of two below that divides the inner width.
-
     :param width: d, of the hidden states.
     :param classes: C.
     :param inner: The width of the two sides once projected.
+    :param block: The width of the groups; the largest common divisor with `inner` where it does not divide it.
     """
 
-    def __init__(self, width: int, classes: int, inner: int):
-        block = math.gcd(inner, 64)
+    def __init__(self, width: int, classes: int, inner: int, block: int = 64):
+        block = math.gcd(inner, block)
         super().__init__(inner * block, classes)
         self.block = block
         self.head = nn.Linear(2 * width, inner)
@@ -146,8 +145,13 @@ class HiddenHead(Head):
 HEADS = ("linear", "hidden", "bilinear")
 
 
-def make_head(name: str, width: int, classes: int, inner: int) -> Head:
-    """:param inner: Of a hidden or a bilinear head."""
+def make_head(name: str, width: int, classes: int, inner: int, block: int = 64) -> Head:
+    """
+    :param inner: Of a hidden or a bilinear head.
+    :param block: Of a bilinear head.
+    """
     if name == "linear":
         return LinearHead(width, classes)
-    return {"hidden": HiddenHead, "bilinear": BilinearHead}[name](width, classes, inner)
+    if name == "hidden":
+        return HiddenHead(width, classes, inner)
+    return BilinearHead(width, classes, inner, block)

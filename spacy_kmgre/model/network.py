@@ -306,7 +306,8 @@ def build_network(settings: dict, encoders: Sequence[Encoder], classes: int) -> 
     """
     for encoder in encoders:
         encoder.mixed_precision = settings["mixed_precision"]
-    head = make_head(settings["head"], encoders[0].width, classes, settings["head_width"])
+    inner, block = settings["head_width"], settings["head_block"]
+    head = make_head(settings["head"], encoders[0].width, classes, inner, block)
     extractor = RelationExtractor(encoders[0], head, settings["context"], settings["level"])
     classifier = None
     if settings["key_classifier"]:

@@ -21,7 +21,7 @@ from .network import Network, build_network
 
 PACKAGE = "package:"
 # Settings that weights depend on.
-STRUCTURE = ("head", "head_width", "level", "key_classifier", "shared_encoder")
+STRUCTURE = ("head", "head_width", "head_block", "level", "key_classifier", "shared_encoder")
 
 
 def resolve_encoder(name: str) -> str:

@@ -52,10 +52,13 @@ def test_linear_head(mode, width, pairs):
 
 
 @pytest.mark.parametrize("mode", maths.CONTEXT_MODES)
-@pytest.mark.parametrize("width, block", [(8, 8), (48, 16), (96, 32), (128, 64), (5, 1)])
-def test_bilinear_head(mode, width, block):
+@pytest.mark.parametrize(
+    "width, wanted, block",
+    [(8, 64, 8), (48, 64, 16), (96, 64, 32), (128, 64, 64), (5, 64, 1), (48, 8, 8), (6, 1, 1)],
+)
+def test_bilinear_head(mode, width, wanted, block):
     inputs = make_inputs(12)
-    head = BilinearHead(12, CLASSES, width).double()
+    head = BilinearHead(12, CLASSES, width, wanted).double()
     assert head.block == block
     found = inputs.score(head, mode)
     assert found.shape == (12, CLASSES)

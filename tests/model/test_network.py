@@ -17,6 +17,7 @@ CLASSES = 4
 KMGRE: Dict[str, Any] = {
     "head": "linear",
     "head_width": 48,
+    "head_block": 64,
     "context": "per_head",
     "level": "mention",
     "key_classifier": True,
