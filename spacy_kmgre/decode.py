@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Callable, Dict, List, Optional, Tuple, Union
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,6 +18,8 @@ class Prediction:
     :param label: Class, 1..C-1.
     :param mention_pairs: (head mention, tail mention, key score, relation score, share) of the key mention
         pairs, largest share first.
+    :param focus: How much of their contexts, weighted by share, lies in each sentence; None where the scores do
+        not say. *Shape:* (S,)
     """
 
     head: int
@@ -24,6 +27,7 @@ class Prediction:
     label: int
     score: float
     mention_pairs: List[Tuple[int, int, float, float, float]]
+    focus: Optional[np.ndarray] = None
 
 
 def selected_pairs(scores: PairScores, *, xi: float, tau: float) -> Optional[Tensor]:
@@ -88,6 +92,9 @@ def decode(
         rows = scores.relation[pair_index]
         share = scores.share[keep][:, None].expand_as(rows)
     key = torch.ones_like(share[:, 0]) if scores.key is None else torch.sigmoid(scores.key[keep].float())
+    focus = None
+    if scores.focus is not None:
+        focus = (scores.focus[keep] if scores.share is None else scores.focus[pair_index]).cpu().numpy()
     rows_of = _group(pair_index.tolist())
     heads, tails, keys = scores.head[keep].tolist(), scores.tail[keep].tolist(), key.tolist()
     probs, shares = torch.sigmoid(rows.float()).cpu().numpy(), share.cpu().numpy()
@@ -107,6 +114,7 @@ def decode(
                 label=label,
                 score=float(relation_scores[pair, label]),
                 mention_pairs=sorted(mention_pairs, key=lambda pair: -pair[-1]),
+                focus=None if focus is None else shares[rows_of[pair], label] @ focus[rows_of[pair]],
             )
         )
     return predictions

@@ -185,6 +185,11 @@ def all_entities(doc: Doc) -> List[Entity]:
     return [entity for entity in found.values() if entity.mentions]
 
 
+def sentence_starts(doc: Doc) -> Optional[List[int]]:
+    """Character offsets, None where the Doc has no sentence boundaries."""
+    return [sent.start_char for sent in doc.sents] if doc.has_annotation("SENT_START") else None
+
+
 def get_relations(doc: Doc) -> List[Relation]:
     """The relations on the Doc, best first (the getter of `doc._.relations`)."""
     entities: Dict[str, Entity] = {}

@@ -43,6 +43,7 @@ from .docs import (
     mention_offsets,
     project_entities,
     relation_data,
+    sentence_starts,
     set_relations,
     write_entities,
 )
@@ -61,6 +62,7 @@ SETTINGS = (
     "threshold",
     "max_labels",
     "evidence_share",
+    "evidence_context",
     "thresholds",
     "allowed_triples",
     "symmetric",
@@ -89,6 +91,7 @@ class KmgreRelations(TrainablePipe):
         threshold: float = 0.5,
         max_labels: int = 4,
         evidence_share: float = 0.8,
+        evidence_context: float = 0.0,
         thresholds: Union[Mapping[str, float], Iterable[Sequence[Any]]] = (),
         allowed_triples: Union[str, Iterable[Sequence[str]], None] = None,
         symmetric: Iterable[str] = (),
@@ -96,7 +99,11 @@ class KmgreRelations(TrainablePipe):
         scorer: Optional[Callable] = None,
     ):
         thresholds = dict(thresholds)  # type: ignore[arg-type]
-        shares = {"threshold": threshold, "evidence_share": evidence_share}
+        shares = {
+            "threshold": threshold,
+            "evidence_share": evidence_share,
+            "evidence_context": evidence_context,
+        }
         shares.update({f"thresholds[{label!r}]": value for label, value in thresholds.items()})
         for setting, value in shares.items():
             if not 0.0 <= value <= 1.0:
@@ -110,6 +117,7 @@ class KmgreRelations(TrainablePipe):
         self.threshold = threshold
         self.max_labels = max_labels
         self.evidence_share = evidence_share
+        self.evidence_context = evidence_context
         self.thresholds: Dict[str, float] = thresholds
         self.allowed_triples: Union[List[List[str]], str, None] = _checked_triples(allowed_triples)
         self.symmetric: List[str] = list(symmetric)
@@ -229,6 +237,11 @@ class KmgreRelations(TrainablePipe):
         docs = list(docs)
         entities = [self.entities(doc) for doc in docs]
         documents = [_document(doc, found) for doc, found in zip(docs, entities)]
+        if self.evidence_context:
+            documents = [
+                replace(document, sentences=sentence_starts(doc) or ())
+                for document, doc in zip(documents, docs)
+            ]
         readable = [number for number, document in enumerate(documents) if len(document.clusters) > 1]
         parts: List[Iterable[PairScores]] = [()] * len(documents)
         if readable:
@@ -266,24 +279,34 @@ class KmgreRelations(TrainablePipe):
                         "label": self.labels[prediction.label - 1],
                         "score": prediction.score,
                         "key_mention_pairs": pairs,
-                        "evidence": self._evidence(pairs, sentences),
+                        "evidence": self._evidence(pairs, sentences, prediction.focus),
                     }
                 )
             set_relations(doc, relations)
 
-    def _evidence(self, pairs: Sequence[Dict[str, Any]], sentences: Optional[np.ndarray]) -> List[List[int]]:
-        """The sentences of the leading key pairs, until their shares reach `evidence_share`."""
+    def _evidence(
+        self,
+        pairs: Sequence[Dict[str, Any]],
+        sentences: Optional[np.ndarray],
+        focus: Optional[np.ndarray],
+    ) -> List[List[int]]:
+        """The sentences of the leading key pairs, until their shares reach `evidence_share`, without those in
+        which less than `evidence_context` of the context lies."""
         if sentences is None:
             return []
-        found, total = set(), 0.0
+        found: Set[int] = set()
+        total = 0.0
         for pair in pairs:
             if total >= self.evidence_share:
                 break
             total += pair["share"]
             for start, _ in (pair["head"], pair["tail"]):
-                number = np.searchsorted(sentences, start, side="right") - 1
-                found.add((int(sentences[number]), int(sentences[number + 1])))
-        return [list(sentence) for sentence in sorted(found)]
+                found.add(int(np.searchsorted(sentences, start, side="right")) - 1)
+        if found and focus is not None:
+            # One sentence is evidence in any case.
+            best = max(found, key=lambda number: focus[number])
+            found = {number for number in found if focus[number] >= self.evidence_context} | {best}
+        return [[int(sentences[number]), int(sentences[number + 1])] for number in sorted(found)]
 
     def _warn_of_unread(self, documents: Sequence[Document]) -> None:
         limit = self._shim.settings["encoder"]["max_pieces"]

@@ -34,7 +34,7 @@ from spacy.training import Example
 from spacy.util import registry
 
 from .alignment import align_entities, cluster
-from .docs import all_entities, get_relations
+from .docs import all_entities, get_relations, sentence_starts
 from .types import Entity, Relation
 
 RelationScorer = Callable[..., Dict[str, Any]]
@@ -208,7 +208,7 @@ def count_relations(
     reference = example.reference
     gold_relations, predicted_relations = get_relations(reference), get_relations(example.predicted)
     entities = _compare(all_entities(example.predicted), all_entities(reference))
-    starts = _sentence_starts(reference)
+    starts = sentence_starts(reference)
     gold = _group(gold_relations, _key, starts, groupings)
     predicted = _group(predicted_relations, entities.name("micro"), starts, groupings)
     for level in ("strict", "overlap"):
@@ -352,11 +352,6 @@ def _group(
             if group is not None:
                 groups[group].add(triple)
     return groups
-
-
-def _sentence_starts(doc: Doc) -> Optional[List[int]]:
-    """Character offsets, None where the Doc has no sentence boundaries."""
-    return [sent.start_char for sent in doc.sents] if doc.has_annotation("SENT_START") else None
 
 
 def sentence_numbers(entity: Entity, starts: List[int]) -> Set[int]:

@@ -503,6 +503,22 @@ def test_evidence_holds_the_leading_key_pairs(load, share: float):
         assert bool(needed) == bool(share)
 
 
+def test_sentences_that_hold_little_of_the_context_are_no_evidence(load):
+    nlp = load()
+    pipe = component(nlp)
+    pipe.evidence_share = 1.0
+    evidence = {}
+    for pipe.evidence_context in (0.0, 1e-6, 0.3, 1.0):
+        relations = nlp(make_doc(nlp))._.relations
+        evidence[pipe.evidence_context] = [{sent.start for sent in r.evidence} for r in relations]
+    assert evidence[1e-6] == evidence[0.0] and max(map(len, evidence[0.0])) > 1
+    assert [len(found) for found in evidence[1.0]] == [1, 1, 1]
+    for fewest, fewer, most in zip(evidence[1.0], evidence[0.3], evidence[0.0]):
+        assert fewest <= fewer <= most
+    pipe.evidence_share = 0.0
+    assert all(relation.evidence == () for relation in nlp(make_doc(nlp))._.relations)
+
+
 def test_no_evidence_without_sentences(kmgre):
     doc = make_doc(kmgre)
     words = [token.text for token in doc]

@@ -65,5 +65,6 @@ def is_stated_alias(
 
 
 def _script(text: str) -> str:
-    letter = next((character for character in text if character.isalpha()), "")
-    return unicodedata.name(letter, "").partition(" ")[0]
+    """The first word of its first letter's Unicode name, such as LATIN; "" without letters."""
+    names = (unicodedata.name(character, "") for character in text if character.isalpha())
+    return next(names, "").partition(" ")[0]

@@ -205,10 +205,11 @@ class Network(nn.Module):
         self, document: Document, pieces: Pieces, relation: Encoded, key: Optional[Encoded], mirrored: bool
     ):
         clusters = encoded_clusters(document, pieces)
+        sentences = sentence_columns(document, pieces)
         readings = None
         for pairs in chunk_entity_pairs(clusters, self.chunk, mirrored):
             with torch.inference_mode():  # left before each yield: the caller's code is not ours
-                readings = readings or self._read(relation, key, clusters, frozenset())
+                readings = readings or self._read(relation, key, clusters, frozenset(), sentences)
                 scores = self._score(readings, clusters, pairs, frozenset())
             yield scores
 

