@@ -399,7 +399,7 @@ class KmgreRelations(TrainablePipe):
             relations, sentences = self._gold_relations(example, entities)
             if len(document.clusters) > 1:
                 known = NO_EVIDENCE
-                if objective.uses_evidence and sentences:
+                if objective.uses_evidence and sentences and example.reference.has_annotation("SENT_START"):
                     document, known = _with_evidence(document, example.reference, sentences)
                 documents.append(document)
                 gold.append(relations)

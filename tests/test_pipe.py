@@ -16,7 +16,7 @@ from spacy.training.initialize import init_nlp
 from spacy.util import load_config
 from typer.testing import CliRunner
 
-from spacy_kmgre.docs import TITLE, mention_offsets, read_entities
+from spacy_kmgre.docs import TITLE, copy_entities, mention_offsets, read_entities
 from spacy_kmgre.formats.docbin import write_corpus
 from spacy_kmgre.model.bridge import KNOWN_FACTS, get_shim
 from spacy_kmgre.pieces import Document
@@ -767,6 +767,21 @@ def test_contexts_learn_to_lie_in_the_evidence(make_nlp, architecture):
         rows = [row for row, pair in enumerate(scores.entities.tolist()) if pair == [0, 1]]
         parts.append(scores.focus[torch.isin(scores.row_index, torch.tensor(rows)), 2].mean().item())
     assert parts[1] > 2 * parts[0]
+
+
+def test_evidence_without_sentences_teaches_nothing(make_nlp):
+    torch.manual_seed(0)
+    nlp = make_nlp(evidence_keys=True, evidence_focus=0.5, encoder={"transformer_config": NO_DROPOUT})
+    example = evidence_example(nlp)
+    optimizer = nlp.initialize(lambda: [example])
+    with_sentences = nlp.update([example], sgd=None, losses={})[NAME]
+    reference = Doc(nlp.vocab, words=[token.text for token in example.reference])
+    reference = copy_entities(example.reference, reference)
+    reference._.relations = [relation.to_dict() for relation in example.reference._.relations]
+    component(nlp).finish_update(optimizer)
+    torch.manual_seed(0)
+    nlp.initialize(lambda: [example])
+    assert nlp.update([Example(make_doc(nlp), reference)], sgd=None, losses={})[NAME] < with_sentences
 
 
 def test_the_classifier_learns_gold_evidence(make_nlp):
