@@ -140,9 +140,8 @@ def one(job: str) -> None:
     base = RECIPES[todo["base"]]
     config = util.load_config(CONFIGS / f"{base.config}.cfg")
     examples = list(create_corpus_reader(Path(todo["train"]))(spacy.blank("en")))
-    size = config["training"]["batcher"]["size"]
     changes = {**base.settings, **todo["settings"]}
-    size = changes.get("training.batcher.size", size)
+    size = changes.get("training.batcher.size", config["training"]["batcher"]["size"])
     steps = round(len(examples) * todo["passes"] / size)
     changes.update({"training.max_steps": steps, "training.eval_frequency": max(1, steps // 2)})
     changes.update({"training.logger.output_file": str(work / "log.jsonl"), "system.seed": todo["seed"]})

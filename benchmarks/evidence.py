@@ -45,10 +45,9 @@ def evidence_scores(pipe: Any, examples: Iterable[Example]) -> Dict[str, Any]:
                 for data in relation_data(example.reference)
             }
             chosen: Dict[str, Set[Tuple[Triple, Tuple[int, int]]]] = defaultdict(set)
+            sentences = _Sentences(example.reference, entities)
             for scores in parts:
-                _read_part(
-                    pipe, scores, entities, _Sentences(example.reference, entities), gold, chosen, precisions
-                )
+                _read_part(pipe, scores, entities, sentences, gold, chosen, precisions)
             known = {(triple, sent) for triple, sents in gold.items() for sent in sents}
             silent = {triple for triple, sents in gold.items() if not sents}
             for name, found in chosen.items():

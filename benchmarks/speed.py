@@ -402,20 +402,20 @@ def authors_features(
 
 
 # What takes the time, as (owner, name of the function).
+READING: Dict[str, Tuple[Any, str]] = {
+    "tokenise": (NetworkShim, "pieces"),
+    "encode": (Encoder, "forward"),
+    "project": (Network, "_read"),
+    "score pairs": (Network, "_score"),
+}
 PARTS: Dict[str, Dict[str, Tuple[Any, str]]] = {
     "predict": {
-        "tokenise": (NetworkShim, "pieces"),
-        "encode": (Encoder, "forward"),
-        "project": (Network, "_read"),
-        "score pairs": (Network, "_score"),
+        **READING,
         "decode": (pipe_module, "decode"),
         "annotate": (pipe_module.KmgreRelations, "set_annotations"),
     },
     "train": {
-        "tokenise": (NetworkShim, "pieces"),
-        "encode": (Encoder, "forward"),
-        "project": (Network, "_read"),
-        "score pairs": (Network, "_score"),
+        **READING,
         "loss": (pipe_module, "loss_and_gradients"),
         "backward": (torch.autograd, "backward"),
         "step": (NetworkShim, "finish_update"),
