@@ -1,7 +1,6 @@
 """Evidence as a score of its own: which sentences a relation comes from, by several ways to choose them."""
 
 from collections import defaultdict
-from itertools import product
 from statistics import fmean
 from typing import Any, Dict, Iterable, List, Sequence, Set, Tuple
 
@@ -10,13 +9,15 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from spacy_kmgre.docs import mention_offsets, relation_data
+from spacy_kmgre.evidence import evidence_sentences
 from spacy_kmgre.model import maths
 from spacy_kmgre.ranking import average_precision
 from spacy_kmgre.scorer import Tally
 from spacy_kmgre.types import Entity
 
-# Parts of the shares that the leading key mention pairs must reach.
+# Parts of the shares that the leading key mention pairs must reach, and least scores of a sentence's own.
 SHARES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+OWN_SCORES = (0.3, 0.4, 0.5, 0.6)
 BATCH = 8
 
 Triple = Tuple[str, str, str]
@@ -28,8 +29,8 @@ def evidence_scores(pipe: Any, examples: Iterable[Example]) -> Dict[str, Any]:
     - `official`: DocRED's, a sentence counts only with a right relation; `labelled`: without what is predicted for
       gold relations that carry no evidence. For each way to choose sentences precision, recall and F: those of
       `all` mention pairs; those that hold both entities (`same_sentence`); those of the best mention pair by
-      `key` (p_ω), by `relation` (p_θ), by `share`; and those of the leading key pairs until their shares reach
-      0.5, 0.6 ... (`share_0.5`).
+      `key` (p_ω), by `relation` (p_θ), by `share`; those of the leading key pairs until their shares reach 0.5,
+      0.6 ... (`share_0.5`); and of all key pairs those with a score of their own of 0.3, 0.4 ... (`own_0.3`).
     - `ap`: mean average precision over gold relations with evidence, of ranking their entity pair's mention pairs by
       p_ω, p_θ and share; a mention pair is relevant if both mentions are in evidence sentences. Over those of
       which some are and some are not.
@@ -37,6 +38,7 @@ def evidence_scores(pipe: Any, examples: Iterable[Example]) -> Dict[str, Any]:
     tallies: Dict[str, Dict[str, Tally]] = {"official": defaultdict(Tally), "labelled": defaultdict(Tally)}
     precisions: Dict[str, List[float]] = defaultdict(list)
     examples = list(examples)
+    pipe.evidence_score = pipe.evidence_score or OWN_SCORES[0]  # otherwise nobody asks where contexts lie
     for start in range(0, len(examples), BATCH):
         batch = examples[start : start + BATCH]
         for example, (entities, parts) in zip(batch, pipe.score_pairs([eg.predicted for eg in batch])):
@@ -67,16 +69,18 @@ class _Sentences:
 
     def __init__(self, doc: Doc, entities: Sequence[Entity]):
         bounds = [(sent.start, sent.end) for sent in doc.sents]
-        sentence = [bounds[number] for number, (start, end) in enumerate(bounds) for _ in range(start, end)]
-        self.of_mention = [sentence[start] for start, _ in mention_offsets(entities)]
+        number = [number for number, (start, end) in enumerate(bounds) for _ in range(start, end)]
+        self.bounds = bounds
+        self.of_mention = [number[start] for start, _ in mention_offsets(entities)]
 
-    def of(self, heads: Iterable[int], tails: Iterable[int]) -> Set[Tuple[int, int]]:
+    def of(self, heads: Iterable[int], tails: Iterable[int]) -> Set[int]:
         return {self.of_mention[mention] for mention in (*heads, *tails)}
 
 
 def _read_part(pipe, scores, entities, sentences, gold, chosen, precisions) -> None:
     logits, selected = pipe.relation_logits(scores, entities)
     predicted = maths.predict_relations(logits, pipe.max_labels, pipe.controls.threshold)
+    certainty = maths.relation_scores(logits)
     by_mention = scores.share is None
     rows_of: Dict[int, List[int]] = defaultdict(list)
     for row, pair in enumerate(scores.pair_index.tolist()):
@@ -104,39 +108,38 @@ def _read_part(pipe, scores, entities, sentences, gold, chosen, precisions) -> N
             values = {"key": key, "relation": relation, "share": share}
             evidence = gold.get((*keys, name), set())
             inside = [
-                sentences.of_mention[i] in evidence and sentences.of_mention[j] in evidence
-                for i, j in zip(heads, tails)
+                all(sentences.bounds[sentences.of_mention[mention]] in evidence for mention in pair)
+                for pair in zip(heads, tails)
             ]
             if any(inside) and not all(inside):
                 for ranking, value in values.items():
                     precisions[ranking].append(average_precision(value.tolist(), inside))
             if predicted[number, label]:
-                for way, found in _choose(values, heads, tails, sentences).items():
-                    chosen[way] |= {((*keys, name), sentence) for sentence in found}
+                focus = share @ scores.focus[rows] if by_mention else scores.focus[number]
+                score = float(certainty[number, label])
+                for way, found in _choose(values, heads, tails, sentences, score, focus.numpy()).items():
+                    chosen[way] |= {((*keys, name), sentences.bounds[sentence]) for sentence in found}
 
 
-def _choose(values, heads, tails, sentences: _Sentences) -> Dict[str, Set[Tuple[int, int]]]:
+def _choose(values, heads, tails, sentences: _Sentences, score, focus) -> Dict[str, Set[int]]:
+    of_mention = sentences.of_mention
     found = {
         "all": sentences.of(heads, tails),
-        "same_sentence": {
-            sentences.of_mention[i]
-            for i, j in product(set(heads), set(tails))
-            if sentences.of_mention[i] == sentences.of_mention[j]
-        },
+        "same_sentence": {of_mention[i] for i in set(heads)} & {of_mention[j] for j in set(tails)},
     }
     for ranking, value in values.items():
         best = int(value.argmax())
         found[ranking] = sentences.of([heads[best]], [tails[best]])
     share = values["share"].tolist()
-    order = sorted(range(len(share)), key=lambda row: -share[row])
+    pairs = [
+        (of_mention[heads[row]], of_mention[tails[row]], share[row])
+        for row in sorted(range(len(share)), key=lambda row: -share[row])
+        if share[row]
+    ]
     for enough in SHARES:
-        total, leading = 0.0, []
-        for row in order:
-            if total >= enough or not share[row]:
-                break
-            total += share[row]
-            leading.append(row)
-        found[f"share_{enough}"] = sentences.of([heads[i] for i in leading], [tails[i] for i in leading])
+        found[f"share_{enough}"] = evidence_sentences(pairs, score, share=enough)
+    for least in OWN_SCORES:
+        found[f"own_{least}"] = evidence_sentences(pairs, score, focus, share=1.0, least=least)
     return found
 
 

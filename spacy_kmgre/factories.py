@@ -26,7 +26,7 @@ DEFAULT_CONFIG = {
     "threshold": 0.5,
     "max_labels": 4,
     "evidence_share": 0.8,
-    "evidence_context": 0.0,
+    "evidence_score": 0.0,
     "thresholds": [],
     "allowed_triples": None,
     "symmetric": [],
@@ -64,7 +64,7 @@ def make_relation_component(
     threshold: float,
     max_labels: int,
     evidence_share: float,
-    evidence_context: float,
+    evidence_score: float,
     thresholds: Union[Dict[str, float], List[List[Any]]],
     allowed_triples: Union[str, List[List[str]], None],
     symmetric: List[str],
@@ -79,8 +79,9 @@ def make_relation_component(
     :param max_labels: Most relations of an entity pair.
     :param evidence_share: The sentences of the leading key mention pairs are evidence until the pairs'
         shares reach this, in [0, 1].
-    :param evidence_context: Leave out of these a sentence in which less than this part of the pairs' contexts,
-        weighted by share, lies, in [0, 1]; the sentence with most of it stays.
+    :param evidence_score: The least score of its own that such a sentence has, in [0, 1]: the score that the relation
+        would have with only this sentence's key pairs and context (see evidence.py). A relation may have no such
+        sentence.
     :param thresholds: Thresholds of single labels, as a section of the config or as pairs; only pairs take labels
         with a colon or an equals sign. The other labels have `threshold`.
     :param allowed_triples: Predict only these (head type, label, tail type); "corpus" for those of the training
@@ -100,7 +101,7 @@ def make_relation_component(
         threshold=threshold,
         max_labels=max_labels,
         evidence_share=evidence_share,
-        evidence_context=evidence_context,
+        evidence_score=evidence_score,
         thresholds=thresholds,
         allowed_triples=allowed_triples,
         symmetric=symmetric,

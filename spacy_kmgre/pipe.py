@@ -48,6 +48,7 @@ from .docs import (
     write_entities,
 )
 from .errors import Errors, Warnings
+from .evidence import evidence_sentences
 from .model.bridge import KNOWN_FACTS, NetworkShim, RelationModel, build_model, get_shim
 from .model.network import KEY, RELATION, PairScores
 from .pieces import Document
@@ -62,7 +63,7 @@ SETTINGS = (
     "threshold",
     "max_labels",
     "evidence_share",
-    "evidence_context",
+    "evidence_score",
     "thresholds",
     "allowed_triples",
     "symmetric",
@@ -91,7 +92,7 @@ class KmgreRelations(TrainablePipe):
         threshold: float = 0.5,
         max_labels: int = 4,
         evidence_share: float = 0.8,
-        evidence_context: float = 0.0,
+        evidence_score: float = 0.0,
         thresholds: Union[Mapping[str, float], Iterable[Sequence[Any]]] = (),
         allowed_triples: Union[str, Iterable[Sequence[str]], None] = None,
         symmetric: Iterable[str] = (),
@@ -102,7 +103,7 @@ class KmgreRelations(TrainablePipe):
         shares = {
             "threshold": threshold,
             "evidence_share": evidence_share,
-            "evidence_context": evidence_context,
+            "evidence_score": evidence_score,
         }
         shares.update({f"thresholds[{label!r}]": value for label, value in thresholds.items()})
         for setting, value in shares.items():
@@ -117,7 +118,7 @@ class KmgreRelations(TrainablePipe):
         self.threshold = threshold
         self.max_labels = max_labels
         self.evidence_share = evidence_share
-        self.evidence_context = evidence_context
+        self.evidence_score = evidence_score
         self.thresholds: Dict[str, float] = thresholds
         self.allowed_triples: Union[List[List[str]], str, None] = _checked_triples(allowed_triples)
         self.symmetric: List[str] = list(symmetric)
@@ -237,7 +238,7 @@ class KmgreRelations(TrainablePipe):
         docs = list(docs)
         entities = [self.entities(doc) for doc in docs]
         documents = [_document(doc, found) for doc, found in zip(docs, entities)]
-        if self.evidence_context:
+        if self.evidence_score:
             documents = [
                 replace(document, sentences=sentence_starts(doc) or ())
                 for document, doc in zip(documents, docs)
@@ -279,33 +280,27 @@ class KmgreRelations(TrainablePipe):
                         "label": self.labels[prediction.label - 1],
                         "score": prediction.score,
                         "key_mention_pairs": pairs,
-                        "evidence": self._evidence(pairs, sentences, prediction.focus),
+                        "evidence": self._evidence(pairs, sentences, prediction),
                     }
                 )
             set_relations(doc, relations)
 
     def _evidence(
-        self,
-        pairs: Sequence[Dict[str, Any]],
-        sentences: Optional[np.ndarray],
-        focus: Optional[np.ndarray],
+        self, pairs: Sequence[Dict[str, Any]], sentences: Optional[np.ndarray], prediction: Prediction
     ) -> List[List[int]]:
-        """The sentences of the leading key pairs, until their shares reach `evidence_share`, without those in
-        which less than `evidence_context` of the context lies."""
         if sentences is None:
             return []
-        found: Set[int] = set()
-        total = 0.0
-        for pair in pairs:
-            if total >= self.evidence_share:
-                break
-            total += pair["share"]
-            for start, _ in (pair["head"], pair["tail"]):
-                found.add(int(np.searchsorted(sentences, start, side="right")) - 1)
-        if found and focus is not None:
-            # One sentence is evidence in any case.
-            best = max(found, key=lambda number: focus[number])
-            found = {number for number in found if focus[number] >= self.evidence_context} | {best}
+        of_mentions = [
+            [int(np.searchsorted(sentences, pair[side][0], side="right")) - 1 for side in ("head", "tail")]
+            for pair in pairs
+        ]
+        found = evidence_sentences(
+            [(head, tail, pair["share"]) for (head, tail), pair in zip(of_mentions, pairs)],
+            prediction.score,
+            prediction.focus,
+            share=self.evidence_share,
+            least=self.evidence_score,
+        )
         return [[int(sentences[number]), int(sentences[number + 1])] for number in sorted(found)]
 
     def _warn_of_unread(self, documents: Sequence[Document]) -> None:

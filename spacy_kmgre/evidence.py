@@ -1,0 +1,47 @@
+"""Which sentences a relation comes from."""
+
+from collections import defaultdict
+from typing import Dict, Iterable, Optional, Set, Tuple
+
+import numpy as np
+
+
+def evidence_sentences(
+    pairs: Iterable[Tuple[int, int, float]],
+    score: float,
+    focus: Optional[np.ndarray] = None,
+    *,
+    share: float,
+    least: float = 0.0,
+) -> Set[int]:
+    """The sentences that hold the leading key mention pairs of a relation, and say enough themselves.
+
+    A sentence has a score of its own: that which the relation would have if it had no more than the shares of the
+    sentence's key pairs, and of these the part of their context that lies in the sentence. Of the odds of the
+    relation, exp(l_c - l_TH), it keeps that part.
+
+    :param pairs: (sentence of the head, sentence of the tail, share) of the key mention pairs, largest share first.
+    :param score: The relation's, σ(l_c - l_TH).
+    :param focus: How much of the context lies in each sentence; all of it in every one where None. *Shape:* (S,)
+    :param share: Pairs lead until their shares reach it.
+    :param least: The least score of a sentence's own.
+    :returns: Numbers of sentences.
+    """
+    parts: Dict[int, float] = defaultdict(float)
+    total = 0.0
+    for head, tail, part in pairs:
+        if total >= share:
+            break
+        total += part
+        for sentence in {head, tail}:
+            parts[sentence] += part
+    return {
+        sentence
+        for sentence, part in parts.items()
+        if _own_score(score, part if focus is None else part * float(focus[sentence])) >= least
+    }
+
+
+def _own_score(score: float, part: float) -> float:
+    odds = score * part
+    return odds / (odds + 1.0 - score) if odds else 0.0
