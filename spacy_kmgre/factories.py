@@ -154,7 +154,7 @@ def build_encoder(
     :param max_length: Longest window in word pieces, special ones included; the encoder's limit where None.
     :param overlap: Word pieces that neighbouring windows share.
     :param max_pieces: Read no more of a document, with a warning where entities are lost; all where None.
-    :param batch_pieces: Word pieces that go through the encoder at a time; where None 1,024 on a processor and
+    :param batch_pieces: Word pieces that go through the encoder at a time; where None 512 on a processor and
         16,384 on a GPU.
     :param typed_markers: The marker before a mention is the first word piece of its entity's type. Otherwise it
         is the same for all mentions, as in the papers.

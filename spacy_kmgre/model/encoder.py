@@ -26,7 +26,7 @@ PLAIN_ATTENTION = {
 
 
 # What a device reads fastest at a time: a processor what stays in its caches, and a GPU what keeps it busy.
-BATCH_PIECES = {"cpu": 1024, "cuda": 16384}
+BATCH_PIECES = {"cpu": 512, "cuda": 16384}
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,10 @@ class Encoded:
     mentions: Tensor
     attention: Tensor
     starts: Optional[Tensor] = None
+
+    def detach(self) -> "Encoded":
+        """The same without gradient."""
+        return Encoded(self.hidden.detach(), self.mentions.detach(), self.attention.detach(), self.starts)
 
 
 class Encoder(nn.Module):

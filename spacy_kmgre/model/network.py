@@ -219,8 +219,7 @@ class Network(nn.Module):
         if self.classifier is None:
             return relation, None
         if self.classifier.encoder is None:
-            still = [Encoded(x.hidden.detach(), x.mentions.detach(), x.attention.detach()) for x in relation]
-            return relation, still
+            return relation, [encoded.detach() for encoded in relation]
         with self._running(KEY, moving):
             return relation, self.classifier.encoder(batch)
 

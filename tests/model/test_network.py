@@ -1,6 +1,7 @@
 """Networks on hand-made word pieces: parts against the whole, entities in place of mentions, EM's halves."""
 
 import math
+from copy import deepcopy
 from typing import Any, Dict, List, NamedTuple
 
 import pytest
@@ -131,6 +132,24 @@ def test_shapes(name):
     assert scores.key is None or scores.key.shape == (pairs,)
     assert (scores.share is not None) == atlop
     assert torch.equal(scores.row_index, torch.arange(12) if atlop else scores.pair_index)
+
+
+def test_a_shared_encoder_reads_for_the_classifier_what_its_own_copy_would():
+    long = random_pieces(
+        90, markers=[2, 20, 50, 70, 85], windows=[(1, 31), (21, 51), (41, 71), (61, 89)], seed=3
+    )
+    batch = Batch(
+        [*BATCH.documents, make_document([[0, 2], [1, 4], [3]])],
+        [*BATCH.pieces, long],
+    )
+    shared = make_network("shared")
+    assert shared.classifier is not None
+    found = shared(*batch, BOTH)
+    predicted = [joined(list(parts)) for parts in shared.predict(*batch)]
+    shared.classifier.encoder = deepcopy(shared.extractor.encoder)
+    for scores, parts, expected in zip(found, predicted, shared(*batch, BOTH)):
+        torch.testing.assert_close(scores.key, expected.key, rtol=0, atol=1e-5)
+        torch.testing.assert_close(parts.key, expected.key, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
