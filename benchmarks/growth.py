@@ -132,7 +132,8 @@ def one(model: Path, corpus: Path, point: str) -> None:
 def relabelled(nlp: Language, docs: List[Doc], count: int) -> Language:
     """The same untrained, with that many labels, of which it predicts none."""
     fresh = spacy.blank("en", vocab=nlp.vocab)
-    config = {key: value for key, value in nlp.get_pipe_config(COMPONENT).items() if key != "factory"}
+    config = dict(nlp.config.interpolate()["components"][COMPONENT])
+    del config["factory"]
     pipe: Any = fresh.add_pipe(COMPONENT, config=config)
     labels = [f"label_{number}" for number in range(count)]
     pipe.initialize(lambda: [Example(doc, doc) for doc in docs[:1]], nlp=fresh, labels=labels)
