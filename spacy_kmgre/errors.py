@@ -210,7 +210,7 @@ class Errors:
     E343 = "[KMGRE E343] There is no relation label {label!r}. The component's labels: {known}."
     E344 = (
         "[KMGRE E344] Nothing is known of {head!r} and {tail!r}: all mentions of one of them lie outside of what the "
-        "encoder reads (max_pieces)."
+        "encoder reads (max_pieces), or none shares a window with one of the other (far_pairs)."
     )
     E345 = "[KMGRE E345] There is no document {name!r} in {path}."
 

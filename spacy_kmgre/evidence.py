@@ -16,13 +16,13 @@ def evidence_sentences(
 ) -> Set[int]:
     """The sentences that hold the leading key mention pairs of a relation, and say enough themselves.
 
-    A sentence has a score of its own: that which the relation would have if it had no more than the shares of the
-    sentence's key pairs, and of these the part of their context that lies in the sentence. Of the odds of the
-    relation, exp(l_c - l_TH), it keeps that part.
+    A sentence has a score of its own: that which the relation would have with no more than the shares of the
+    sentence's key pairs, and of these the part of their context that lies in the sentence, where that in which most
+    of it lies counts whole. Of the odds of the relation, exp(l_c - l_TH), it keeps that part.
 
     :param pairs: (sentence of the head, sentence of the tail, share) of the key mention pairs, largest share first.
     :param score: The relation's, σ(l_c - l_TH).
-    :param focus: How much of the context lies in each sentence; all of it in every one where None. *Shape:* (S,)
+    :param focus: How much of the context lies in each sentence; alike in all where None. *Shape:* (S,)
     :param share: Pairs lead until their shares reach it.
     :param least: The least score of a sentence's own.
     :returns: Numbers of sentences.
@@ -35,11 +35,9 @@ def evidence_sentences(
         total += part
         for sentence in {head, tail}:
             parts[sentence] += part
-    return {
-        sentence
-        for sentence, part in parts.items()
-        if _own_score(score, part if focus is None else part * float(focus[sentence])) >= least
-    }
+    if focus is not None and focus.max() > 0:
+        parts = {sentence: part * float(focus[sentence] / focus.max()) for sentence, part in parts.items()}
+    return {sentence for sentence, part in parts.items() if _own_score(score, part) >= least}
 
 
 def _own_score(score: float, part: float) -> float:

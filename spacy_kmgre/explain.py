@@ -169,7 +169,10 @@ def _explain(
         notes = _notes(pipe, controls, head, tail, label, fused[row], adjusted[row], number)
         unread = len(head.mentions) * len(tail.mentions) - len(pairs)
         if unread:
-            notes.append(f"{unread} mention pairs lie outside of what the encoder reads (max_pieces)")
+            notes.append(
+                f"{unread} mention pairs lie outside of what the encoder reads, or of one window of it "
+                "(max_pieces, far_pairs)"
+            )
         if score[number] > threshold and not holds:
             notes.append(
                 f"{pipe.max_labels} other relations of the entity pair have a higher score (max_labels)"

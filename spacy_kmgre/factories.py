@@ -195,6 +195,7 @@ def build_kmgre(
     negative_weight: float = 1.0,
     evidence_keys: bool = False,
     evidence_focus: float = 0.0,
+    far_pairs: bool = True,
     mixed_precision: bool = False,
 ) -> "RelationModel":
     """KMGRE (Jiang et al., COLING 2022).
@@ -217,6 +218,8 @@ def build_kmgre(
     :param evidence_keys: Where the corpus has evidence sentences, mention pairs in them are the key ones.
     :param evidence_focus: Weight of a loss that draws the contexts of key mention pairs to evidence sentences,
         where the corpus has them; DREEAM's has 0.1.
+    :param far_pairs: Score mention pairs, too, that no window of a long text holds, with a zero context. Otherwise they
+        do not count, and entities that are never read together have no relation.
     :param mixed_precision: Encoders in bfloat16, where the device has it; on a processor in training only.
     """
     return _build(
@@ -231,6 +234,7 @@ def build_kmgre(
         key_classifier=key_classifier,
         fusion=fusion,
         xi=xi,
+        far_pairs=far_pairs,
         mixed_precision=mixed_precision,
         objective={
             "alpha": alpha,
@@ -253,6 +257,7 @@ def build_atlop(
     context: str = "pooled",
     negative_weight: float = 1.0,
     evidence_focus: float = 0.0,
+    far_pairs: bool = True,
     mixed_precision: bool = False,
 ) -> "RelationModel":
     """ATLOP (Zhou et al., AAAI 2021): one encoder, entities in place of mentions.
@@ -268,6 +273,7 @@ def build_atlop(
     :param negative_weight: Weight of entity pairs without relation in the loss.
     :param evidence_focus: Weight of a loss that draws the contexts of entity pairs to evidence sentences, where the
         corpus has them; DREEAM's has 0.1.
+    :param far_pairs: Score entity pairs, too, of which no window of a long text holds both.
     :param mixed_precision: The encoder in bfloat16, where the device has it; on a processor in training only.
     """
     return _build(
@@ -282,6 +288,7 @@ def build_atlop(
         key_classifier=False,
         fusion=True,
         xi=0.0,
+        far_pairs=far_pairs,
         mixed_precision=mixed_precision,
         objective={"negative_weight": negative_weight, "evidence_focus": evidence_focus},
     )

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from spacy_kmgre.controls import Controls
 from spacy_kmgre.model.maths import predict_relations, relation_scores
-from spacy_kmgre.model.pairs import entity_pairs
 
 from .conftest import GOLD, NAME, component, make_doc, make_examples, triples
+from .model.tiny import entity_pairs
 
 LABELS = ("parent", "child", "spouse", "lives_in")
 SYMMETRIC = ["spouse"]

@@ -49,7 +49,7 @@ def test_a_sentence_has_the_score_of_its_own_pairs_and_context(relation, weights
         if not own:
             assert number not in found
             continue
-        alone = sigmoid(fused(own) + math.log(focus[number]) - threshold)
+        alone = sigmoid(fused(own) + math.log(focus[number] / max(focus)) - threshold)
         if not math.isclose(alone, least, abs_tol=1e-6):
             assert (number in found) == (alone > least)
 
@@ -69,6 +69,11 @@ def test_a_pair_in_one_sentence_counts_once():
     # 0.5 odds of one to one: 0.6 and 0.4 of it.
     assert evidence_sentences(pairs, 0.5, share=1.0, least=0.6 / 1.6 - 1e-9) == {0}
     assert evidence_sentences(pairs, 0.5, share=1.0, least=0.4 / 1.4 - 1e-9) == {0, 1}
+
+
+def test_without_context_in_any_sentence_all_count_alike():
+    pairs = [(0, 1, 1.0)]
+    assert evidence_sentences(pairs, 0.6, np.zeros(2), share=1.0, least=0.5) == {0, 1}
 
 
 @pytest.mark.parametrize("score", [0.0, 1.0])

@@ -79,7 +79,6 @@ class RunContext:
         self, encoded: Encoded, head: Tensor, tail: Tensor, target: Tensor, num_targets: int, mode: str
     ):
         self.num_targets = num_targets
-        self.width = encoded.attention.shape[2]
         products = [
             (pairs, start, product.mean(dim=1, keepdim=True) if mode == "pooled" else product)
             for pairs, start, product in _products(encoded, head, tail)
@@ -100,25 +99,26 @@ class RunContext:
     def pool(self, columns: Tensor) -> Tensor:
         pooled = columns.new_zeros((self.num_targets, columns.shape[1]))
         for targets, start, weights in self.weights:
-            pooled = pooled.index_add(0, targets, weights @ columns[start : start + self.width])
+            pooled = pooled.index_add(0, targets, weights @ columns[start : start + weights.shape[1]])
         return pooled
 
 
 def _products(encoded: Encoded, head: Tensor, tail: Tensor) -> Iterator[Tuple[Tensor, int, Tensor]]:
-    """The products of attention rows that meet, one head mention after another: the numbers of its mention
-    pairs, where its run starts, and their products over the run. *Shape:* (p,), (p, K, B)"""
+    """The products of attention rows that meet: the numbers of mention pairs, where their runs have met, and the
+    products there. *Shape:* (p,), (p, K, b)
+
+    Runs start where windows do, so that few starts are different, and pairs with the same two go together.
+    """
     assert encoded.starts is not None
-    starts, values = encoded.starts, encoded.attention
-    width = values.shape[2]
-    near = ((starts[head] - starts[tail]).abs() < width).nonzero().squeeze(1)
-    near = near[head[near].argsort(stable=True)]
-    mentions, counts = head[near].unique_consecutive(return_counts=True)
-    run = torch.arange(width, device=starts.device)
-    for mention, pairs in zip(mentions.tolist(), near.split(counts.tolist())):
-        tails = tail[pairs]
-        # Where the head's run lies in the runs of the tails.
-        columns = run + (starts[mention] - starts[tails])[:, None]
-        inside = (columns >= 0) & (columns < width)
-        columns = columns.clamp(0, width - 1)[:, None].expand(-1, values.shape[1], -1)
-        met = values[tails].gather(2, columns) * inside[:, None]
-        yield pairs, int(starts[mention]), values[mention] * met
+    starts, rows = encoded.starts, encoded.attention
+    width = rows.shape[2]
+    both = torch.stack([starts[head], starts[tail]])
+    near = ((both[0] - both[1]).abs() < width).nonzero().squeeze(1)
+    kinds, kind = both[:, near].unique(dim=1, return_inverse=True)
+    counts = torch.bincount(kind, minlength=kinds.shape[1]).tolist()
+    members = near[kind.argsort(stable=True)].split(counts)
+    for (of_head, of_tail), pairs in zip(kinds.T.tolist(), members):
+        low, high = max(of_head, of_tail), min(of_head, of_tail) + width
+        left = rows[:, :, low - of_head : high - of_head][head[pairs]]
+        right = rows[:, :, low - of_tail : high - of_tail][tail[pairs]]
+        yield pairs, low, left * right

@@ -11,7 +11,7 @@ from . import maths
 from .context import pool_of_entities, pool_of_mentions
 from .encoder import Encoded, Encoder
 from .heads import Head, LinearHead, Projected, make_head
-from .pairs import chunk_entity_pairs, entity_pairs, mention_pairs
+from .pairs import chunk_entity_pairs, mention_pairs, mention_windows
 
 # The two halves that EM trains in turn: θ and ω.
 RELATION, KEY = "relation", "key"
@@ -138,6 +138,7 @@ class Network(nn.Module):
     :param xi: ξ of the selection (12).
     :param fusion: Fuse the key pairs' logits (16). Without it labels are given straight to the key pairs
         and their best margin counts (the paper's ablation).
+    :param far_pairs: Score mention pairs that no window of a long text holds too; their context is zero.
     :param chunk: Mention pairs scored at a time in prediction.
     """
 
@@ -150,6 +151,7 @@ class Network(nn.Module):
         *,
         xi: float = 0.15,
         fusion: bool = True,
+        far_pairs: bool = True,
         chunk: int = 4096,
     ):
         super().__init__()
@@ -157,6 +159,7 @@ class Network(nn.Module):
         self.classifier = classifier
         self.xi = xi
         self.fusion = fusion
+        self.far_pairs = far_pairs
         self.chunk = chunk
         # τ grows in training and belongs to the trained model.
         self.register_buffer("tau", torch.tensor(0.5, dtype=torch.float64))
@@ -179,11 +182,13 @@ class Network(nn.Module):
         relation, key = self._encode(batch, moving)
         scores = []
         for number, (document, pieces) in enumerate(zip(documents, batch)):
-            clusters = encoded_clusters(document, pieces)
-            pairs = entity_pairs([entity for entity, cluster in enumerate(clusters) if cluster])
+            clusters, windows = encoded_clusters(document, pieces), self._windows(pieces)
+            pairs = torch.cat(
+                [torch.zeros((0, 2), dtype=torch.long), *chunk_entity_pairs(clusters, windows=windows)]
+            )
             sentences = sentence_columns(document, pieces) if RELATION in moving else None
             readings = self._read(relation[number], key and key[number], clusters, moving, sentences)
-            scores.append(self._score(readings, clusters, pairs, moving))
+            scores.append(self._score(readings, clusters, pairs, windows, moving))
         return scores
 
     def predict(
@@ -204,14 +209,18 @@ class Network(nn.Module):
     def _predict(
         self, document: Document, pieces: Pieces, relation: Encoded, key: Optional[Encoded], mirrored: bool
     ):
-        clusters = encoded_clusters(document, pieces)
+        clusters, windows = encoded_clusters(document, pieces), self._windows(pieces)
         sentences = sentence_columns(document, pieces)
         readings = None
-        for pairs in chunk_entity_pairs(clusters, self.chunk, mirrored):
+        for pairs in chunk_entity_pairs(clusters, self.chunk, mirrored, windows):
             with torch.inference_mode():  # left before each yield: the caller's code is not ours
                 readings = readings or self._read(relation, key, clusters, frozenset(), sentences)
-                scores = self._score(readings, clusters, pairs, frozenset())
+                scores = self._score(readings, clusters, pairs, windows, frozenset())
             yield scores
+
+    def _windows(self, pieces: Pieces) -> Optional[Tensor]:
+        """Those of the mentions, where not every mention pair is scored."""
+        return None if self.far_pairs or len(pieces.windows) == 1 else mention_windows(pieces)
 
     def _encode(self, batch, moving):
         with self._running(RELATION, moving):
@@ -236,11 +245,18 @@ class Network(nn.Module):
             return of_relation, self.classifier.read(key)
 
     def _score(
-        self, readings: Tuple[Reading, Optional[Reading]], clusters, pairs: Tensor, moving
+        self,
+        readings: Tuple[Reading, Optional[Reading]],
+        clusters,
+        pairs: Tensor,
+        windows: Optional[Tensor],
+        moving,
     ) -> PairScores:
         of_relation, of_key = readings
+        if self.extractor.level == "entity":
+            windows = None  # an entity's row is that of all its mentions
         device = of_relation.encoded.hidden.device
-        head, tail, pair_index = (x.to(device) for x in mention_pairs(clusters, pairs))
+        head, tail, pair_index = (x.to(device) for x in mention_pairs(clusters, pairs, windows))
         with self._running(RELATION, moving):
             relation, share, focus = self.extractor(of_relation, pairs.to(device), head, tail, pair_index)
         key = None
@@ -313,6 +329,12 @@ def build_network(settings: dict, encoders: Sequence[Encoder], classes: int) -> 
     if settings["key_classifier"]:
         own = None if settings["shared_encoder"] else encoders[1]
         classifier = KeyInstanceClassifier(own, encoders[0].width, settings["context"])
-    network = Network(extractor, classifier, xi=settings["xi"], fusion=settings["fusion"])
+    network = Network(
+        extractor,
+        classifier,
+        xi=settings["xi"],
+        fusion=settings["fusion"],
+        far_pairs=settings["far_pairs"],
+    )
     # Pretrained encoders come in evaluation mode, new heads in training mode; a half must be in one of them.
     return network.eval()

@@ -25,6 +25,7 @@ KMGRE: Dict[str, Any] = {
     "shared_encoder": False,
     "fusion": True,
     "xi": 0.15,
+    "far_pairs": True,
     "mixed_precision": False,
 }
 ATLOP = {**KMGRE, "context": "pooled", "level": "entity", "key_classifier": False}
@@ -241,6 +242,28 @@ def test_entities_in_place_of_mentions(mode, number):
     expected = entities_slowly(network, document, pieces, mode)
     torch.testing.assert_close(found.relation, expected.relation, rtol=0, atol=1e-4)
     torch.testing.assert_close(found.share, expected.share, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_without_far_pairs_the_others_are_scored_as_before(name):
+    """Mentions 0, 1 and 2 share the first window, 2 and 3 the second."""
+    pieces = random_pieces(62, markers=[2, 5, 25, 40], windows=[(1, 31), (21, 51), (31, 61)])
+    document = make_document([[0], [1, 3], [2]])
+    (everything,) = make_network(name)([document], [pieces], BOTH)
+    assert len(everything.head) == 10
+    atlop = "atlop" in name
+    network = make_network(name, far_pairs=False)
+    (scores,) = network([document], [pieces], BOTH)
+    (parts,) = network.predict([document], [pieces])
+    for found in (scores, joined(list(parts))):
+        assert found.entities.tolist() == everything.entities.tolist()
+        pairs = list(zip(found.head.tolist(), found.tail.tolist()))
+        before = list(zip(everything.head.tolist(), everything.tail.tolist()))
+        assert set(before) - set(pairs) == (set() if atlop else {(0, 3), (3, 0)})
+        rows = list(range(6)) if atlop else [before.index(pair) for pair in pairs]
+        torch.testing.assert_close(found.relation, everything.relation[rows], rtol=0, atol=1e-5)
+    (nothing,) = network([make_document([[0], [3]])], [pieces], BOTH)
+    assert len(nothing.entities) == len(nothing.head) == 0
 
 
 def test_shares_of_an_entity_pair_sum_to_one():

@@ -8,7 +8,9 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from spacy_kmgre.model.pairs import chunk_entity_pairs, entity_pairs, mention_pairs
+from spacy_kmgre.model.pairs import chunk_entity_pairs, mention_pairs, mention_windows
+
+from .tiny import entity_pairs, random_pieces
 
 law = settings(deadline=None, derandomize=True, max_examples=100)
 # Mentions may belong to several entities; an entity without mentions is in no pair.
@@ -17,21 +19,6 @@ clusters_of_mentions = st.lists(st.lists(st.integers(0, 30), max_size=4, unique=
 
 def with_mentions(clusters: List[List[int]]) -> List[int]:
     return [entity for entity, cluster in enumerate(clusters) if cluster]
-
-
-@law
-@given(st.lists(st.integers(0, 50), unique=True, max_size=8))
-@example([])
-@example([3])
-def test_entity_pairs(entities):
-    pairs = entity_pairs(entities)
-    assert pairs.dtype == torch.long
-    assert pairs.shape == (len(entities) * max(0, len(entities) - 1), 2)
-    assert [tuple(pair) for pair in pairs.tolist()] == list(permutations(entities, 2))
-
-
-def test_entity_pairs_by_hand():
-    assert entity_pairs([4, 0, 2]).tolist() == [[4, 0], [4, 2], [0, 4], [0, 2], [2, 4], [2, 0]]
 
 
 @law
@@ -114,3 +101,38 @@ def test_mirrored_chunks(clusters, most):
         assert len(size) == 1 or (size and sum(size) <= most)
     for size, following in zip(sizes, sizes[1:]):
         assert sum(size) + following[0] > most
+
+
+def test_windows_of_mentions():
+    pieces = random_pieces(62, markers=[2, 25, 35, 50, 60], windows=[(1, 31), (21, 51), (31, 61)])
+    assert mention_windows(pieces).tolist() == [[0, 0], [0, 1], [1, 2], [1, 2], [2, 2]]
+
+
+mentions_in_windows = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 2)), min_size=31, max_size=31).map(
+    lambda firsts: torch.tensor([(first, first + more) for first, more in firsts])
+)
+
+
+@law
+@given(clusters_of_mentions, mentions_in_windows, st.integers(1, 40), st.booleans())
+def test_mention_pairs_that_share_a_window(clusters, windows, most, mirrored):
+    def share(i: int, j: int) -> bool:
+        spans = (set(range(first, last + 1)) for first, last in windows[[i, j]].tolist())
+        return bool(set.intersection(*spans))
+
+    expected = {}
+    for pair in permutations(range(len(clusters)), 2):
+        near = [ij for ij in product(clusters[pair[0]], clusters[pair[1]]) if share(*ij)]
+        if near:
+            expected[pair] = near
+    chunks = list(chunk_entity_pairs(clusters, most, mirrored, windows))
+    found = [tuple(pair) for chunk in chunks for pair in chunk.tolist()]
+    assert found == list(expected) if not mirrored else sorted(found) == sorted(expected)
+    for chunk in chunks:
+        head, tail, pair_index = mention_pairs(clusters, chunk, windows)
+        assert len(head) <= most or len(chunk) <= 1 + mirrored
+        for number, pair in enumerate(chunk.tolist()):
+            rows = pair_index == number
+            assert list(zip(head[rows].tolist(), tail[rows].tolist())) == expected[tuple(pair)]
+    (whole,) = list(chunk_entity_pairs(clusters, windows=windows)) or [torch.zeros((0, 2))]
+    assert [tuple(pair) for pair in whole.tolist()] == list(expected)

@@ -1,5 +1,6 @@
 """Transformers of every family in miniature, with random weights, and word pieces without a tokenizer."""
 
+from itertools import permutations
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -45,6 +46,11 @@ OTHER: Dict[str, Dict[str, Any]] = {
     "bert-relative": {**_COMMON, "position_embedding_type": "relative_key"},
 }
 FAMILIES = {**PLAIN, **OTHER}
+
+
+def entity_pairs(entities: Sequence[int]) -> torch.Tensor:
+    """All ordered pairs of different entities. *Shape:* (N, 2)"""
+    return torch.tensor(list(permutations(entities, 2)), dtype=torch.long).view(-1, 2)
 
 
 def make_transformer(family: str, seed: int = 0, attention: Optional[str] = None, **changes: Any) -> Any:
