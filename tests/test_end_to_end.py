@@ -100,6 +100,8 @@ def trained_path(tiny_encoder, corpus, tmp_path_factory) -> Path:
             "stride": 8,
         },
         "components.kmgre_relations.model.encoder.overlap": 16,
+        # A wrong type alone must not lose a relation.
+        "components.kmgre_relations.model.encoder.typed_markers": False,
         "training.max_steps": 100,
         "training.eval_frequency": 99,
         "training.optimizer.learn_rate": 3e-3,
