@@ -151,7 +151,8 @@ def unread(doc: Doc) -> Doc:
 def joined(docs: Iterable[Doc], words: int, mentions: int = sys.maxsize) -> Doc:
     """A document of about so many words and at most so many mentions."""
     parts: List[Doc] = []
-    for doc in cycle(docs):
+    docs = list(docs)
+    for doc in cycle([doc for doc in docs if len(doc) <= words] or docs[:1]):
         if parts and sum(map(len, parts)) + len(doc) > words:
             break
         parts.append(doc)

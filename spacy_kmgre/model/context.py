@@ -90,9 +90,10 @@ class RunContext:
             masses = product.sum(dim=2)
             total = total.index_add(0, target[pairs], masses)
             self.mass[pairs] = masses.detach().sum(dim=1)
-        total = maths.divisor(total)
+        # The reciprocal, without its square in the gradient, which overflows.
+        share = torch.exp(-torch.log(maths.divisor(total))) / heads
         self.weights: List[Tuple[Tensor, int, Tensor]] = [
-            (target[pairs], start, (product / total[target[pairs]].unsqueeze(2)).mean(dim=1))
+            (target[pairs], start, (share[target[pairs]].unsqueeze(1) @ product).squeeze(1))
             for pairs, start, product in products
         ]
 
