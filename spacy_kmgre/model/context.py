@@ -5,7 +5,9 @@ is zero but for a run of word pieces, most pairs have no piece in common, and on
 at: time and memory grow with the text, not with its square.
 """
 
-from typing import Callable, Iterator, List, Optional, Tuple
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Iterator, List, Optional, Tuple
 
 import torch
 from torch import Tensor
@@ -13,8 +15,61 @@ from torch import Tensor
 from . import maths
 from .encoder import Encoded
 
-# Takes columns (L, c), gives their weighted sums for every pair (P, c).
-Pool = Callable[[Tensor], Tensor]
+
+class Pool(ABC):
+    """The context weights of P pairs."""
+
+    @abstractmethod
+    def __call__(self, columns: Tensor) -> Tensor:
+        """Weighted sums of what belongs to the word pieces.
+
+        :param columns: *Shape:* (L, c)
+        :returns: *Shape:* (P, c)
+        """
+
+    @abstractmethod
+    def detach(self) -> "Pool":
+        """The same weights without gradient."""
+
+
+@dataclass(frozen=True)
+class DensePool(Pool):
+    """Of a text of one window.
+
+    :param weights: *Shape:* (U, L)
+    :param row: Which of them is each pair's. *Shape:* (P,)
+    """
+
+    weights: Tensor
+    row: Tensor
+
+    def __call__(self, columns: Tensor) -> Tensor:
+        return (self.weights @ columns)[self.row]
+
+    def detach(self) -> "DensePool":
+        return DensePool(self.weights.detach(), self.row)
+
+
+@dataclass(frozen=True)
+class RunPool(Pool):
+    """Of a long text.
+
+    :param weights: Parts of the weights: whose they are, where their pieces start, and they. *Shape:* (p,), (p, b)
+    :param size: P.
+    """
+
+    weights: List[Tuple[Tensor, int, Tensor]]
+    size: int
+
+    def __call__(self, columns: Tensor) -> Tensor:
+        pooled = columns.new_zeros((self.size, columns.shape[1]))
+        for targets, start, weights in self.weights:
+            pooled = pooled.index_add(0, targets, weights @ columns[start : start + weights.shape[1]])
+        return pooled
+
+    def detach(self) -> "RunPool":
+        parts = [(targets, start, weights.detach()) for targets, start, weights in self.weights]
+        return RunPool(parts, self.size)
 
 
 def pool_of_mentions(encoded: Encoded, head: Tensor, tail: Tensor, mode: str) -> Pool:
@@ -26,7 +81,7 @@ def pool_of_mentions(encoded: Encoded, head: Tensor, tail: Tensor, mode: str) ->
     if encoded.starts is None:
         return _dense_pool(encoded.attention, head, tail, mode)
     own = torch.arange(len(head), device=head.device)
-    return RunContext(encoded, head, tail, own, len(head), mode).pool
+    return _run_pool(encoded, head, tail, own, len(head), mode)[0]
 
 
 def pool_of_entities(
@@ -45,63 +100,53 @@ def pool_of_entities(
     :param head: Mention numbers of the mention pairs. *Shape:* (P,)
     :returns: The pool, and each mention pair's part in its entity pair's context, without gradient. *Shape:* (P,)
     """
+    pool: Pool
     if entities is not None:
         pool = _dense_pool(entities, pairs[:, 0], pairs[:, 1], mode)
         rows = encoded.attention.detach()
         mass = torch.einsum("ikl,jkl->ij", rows, rows)[head, tail]
     else:
-        context = RunContext(encoded, head, tail, pair_index, len(pairs), mode)
-        pool, mass = context.pool, context.mass
+        pool, mass = _run_pool(encoded, head, tail, pair_index, len(pairs), mode)
     # As the entities' rows are means over mentions, the parts of an entity pair add up to its whole.
     total = mass.new_zeros(len(pairs)).index_add(0, pair_index, mass)
     count = torch.bincount(pair_index, minlength=len(pairs))[pair_index]
     return pool, torch.where(total[pair_index] > 0, mass / total[pair_index], 1.0 / count)
 
 
-def _dense_pool(rows: Tensor, head: Tensor, tail: Tensor, mode: str) -> Pool:
+def _dense_pool(rows: Tensor, head: Tensor, tail: Tensor, mode: str) -> DensePool:
     """:param rows: Attention over all word pieces. *Shape:* (R, K, L)"""
     # Both directions of a pair have one context.
-    both, inverse = (torch.minimum(head, tail) * len(rows) + torch.maximum(head, tail)).unique(
+    both, row = (torch.minimum(head, tail) * len(rows) + torch.maximum(head, tail)).unique(
         return_inverse=True
     )
-    weights = maths.context_weights(rows, both // len(rows), both % len(rows), mode)
-    return lambda columns: (weights @ columns)[inverse]
+    return DensePool(maths.context_weights(rows, both // len(rows), both % len(rows), mode), row)
 
 
-class RunContext:
-    """Context weights in a long text: of mention pairs, or of the entity pairs that they belong to.
-
-    :param target: What each mention pair adds to, 0..N-1. *Shape:* (P,)
-    :ivar mass: The attention that each mention pair has in common, without gradient. *Shape:* (P,)
+def _run_pool(
+    encoded: Encoded, head: Tensor, tail: Tensor, target: Tensor, size: int, mode: str
+) -> Tuple[RunPool, Tensor]:
     """
-
-    def __init__(
-        self, encoded: Encoded, head: Tensor, tail: Tensor, target: Tensor, num_targets: int, mode: str
-    ):
-        self.num_targets = num_targets
-        products = [
-            (pairs, start, product.mean(dim=1, keepdim=True) if mode == "pooled" else product)
-            for pairs, start, product in _products(encoded, head, tail)
-        ]
-        heads = 1 if mode == "pooled" else encoded.attention.shape[1]
-        total = encoded.attention.new_zeros((num_targets, heads))
-        self.mass = encoded.attention.new_zeros(len(head))
-        for pairs, _, product in products:
-            masses = product.sum(dim=2)
-            total = total.index_add(0, target[pairs], masses)
-            self.mass[pairs] = masses.detach().sum(dim=1)
-        # The reciprocal, without its square in the gradient, which overflows.
-        share = torch.exp(-torch.log(maths.divisor(total))) / heads
-        self.weights: List[Tuple[Tensor, int, Tensor]] = [
-            (target[pairs], start, (share[target[pairs]].unsqueeze(1) @ product).squeeze(1))
-            for pairs, start, product in products
-        ]
-
-    def pool(self, columns: Tensor) -> Tensor:
-        pooled = columns.new_zeros((self.num_targets, columns.shape[1]))
-        for targets, start, weights in self.weights:
-            pooled = pooled.index_add(0, targets, weights @ columns[start : start + weights.shape[1]])
-        return pooled
+    :param target: What each mention pair adds to, 0..size-1: itself, or its entity pair. *Shape:* (P,)
+    :returns: The pool, and the attention that each mention pair has in common, without gradient. *Shape:* (P,)
+    """
+    products = [
+        (pairs, start, product.mean(dim=1, keepdim=True) if mode == "pooled" else product)
+        for pairs, start, product in _products(encoded, head, tail)
+    ]
+    heads = 1 if mode == "pooled" else encoded.attention.shape[1]
+    total = encoded.attention.new_zeros((size, heads))
+    mass = encoded.attention.new_zeros(len(head))
+    for pairs, _, product in products:
+        masses = product.sum(dim=2)
+        total = total.index_add(0, target[pairs], masses)
+        mass[pairs] = masses.detach().sum(dim=1)
+    # The reciprocal, without its square in the gradient, which overflows.
+    share = torch.exp(-torch.log(maths.divisor(total))) / heads
+    weights = [
+        (target[pairs], start, (share[target[pairs]].unsqueeze(1) @ product).squeeze(1))
+        for pairs, start, product in products
+    ]
+    return RunPool(weights, size), mass
 
 
 def _products(encoded: Encoded, head: Tensor, tail: Tensor) -> Iterator[Tuple[Tensor, int, Tensor]]:

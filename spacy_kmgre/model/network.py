@@ -1,14 +1,14 @@
 """The networks: KMGRE (Jiang et al., COLING 2022) and ATLOP (Zhou et al., AAAI 2021)."""
 
 from dataclasses import dataclass
-from typing import FrozenSet, Iterator, List, Optional, Sequence, Tuple
+from typing import FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
 
 from ..pieces import Document, Pieces
 from . import maths
-from .context import pool_of_entities, pool_of_mentions
+from .context import Pool, pool_of_entities, pool_of_mentions
 from .encoder import Encoded, Encoder
 from .heads import Head, LinearHead, Projected, make_head
 from .pairs import chunk_entity_pairs, mention_pairs, mention_windows
@@ -92,12 +92,10 @@ class RelationExtractor(nn.Module):
 
     def forward(
         self, reading: Reading, pairs: Tensor, head: Tensor, tail: Tensor, pair_index: Tensor
-    ) -> Tuple[Tensor, Optional[Tensor], Optional[Tensor]]:
+    ) -> "Extracted":
         """
         :param pairs: Entity numbers. *Shape:* (N, 2)
         :param head: Mention numbers. *Shape:* (P,)
-        :returns: Logits; the mention pairs' shares in the entity pair's context where only entity pairs
-            are scored; and the contexts' parts in each sentence. *Shape:* (P, C), or (N, C) and (P,); (P, S) or (N, S)
         """
         share = None
         if self.level == "mention":
@@ -108,7 +106,22 @@ class RelationExtractor(nn.Module):
             )
             head, tail = pairs.unbind(1)
         focus = None if reading.sentences is None else pool(reading.sentences)
-        return self.head(reading.projected, pool, head, tail), share, focus
+        return Extracted(self.head(reading.projected, pool, head, tail), pool, share, focus)
+
+
+class Extracted(NamedTuple):
+    """What the relation extractor says.
+
+    :param logits: *Shape:* (P, C), or (N, C) where only entity pairs are scored.
+    :param pool: The contexts.
+    :param share: The mention pairs' parts in the entity pair's context, where only those are scored. *Shape:* (P,)
+    :param focus: The contexts' parts in each sentence. *Shape:* (P, S) or (N, S)
+    """
+
+    logits: Tensor
+    pool: Pool
+    share: Optional[Tensor]
+    focus: Optional[Tensor]
 
 
 class KeyInstanceClassifier(nn.Module):
@@ -126,9 +139,15 @@ class KeyInstanceClassifier(nn.Module):
     def read(self, encoded: Encoded) -> Reading:
         return Reading(encoded, self.head.project(encoded.mentions, encoded.hidden))
 
-    def forward(self, reading: Reading, head: Tensor, tail: Tensor) -> Tensor:
-        """:returns: Logits. *Shape:* (P,)"""
-        pool = pool_of_mentions(reading.encoded, head, tail, self.context)
+    def forward(self, reading: Reading, head: Tensor, tail: Tensor, extracted: Extracted) -> Tensor:
+        """
+        :param extracted: Of the same mention pairs; their contexts are the same where the encoder is shared.
+        :returns: Logits. *Shape:* (P,)
+        """
+        if self.encoder is None:
+            pool = extracted.pool.detach()
+        else:
+            pool = pool_of_mentions(reading.encoded, head, tail, self.context)
         return self.head(reading.projected, pool, head, tail).squeeze(1)
 
 
@@ -258,12 +277,12 @@ class Network(nn.Module):
         device = of_relation.encoded.hidden.device
         head, tail, pair_index = (x.to(device) for x in mention_pairs(clusters, pairs, windows))
         with self._running(RELATION, moving):
-            relation, share, focus = self.extractor(of_relation, pairs.to(device), head, tail, pair_index)
+            found = self.extractor(of_relation, pairs.to(device), head, tail, pair_index)
         key = None
         if self.classifier is not None and of_key is not None:
             with self._running(KEY, moving):
-                key = self.classifier(of_key, head, tail)
-        return PairScores(pairs, head, tail, pair_index, relation, key, share, focus)
+                key = self.classifier(of_key, head, tail, found)
+        return PairScores(pairs, head, tail, pair_index, found.logits, key, found.share, found.focus)
 
     def _running(self, name: str, moving: FrozenSet[str]):
         half = self.part(name)
