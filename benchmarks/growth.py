@@ -29,7 +29,7 @@ COMPONENT = "kmgre_relations"
 AXES: Dict[str, Dict[str, Any]] = {
     "words": {
         "against": "words",
-        "points": [{"words": words} for words in (100, 300, 1_000, 3_000, 10_000, 30_000)]
+        "points": [{"words": words} for words in (150, 300, 1_000, 3_000, 10_000, 30_000)]
         + [{"words": 50_000, "mentions": 5_000}],
     },
     "mentions": {
@@ -188,7 +188,7 @@ def drawn(doc: Doc, mentions: int, entities: int) -> Doc:
 @app.command()
 def show(
     results: Annotated[Path, typer.Argument(help="What `measure` has written", exists=True)],
-    plot: Annotated[Optional[Path], typer.Option(help="Draw it to this file (.svg, .png)")] = None,
+    plot: Annotated[Optional[Path], typer.Option(help="Draw it to this .svg file")] = None,
 ) -> None:
     """Print a table of each axis with its slopes, and draw them."""
     rows = list(srsly.read_jsonl(results))
@@ -208,7 +208,8 @@ def show(
 def draw(measured: Dict[str, List[Dict[str, Any]]], path: Path) -> None:
     import matplotlib
 
-    matplotlib.use("Agg")
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "growth"
     from matplotlib import pyplot
 
     names = ("cpu_seconds", "megabytes")
@@ -224,7 +225,7 @@ def draw(measured: Dict[str, List[Dict[str, Any]]], path: Path) -> None:
             place.set_ylabel({"cpu_seconds": "processor seconds", "megabytes": "MB above idle"}[name])
             place.grid(True, which="major", alpha=0.3)
         axes[0][column].set_title(axis)
-    figure.savefig(path)
+    figure.savefig(path, metadata={"Date": None})
 
 
 def _slope(rows: List[Dict[str, Any]], against: str, name: str) -> float:
