@@ -63,6 +63,16 @@ INSTITUTIONS = word_set(
 STATES = word_set(
     "republic kingdom state commonwealth federation city town peoples democratic islamic federal socialist"
 )
+# What a body, an agreement or an event is: the head of many of their names.
+HEADS = word_set(
+    "academy agency alliance assembly association authority bank board bureau cabinet chamber church circuit "
+    "club college commission committee commons commonwealth company confederation conference congress corporation "
+    "council court department diocese federation foundation front fund government guild house institute institution "
+    "league legislature ministry movement museum office orchestra order organisation organization parliament party "
+    "school senate service society synod trust union university "
+    "accord act agreement award championship charter code constitution convention cup declaration exhibition "
+    "festival games pact plan prize programme program project protocol treaty war"
+)
 # A person whose name has more words is none.
 MOST_NAMES = 8
 # Names of a country that no other rule connects.
@@ -197,12 +207,14 @@ class ShortForms(NamedTuple):
     :param asks: What a name would be as a short form, None where it is none.
     :param rivals: Short forms that a name has by another rule; they make a short form ambiguous.
     :param after: Whether the short form has to come after the long one in the text.
+    :param topic: Whether the long form has to be the first name of the text.
     """
 
     offers: Callable[[Name], Iterator[Hashable]]
     asks: Callable[[Name], Optional[Hashable]] = _core
     rivals: Callable[[Name], Iterator[Hashable]] = lambda name: iter(())
     after: bool = False
+    topic: bool = False
 
 
 def _without_ending(words: Words, endings: FrozenSet[str]) -> Iterator[Words]:
@@ -236,11 +248,20 @@ def _states(name: Name) -> Iterator[Words]:
 
 
 def _complements(name: Name) -> Iterator[Words]:
-    """What stands before a preposition."""
-    if name.kind in (ORGANISATION, PLACE):
-        for position, word in enumerate(name.words[:-1]):
-            if position and fold(word) in PREPOSITIONS:
+    """What stands before a preposition, if it says what the whole is."""
+    if name.kind in (ORGANISATION, OTHER):
+        words = tuple(map(fold, name.words))
+        for position, word in enumerate(words[:-1]):
+            if position and word in PREPOSITIONS and not HEADS.isdisjoint(words[:position]):
                 yield name.words[:position]
+
+
+def _heads(name: Name) -> Iterator[Words]:
+    """The last word, if it says what the whole is: not that of "Clause of the Constitution"."""
+    if name.kind in (ORGANISATION, OTHER) and len(name.words) > 1:
+        words = tuple(map(fold, name.words))
+        if words[-1] in HEADS and PREPOSITIONS.isdisjoint(words):
+            yield name.words[-1:]
 
 
 def _acronym(name: Name) -> Optional[str]:
@@ -286,6 +307,11 @@ def _surnames(name: Name) -> Iterator[Words]:
     return (part for part, final in name.parts if final)
 
 
+def _topics(name: Name) -> Iterator[Words]:
+    """The surname of somebody whose name needs no Jr. or II, as the text is not about two."""
+    return iter(()) if fold(name.core[-1]) in GENERATIONS else _surnames(name)
+
+
 def _given_names(name: Name) -> Iterator[Words]:
     return (part for part, final in name.parts if not final)
 
@@ -296,9 +322,11 @@ SHORT_FORMS: Dict[str, ShortForms] = {
     "acronyms": ShortForms(_first_letters, asks=_acronym),
     "initials": ShortForms(_initials),
     "middle_names": ShortForms(_middle_names),
+    "topics": ShortForms(_topics, asks=lambda name: name.words, after=True, topic=True),
     "surnames": ShortForms(_surnames, rivals=_given_names),
     "given_names": ShortForms(_given_names, rivals=_surnames, after=True),
-    "complements": ShortForms(_complements),
+    "complements": ShortForms(_complements, rivals=_heads),
+    "heads": ShortForms(_heads, rivals=_complements, after=True),
     "states": ShortForms(_states),
     "institutions": ShortForms(_institutions),
 }

@@ -56,9 +56,11 @@ def ner_entities(
     acronyms: bool = True,
     initials: bool = True,
     middle_names: bool = True,
+    topics: bool = True,
     surnames: bool = True,
     given_names: bool = True,
     complements: bool = True,
+    heads: bool = True,
     states: bool = True,
     institutions: bool = True,
 ) -> "NerEntities":
@@ -66,9 +68,9 @@ def ner_entities(
 
     Mentions with one identifier are one entity, whatever they are called; mentions with different ones are
     never joined. By name, only mentions with one label are joined. Equal names are one entity; a short form
-    joins the long one that it can come from, and nobody where there are several, or where that would join
-    different identifiers. The rules do not depend on the order of anything but the text, and take time
-    linear in the number of mentions.
+    joins the only long one before it that it can come from, else the only one after it, and nobody where
+    there are several, or where that would join different identifiers. The rules do not depend on the order of
+    anything but the text, and take time linear in the number of mentions.
 
     :param labels: Take mentions with these labels only; all where None.
     :param kinds: What labels of your own stand for ("person", "organisation", "place", "value" or "other"),
@@ -87,9 +89,11 @@ def ner_entities(
     :param acronyms: "IOC" is "International Olympic Committee".
     :param initials: "W. H. Armstrong" is "William Hepburn Armstrong".
     :param middle_names: "Henrik Angell" is "Henrik August Angell".
+    :param topics: "Lee" is "Ann Lee" where the text begins with her, though "Bob Lee" comes before it too.
     :param surnames: "Ruli" is "Genc Ruli".
     :param given_names: "Genc" is "Genc Ruli", where that came first.
     :param complements: "House of Commons" is "House of Commons of Canada".
+    :param heads: "the Fund" is "Rockefeller Brothers Fund", where that came first.
     :param states: "Karelia" is "Republic of Karelia".
     :param institutions: "Yale" is "Yale University", "Oxford" is "University of Oxford".
     :raises ValueError: For an unknown kind, and for a table of aliases that is none.
@@ -105,9 +109,11 @@ def ner_entities(
         "acronyms": acronyms,
         "initials": initials,
         "middle_names": middle_names,
+        "topics": topics,
         "surnames": surnames,
         "given_names": given_names,
         "complements": complements,
+        "heads": heads,
         "states": states,
         "institutions": institutions,
     }
@@ -256,7 +262,7 @@ class _Clustering:
         asked = [(form.label, rule.asks(form.name)) for form in self._forms]
         longs: Dict[Tuple[str, Optional[Hashable]], Dict[int, int]] = {place: {} for place in asked}
         rivals: Dict[Tuple[str, Optional[Hashable]], Dict[int, int]] = {place: {} for place in asked}
-        for form in self._forms:
+        for form in self._forms[:1] if rule.topic else self._forms:
             root = self._grouping.find(form.node)
             for offered, short_forms in ((longs, rule.offers), (rivals, rule.rivals)):
                 for key in short_forms(form.name):
@@ -264,12 +270,21 @@ class _Clustering:
                         offered[form.label, key].setdefault(root, form.span.start)
         readings: Readings = defaultdict(set)
         for form, place in zip(self._forms, asked):
-            own = self._grouping.find(form.node)
-            found = [root for root in islice(longs[place], MOST_READINGS) if root != own]
-            others = [root for root in islice(rivals[place], MOST_READINGS) if root != own]
-            if found and not (rule.after and longs[place][found[0]] > form.span.start):
+            found, others = (self._groups(form, offered[place], before=True) for offered in (longs, rivals))
+            if not found and not rule.after:
+                found, others = (self._groups(form, offered[place]) for offered in (longs, rivals))
+            if found:
                 readings[form.node].update(found, others)
         self._join_short(readings)
+
+    def _groups(self, form: _Mention, offered: Dict[int, int], before: bool = False) -> List[int]:
+        """The first other groups that offer a short form; only those that begin before it, where asked."""
+        own = self._grouping.find(form.node)
+        return [
+            root
+            for root, start in islice(offered.items(), MOST_READINGS)
+            if root != own and (start < form.span.start or not before)
+        ]
 
     def _join_short(self, readings: Readings) -> None:
         """Join short forms that have one reading, and hold back those with several from further rules."""

@@ -32,6 +32,8 @@ _LANGUAGE = re.compile(r"[(;] ?(?:in )?[A-Z][\w.-]*(?: [A-Z][\w.-]*)? ?:")
 _QUOTES = re.compile("[\"“”„«»‘’']|\\( ?\\)")
 _STRAY = re.compile(r"(?<=\() ?[,;][ ,;]*")
 _SPACES = re.compile(r"\s+")
+# Another script here is another spelling: "Chupong (Thai: ชูพงษ์)", "Αλιάγας / Aliagas".
+_OTHER_SCRIPT = re.compile(r",? ?\([^()]*|/")
 _CLOSING = word_set(") , ; /")
 
 
@@ -48,6 +50,8 @@ def is_stated_alias(
     gap = _QUOTES.sub(" ", " ".join(between))
     gap = _SPACES.sub(" ", _STRAY.sub("", _SPACES.sub(" ", gap))).strip()
     lower = gap.lower()
+    if _OTHER_SCRIPT.fullmatch(gap) and _script(first) != _script(second):
+        return True
     if _CALLED.fullmatch(lower) or _OR.fullmatch(lower) or _LANGUAGE.fullmatch(gap):
         return True
     if kind == PERSON and _BORN.fullmatch(lower):
@@ -57,10 +61,9 @@ def is_stated_alias(
     if lower == "or":  # "Kusha or Kusa"; other names joined by "or" are two things
         return fold(first)[:3] == fold(second)[:3]
     if lower == "(":
-        # Another script is another spelling. Else a bracket after a place says where it is, and one
-        # after a person who plays the part.
+        # A bracket after a place says where it is, and one after a person who plays the part.
         closed = next((token for token in following if not _QUOTES.fullmatch(token)), "") in _CLOSING
-        return _script(first) != _script(second) or (closed and kind not in (PERSON, PLACE))
+        return closed and kind not in (PERSON, PLACE)
     return False
 
 

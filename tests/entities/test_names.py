@@ -136,12 +136,15 @@ SHORT = [
     ("surnames", PERSON, "de la Rocha", "Zack de la Rocha"),
     ("surnames", PERSON, "Balboa Boneke", "Juan Balboa Boneke"),
     ("surnames", PERSON, "Desmarais", "Paul Desmarais Jr."),
+    ("topics", PERSON, "Ruli", "Genc Ruli"),
     ("given_names", PERSON, "Samantha", "Samantha Mumba"),
     ("given_names", PERSON, "Leonardo", "Leonardo da Vinci"),
     ("given_names", PERSON, "Endara", "Guillermo David Endara Galimany"),
     ("given_names", PERSON, "Paul", "Paul Desmarais Jr."),
     ("complements", ORGANISATION, "House of Commons", "House of Commons of Canada"),
-    ("complements", PLACE, "Mola", "Mola di Bari"),
+    ("complements", OTHER, "Order", "Order of the Rising Sun"),
+    ("heads", ORGANISATION, "the Fund", "Rockefeller Brothers Fund"),
+    ("heads", OTHER, "Games", "Asian Games"),
     ("states", PLACE, "Karelia", "Republic of Karelia"),
     ("states", PLACE, "China", "People 's Republic of China"),
     ("states", PLACE, "Edmonton", "the City of Edmonton"),
@@ -177,6 +180,10 @@ def test_short_forms(rule: str, kind: str, short: str, long: str):
         (PLACE, "Korea", "South Korea"),
         (PLACE, "Missouri", "Missouri River"),
         (PLACE, "Finland", "Gulf of Finland"),
+        (ORGANISATION, "General Motors", "General Motors of Detroit"),
+        (PLACE, "Financial District", "Financial District of Lower Manhattan"),
+        (OTHER, "Constitution", "Clause of the Constitution"),
+        (ORGANISATION, "Brothers Fund", "Rockefeller Brothers Fund"),
         (OTHER, "This Little Girl", "This Little Girl of Mine"),
         (OTHER, "Karelia", "Republic of Karelia"),
     ],
@@ -184,6 +191,11 @@ def test_short_forms(rule: str, kind: str, short: str, long: str):
 def test_what_is_no_short_form(kind: str, short: str, long: str):
     found: List[str] = [rule for rule in SHORT_FORMS if explains(rule, kind, short, long)]
     assert not found
+
+
+@pytest.mark.parametrize("short, long", [("Mr. Lee", "Ann Lee"), ("Lee", "Ann Lee Jr."), ("Ann", "Ann Lee")])
+def test_what_does_not_mean_the_topic(short: str, long: str):
+    assert not explains("topics", PERSON, short, long)
 
 
 def test_known_labels_are_of_a_known_kind():
