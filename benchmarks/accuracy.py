@@ -34,6 +34,7 @@ from spacy_kmgre.training.corpus import create_corpus_reader
 CONFIGS = Path(__file__).parent.parent / "configs"
 COMPONENT = "components.kmgre_relations"
 MODEL = f"{COMPONENT}.model"
+LOG = "training.logger"
 KMGRE, ATLOP = "kmgre_minilm_cpu", "atlop_minilm_cpu"
 WARMUP = 0.06
 
@@ -144,7 +145,7 @@ def one(job: str) -> None:
     size = changes.get("training.batcher.size", config["training"]["batcher"]["size"])
     steps = round(len(examples) * todo["passes"] / size)
     changes.update({"training.max_steps": steps, "training.eval_frequency": max(1, steps // 2)})
-    changes.update({"training.logger.output_file": str(work / "log.jsonl"), "system.seed": todo["seed"]})
+    changes.update({f"{LOG}.output_file": str(work / "log.jsonl"), "system.seed": todo["seed"]})
     for rate in ("learn_rate", "head_learn_rate"):
         changes[f"training.optimizer.{rate}.warmup_steps"] = round(WARMUP * steps)
     changes.update({"paths.train": todo["train"], "paths.dev": todo["dev"]})
@@ -162,9 +163,7 @@ def one(job: str) -> None:
     nlp = spacy.load(work / "model-last")
     row = {
         **{key: todo[key] for key in PLACE},
-        "settings": {
-            key: value for key, value in changes.items() if not key.startswith(("training.", "paths."))
-        },
+        "settings": {key: value for key, value in changes.items() if not key.startswith(("paths.", LOG))},
         "threads": todo["threads"],
         "device": "cpu" if todo["gpu"] < 0 else torch.cuda.get_device_name(todo["gpu"]),
         "seconds": round(seconds),
