@@ -51,6 +51,13 @@ class Pieces:
     windows: List[Tuple[int, int]]
     sentences: np.ndarray
 
+    def mention_windows(self) -> np.ndarray:
+        """The first and the last window that the marker before each mention is in. *Shape:* (M, 2)"""
+        starts, ends = np.array(self.windows).T
+        first = np.searchsorted(ends, self.markers, side="right")
+        last = np.searchsorted(starts, self.markers, side="right") - 1
+        return np.stack([first, last], axis=1)
+
 
 def make_pieces(
     documents: Sequence[Document],

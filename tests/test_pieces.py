@@ -12,6 +12,8 @@ from transformers import AutoTokenizer, RobertaTokenizerFast
 
 from spacy_kmgre.pieces import Document, insert_markers, make_pieces, make_windows
 
+from .model.tiny import random_pieces
+
 Offsets = Sequence[Tuple[int, int]]
 
 law = settings(deadline=None, derandomize=True, max_examples=150)
@@ -350,3 +352,8 @@ def test_windows_cover_everything(length, capacity, data):
         assert start < next_start <= end - overlap
     # No more of them than needed.
     assert len(windows) == 1 - (capacity - length) // (capacity - overlap)
+
+
+def test_windows_of_mentions():
+    pieces = random_pieces(62, markers=[2, 25, 35, 50, 60], windows=[(1, 31), (21, 51), (31, 61)])
+    assert pieces.mention_windows().tolist() == [[0, 0], [0, 1], [1, 2], [1, 2], [2, 2]]

@@ -11,7 +11,7 @@ from . import maths
 from .context import Pool, pool_of_entities, pool_of_mentions
 from .encoder import Encoded, Encoder
 from .heads import Head, LinearHead, Projected, make_head
-from .pairs import chunk_entity_pairs, mention_pairs, mention_windows
+from .pairs import chunk_entity_pairs, mention_pairs
 
 # The two halves that EM trains in turn: θ and ω.
 RELATION, KEY = "relation", "key"
@@ -239,7 +239,9 @@ class Network(nn.Module):
 
     def _windows(self, pieces: Pieces) -> Optional[Tensor]:
         """Those of the mentions, where not every mention pair is scored."""
-        return None if self.far_pairs or len(pieces.windows) == 1 else mention_windows(pieces)
+        if self.far_pairs or len(pieces.windows) == 1:
+            return None
+        return torch.from_numpy(pieces.mention_windows())
 
     def _encode(self, batch, moving):
         with self._running(RELATION, moving):

@@ -3,19 +3,8 @@
 import sys
 from typing import Iterator, List, Optional, Sequence, Tuple
 
-import numpy as np
 import torch
 from torch import Tensor
-
-from ..pieces import Pieces
-
-
-def mention_windows(pieces: Pieces) -> Tensor:
-    """The first and the last window that the marker before each mention is in. *Shape:* (M, 2)"""
-    starts, ends = np.array(pieces.windows).T
-    first = np.searchsorted(ends, pieces.markers, side="right")
-    last = np.searchsorted(starts, pieces.markers, side="right") - 1
-    return torch.from_numpy(np.stack([first, last], axis=1))
 
 
 def mention_pairs(

@@ -8,9 +8,9 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from spacy_kmgre.model.pairs import chunk_entity_pairs, mention_pairs, mention_windows
+from spacy_kmgre.model.pairs import chunk_entity_pairs, mention_pairs
 
-from .tiny import entity_pairs, random_pieces
+from .tiny import entity_pairs
 
 law = settings(deadline=None, derandomize=True, max_examples=100)
 # Mentions may belong to several entities; an entity without mentions is in no pair.
@@ -101,11 +101,6 @@ def test_mirrored_chunks(clusters, most):
         assert len(size) == 1 or (size and sum(size) <= most)
     for size, following in zip(sizes, sizes[1:]):
         assert sum(size) + following[0] > most
-
-
-def test_windows_of_mentions():
-    pieces = random_pieces(62, markers=[2, 25, 35, 50, 60], windows=[(1, 31), (21, 51), (31, 61)])
-    assert mention_windows(pieces).tolist() == [[0, 0], [0, 1], [1, 2], [1, 2], [2, 2]]
 
 
 mentions_in_windows = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 2)), min_size=31, max_size=31).map(
