@@ -35,8 +35,9 @@ def evidence_sentences(
         total += part
         for sentence in {head, tail}:
             parts[sentence] += part
-    if focus is not None and focus.max() > 0:
-        parts = {sentence: part * float(focus[sentence] / focus.max()) for sentence, part in parts.items()}
+    most = 0.0 if focus is None else focus.max()
+    if focus is not None and most > 0:
+        parts = {sentence: part * float(focus[sentence] / most) for sentence, part in parts.items()}
     return {sentence for sentence, part in parts.items() if _own_score(score, part) >= least}
 
 
