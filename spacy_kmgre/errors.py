@@ -176,6 +176,7 @@ class Errors:
     E146 = (
         "[KMGRE E146] {path} should be a JSON object of names: each a string, or null to leave a label out."
     )
+    E147 = "[KMGRE E147] {path} holds no documents."
 
     # Embedded corpus (E30x)
     E300 = "[KMGRE E300] The embedded corpus has no part {part!r}. Its parts: {known}."

@@ -104,14 +104,19 @@ def explain(pipe: KmgreRelations, doc: Doc, head: str, tail: str, labels: Sequen
     ends = find_entity(entities, head), find_entity(entities, tail)
     if ends[0] == ends[1]:
         raise ValueError(Errors.E342.format(key=entities[ends[0]].key))
-    for label in labels:
-        if label not in pipe.labels:
-            raise ValueError(Errors.E343.format(label=label, known=", ".join(pipe.labels)))
+    check_labels(labels, pipe.labels)
     for scores in parts:
         found = (scores.entities == torch.tensor(ends)).all(dim=1).nonzero()
         if len(found):
             return _explain(pipe, doc, entities, scores, int(found), labels)
     raise ValueError(Errors.E344.format(head=head, tail=tail))
+
+
+def check_labels(labels: Sequence[str], known: Sequence[str]) -> None:
+    """:raises ValueError: Where a label is not among those known."""
+    for label in labels:
+        if label not in known:
+            raise ValueError(Errors.E343.format(label=label, known=", ".join(known)))
 
 
 def find_entity(entities: Sequence[Entity], name: str) -> int:

@@ -195,6 +195,19 @@ def test_the_document_without_a_pair(trained_folder, source):
     assert {relation["label"] for relation in data["relations"]} == {"founded", "founded_by"}
 
 
+def test_the_relations_of_one_entity_or_label(trained_folder, source):
+    def relations(*arguments: str):
+        found = json.loads(run(trained_folder("KMGRE"), source, "--json", *arguments))["relations"]
+        return {(relation["head"], relation["label"], relation["tail"]) for relation in found}
+
+    every = relations()
+    assert len(every) > len({tail for *_, tail in every}) > 1
+    assert relations("--head", "she") == {found for found in every if found[0] == "entity_1"}
+    assert relations("--head", "oslo") == {found for found in every if found[0] == "entity_3"}
+    assert relations("--tail", "oslo") == {found for found in every if found[2] == "entity_3"} != set()
+    assert relations("--label", "lives_in") == {found for found in every if found[1] == "lives_in"} != set()
+
+
 def test_json(kmgre, trained_folder, source):
     data = json.loads(run(trained_folder("KMGRE"), source, "--head", "She", "--tail", "Acme", "--json"))
     doc = make_doc(kmgre)
@@ -224,6 +237,9 @@ def test_overrides_and_given_entities(trained_folder, source):
 def test_messages(trained_folder, source, tmp_path):
     for arguments, code in (
         ((source, "--head", "Nobody", "--tail", "Acme"), "E340"),
+        ((source, "--head", "Nobody"), "E340"),
+        ((source, "--tail", "Nobody"), "E340"),
+        ((source, "--label", "nonsense"), "E343"),
         ((source, "--document", "doc 9"), "E345"),
         ((tmp_path / "missing.txt",), "E336"),
     ):

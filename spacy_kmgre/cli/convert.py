@@ -1,6 +1,6 @@
 """`spacy kmgre convert`."""
 
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, Mapping, Optional
 
@@ -26,6 +26,7 @@ def convert(
     source_format: Optional[str] = None,
     target_format: Optional[str] = None,
     *,
+    force: bool = False,
     limit: int = 0,
     lang: str = "en",
     options: Optional[Dict[str, Any]] = None,
@@ -33,15 +34,20 @@ def convert(
     """Convert documents; print their counts, or what is wrong with them, and exit then.
 
     :param source_format: Name of a format; found out where None.
+    :param force: Replace a file that is there.
     :param options: Of the reader, files for `relation_names` and `documents`.
     """
     counts = Counts()
     with failing(f"Could not convert {source}"):
         written = guess_target(target) if target_format is None else get_format(target_format)
+        if target.is_file() and not force:
+            raise ValueError(Errors.E331.format(path=target))
         docs = read_source(source, source_format, counts, limit=limit, lang=lang, options=options)
+        first = next(docs, None)
+        if first is None:
+            raise ValueError(Errors.E147.format(path=source))
+        docs = chain([first], docs)
         written.write(_count_losses(tqdm(docs, unit=" documents", disable=None), written, counts), target)
-    if not counts.documents:
-        msg.warn(f"{source} holds no documents")
     msg.good(f"{target} ({written.name})")
     print(counts)
 

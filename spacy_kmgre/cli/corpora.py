@@ -10,7 +10,7 @@ FORMATS = """
 \b
 spacy              spaCy's DocBin: a .spacy file, which memory must hold, or a folder of them
 jsonl              spacy-kmgre's own JSON lines, with all that a Doc holds
-docred             JSON of DocRED and Re-DocRED: one list of documents
+docred             JSON of DocRED and Re-DocRED: one list of documents, their words without the spaces between
 docred_submission  file of DocRED's official evaluation: one list of relations, read onto --documents
 dwie               DWIE's JSON: a folder with a file for each document
 pubtator           PubTator's lines: CDR, GDA, BioRED
@@ -73,6 +73,7 @@ def convert_cli(
         callback=known_format,
         metavar="FORMAT",
     ),
+    force: bool = Opt(False, "--force", help="Replace a target file that is there already"),
     relation_names: Optional[Path] = RELATION_NAMES,
     limit: int = LIMIT,
     lang: str = LANG,
@@ -87,7 +88,9 @@ def convert_cli(
     from .convert import convert
 
     options = _options(locals())
-    convert(source, target, source_format, target_format, limit=limit, lang=lang, options=options)
+    convert(
+        source, target, source_format, target_format, force=force, limit=limit, lang=lang, options=options
+    )
 
 
 def info_cli(

@@ -10,8 +10,9 @@ from wasabi import msg, table
 from ..docs import all_entities
 from ..errors import Errors
 from ..evaluation.report import between_gold_entities
-from ..explain import Explanation, RelationReason, explain
+from ..explain import Explanation, RelationReason, check_labels, explain, find_entity
 from ..extraction.sources import Item, Reader, find_sources, splits_sentences
+from ..types import Relation
 from .common import load_pipeline
 from .printing import failing
 
@@ -36,7 +37,7 @@ def explain_pair(
     config: Optional[Dict[str, Any]] = None,
 ) -> None:
     """Print why relations are predicted between two entities of a document, or are not. Without both entities,
-    print the document's entities and relations.
+    print the document's entities and its relations, those of the one entity where one is given.
 
     :param document: Name of the document; the first one where None.
     """
@@ -52,7 +53,8 @@ def explain_pair(
         else:
             doc = nlp(item.make())
         if head is None or tail is None:
-            _print_document(doc, item.name, as_json)
+            relations = _choose_relations(doc, head, tail, labels, pipe.labels)
+            _print_document(doc, relations, item.name, as_json)
             return
         found = explain(pipe, doc, head, tail, labels)
     if as_json:
@@ -68,9 +70,24 @@ def _choose(items: Any, name: Optional[str], source: Path) -> Item:
     raise ValueError(Errors.E345.format(name=name or "", path=source))
 
 
-def _print_document(doc: Doc, name: str, as_json: bool) -> None:
+def _choose_relations(
+    doc: Doc, head: Optional[str], tail: Optional[str], labels: Sequence[str], known: Sequence[str]
+) -> List[Relation]:
+    """The Doc's relations with that head, that tail and one of those labels, as far as they are given."""
+    check_labels(labels, known)
     entities = all_entities(doc)
-    relations = doc._.relations
+    ends = [None if name is None else entities[find_entity(entities, name)].key for name in (head, tail)]
+    return [
+        relation
+        for relation in doc._.relations
+        if ends[0] in (None, relation.head.key)
+        and ends[1] in (None, relation.tail.key)
+        and (not labels or relation.label in labels)
+    ]
+
+
+def _print_document(doc: Doc, relations: Sequence[Relation], name: str, as_json: bool) -> None:
+    entities = all_entities(doc)
     if as_json:
         data = {
             "document": name,

@@ -109,6 +109,6 @@ def _report(summary: Summary, target: Path, form: str, lacking: Sequence[str], p
     if lacking:
         msg.info(f"{form} has no place for: {', '.join(lacking)}")
     if not piped:
-        msg.good(
-            f"{target}: {summary.relations} relations in {summary.documents - len(summary.failed)} documents"
-        )
+        read = summary.documents - len(summary.failed)
+        show = msg.good if read or not summary.failed else msg.warn
+        show(f"{target}: {summary.relations} relations in {read} documents")

@@ -2,7 +2,7 @@
 
 from enum import Enum
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 import typer
 from spacy.cli._util import Arg, NoSuchOption, Opt, parse_config_overrides
@@ -26,8 +26,45 @@ class EntitySource(str, Enum):
     predicted = "predicted"
 
 
+def known_source(name: Optional[str]) -> Optional[str]:
+    """The format of sources, if there is one of that name."""
+    from ..extraction.sources import check_source_format
+
+    return _checked(check_source_format, name)
+
+
+def known_target(name: str) -> str:
+    """The format of an output, if there is one of that name."""
+    from ..extraction.outputs import check_output_format
+
+    return _checked(check_output_format, name)
+
+
+def python_file(path: Optional[Path]) -> Optional[Path]:
+    if path is not None and path.suffix != ".py":
+        raise typer.BadParameter(f"{path} is no Python file (.py)")
+    return path
+
+
+def _checked(check: Callable[[str], None], name: Any) -> Any:
+    try:
+        if name:
+            check(name)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    return name
+
+
 COMPONENT = Opt("kmgre_relations", help="Name of the relation component")
-CODE = Opt(None, "--code", "-c", help="Python file with registered functions", dir_okay=False)
+CODE = Opt(
+    None,
+    "--code",
+    "-c",
+    help="Python file with registered functions",
+    exists=True,
+    dir_okay=False,
+    callback=python_file,
+)
 GPU = Opt(-1, "--gpu-id", "-g", help="GPU number, -1 for the CPU")
 ENTITIES = Opt(
     RelatedEntities.pipeline,
@@ -129,12 +166,14 @@ def extract_cli(
         None,
         "--from",
         metavar="FORMAT",
+        callback=known_source,
         help="Format of the sources: text, lines, or one of `convert`; where left out, endings and contents tell",
     ),
     target_format: str = Opt(
         "",
         "--to",
         metavar="FORMAT",
+        callback=known_target,
         help="Format of the output: csv, or one of `convert`; where left out, its ending tells: .jsonl, .csv, "
         ".spacy, .pubtator, .xml (bioc)",
     ),
@@ -171,7 +210,7 @@ def extract_cli(
     `--components.kmgre_relations.threshold 0.6`.
 
     Exit status: 0; 1 where nothing was written; 2 where the command is wrong; 3 where the output is written and
-    some documents failed.
+    documents failed.
     """
     from .extract import extract_relations
 
@@ -208,12 +247,13 @@ def explain_cli(
         [],
         "--label",
         "-l",
-        help="A relation to explain; the predicted ones, or the most probable, where left out",
+        help="A relation to explain; the predicted ones, or the most probable, where left out. Without both entities: "
+        "the relations to list",
     ),
     document: Optional[str] = Opt(None, "--document", "-d", help="Name of the document; else the first one"),
     as_json: bool = Opt(False, "--json", help="Print JSON instead of tables"),
     source_format: Optional[str] = Opt(
-        None, "--from", metavar="FORMAT", help="Format of the file, as in `extract`"
+        None, "--from", metavar="FORMAT", callback=known_source, help="Format of the file, as in `extract`"
     ),
     entities: RelatedEntities = ENTITIES,
     component: str = COMPONENT,
@@ -224,6 +264,7 @@ def explain_cli(
 
     \b
     spacy kmgre explain MODEL text.txt                          the entities and relations of the document
+    spacy kmgre explain MODEL text.txt --head Ann               those with this head
     spacy kmgre explain MODEL text.txt --head Ann --tail Acme   all that is known of these two
 
     For each mention pair: p_ω, that it is key; p_θ, that it has the relation; which are key, and their shares in the

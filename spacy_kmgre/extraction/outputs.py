@@ -15,9 +15,10 @@ import srsly
 from spacy.tokens import Doc
 
 from ..docs import TITLE
+from ..errors import Errors
 from ..formats import FORMATS, Format
 from ..formats.base import EVERYTHING
-from ..formats.guess import get_format, guess_target
+from ..formats.guess import guess_target
 from ..formats.jsonl import document_to_json
 from ..types import Entity, Relation
 
@@ -63,6 +64,12 @@ class Output:
     header: bytes = b""
 
 
+def check_output_format(name: str) -> None:
+    """:raises ValueError: Where an output cannot have a format of that name; the message names all that it can."""
+    if name != CSV and name not in FORMATS:
+        raise ValueError(Errors.E144.format(name=name, known=", ".join((CSV, *FORMATS))))
+
+
 def find_output(path: Path, form: str = "") -> Output:
     """The output for a path.
 
@@ -71,7 +78,9 @@ def find_output(path: Path, form: str = "") -> Output:
     """
     if form == CSV or (not form and path.suffix.lower() == ".csv"):
         return _lines(CSV, csv_rows, _csv([COLUMNS]))
-    found = get_format(form) if form else guess_target(path)
+    if form:
+        check_output_format(form)
+    found = FORMATS[form] if form else guess_target(path)
     if found.name == "jsonl":
         return _lines(found.name, json_line)
     return Output(found.name, _to_bytes, srsly.msgpack_dumps, partial(_write, found))

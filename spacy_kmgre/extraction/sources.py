@@ -19,7 +19,7 @@ from ..formats import FORMATS
 from ..formats.assemble import TextDocs
 from ..formats.base import Options
 from ..formats.counts import Counts
-from ..formats.guess import get_format, guess_source
+from ..formats.guess import guess_source
 from ..formats.jsonl import document_from_json
 
 STDIN = Path("-")
@@ -55,14 +55,20 @@ class Source:
     name: str
 
 
+def check_source_format(name: str) -> None:
+    """:raises ValueError: Where sources cannot have a format of that name; the message names all that they can."""
+    if name not in TEXTS and name not in FORMATS:
+        raise ValueError(Errors.E144.format(name=name, known=", ".join((*TEXTS, *FORMATS))))
+
+
 def find_sources(paths: Iterable[Path], form: Optional[str] = None) -> List[Source]:
     """What paths stand for.
 
     :param form: A name of `TEXTS` or `FORMATS`; by ending and contents where None.
     :raises ValueError: Where there is nothing to read, or its format is unknown.
     """
-    if form is not None and form not in TEXTS:
-        get_format(form)
+    if form is not None:
+        check_source_format(form)
     found: List[Source] = []
     for path in paths:
         if path == STDIN:

@@ -79,13 +79,13 @@ def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterato
             raise ValueError(Errors.E120.format(where=file, error=error)) from error
         counts.note("texts without a file of annotation", stem not in annotations)
         graph = MentionGraph(docs, text)
-        _add(list(_lines(annotations.get(stem))), graph)
+        _add(list(_lines(annotations.get(stem), counts)), graph)
         clusters, relations = graph.assemble()
         yield docs.make(str(file), text, clusters, relations, title=name)
 
 
-def _lines(path: Optional[Path]) -> Iterator[Line]:
-    for number, line in read_lines(path) if path else ():
+def _lines(path: Optional[Path], counts: Counts) -> Iterator[Line]:
+    for number, line in read_lines(path, counts) if path else ():
         if line.strip():
             name, *columns = line.split("\t")
             if not name or not columns:

@@ -6,9 +6,10 @@ import re
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterable, Iterator, Set, TextIO, Tuple
+from typing import Any, Iterable, Iterator, Optional, Set, TextIO, Tuple
 
 from ..errors import Errors
+from .counts import Counts
 
 SPACE = re.compile(r"[ \t\r\n]*")
 # Characters of a JSON file to read at once.
@@ -20,9 +21,13 @@ MARGIN = 16
 NAME_BYTES = 240
 
 
-def read_lines(path: Path) -> Iterator[Tuple[int, str]]:
+def read_lines(path: Path, counts: Optional[Counts] = None) -> Iterator[Tuple[int, str]]:
     """The lines of a UTF-8 file, without their ends, each with its number from 1 on. Lines end in
-    a line feed; a carriage return before it belongs to the end."""
+    a line feed; a carriage return before it belongs to the end.
+
+    :param counts: Notes a last line without an end: where a part of a line is a line too, nothing else shows
+        that the file is not whole.
+    """
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
@@ -30,6 +35,8 @@ def read_lines(path: Path) -> Iterator[Tuple[int, str]]:
             except UnicodeDecodeError as error:
                 where = f"{path} line {number}"
                 raise ValueError(Errors.E120.format(where=where, error=error)) from error
+            if counts is not None:
+                counts.note("files that end inside a line, as if cut off", not text.endswith("\n"))
             yield number, text.rstrip("\n").rstrip("\r")
 
 

@@ -42,14 +42,14 @@ ENDS = re.compile(r"[\t\r\n]")
 
 def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Doc]:
     docs = TextDocs(vocab, counts, options)
-    for lines in _documents(path):
+    for lines in _documents(path, counts):
         yield _read_document(path, lines, docs)
 
 
-def _documents(path: Path) -> Iterator[List[Tuple[int, str]]]:
+def _documents(path: Path, counts: Counts) -> Iterator[List[Tuple[int, str]]]:
     """The lines of each document. Another title begins one too, where the empty line is missing."""
     lines: List[Tuple[int, str]] = []
-    for number, line in read_lines(path):
+    for number, line in read_lines(path, counts):
         heading = HEADING.fullmatch(line)
         if lines and (not line.strip() or (heading and heading[2] == "t")):
             yield lines

@@ -107,7 +107,7 @@ def test_options_reach_the_reader(tmp_path: Path):
     assert [label for _, label, _ in relations(first)] == ["induces", "induces"]
     assert [label for _, label, _ in relations(second)] == ["Positive_Correlation:No"]
     assert rows(result.output)["relations left out, as their name is null"] == "1"
-    result = run("convert", source, target)
+    result = run("convert", source, target, "--force")
     assert result.exit_code == 1 and "E122" in result.output and "line 8" in " ".join(result.output.split())
 
 
@@ -160,6 +160,8 @@ def test_what_a_format_has_no_place_for_is_counted(tmp_path: Path):
         (["docs.jsonl", "out.jsonl", "--relation-names", "docs.jsonl"], 1, "names"),
         (["docs.jsonl", "docs.jsonl/out.jsonl"], 1, "docs.jsonl"),
         (["empty.json", "out.jsonl"], 1, "E145"),
+        (["empty.pubtator", "out.jsonl"], 1, "E147"),
+        (["docs.jsonl", "docs.jsonl"], 1, "E331"),
         (["broken.json", "out.jsonl"], 1, "E100"),
         ([".", "out.jsonl"], 1, "E100"),
         (["full", "out.jsonl"], 1, "E145"),
@@ -170,6 +172,7 @@ def test_what_is_wrong_is_said_without_a_traceback(tmp_path: Path, monkeypatch, 
     monkeypatch.chdir(tmp_path)
     SAMPLES["jsonl"](tmp_path / "docs.jsonl")
     (tmp_path / "empty.json").write_text("[]")
+    (tmp_path / "empty.pubtator").write_text("\n")
     (tmp_path / "broken.json").write_text('[{"title" "x"}]')
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "x").touch()
@@ -181,10 +184,38 @@ def test_what_is_wrong_is_said_without_a_traceback(tmp_path: Path, monkeypatch, 
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_target_is_replaced_only_by_force(tmp_path: Path):
+    source = SAMPLES["jsonl"](tmp_path / "docs.jsonl")
+    target = tmp_path / "out.pubtator"
+    target.write_text("mine")
+    assert run("convert", source, target).exit_code == 1 and target.read_text() == "mine"
+    result = run("convert", source, target, "--force")
+    assert result.exit_code == 0 and "|t|" in target.read_text()
+
+
+@pytest.mark.parametrize(
+    "name, annotation, line",
+    [
+        ("pubtator", "cdr.pubtator", "1|t|Aspirin\n1|a|\n1\t0\t7\tAspirin\tChemical\tD001241"),
+        ("brat", "brat/a.ann", "T1\tChemical 0 7\tAspirin"),
+    ],
+)
+def test_a_file_cut_inside_a_line_is_counted(tmp_path: Path, name, annotation, line):
+    (tmp_path / "brat").mkdir()
+    (tmp_path / "brat" / "a.txt").write_text("Aspirin")
+    file = tmp_path / annotation
+    source = file if name == "pubtator" else file.parent
+    for content, cut in ((line + "\n", False), (line, True)):
+        file.write_text(content)
+        result = run("convert", source, tmp_path / "out.jsonl", "--from", name, "--force")
+        assert result.exit_code == 0, result.output
+        assert rows(result.output).get("files that end inside a line, as if cut off") == (
+            "1" if cut else None
+        )
+
+
 def test_a_corpus_without_documents_is_said_to_be_one(tmp_path: Path):
     (tmp_path / "empty.pubtator").write_text("\n")
-    result = run("convert", tmp_path / "empty.pubtator", tmp_path / "out.spacy")
-    assert result.exit_code == 0 and "holds no documents" in " ".join(result.output.split())
     assert "There are no documents" in run("info", tmp_path / "empty.pubtator").output
 
 

@@ -111,6 +111,13 @@ def test_failures_and_going_on(model, source, tmp_path):
     assert target.read_bytes() == before
 
 
+def test_where_all_documents_fail(model, tmp_path):
+    source = write_lines(tmp_path / "bad.jsonl", [{"id": "a"}, {"id": "b"}])
+    target = tmp_path / "out.jsonl"
+    shown = failed(model, source, "-o", target, status=3)
+    assert "⚠" in shown and "✔" not in shown and target.read_bytes() == b""
+
+
 def test_a_format_without_a_place_for_scores(model, source, tmp_path):
     result = run(model, source, "-o", tmp_path / "out.pubtator")
     assert result.exit_code == 0 and "no place for" in result.output and "scores" in result.output
@@ -127,7 +134,11 @@ def test_mistakes(model, source, tmp_path):
     target = tmp_path / "out.jsonl"
     assert "E050" in failed(tmp_path / "nothing", source, "-o", target)
     assert "E336" in failed(model, tmp_path / "nothing.txt", "-o", target)
-    assert "E144" in failed(model, source, "-o", target, "--from", "docx")
+    shown = failed(model, source, "-o", target, "--from", "docx", status=2)
+    assert "E144" in shown and "text, lines, spacy" in shown
+    assert "csv, spacy" in failed(model, source, "-o", target, "--to", "docx", status=2)
+    assert "no Python file" in failed(model, source, "-o", target, "--code", source, status=2)
+    assert "does not exist" in failed(model, source, "-o", target, "--code", tmp_path / "a.py", status=2)
     assert "E145" in failed(model, source, "-o", tmp_path / "out.json")
     assert "E339" in failed(model, source, "--to", "spacy")
     assert "E023" in failed(model, source, "-o", target, "--n-process", 0)
