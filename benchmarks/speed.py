@@ -48,6 +48,7 @@ from spacy_kmgre.training.optim import create_adamw
 # Of our pipelines: the architecture, its settings, and how many encoders the bare contender has.
 OURS: Dict[str, Tuple[str, Dict[str, Any], int]] = {
     "KMGRE, two encoders": ("KMGRE", {"head": "linear"}, 2),
+    "KMGRE, two encoders, half their layers shared": ("KMGRE", {"head": "linear", "shared_layers": 3}, 2),
     "KMGRE, shared encoder": ("KMGRE", {"head": "linear", "shared_encoder": True}, 1),
     "ATLOP, linear head": ("ATLOP", {"head": "linear"}, 1),
     "ATLOP": ("ATLOP", {}, 1),

@@ -185,6 +185,7 @@ def build_kmgre(
     head_block: int = 64,
     context: str = "per_head",
     shared_encoder: bool = False,
+    shared_layers: int = 0,
     key_classifier: bool = True,
     fusion: bool = True,
     xi: float = 0.15,
@@ -206,6 +207,7 @@ def build_kmgre(
     :param head_block: Width of the groups within which a bilinear head multiplies.
     :param context: "per_head" (eq. 4), or "pooled" as in ATLOP.
     :param shared_encoder: The key instance classifier reads the relation extractor's encoder.
+    :param shared_layers: If not, it reads this many of its lowest layers, and has its own above them.
     :param key_classifier: Without it all mention pairs are fused (ablation).
     :param fusion: Without it labels are given straight to the key mention pairs (ablation).
     :param xi: ξ of the key pairs' threshold (eq. 12).
@@ -231,6 +233,7 @@ def build_kmgre(
         context=context,
         level="mention",
         shared_encoder=shared_encoder,
+        shared_layers=shared_layers,
         key_classifier=key_classifier,
         fusion=fusion,
         xi=xi,
@@ -285,6 +288,7 @@ def build_atlop(
         context=context,
         level="entity",
         shared_encoder=False,
+        shared_layers=0,
         key_classifier=False,
         fusion=True,
         xi=0.0,

@@ -10,6 +10,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 import torch
 from torch import Tensor, nn
 
+from ..errors import Errors
 from ..pieces import Pieces
 
 # Models whose last layer's attention is softmax(q k^T / sqrt(head width)) of these two submodules. For
@@ -58,6 +59,7 @@ class Encoder(nn.Module):
         those of `BATCH_PIECES`.
     :ivar mixed_precision: Run the transformer in bfloat16 where the device has it, on a processor in training
         only; all else is in float32.
+    :ivar shared_layers: The lowest layers, which another encoder goes on from (see `share_layers`).
     """
 
     transformer: Any
@@ -70,19 +72,41 @@ class Encoder(nn.Module):
         self.transformer = transformer
         self.batch_pieces = batch_pieces
         self.mixed_precision = False
+        self.shared_layers = 0
+
+    def share_layers(self, other: "Encoder", count: int) -> None:
+        """Let another encoder of the same kind go on from the hidden states of the lowest layers of this one. It
+        loses its own, and its embeddings.
+
+        :raises ValueError: Where it would have no layer left, or the kind is not one of `PLAIN_ATTENTION`.
+        """
+        config = self.transformer.config
+        total = config.num_hidden_layers if has_plain_attention(config) else 1
+        if not 0 <= count < total:
+            expected = f"0 to {total - 1} with this encoder"
+            raise ValueError(Errors.E023.format(setting="shared_layers", value=count, expected=expected))
+        if count:
+            self.shared_layers = count
+            _keep_upper_layers(other.transformer, count)
 
     @property
     def width(self) -> int:
         return self.transformer.config.hidden_size
 
-    def forward(self, batch: Sequence[Pieces]) -> List[Encoded]:
-        """:param batch: Documents as word pieces, markers inserted."""
+    def forward(self, batch: Sequence[Pieces], lower: Optional[List[Tensor]] = None) -> List[Encoded]:
+        """
+        :param batch: Documents as word pieces, markers inserted.
+        :param lower: Hidden states above the shared layers, of each run of the transformer: the encoder that has
+            these layers adds them, the one that lacks them takes them.
+        """
+        lower = [] if lower is None else lower
+        given = iter(lower)
         windows = [
             (number, start, end) for number, pieces in enumerate(batch) for start, end in pieces.windows
         ]
         parts: List[List[_Window]] = [[] for _ in batch]
         for group in self._groups(windows, batch):
-            for (number, *_), window in zip(group, self._encode(group, batch)):
+            for (number, *_), window in zip(group, self._encode(group, batch, lower, given)):
                 parts[number].append(window)
         return [_join(pieces, windows) for pieces, windows in zip(batch, parts)]
 
@@ -102,7 +126,13 @@ class Encoder(nn.Module):
         if group:
             yield group
 
-    def _encode(self, group: Sequence[Tuple[int, int, int]], batch: Sequence[Pieces]) -> List["_Window"]:
+    def _encode(
+        self,
+        group: Sequence[Tuple[int, int, int]],
+        batch: Sequence[Pieces],
+        lower: List[Tensor],
+        given: Iterator[Tensor],
+    ) -> List["_Window"]:
         device = next(self.transformer.parameters()).device
         rows = []
         for number, start, end in group:
@@ -115,7 +145,7 @@ class Encoder(nn.Module):
         if min(lengths) < max(lengths):
             mask = torch.arange(max(lengths))[None, :] < torch.tensor(lengths)[:, None]
             mask = mask.to(device, torch.long)
-        hidden, attend = self._run(inputs, mask)
+        hidden, attend = self._run(inputs, mask, lower, given)
         encoded = []
         for row, (number, start, end) in enumerate(group):
             pieces = batch[number]
@@ -133,7 +163,7 @@ class Encoder(nn.Module):
             )
         return encoded
 
-    def _run(self, inputs: Tensor, mask: Optional[Tensor]):
+    def _run(self, inputs: Tensor, mask: Optional[Tensor], lower: List[Tensor], given: Iterator[Tensor]):
         """Hidden states, and a function that gives attention rows: (row, places, length) -> (m, K, length)."""
         config = self.transformer.config
         if not has_plain_attention(config):
@@ -146,8 +176,14 @@ class Encoder(nn.Module):
             )
         names = PLAIN_ATTENTION[config.model_type]
         dropout = getattr(config, "attention_probs_dropout_prob", getattr(config, "attention_dropout", 0.0))
+        if isinstance(self.transformer.embeddings, _Given):
+            self.transformer.embeddings.hidden = next(given)
+        shares = self.shared_layers > 0
         with _outputs_of(self.transformer, names) as projected, self._autocast(inputs.device):
-            hidden = self.transformer(inputs, attention_mask=mask).last_hidden_state
+            output = self.transformer(inputs, attention_mask=mask, output_hidden_states=shares)
+        hidden = output.last_hidden_state
+        if shares:
+            lower.append(output.hidden_states[self.shared_layers])
         query, key = (
             projected[name].unflatten(-1, (config.num_attention_heads, -1)).float() for name in names
         )
@@ -167,6 +203,26 @@ class Encoder(nn.Module):
             # Not in prediction: padding would change more than the last digits of its scores.
             able = self.training and getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
         return torch.autocast(device.type, torch.bfloat16, enabled=self.mixed_precision and able)
+
+
+class _Given(nn.Module):
+    """Hidden states in the place of embeddings."""
+
+    hidden: Optional[Tensor] = None
+
+    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
+        hidden, self.hidden = self.hidden, None
+        assert hidden is not None
+        return hidden
+
+
+def _keep_upper_layers(transformer: Any, count: int) -> None:
+    """Take the embeddings and the lowest layers from a transformer of `PLAIN_ATTENTION`."""
+    stack = transformer.transformer if transformer.config.model_type == "distilbert" else transformer.encoder
+    stack.layer = stack.layer[count:]
+    transformer.embeddings = _Given()
+    if hasattr(transformer, "embeddings_project"):  # ELECTRA's, from narrower embeddings
+        transformer.embeddings_project = nn.Identity()
 
 
 @dataclass(frozen=True)

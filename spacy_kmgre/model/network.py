@@ -127,7 +127,8 @@ class Extracted(NamedTuple):
 class KeyInstanceClassifier(nn.Module):
     """ω: which mention pairs are key (7), (8).
 
-    :param encoder: Its own encoder; None to read the relation extractor's, without moving it.
+    :param encoder: Its own encoder, of which the lowest layers may be the relation extractor's; None to read the
+        whole of that one. It does not move what is not its own.
     """
 
     def __init__(self, encoder: Optional[Encoder], width: int, context: str):
@@ -244,14 +245,15 @@ class Network(nn.Module):
         return torch.from_numpy(pieces.mention_windows())
 
     def _encode(self, batch, moving):
+        lower: List[Tensor] = []
         with self._running(RELATION, moving):
-            relation = self.extractor.encoder(batch)
+            relation = self.extractor.encoder(batch, lower)
         if self.classifier is None:
             return relation, None
         if self.classifier.encoder is None:
             return relation, [encoded.detach() for encoded in relation]
         with self._running(KEY, moving):
-            return relation, self.classifier.encoder(batch)
+            return relation, self.classifier.encoder(batch, [hidden.detach() for hidden in lower])
 
     def _read(
         self, relation: Encoded, key: Optional[Encoded], clusters, moving, sentences: Optional[Tensor] = None
@@ -349,6 +351,8 @@ def build_network(settings: dict, encoders: Sequence[Encoder], classes: int) -> 
     classifier = None
     if settings["key_classifier"]:
         own = None if settings["shared_encoder"] else encoders[1]
+        if own is not None:
+            encoders[0].share_layers(own, settings["shared_layers"])
         classifier = KeyInstanceClassifier(own, encoders[0].width, settings["context"])
     network = Network(
         extractor,

@@ -21,7 +21,15 @@ from .network import Network, build_network
 
 PACKAGE = "package:"
 # Settings that weights depend on.
-STRUCTURE = ("head", "head_width", "head_block", "level", "key_classifier", "shared_encoder")
+STRUCTURE = (
+    "head",
+    "head_width",
+    "head_block",
+    "level",
+    "key_classifier",
+    "shared_encoder",
+    "shared_layers",
+)
 
 
 def resolve_encoder(name: str) -> str:
@@ -88,10 +96,9 @@ def network_from_bytes(data: bytes, settings: Dict[str, Any]) -> Tuple[Network, 
     try:
         message = srsly.msgpack_loads(data)
         for key in STRUCTURE:
-            if message["settings"][key] != settings[key]:
-                raise ValueError(
-                    Errors.E016.format(key=key, saved=message["settings"][key], now=settings[key])
-                )
+            saved = message["settings"].get(key, 0)  # there was a time before `shared_layers`
+            if saved != settings[key]:
+                raise ValueError(Errors.E016.format(key=key, saved=saved, now=settings[key]))
         with TemporaryDirectory() as folder:
             for name, content in message["tokenizer"].items():
                 (Path(folder) / Path(name).name).write_bytes(content)

@@ -7,7 +7,7 @@ from typing import Any, Dict, List, NamedTuple
 import pytest
 import torch
 
-from spacy_kmgre.model.encoder import Encoder
+from spacy_kmgre.model.encoder import PLAIN_ATTENTION, Encoder
 from spacy_kmgre.model.network import BOTH, KEY, RELATION, Network, PairScores, build_network
 from spacy_kmgre.pieces import Document, Pieces
 
@@ -23,6 +23,7 @@ KMGRE: Dict[str, Any] = {
     "level": "mention",
     "key_classifier": True,
     "shared_encoder": False,
+    "shared_layers": 0,
     "fusion": True,
     "xi": 0.15,
     "far_pairs": True,
@@ -33,11 +34,12 @@ NETWORKS = {
     "kmgre": KMGRE,
     "bilinear": {**KMGRE, "head": "bilinear"},
     "shared": {**KMGRE, "shared_encoder": True},
+    "shared layer": {**KMGRE, "shared_layers": 1},
     "no key classifier": {**KMGRE, "key_classifier": False},
     "atlop": ATLOP,
     "atlop bilinear": {**ATLOP, "head": "bilinear"},
 }
-WITH_KEYS = ["kmgre", "shared"]
+WITH_KEYS = ["kmgre", "shared", "shared layer"]
 
 
 def make_network(name: str, dropout: float = 0.0, **changes: Any) -> Network:
@@ -151,6 +153,44 @@ def test_a_shared_encoder_reads_for_the_classifier_what_its_own_copy_would():
     for scores, parts, expected in zip(found, predicted, shared(*batch, BOTH)):
         torch.testing.assert_close(scores.key, expected.key, rtol=0, atol=1e-5)
         torch.testing.assert_close(parts.key, expected.key, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", PLAIN_ATTENTION)
+def test_shared_layers_are_those_of_the_relation_extractor(family):
+    """Its own two layers and those of a classifier that shares the first give what two whole encoders give,
+    when the first layers are the same; on a batch of several runs, some of them padded."""
+    transformers = [make_transformer(family, seed=seed) for seed in (0, 1)]
+    own = deepcopy(transformers[1])
+    # The embeddings and the first layer of the other.
+    first = {name: value for name, value in transformers[0].state_dict().items() if ".layer.1." not in name}
+    own.load_state_dict(first, strict=False)
+    whole, shared = (
+        build_network(
+            {**KMGRE, "shared_layers": count},
+            [Encoder(deepcopy(transformers[0]), 60), Encoder(deepcopy(second), 60)],
+            CLASSES,
+        )
+        for count, second in ((0, own), (1, transformers[1]))
+    )
+    assert whole.classifier is not None and shared.classifier is not None
+    whole.classifier.head.load_state_dict(shared.classifier.head.state_dict())
+    lost = {name for name, _ in whole.named_parameters()} - {name for name, _ in shared.named_parameters()}
+    assert lost and all("embeddings" in name or ".layer.1." in name for name in lost)
+    for scores, expected in zip(shared(*BATCH, frozenset()), whole(*BATCH, frozenset())):
+        torch.testing.assert_close(scores.key, expected.key, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [-1, 2])
+def test_some_layer_is_the_classifiers_own(count):
+    with pytest.raises(ValueError, match=f"KMGRE E023.*shared_layers.*{count}"):
+        make_network("kmgre", shared_layers=count)
+
+
+def test_layers_are_shared_where_attention_is_plain():
+    encoders = [Encoder(make_transformer("deberta-v2", attention="eager")) for _ in range(2)]
+    build_network(KMGRE, encoders, CLASSES)
+    with pytest.raises(ValueError, match=r"KMGRE E023.*shared_layers"):
+        build_network({**KMGRE, "shared_layers": 1}, encoders, CLASSES)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -23,6 +23,7 @@ VARIANTS: Dict[str, Callable[[Dict[str, Any]], Any]] = {
     "kmgre": build_kmgre,
     "bilinear": lambda encoder: build_kmgre(encoder, head="bilinear", head_width=48),
     "shared": lambda encoder: build_kmgre(encoder, shared_encoder=True),
+    "shared layer": lambda encoder: build_kmgre(encoder, shared_layers=1),
     "no key classifier": lambda encoder: build_kmgre(encoder, key_classifier=False),
     "atlop": build_atlop,
 }
@@ -126,6 +127,7 @@ def test_settings_without_weights_may_change(make_shim):
         ("kmgre", "atlop", "head"),
         ("kmgre", "shared", "shared_encoder"),
         ("shared", "kmgre", "shared_encoder"),
+        ("kmgre", "shared layer", "shared_layers"),
         ("kmgre", "no key classifier", "key_classifier"),
         ("no key classifier", "kmgre", "key_classifier"),
     ],
@@ -308,4 +310,4 @@ def test_encoders_start_alike_and_share_nothing(tiny_encoder):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_number_of_encoders(make_shim, variant):
     settings = make_shim(variant, load=False).settings
-    assert count_encoders(settings) == (2 if variant in ("kmgre", "bilinear") else 1)
+    assert count_encoders(settings) == (2 if variant in ("kmgre", "bilinear", "shared layer") else 1)

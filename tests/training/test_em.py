@@ -33,10 +33,10 @@ def changed(module, before):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("shared_encoder", [False, True])
-def test_each_step_moves_its_half_and_no_bit_of_the_other(make_nlp, optimizer, shared_encoder):
+@pytest.mark.parametrize("shared", [{}, {"shared_encoder": True}, {"shared_layers": 1}], ids=str)
+def test_each_step_moves_its_half_and_no_bit_of_the_other(make_nlp, optimizer, shared):
     torch.manual_seed(0)
-    nlp = make_nlp(shared_encoder=shared_encoder)
+    nlp = make_nlp(**shared)
     example = make_example(nlp)
     nlp.initialize(lambda: [example])
     pipe, network, sgd = nlp.get_pipe("kmgre_relations"), network_of(nlp), OPTIMIZERS[optimizer]()
@@ -67,8 +67,9 @@ def test_both_halves_move_in_warm_up_and_joint_steps(make_nlp, phase):
     assert changed(network, before) == set(before)
 
 
-def test_the_key_loss_does_not_move_a_shared_encoder(make_nlp):
-    nlp = make_nlp(shared_encoder=True, encoder=NO_DROPOUT)
+@pytest.mark.parametrize("shared", [{"shared_encoder": True}, {"shared_layers": 1}], ids=str)
+def test_the_key_loss_does_not_move_a_shared_encoder(make_nlp, shared):
+    nlp = make_nlp(encoder=NO_DROPOUT, **shared)
     example = make_example(nlp)
     nlp.initialize(lambda: [example])
     pipe, network = nlp.get_pipe("kmgre_relations"), network_of(nlp)
