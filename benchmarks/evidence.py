@@ -1,8 +1,9 @@
 """Evidence as a score of its own: which sentences a relation comes from, by several ways to choose them."""
 
 from collections import defaultdict
+from contextlib import contextmanager
 from statistics import fmean
-from typing import Any, Dict, Iterable, List, Sequence, Set, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Sequence, Set, Tuple
 
 import torch
 from spacy.tokens import Doc
@@ -38,10 +39,11 @@ def evidence_scores(pipe: Any, examples: Iterable[Example]) -> Dict[str, Any]:
     tallies: Dict[str, Dict[str, Tally]] = {"official": defaultdict(Tally), "labelled": defaultdict(Tally)}
     precisions: Dict[str, List[float]] = defaultdict(list)
     examples = list(examples)
-    pipe.evidence_score = pipe.evidence_score or OWN_SCORES[0]  # otherwise nobody asks where contexts lie
     for start in range(0, len(examples), BATCH):
         batch = examples[start : start + BATCH]
-        for example, (entities, parts) in zip(batch, pipe.score_pairs([eg.predicted for eg in batch])):
+        with _own_scores(pipe):
+            found_pairs = pipe.score_pairs([example.predicted for example in batch])
+        for example, (entities, parts) in zip(batch, found_pairs):
             gold = {
                 (data["head"], data["tail"], data["label"]): {tuple(sent) for sent in data["evidence"]}
                 for data in relation_data(example.reference)
@@ -62,6 +64,17 @@ def evidence_scores(pipe: Any, examples: Iterable[Example]) -> Dict[str, Any]:
     result["ap"] = {name: round(100 * fmean(values), 2) for name, values in precisions.items()}
     result["ap_relations"] = len(next(iter(precisions.values()), ()))
     return result
+
+
+@contextmanager
+def _own_scores(pipe: Any) -> Iterator[None]:
+    """Has a pipe say where contexts lie, which it does only where sentences need scores of their own."""
+    before = pipe.evidence_score
+    pipe.evidence_score = before or OWN_SCORES[0]
+    try:
+        yield
+    finally:
+        pipe.evidence_score = before
 
 
 class _Sentences:
