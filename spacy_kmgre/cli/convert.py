@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, Mapping, Optional
 
 import spacy
-import srsly
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from tqdm import tqdm
@@ -16,6 +15,7 @@ from ..errors import Errors
 from ..formats import Format
 from ..formats.base import EVIDENCE, IDENTIFIERS, KEY_PAIRS, SCORES, SHARED
 from ..formats.counts import Counts
+from ..formats.files import check_replaceable, read_json
 from ..formats.guess import get_format, guess_source, guess_target
 from .printing import failing
 
@@ -40,6 +40,7 @@ def convert(
     counts = Counts()
     with failing(f"Could not convert {source}"):
         written = guess_target(target) if target_format is None else get_format(target_format)
+        check_replaceable(target)
         if target.is_file() and not force:
             raise ValueError(Errors.E331.format(path=target))
         docs = read_source(source, source_format, counts, limit=limit, lang=lang, options=options)
@@ -80,7 +81,7 @@ def read_source(
 
 
 def _read_names(path: Path) -> Mapping[str, Optional[str]]:
-    names = srsly.read_json(path)
+    names = read_json(path)
     if not isinstance(names, dict) or not all(
         name is None or isinstance(name, str) for name in names.values()
     ):
@@ -107,4 +108,6 @@ def _count_losses(docs: Iterable[Doc], form: Format, counts: Counts) -> Iterator
         for name, number in there.items():
             if name not in form.holds:
                 counts.note(f"{name}, for which {form.name} has no place", number)
+        for change in form.changes(doc):
+            counts.note(f"{change}, as {form.name} has it")
         yield doc

@@ -32,6 +32,12 @@ def known_format(name: Optional[str]) -> Optional[str]:
         raise typer.BadParameter(str(error)) from error
 
 
+def not_a_dash(path: Path) -> Path:
+    if str(path) == "-":
+        raise typer.BadParameter("A converted corpus is a file or folder, not standard output")
+    return path
+
+
 FROM = Opt(
     None,
     "--from",
@@ -64,7 +70,7 @@ DOCUMENTS = Opt(None, help="The documents that a docred_submission is about, in 
 
 def convert_cli(
     source: Path = Arg(..., help="The file or folder to read", exists=True),
-    target: Path = Arg(..., help="The file or folder to write"),
+    target: Path = Arg(..., help="The file or folder to write", allow_dash=False, callback=not_a_dash),
     source_format: Optional[str] = FROM,
     target_format: Optional[str] = Opt(
         None,

@@ -9,6 +9,7 @@ from spacy.training import Example
 from wasabi import msg
 
 from ..docs import relation_data
+from ..errors import Errors
 from ..evaluation.render import TEMPLATES, interval, own_thresholds, percent, render, threshold_rows
 from ..evaluation.report import (
     Report,
@@ -64,7 +65,7 @@ def evaluate(
         `predicted_entities` those of `evaluate_predicted`, and with `report` `Report.to_dict()`.
     """
     for path in output:
-        if path.suffix not in (JSON, *TEMPLATES):
+        if path.suffix.lower() not in (JSON, *TEMPLATES):
             kinds = ", ".join((JSON, *TEMPLATES))
             msg.fail(f"Cannot write {path}", f"A report's name ends in one of {kinds}.", exits=1)
     if write is not None and not Path(model).is_dir():
@@ -73,6 +74,8 @@ def evaluate(
         nlp = load_pipeline(model, component, config=config, code=code, use_gpu=use_gpu)
         pipe: Any = nlp.get_pipe(component)
         examples = list(create_corpus_reader(corpus)(nlp))
+        if write is not None and not any(relation_data(example.reference) for example in examples):
+            raise ValueError(Errors.E349.format(path=corpus))
         with between_gold_entities(nlp, component):
             scores = score_examples(nlp, examples)
         counts = count_examples(pipe, examples)
@@ -104,10 +107,10 @@ def evaluate(
         scores["report"] = report.to_dict()
         for path in output:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if path.suffix == JSON:
+            if path.suffix.lower() == JSON:
                 srsly.write_json(path, scores)
             else:
-                path.write_text(render(report, path.suffix), encoding="utf8")
+                path.write_text(render(report, path.suffix.lower()), encoding="utf8")
             msg.good(f"Scores written to {path}")
         if write is not None and report.thresholds is not None:
             write_thresholds(Path(model), report.thresholds[write], component=component, config=config)

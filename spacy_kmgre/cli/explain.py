@@ -67,7 +67,9 @@ def _choose(items: Any, name: Optional[str], source: Path) -> Item:
     for item in items:
         if name is None or item.name == name:
             return item
-    raise ValueError(Errors.E345.format(name=name or "", path=source))
+    if name is None:
+        raise ValueError(Errors.E147.format(path=source))
+    raise ValueError(Errors.E345.format(name=name, path=source))
 
 
 def _choose_relations(

@@ -60,7 +60,8 @@ def extract_relations(
         nlp.max_length = max_length or nlp.max_length
         if given_entities:
             stack.enter_context(between_gold_entities(nlp, component))
-        items = Reader(nlp, split=splits_sentences(nlp)).read(found)
+        reader = Reader(nlp, split=splits_sentences(nlp))
+        items = reader.read(found)
         total = count_items(found)
         bar = stack.enter_context(tqdm(total=total, unit=" documents", disable=None, smoothing=0.05))
         try:
@@ -83,6 +84,9 @@ def extract_relations(
             bar.close()
             msg.warn("Interrupted. --resume goes on from here." if not piped else "Interrupted", exits=130)
         bar.close()
+        if reader.passed_over:
+            first = reader.passed_over[0].name
+            msg.warn(f"{len(reader.passed_over)} files of folders are not read, such as {first}")
         _report(summary, target, output.name, places_lacking(output), piped)
     return SOME_FAILED if summary.failed else 0
 
@@ -94,8 +98,10 @@ def _report(summary: Summary, target: Path, form: str, lacking: Sequence[str], p
         rest = "" if piped else f"; all of them are in {target}.errors.jsonl"
         msg.fail(f"{len(summary.failed)} documents failed{rest}")
     if summary.complete:
-        msg.good(f"{target} is complete")
+        msg.good(f"{target} is complete; nothing was read")
         return
+    if not summary.documents:
+        msg.warn("There are no documents to read")
     if summary.repeated:
         msg.warn(
             f"{summary.repeated} documents have the name of another one",
@@ -110,5 +116,5 @@ def _report(summary: Summary, target: Path, form: str, lacking: Sequence[str], p
         msg.info(f"{form} has no place for: {', '.join(lacking)}")
     if not piped:
         read = summary.documents - len(summary.failed)
-        show = msg.good if read or not summary.failed else msg.warn
+        show = msg.good if read else msg.warn
         show(f"{target}: {summary.relations} relations in {read} documents")

@@ -121,7 +121,7 @@ def evaluate_cli(
     ),
     samples: int = Opt(1000, help="Bootstrap samples, and rounds of the paired test", min=1),
     confidence: float = Opt(0.95, help="Confidence of the intervals", min=0.0, max=1.0),
-    seed: int = Opt(0, help="Seed of the samples"),
+    seed: int = Opt(0, help="Seed of the samples", min=0),
     component: str = COMPONENT,
     code: Optional[Path] = CODE,
     use_gpu: int = GPU,
@@ -178,9 +178,14 @@ def extract_cli(
         ".spacy, .pubtator, .xml (bioc)",
     ),
     resume: bool = Opt(
-        False, "--resume", help="Go on where an earlier run was killed; begin where there is none"
+        False,
+        "--resume",
+        help="Go on where an earlier run was killed, with the same sources; begin where there is none, and do "
+        "nothing where the output is complete",
     ),
-    force: bool = Opt(False, "--force", help="Start again, and replace the output"),
+    force: bool = Opt(
+        False, "--force", help="Start again, and replace the output when the new one is complete"
+    ),
     batch_size: int = Opt(16, help="Documents that go through the model at a time", min=1),
     n_process: int = Opt(1, "--n-process", "-n", help="Processes, -1 for one a processor", min=-1),
     max_length: Optional[int] = Opt(

@@ -9,11 +9,11 @@ import json
 import os
 import shutil
 import sys
-from itertools import count
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional
 
 from ..errors import Errors
+from ..formats.files import check_replaceable
 
 if sys.platform == "win32":
     import msvcrt
@@ -21,6 +21,8 @@ else:
     import fcntl
 
 SETTINGS = "run.json"
+# In the record of a part, the size of its data.
+BYTES = "bytes"
 LOCK = "lock"
 
 
@@ -31,15 +33,15 @@ class Parts:
     """
 
     def __init__(self, output: Path):
-        self.output = output.absolute()
+        self.output = output.resolve()
         self.errors = self.output.with_name(f"{self.output.name}.errors.jsonl")
         self.folder = self.output.with_name(f"{self.output.name}.partial")
         self._lock: Optional[int] = None
 
     @property
     def finished(self) -> bool:
-        """Whether the output is there."""
-        return self.output.exists()
+        """Whether the output is there, and no run has begun to replace it."""
+        return self.output.exists() and not (self.folder / SETTINGS).exists()
 
     def start(
         self, settings: Dict[str, Any], begin: Dict[str, Any], *, resume: bool = False, force: bool = False
@@ -48,19 +50,20 @@ class Parts:
 
         :param settings: What has to be the same when a run goes on.
         :param begin: What a run that goes on takes over from the one that began.
-        :param force: Delete what an earlier run has made, the output too.
+        :param force: Begin anew, whatever an earlier run has made. Its output stays until the new one is whole.
         :returns: Both, as the parts were begun with them.
         :raises ValueError: Where there is an earlier run and neither switch says what to do with it, where it
-            had other settings, or where it still runs.
+            had other settings, is damaged, or still runs, and where the output is a folder that holds something.
         """
         if self.finished and not force:
             raise ValueError(Errors.E331.format(path=self.output))
+        check_replaceable(self.output)
         if self.folder.exists() and not (resume or force):
             raise ValueError(Errors.E332.format(path=self.output, folder=self.folder))
         self.folder.mkdir(parents=True, exist_ok=True)
         self._acquire()
         if force:
-            for path in (self.output, self.errors, *self._made()):
+            for path in self._made():
                 _delete(path)
         known = self._read(SETTINGS)
         if known is None:  # killed before the first part
@@ -86,14 +89,16 @@ class Parts:
     def add(self, number: int, data: bytes, record: Dict[str, Any]) -> None:
         """Add a part."""
         _replace(self.folder / f"{number:08}.part", data)
-        _replace(self.folder / f"{number:08}.json", _dump(record))
+        _replace(self.folder / f"{number:08}.json", _dump({**record, BYTES: len(data)}))
 
     def data(self) -> Iterator[bytes]:
         """The parts, in order."""
-        for number in count():
-            if not (self.folder / f"{number:08}.json").exists():
-                break
-            yield (self.folder / f"{number:08}.part").read_bytes()
+        for number, record in enumerate(self.records()):
+            path = self.folder / f"{number:08}.part"
+            data = path.read_bytes() if path.exists() else b""
+            if len(data) != record[BYTES]:
+                raise ValueError(Errors.E347.format(folder=self.folder, name=path.name))
+            yield data
 
     def finish(
         self, assemble: Callable[[Iterable[bytes], Path], None], errors: Iterable[Dict[str, Any]]
@@ -108,6 +113,8 @@ class Parts:
             _replace(self.errors, lines)
         else:
             _delete(self.errors)
+        if self.output.is_dir():
+            self.output.rmdir()
         whole.replace(self.output)
         _sync_folder(self.output.parent)
         self.clear()
@@ -120,8 +127,9 @@ class Parts:
             return [json.loads(line) for line in file]
 
     def clear(self) -> None:
-        """Delete what is left of the parts of an output that is there."""
+        """Delete what is left of the parts of an output that is there: first what says that it is being made."""
         self.release()
+        _delete(self.folder / SETTINGS)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def release(self) -> None:
@@ -151,6 +159,8 @@ class Parts:
             return json.loads((self.folder / name).read_text(encoding="utf8"))
         except FileNotFoundError:
             return None
+        except ValueError as error:
+            raise ValueError(Errors.E347.format(folder=self.folder, name=name)) from error
 
 
 def _dump(data: Any) -> bytes:

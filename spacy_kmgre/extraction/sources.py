@@ -102,6 +102,7 @@ class Reader:
     """Reads sources for a pipeline.
 
     :param split: Whether the pipeline finds sentences. If not, they are found by rule where a document has none.
+    :ivar passed_over: Files of folders that have been left out, as their endings say nothing.
     """
 
     def __init__(self, nlp: Language, split: bool):
@@ -109,10 +110,12 @@ class Reader:
         self.lang = nlp.lang or "xx"
         self.docs = TextDocs(nlp.vocab, Counts(), Options(sentences=not split))
         self.docs.nlp = nlp  # for its own tokenizer
+        self.passed_over: List[Path] = []
 
     def read(self, sources: Iterable[Source]) -> Iterator[Item]:
         """The documents one by one. What cannot be read is an item that raises."""
-        for source in chain.from_iterable(map(_walk, sources)):
+        found = chain.from_iterable(_walk(source, self.passed_over.append) for source in sources)
+        for source in found:
             if source.path == STDIN:
                 yield from self._stream(source, sys.stdin.buffer)
             elif source.form == TEXT:
@@ -156,20 +159,26 @@ class Reader:
         options = {"sentences": self.docs.options.sentences}
         options = {name: value for name, value in options.items() if name in form.options}
         # A vocabulary of its own, so that the pipeline's does not grow with every file.
-        docs = form.read(source.path, spacy.blank(self.lang).vocab, Counts(), **options)
-        number = 0
+        drafts = form.drafts(source.path, spacy.blank(self.lang).vocab, Counts(), **options)
+        number = 1
         while True:
-            number += 1
             where = f"{source.name}:{number}"
             try:
-                doc = next(docs)
-                name = str(doc.user_data.setdefault(TITLE, where))
-                item = Item(name, partial(self._bytes, doc.to_bytes()))
+                draft = next(drafts)
             except StopIteration:
                 return
-            except Exception as error:  # of the reader, which is at its end then, or of what a Doc holds
-                yield Item(where, partial(_fail, error))
-                continue
+            except Exception as error:  # of the file: its reader is at its end
+                yield Item(where, partial(_fail, ValueError(Errors.E348.format(error=error))))
+                return
+            try:
+                doc = draft.make()
+                if doc is None:
+                    continue
+                name = str(doc.user_data.setdefault(TITLE, where))
+                item = Item(name, partial(self._bytes, doc.to_bytes()))
+            except Exception as error:
+                item = Item(draft.title or where, partial(_fail, error))
+            number += 1
             yield item
 
     def _file(self, source: Source) -> Doc:
@@ -218,19 +227,33 @@ def _guess(path: Path) -> str:
         return SUFFIXES.get(suffix, TEXT)
 
 
-def _walk(source: Source) -> Iterator[Source]:
-    """The source itself, or the files of a folder in a fixed order, hidden ones aside."""
+def _walk(source: Source, passed_over: Callable[[Path], Any] = lambda path: None) -> Iterator[Source]:
+    """The source itself, or the files of a folder in a fixed order, hidden ones aside. Links are followed, but to
+    where a walk has been.
+
+    :param passed_over: Is told of files that are not read.
+    """
     if not source.path.is_dir() or source.form not in ("", *TEXTS, JSON_LINES):
         yield source
         return
     wanted = TEXT if source.form in TEXTS else source.form
-    for name, folders, files in os.walk(source.path):
+    seen = set()
+    for name, folders, files in os.walk(source.path, followlinks=True):
+        real = os.path.realpath(name)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
         folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
         for file in sorted(files):
             path = Path(name, file)
             kind = SUFFIXES.get(path.suffix.lower(), "")
-            if kind and (not wanted or kind == wanted) and not file.startswith("."):
+            if file.startswith("."):
+                continue
+            if kind and (not wanted or kind == wanted):
                 yield Source(path, source.form or kind, path.relative_to(source.path).as_posix())
+            else:
+                passed_over(path)
 
 
 def _start(file: BinaryIO) -> List[bytes]:

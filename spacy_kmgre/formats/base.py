@@ -2,9 +2,23 @@
 
 import warnings
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from reprlib import repr as short_repr
-from typing import Any, Callable, Dict, FrozenSet, Iterable, Iterator, Mapping, Optional, Set, Type, TypeVar
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    FrozenSet,
+    Iterable,
+    Iterator,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Set,
+    Type,
+    TypeVar,
+)
 
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
@@ -57,7 +71,20 @@ NAMES = frozenset({"relation_names"})
 # Of formats that give text and characters.
 TEXT = NAMES | {"sentences", "lenient"}
 
-Reader = Callable[[Path, Vocab, Counts, Options], Iterator[Doc]]
+
+class Draft(NamedTuple):
+    """A document that is yet to be made, so that one that cannot be does not hide those after it.
+
+    :param title: "" where it is not known before.
+    :param make: Gives the Doc, None where it is left out, or raises what is wrong with it. To be called before the
+        next draft is asked for.
+    """
+
+    title: str
+    make: Callable[[], Optional[Doc]]
+
+
+Reader = Callable[[Path, Vocab, Counts, Options], Iterator[Draft]]
 Writer = Callable[[Iterable[Doc], Path], None]
 
 
@@ -67,10 +94,11 @@ class Format:
 
     :param name: What the command line calls it.
     :param description: One line for people who choose a format.
-    :param reader: Yields the Docs of a file or folder, and notes oddities in the counts.
+    :param reader: Yields drafts of the Docs of a file or folder, and notes oddities in the counts.
     :param writer: Writes Docs to a file or folder that is not there yet.
     :param options: The names of the `Options` that the reader looks at.
     :param holds: What the format has a place for, of `EVERYTHING`.
+    :param changes: Tells what of a Doc is written otherwise than it is.
     """
 
     name: str
@@ -79,6 +107,7 @@ class Format:
     writer: Writer
     options: FrozenSet[str] = NAMES
     holds: FrozenSet[str] = field(default=EVERYTHING)
+    changes: Callable[[Doc], Iterable[str]] = lambda doc: ()
 
     def read(
         self, path: Path, vocab: Vocab, counts: Optional[Counts] = None, **options: Any
@@ -91,16 +120,28 @@ class Format:
         :raises ValueError: For an unknown option, and where the file cannot be right; the message names
             the file, the document and, in formats of lines, the line.
         """
+        noted = Counts() if counts is None else counts
+        return self._read(self.drafts(path, vocab, noted, **options), path, counts, noted)
+
+    def drafts(self, path: Path, vocab: Vocab, counts: Counts, **options: Any) -> Iterator[Draft]:
+        """As `read`, for those who go on where a document cannot be right. Oddities are counted, sizes are not."""
         for option in options:
             if option not in self.options:
                 known = ", ".join(sorted(self.options)) or "none"
                 raise ValueError(Errors.E140.format(name=self.name, option=option, known=known))
-        return self._read(path, vocab, counts, Options(**options))
+        return (
+            Draft(draft.title, partial(_labelled, path, draft.make))
+            for draft in self.reader(path, vocab, counts, Options(**options))
+        )
 
-    def _read(self, path: Path, vocab: Vocab, counts: Optional[Counts], options: Options) -> Iterator[Doc]:
-        noted = Counts() if counts is None else counts
+    def _read(
+        self, drafts: Iterable[Draft], path: Path, counts: Optional[Counts], noted: Counts
+    ) -> Iterator[Doc]:
         titles: Set[str] = set()
-        for doc in self.reader(path, vocab, noted, options):
+        for draft in drafts:
+            doc = draft.make()
+            if doc is None:
+                continue
             title = doc.user_data.get(TITLE)
             if title:
                 noted.note("titles met before", title in titles)
@@ -119,10 +160,25 @@ class Format:
             self.writer(map(_checked, docs), temporary)
 
 
+def doc_labels(doc: Doc) -> Set[str]:
+    """The labels of a Doc's entities and relations."""
+    return {entity.label for entity in read_entities(doc)} | {data["label"] for data in relation_data(doc)}
+
+
+def _labelled(path: Path, make: Callable[[], Optional[Doc]]) -> Optional[Doc]:
+    """The Doc, if its relations have labels."""
+    doc = make()
+    if doc is not None and not all(data["label"].strip() for data in relation_data(doc)):
+        raise ValueError(Errors.E148.format(where=f"{path} {document_name(doc)!r}"))
+    return doc
+
+
 def _checked(doc: Doc) -> Doc:
-    """The Doc, if its relations are between entities that have mentions."""
+    """The Doc, if its relations have labels and are between entities that have mentions."""
     known = {entity.key for entity in read_entities(doc)}
     for data in relation_data(doc):
+        if not data["label"].strip():
+            raise ValueError(Errors.E148.format(where=repr(document_name(doc))))
         for key in (data["head"], data["tail"]):
             if key not in known:
                 name = document_name(doc)

@@ -6,6 +6,7 @@ Comeau et al. 2013, "BioC: a minimalist approach to interoperability for biomedi
 """
 
 import xml.etree.ElementTree as ET
+from functools import partial
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 from urllib.parse import unquote
@@ -18,7 +19,7 @@ from spacy.vocab import Vocab
 from ..docs import TITLE
 from ..errors import Errors
 from .assemble import Offsets, Passage, TextDocs
-from .base import IDENTIFIERS, SHARED, TEXT, Format, Options
+from .base import IDENTIFIERS, SHARED, TEXT, Draft, Format, Options
 from .counts import Counts
 from .identifiers import (
     NONE,
@@ -53,11 +54,12 @@ class Place(NamedTuple):
         return f"{self.path} line {self.lines[element]} {self.name!r}"
 
 
-def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Doc]:
+def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Draft]:
     docs = TextDocs(vocab, counts, options)
     _check_start(path)
     for element, lines in _documents(path):
-        yield _read_document(element, Place(path, lines, element.findtext("id") or ""), docs)
+        name = element.findtext("id") or ""
+        yield Draft(name, partial(_read_document, element, Place(path, lines, name), docs))
 
 
 def _check_start(path: Path) -> None:

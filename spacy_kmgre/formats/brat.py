@@ -11,6 +11,7 @@ https://brat.nlplab.org/standoff.html
 """
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Iterable, Iterator, List, NamedTuple, Optional, Set
 
@@ -20,7 +21,7 @@ from spacy.vocab import Vocab
 from ..docs import document_name
 from ..errors import Errors
 from .assemble import TextDocs
-from .base import IDENTIFIERS, KEY_PAIRS, SHARED, TEXT, Format, Options, squeeze
+from .base import IDENTIFIERS, KEY_PAIRS, SHARED, TEXT, Draft, Format, Options, doc_labels, squeeze
 from .counts import Counts
 from .files import file_name, read_lines
 from .mentions import MentionGraph, part_mentions
@@ -62,7 +63,7 @@ class Line(NamedTuple):
         return found
 
 
-def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Doc]:
+def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Draft]:
     docs = TextDocs(vocab, counts, options)
     texts = {file.with_suffix(""): file for file in sorted(path.rglob("*.txt"))}
     annotations = {file.with_suffix(""): file for file in sorted(path.rglob("*.ann"))}
@@ -73,15 +74,19 @@ def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterato
             raise ValueError(Errors.E136.format(path=file, text=f"{stem.name}.txt"))
     for stem, file in texts.items():
         name = stem.relative_to(path).as_posix()
-        try:
-            text = file.read_bytes().decode("utf8")
-        except UnicodeDecodeError as error:
-            raise ValueError(Errors.E120.format(where=file, error=error)) from error
-        counts.note("texts without a file of annotation", stem not in annotations)
-        graph = MentionGraph(docs, text)
-        _add(list(_lines(annotations.get(stem), counts)), graph)
-        clusters, relations = graph.assemble()
-        yield docs.make(str(file), text, clusters, relations, title=name)
+        yield Draft(name, partial(_read_document, name, file, annotations.get(stem), docs))
+
+
+def _read_document(name: str, file: Path, annotation: Optional[Path], docs: TextDocs) -> Doc:
+    try:
+        text = file.read_bytes().decode("utf8")
+    except UnicodeDecodeError as error:
+        raise ValueError(Errors.E120.format(where=file, error=error)) from error
+    docs.counts.note("texts without a file of annotation", annotation is None)
+    graph = MentionGraph(docs, text)
+    _add(list(_lines(annotation, docs.counts)), graph)
+    clusters, relations = graph.assemble()
+    return docs.make(str(file), text, clusters, relations, title=name)
 
 
 def _lines(path: Optional[Path], counts: Counts) -> Iterator[Line]:
@@ -170,6 +175,13 @@ def _word(label: str) -> str:
     return re.sub(r"\s+", "_", label.strip())
 
 
+def _changes(doc: Doc) -> Iterator[str]:
+    if any(_word(label) != label for label in doc_labels(doc)):
+        yield "labels with _ in place of white space"
+    if file_name(document_name(doc), set()) != document_name(doc):
+        yield "titles that a file cannot have"
+
+
 BRAT = Format(
     name="brat",
     description="brat's standoff: a folder of .txt and .ann",
@@ -177,4 +189,5 @@ BRAT = Format(
     writer=_write,
     options=TEXT | {"coref_label"},
     holds=frozenset({IDENTIFIERS, KEY_PAIRS, SHARED}),
+    changes=_changes,
 )

@@ -1,5 +1,6 @@
 """spaCy's own corpus format: a `.spacy` file, which is a DocBin, or a folder of them."""
 
+from functools import partial
 from itertools import count, islice
 from pathlib import Path
 from typing import Iterable, Iterator
@@ -7,10 +8,10 @@ from typing import Iterable, Iterator
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
-from ..docs import read_entities, relation_data
+from ..docs import TITLE, read_entities, relation_data
 from ..errors import Errors
 from .assemble import annotate
-from .base import Format, Options
+from .base import Draft, Format, Options
 from .counts import Counts
 from .files import replacing
 
@@ -44,15 +45,19 @@ def _write(docs: Iterable[Doc], path: Path) -> None:
             break
 
 
-def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Doc]:
+def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Draft]:
     files = sorted(path.rglob(f"*{SUFFIX}")) if path.is_dir() else [path]
     if not files:
         raise ValueError(Errors.E132.format(path=path, kind=f"*{SUFFIX}"))
     for file in files:
         for doc in _docs(file, vocab):
-            if options.relation_names is not None:
-                annotate(doc, read_entities(doc), relation_data(doc), counts, options.relation_names)
-            yield doc
+            yield Draft(str(doc.user_data.get(TITLE, "")), partial(_named, doc, counts, options))
+
+
+def _named(doc: Doc, counts: Counts, options: Options) -> Doc:
+    if options.relation_names is None:
+        return doc
+    return annotate(doc, read_entities(doc), relation_data(doc), counts, options.relation_names)
 
 
 def _docs(path: Path, vocab: Vocab) -> Iterator[Doc]:

@@ -3,6 +3,7 @@
 https://github.com/doccano/doccano/pull/1703
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator
 
@@ -11,19 +12,20 @@ from spacy.vocab import Vocab
 
 from ..docs import TITLE
 from .assemble import TextDocs
-from .base import KEY_PAIRS, SHARED, TEXT, Format, Options, take, typed
+from .base import KEY_PAIRS, SHARED, TEXT, Draft, Format, Options, take, typed
 from .counts import Counts
 from .files import read_json_lines, write_json_lines
 from .mentions import MentionGraph, part_mentions
 
 
-def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Doc]:
+def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Draft]:
     docs = TextDocs(vocab, counts, options)
     for where, data in read_json_lines(path):
-        yield _read_document(where, typed(where, "document", data, dict), docs)
+        yield Draft("", partial(_read_document, where, data, docs))
 
 
-def _read_document(where: str, data: Dict[str, Any], docs: TextDocs) -> Doc:
+def _read_document(where: str, data: Any, docs: TextDocs) -> Doc:
+    typed(where, "document", data, dict)
     text = take(where, data, "text", str)
     title = data.get("title", data.get("id", ""))
     title = str(title) if type(title) is int else typed(where, "title", title, str)

@@ -7,6 +7,7 @@ https://github.com/thunlp/DocRED/tree/master/data
 """
 
 from collections import Counter
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
@@ -18,7 +19,7 @@ from ..docs import ENTITY_PREFIX, TITLE, document_name, read_entities, relation_
 from ..errors import Errors
 from ..types import Entity
 from .assemble import Offsets, annotate
-from .base import EVIDENCE, NAMES, SHARED, Format, Options, squeeze, take, typed
+from .base import EVIDENCE, NAMES, SHARED, Draft, Format, Options, squeeze, take, typed
 from .counts import Counts
 from .files import read_json_list, write_json_list
 
@@ -44,16 +45,18 @@ def read_docred(
     return DOCRED.read(path, vocab, counts, relation_names=relation_names)
 
 
-def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Doc]:
+def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Draft]:
     for index, (line, data) in enumerate(read_json_list(path)):
-        where = f"{path}[{index}]"
-        title = take(f"{where} line {line}", typed(where, "document", data, dict), "title", str)
-        yield _read_document(f"{where} {title!r} line {line}", title, data, vocab, counts, options)
+        title = data.get("title", "") if isinstance(data, dict) else ""
+        yield Draft(
+            title if isinstance(title, str) else "",
+            partial(_read_document, f"{path}[{index}]", f"line {line}", data, vocab, counts, options),
+        )
 
 
-def _read_document(
-    where: str, title: str, data: Dict[str, Any], vocab: Vocab, counts: Counts, options: Options
-) -> Doc:
+def _read_document(where: str, line: str, data: Any, vocab: Vocab, counts: Counts, options: Options) -> Doc:
+    title = take(f"{where} {line}", typed(where, "document", data, dict), "title", str)
+    where = f"{where} {title!r} {line}"
     sents = [
         typed(where, f"sents[{number}]", sent, list)
         for number, sent in enumerate(take(where, data, "sents", list))
@@ -233,7 +236,7 @@ def _write_submission(docs: Iterable[Doc], path: Path) -> None:
     write_json_list((relation for doc in docs for relation in _submission(doc)), path)
 
 
-def _read_submission(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Doc]:
+def _read_submission(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Draft]:
     """The Docs of the option `documents` with the relations of a submission in place of their own."""
     if options.documents is None:
         raise ValueError(Errors.E107.format(path=path))
@@ -246,15 +249,21 @@ def _read_submission(path: Path, vocab: Vocab, counts: Counts, options: Options)
     for doc in options.documents:
         title = document_name(doc)
         found.add(title)
-        numbers, sentences = entity_numbers(doc), _sentences(doc)
-        data = []
-        for where, item in relations.get(title, ()):
-            head, tail = (take(where, item, end, int) for end in ("h_idx", "t_idx"))
-            data.append(_relation(where, head, tail, item, numbers, sentences, counts))
-        yield annotate(doc, numbers.values(), data, counts, options.relation_names)
+        yield Draft(title, partial(_submitted, doc, relations.get(title, ()), counts, options))
     missing = [title for title in relations if title not in found]
     if missing:
         raise ValueError(Errors.E108.format(path=path, count=len(missing), titles=missing[:3]))
+
+
+def _submitted(
+    doc: Doc, relations: Iterable[Tuple[str, Dict[str, Any]]], counts: Counts, options: Options
+) -> Doc:
+    numbers, sentences = entity_numbers(doc), _sentences(doc)
+    data = []
+    for where, item in relations:
+        head, tail = (take(where, item, end, int) for end in ("h_idx", "t_idx"))
+        data.append(_relation(where, head, tail, item, numbers, sentences, counts))
+    return annotate(doc, numbers.values(), data, counts, options.relation_names)
 
 
 def _key(number: int) -> str:

@@ -7,6 +7,7 @@ https://github.com/klimzaporojets/DWIE
 """
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Set
 
@@ -16,7 +17,7 @@ from spacy.vocab import Vocab
 from ..docs import ENTITY_PREFIX, document_name, relation_data
 from ..errors import Errors
 from .assemble import Cluster, TextDocs
-from .base import IDENTIFIERS, SHARED, TEXT, Format, Options, take, typed
+from .base import IDENTIFIERS, SHARED, TEXT, Draft, Format, Options, take, typed
 from .counts import Counts
 from .docred import entity_numbers
 from .files import file_name, read_json
@@ -28,23 +29,25 @@ GENERAL = ("person", "organization", "location", "event", "work_of_art", "time",
 JOIN = "+"
 
 
-def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Doc]:
+def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Draft]:
     docs = TextDocs(vocab, counts, options)
     files = [path] if path.is_file() else sorted(path.glob("*.json"))
     if not files:
         raise ValueError(Errors.E132.format(path=path, kind="*.json"))
     for file in files:
-        data = typed(str(file), "document", read_json(file), dict)
-        name = take(str(file), data, "id", str)
-        where = f"{file} {name!r}"
-        tags = [typed(where, "tags", tag, str) for tag in take(where, data, "tags", list, default=[])]
-        if options.part and options.part not in tags:
-            counts.note(f"documents of other parts than {options.part} (left out)")
-            continue
-        yield _read_document(where, name, data, docs)
+        yield Draft(file.stem, partial(_read_document, file, docs))
 
 
-def _read_document(where: str, name: str, data: Dict[str, Any], docs: TextDocs) -> Doc:
+def _read_document(file: Path, docs: TextDocs) -> Optional[Doc]:
+    """The document of a file; None where it is of another part."""
+    data = typed(str(file), "document", read_json(file), dict)
+    name = take(str(file), data, "id", str)
+    where = f"{file} {name!r}"
+    tags = [typed(where, "tags", tag, str) for tag in take(where, data, "tags", list, default=[])]
+    part = docs.options.part
+    if part and part not in tags:
+        docs.counts.note(f"documents of other parts than {part} (left out)")
+        return None
     if "content" not in data:
         raise ValueError(Errors.E133.format(where=where))
     text = take(where, data, "content", str)

@@ -19,6 +19,8 @@ CHUNK = 1 << 18
 MARGIN = 16
 # Bytes of a file name taken from a title; file systems allow 255, with number and ending.
 NAME_BYTES = 240
+# Characters of a name that its temporary one keeps, of four bytes at most.
+SHORT = 40
 
 
 def read_lines(path: Path, counts: Optional[Counts] = None) -> Iterator[Tuple[int, str]]:
@@ -152,19 +154,28 @@ def write_json_list(items: Iterable[Any], path: Path) -> None:
         file.write("\n]\n")
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A path beside another one, which becomes it when all is written. After an error nothing is left.
-
-    :raises ValueError: Where the path is a folder that holds something.
-    """
-    path = path.absolute()
+def check_replaceable(path: Path) -> None:
+    """:raises ValueError: Where a path is a folder that holds something, or a device or the like."""
     if path.is_dir():
         if any(path.iterdir()):
             raise ValueError(Errors.E141.format(path=path))
+    elif path.exists() and not path.is_file():
+        raise ValueError(Errors.E149.format(path=path))
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path beside another one, which becomes it when all is written. After an error nothing is left. Where it is a
+    link, what it points to is replaced.
+
+    :raises ValueError: See `check_replaceable`.
+    """
+    path = path.resolve()
+    check_replaceable(path)
+    if path.is_dir():
         path.rmdir()
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    temporary = path.with_name(f".{os.getpid()}-{path.name[-SHORT:]}")
     try:
         yield temporary
         temporary.replace(path)

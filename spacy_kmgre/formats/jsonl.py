@@ -5,6 +5,7 @@ two directions.
 """
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Set
 
@@ -14,7 +15,7 @@ from spacy.vocab import Vocab
 from ..docs import ENTITY_PREFIX, TITLE, read_entities
 from ..errors import Errors
 from .assemble import Cluster, Offsets, TextDocs, check_order
-from .base import EVERYTHING, TEXT, Format, Options, take, take_share, typed
+from .base import EVERYTHING, TEXT, Draft, Format, Options, take, take_share, typed
 from .counts import Counts
 from .files import read_json_lines, write_json_lines
 
@@ -179,10 +180,10 @@ def _pair(where: str, text: str, data: Any) -> Dict[str, Any]:
     }
 
 
-def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Doc]:
+def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Draft]:
     docs = TextDocs(vocab, counts, options)
     for where, data in read_json_lines(path):
-        yield document_from_json(where, data, docs)
+        yield Draft("", partial(document_from_json, where, data, docs))
 
 
 def _write(docs: Iterable[Doc], path: Path) -> None:

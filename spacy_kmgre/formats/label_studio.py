@@ -5,6 +5,7 @@ relations (`from_id`, `to_id`, `direction`, `labels`). (Its JSON-MIN has no rela
 https://labelstud.io/guide/task_format
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
@@ -14,20 +15,16 @@ from spacy.vocab import Vocab
 from ..docs import TITLE
 from ..errors import Errors
 from .assemble import Offsets, TextDocs
-from .base import KEY_PAIRS, SHARED, TEXT, Format, Options, squeeze, take, typed
+from .base import KEY_PAIRS, SHARED, TEXT, Draft, Format, Options, squeeze, take, typed
 from .counts import Counts
 from .files import read_json_list, write_json_list
 from .mentions import MentionGraph, part_mentions
 
 
-def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Doc]:
+def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Draft]:
     docs = TextDocs(vocab, counts, options)
     for index, (line, task) in enumerate(read_json_list(path)):
-        where = f"{path}[{index}] line {line}"
-        data = take(where, typed(where, "task", task, dict), "data", dict)
-        annotation = _annotation(where, task, docs)
-        if annotation is not None:
-            yield _read_task(where, task, data, annotation, docs)
+        yield Draft("", partial(_read_task, f"{path}[{index}] line {line}", task, docs))
 
 
 def _annotation(where: str, task: Dict[str, Any], docs: TextDocs) -> Optional[Dict[str, Any]]:
@@ -46,9 +43,12 @@ def _annotation(where: str, task: Dict[str, Any], docs: TextDocs) -> Optional[Di
     return next((annotation for annotation in found if annotation.get("ground_truth") is True), found[0])
 
 
-def _read_task(
-    where: str, task: Dict[str, Any], data: Dict[str, Any], annotation: Dict[str, Any], docs: TextDocs
-) -> Doc:
+def _read_task(where: str, task: Any, docs: TextDocs) -> Optional[Doc]:
+    """The document of a task; None where it has no annotation."""
+    data = take(where, typed(where, "task", task, dict), "data", dict)
+    annotation = _annotation(where, task, docs)
+    if annotation is None:
+        return None
     text = _text(where, data)
     graph = MentionGraph(docs, text)
     relations: List[Tuple[str, Dict[str, Any]]] = []

@@ -5,8 +5,9 @@ A span is told by its offsets, so that entities which share one are a single ent
 https://prodi.gy/docs/api-interfaces#relations
 """
 
+from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List
+from typing import Any, Dict, Iterable, Iterator, List, Optional
 
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
@@ -14,23 +15,24 @@ from spacy.vocab import Vocab
 from ..docs import TITLE
 from ..errors import Errors
 from .assemble import Offsets, TextDocs
-from .base import KEY_PAIRS, TEXT, Format, Options, take, typed
+from .base import KEY_PAIRS, TEXT, Draft, Format, Options, take, typed
 from .counts import Counts
 from .files import read_json_lines, write_json_lines
 from .mentions import MentionGraph, part_mentions
 
 
-def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Doc]:
+def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Draft]:
     docs = TextDocs(vocab, counts, options)
     for where, data in read_json_lines(path):
-        typed(where, "document", data, dict)
-        if take(where, data, "answer", str, default="accept") != "accept":
-            counts.note("documents rejected or ignored by the annotator (left out)")
-            continue
-        yield _read_document(where, data, docs)
+        yield Draft("", partial(_read_document, where, data, docs))
 
 
-def _read_document(where: str, data: Dict[str, Any], docs: TextDocs) -> Doc:
+def _read_document(where: str, data: Any, docs: TextDocs) -> Optional[Doc]:
+    """The document of a line; None where the annotator has not accepted it."""
+    typed(where, "document", data, dict)
+    if take(where, data, "answer", str, default="accept") != "accept":
+        docs.counts.note("documents rejected or ignored by the annotator (left out)")
+        return None
     text = take(where, data, "text", str)
     tokens = [
         _offsets(f"{where} tokens[{number}]", token)

@@ -10,6 +10,7 @@ https://ncbi.nlm.nih.gov/research/pubtator3/tutorial (formats)
 """
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Iterable, Iterator, List, Optional, Tuple
 from urllib.parse import unquote
@@ -20,7 +21,7 @@ from spacy.vocab import Vocab
 from ..docs import TITLE
 from ..errors import Errors
 from .assemble import Passage, TextDocs
-from .base import IDENTIFIERS, SHARED, TEXT, Format, Options
+from .base import IDENTIFIERS, SHARED, TEXT, Draft, Format, Options, doc_labels
 from .counts import Counts
 from .files import read_lines
 from .identifiers import (
@@ -40,16 +41,19 @@ RELATION = re.compile(r"[^\t]+\t(?!\d+\t)[^\t]+\t[^\t]+\t[^\t]+(\t(Novel|No))?")
 ENDS = re.compile(r"[\t\r\n]")
 
 
-def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Doc]:
+def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Draft]:
     docs = TextDocs(vocab, counts, options)
     for lines in _documents(path, counts):
-        yield _read_document(path, lines, docs)
+        heading = HEADING.fullmatch(lines[0][1])
+        yield Draft(heading[1] if heading else "", partial(_read_document, path, lines, docs))
 
 
 def _documents(path: Path, counts: Counts) -> Iterator[List[Tuple[int, str]]]:
     """The lines of each document. Another title begins one too, where the empty line is missing."""
     lines: List[Tuple[int, str]] = []
     for number, line in read_lines(path, counts):
+        if "\r" in line:
+            raise ValueError(Errors.E150.format(where=f"{path} line {number}"))
         heading = HEADING.fullmatch(line)
         if lines and (not line.strip() or (heading and heading[2] == "t")):
             yield lines
@@ -113,8 +117,22 @@ def _mention(where: str, text: str, columns: List[str], docs: TextDocs) -> Optio
 def _write(docs: Iterable[Doc], path: Path) -> None:
     with path.open("w", encoding="utf8", newline="\n") as file:
         for number, doc in enumerate(docs, 1):
-            name = re.sub(r"[|\s]+", "_", str(doc.user_data.get(TITLE) or number))
+            name = _identifier(str(doc.user_data.get(TITLE) or number))
             file.writelines(line + "\n" for line in (*_lines(name, doc), ""))
+
+
+def _identifier(title: str) -> str:
+    return re.sub(r"[|\s]+", "_", title)
+
+
+def _changes(doc: Doc) -> Iterator[str]:
+    title = str(doc.user_data.get(TITLE) or "")
+    if _identifier(title) != title:
+        yield "titles with _ in place of | and white space"
+    if ENDS.search(doc.text):
+        yield "texts with spaces in place of line ends and tabs"
+    if any(map(ENDS.search, doc_labels(doc))):
+        yield "labels with spaces in place of line ends and tabs"
 
 
 def _lines(name: str, doc: Doc) -> Iterator[str]:
@@ -140,4 +158,5 @@ PUBTATOR = Format(
     writer=_write,
     options=TEXT | {"novelty"},
     holds=frozenset({IDENTIFIERS, SHARED}),
+    changes=_changes,
 )

@@ -1,6 +1,7 @@
 """convert and info."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Dict
 
 import pytest
 import spacy
+import srsly
 from spacy.cli._util import app
 from spacy.tokens import Doc, Span
 from typer.testing import CliRunner
@@ -162,6 +164,12 @@ def test_what_a_format_has_no_place_for_is_counted(tmp_path: Path):
         (["empty.json", "out.jsonl"], 1, "E145"),
         (["empty.pubtator", "out.jsonl"], 1, "E147"),
         (["docs.jsonl", "docs.jsonl"], 1, "E331"),
+        (["docs.jsonl", "-"], 2, "standard output"),
+        (["docs.jsonl", "pipe", "--to", "jsonl"], 1, "E149"),
+        (["docs.jsonl", "pipe", "--to", "jsonl", "--force"], 1, "E149"),
+        (["unlabelled.jsonl", "out.jsonl"], 1, "E148"),
+        (["returns.pubtator", "out.jsonl"], 1, "E150"),
+        (["docs.jsonl", "out.jsonl", "--relation-names", "broken.json"], 1, "broken.json"),
         (["broken.json", "out.jsonl"], 1, "E100"),
         ([".", "out.jsonl"], 1, "E100"),
         (["full", "out.jsonl"], 1, "E145"),
@@ -174,6 +182,13 @@ def test_what_is_wrong_is_said_without_a_traceback(tmp_path: Path, monkeypatch, 
     (tmp_path / "empty.json").write_text("[]")
     (tmp_path / "empty.pubtator").write_text("\n")
     (tmp_path / "broken.json").write_text('[{"title" "x"}]')
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "returns.pubtator").write_bytes(b"1|t|a\r1|a|b\r\r2|t|c\r\n")
+    entities = [{"mentions": [{"start": start, "end": start + 1}]} for start in (0, 2)]
+    relation = {"head": 0, "tail": 1, "label": " "}
+    srsly.write_jsonl(
+        tmp_path / "unlabelled.jsonl", [{"text": "a b", "entities": entities, "relations": [relation]}]
+    )
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "x").touch()
     before = sorted(tmp_path.rglob("*"))
@@ -182,6 +197,37 @@ def test_what_is_wrong_is_said_without_a_traceback(tmp_path: Path, monkeypatch, 
     assert words in " ".join(result.output.split()) and "Traceback" not in result.output
     assert isinstance(result.exception, SystemExit)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_names_that_a_format_changes_are_counted(tmp_path: Path):
+    doc = NLP("Acme\nBolt")
+    doc.user_data["title"] = "a|b"
+    for number, (start, label) in enumerate([(0, "big firm"), (2, "ORG")], 1):
+        doc.spans[f"entity_{number}"] = [Span(doc, start, start + 1, label=label)]
+    doc._.relations = [{"head": "entity_1", "tail": "entity_2", "label": "part\tof"}]
+    FORMATS["jsonl"].write([doc], tmp_path / "docs.jsonl")
+    changed = rows(run("convert", tmp_path / "docs.jsonl", tmp_path / "out.pubtator").output)
+    assert {name: number for name, number in changed.items() if "has it" in name} == {
+        "titles with _ in place of | and white space, as pubtator has it": "1",
+        "texts with spaces in place of line ends and tabs, as pubtator has it": "1",
+        "labels with spaces in place of line ends and tabs, as pubtator has it": "1",
+    }
+    changed = rows(run("convert", tmp_path / "docs.jsonl", tmp_path / "out", "--to", "brat").output)
+    assert sum("as brat has it" in name for name in changed) == 2
+    assert "has it" not in run("convert", tmp_path / "docs.jsonl", tmp_path / "out.xml").output
+
+
+def test_a_link_stays_one(tmp_path: Path):
+    source = SAMPLES["jsonl"](tmp_path / "docs.jsonl")
+    (tmp_path / "link.pubtator").symlink_to(tmp_path / "out.pubtator")
+    assert run("convert", source, tmp_path / "link.pubtator").exit_code == 0
+    assert (tmp_path / "link.pubtator").is_symlink() and "|t|" in (tmp_path / "out.pubtator").read_text()
+
+
+def test_the_longest_name_of_a_file(tmp_path: Path):
+    source = SAMPLES["jsonl"](tmp_path / "docs.jsonl")
+    target = tmp_path / ("x" * 246 + ".pubtator")
+    assert run("convert", source, target).exit_code == 0 and target.exists()
 
 
 def test_a_target_is_replaced_only_by_force(tmp_path: Path):

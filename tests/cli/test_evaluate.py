@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import spacy
 import srsly
+from spacy.tokens import Doc
 from typer.testing import CliRunner
 
 from spacy_kmgre.cli import kmgre
@@ -90,6 +91,15 @@ def test_mistakes(trained_folder, corpus, tmp_path):
     assert "E024" in failed(model, corpus, f"--components.{NAME}.symmetric", '["nonsense"]')
     (tmp_path / "broken.spacy").write_bytes(b"no DocBin")
     assert "E113" in failed(model, tmp_path / "broken.spacy")
+    before = (model / "config.cfg").read_bytes()
+    doc = Doc(spacy.load(model).vocab, words=["Acme"])
+    doc.spans["entity_1"] = [doc[:]]
+    write_corpus([doc], tmp_path / "silent.spacy")
+    with pytest.warns(UserWarning, match="KMGRE W111"):
+        assert "E349" in failed(model, tmp_path / "silent.spacy", "--write-thresholds", "global")
+    (tmp_path / "silent.spacy").unlink()
+    assert (model / "config.cfg").read_bytes() == before
+    assert run(model, corpus, "--seed", -1).exit_code == 2
     assert run(model, corpus, "--nonsense").exit_code == 2
     assert run(model, tmp_path / "missing.spacy").exit_code == 2
     assert list(tmp_path.iterdir()) == [tmp_path / "broken.spacy"]

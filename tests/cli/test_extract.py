@@ -111,6 +111,43 @@ def test_failures_and_going_on(model, source, tmp_path):
     assert target.read_bytes() == before
 
 
+def test_a_source_that_is_the_target(model, source, tmp_path):
+    assert run(model, source, "-o", source, "--force").exit_code == 0
+    assert [data["title"] for data in srsly.read_jsonl(source)] == ["doc 1", "doc 2", "doc 3"]
+
+
+def test_one_bad_document_of_a_corpus_does_not_hide_the_others(model, tmp_path):
+    lines = [f"{n}|t|Acme works near Bolt .\n{n}|a|\n{n}\t0\t4\tAcme\tORG\t{n}\n\n" for n in range(4)]
+    lines[1] = lines[1].replace("\t4\t", "\t6\t")
+    (tmp_path / "in.pubtator").write_text("".join(lines))
+    target = tmp_path / "out.jsonl"
+    shown = failed(model, tmp_path / "in.pubtator", "-o", target, status=3)
+    assert "E122" in shown and "1 documents failed" in shown and "3 documents" in shown
+    assert [data["title"] for data in srsly.read_jsonl(target)] == ["0", "2", "3"]
+    assert srsly.read_json(Path(f"{target}.errors.jsonl"))["id"] == "1"
+    (tmp_path / "in.pubtator").write_bytes("".join(lines).encode() + b"5|t|\xff\n\n6|t|a\n\n")
+    shown = failed(model, tmp_path / "in.pubtator", "-o", target, "--force", status=3)
+    assert "E348" in shown and "rest of the file is not read" in shown
+
+
+def test_folders_and_what_is_not_read_of_them(model, source, tmp_path):
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    source.rename(tmp_path / "elsewhere" / "in.jsonl")
+    (tmp_path / "corpus" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "corpus" / "notes.docx").touch()
+    result = run(model, tmp_path / "corpus", "-o", tmp_path / "out.jsonl")
+    assert result.exit_code == 0 and "1 files of folders are not read, such as notes.docx" in result.output
+    assert len(list(srsly.read_jsonl(tmp_path / "out.jsonl"))) == 3
+
+
+def test_nothing_to_read(model, tmp_path):
+    (tmp_path / "in.jsonl").write_text("\n")
+    result = run(model, tmp_path / "in.jsonl", "-o", tmp_path / "out.jsonl")
+    assert result.exit_code == 0 and "no documents" in result.output and "✔" not in result.output
+
+
 def test_where_all_documents_fail(model, tmp_path):
     source = write_lines(tmp_path / "bad.jsonl", [{"id": "a"}, {"id": "b"}])
     target = tmp_path / "out.jsonl"

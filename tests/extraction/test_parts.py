@@ -74,15 +74,10 @@ def test_a_crash_before_or_after_any_rename(tmp_path: Path, monkeypatch):
                 pass
             monkeypatch.setattr(Path, "replace", replace)
             target = folder / "out.txt"
-            if target.exists():
-                assert target.read_bytes() == expected
-                with pytest.raises(ValueError, match="E331"):
-                    Parts(target).start(SETTINGS, BEGIN, resume=True)
-                Parts(target).clear()
-            else:
-                with pytest.raises(ValueError, match="E332"):
-                    Parts(target).start(SETTINGS, BEGIN)
-                write_all(target, resume=True)
+            assert not target.exists() or target.read_bytes() == expected
+            with pytest.raises(ValueError, match="E332"):
+                Parts(target).start(SETTINGS, BEGIN)
+            write_all(target, resume=True)
             assert target.read_bytes() == expected
             assert {path.name for path in folder.iterdir()} == {"out.txt", "out.txt.errors.jsonl"}
         crashes += 1
@@ -122,21 +117,65 @@ def test_other_settings_are_refused(tmp_path: Path):
     again.release()
 
 
-def test_force_deletes_what_was_made(tmp_path: Path):
+def test_force_keeps_the_output_until_another_is_whole(tmp_path: Path):
     target = tmp_path / "out.txt"
     write_all(target)
+    before = target.read_bytes()
     parts = Parts(target)
     with pytest.raises(ValueError, match="E331"):
         parts.start(SETTINGS, BEGIN)
+    with pytest.raises(ValueError, match="E331"):
+        parts.start(SETTINGS, BEGIN, resume=True)
     parts.start(SETTINGS, BEGIN, force=True)
-    assert not target.exists() and not parts.errors.exists()
+    assert target.read_bytes() == before and parts.errors.exists() and not parts.finished
     parts.add(0, b"new", {"failed": []})
     parts.release()
+    again = Parts(target)
+    again.start(SETTINGS, BEGIN, resume=True)
+    assert len(again.records()) == 1 and target.read_bytes() == before
+    again.release()
     again = Parts(target)
     again.start(SETTINGS, BEGIN, force=True)
     assert again.records() == []
     again.finish(join, [])
-    assert target.read_bytes() == b"" and not again.errors.exists()
+    assert target.read_bytes() == b"" and not again.errors.exists() and again.finished
+
+
+def test_killed_while_the_parts_are_deleted(tmp_path: Path, monkeypatch):
+    target = tmp_path / "out.txt"
+    monkeypatch.setattr(module.shutil, "rmtree", lambda *args, **kwargs: (_ for _ in ()).throw(Crash))
+    with pytest.raises(Crash):
+        write_all(target)
+    assert (tmp_path / "out.txt.partial" / "00000000.part").exists()
+    assert Parts(target).finished and target.read_text() == "part 0\npart 1\npart 2\n"
+
+
+@pytest.mark.parametrize("name", ["run.json", "00000000.json", "00000000.part"])
+@pytest.mark.parametrize("content", [None, b"", b'{"format": '])
+def test_damaged_parts_are_not_put_together(tmp_path: Path, name, content):
+    target = tmp_path / "out.txt"
+    parts = Parts(target)
+    parts.start(SETTINGS, BEGIN)
+    parts.add(0, b"zero", {"failed": []})
+    parts.release()
+    (parts.folder / name).unlink()
+    if content is None and name != "00000000.part":  # as if it had never been
+        write_all(target, resume=True)
+        assert target.read_text() == "part 0\npart 1\npart 2\n"
+        return
+    if content is not None:
+        (parts.folder / name).write_bytes(content)
+    with pytest.raises(ValueError, match=f"E347.*{name}"):
+        write_all(target, resume=True)
+    assert not target.exists()
+
+
+def test_what_holds_something_else_is_not_replaced(tmp_path: Path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "precious").touch()
+    with pytest.raises(ValueError, match="E141"):
+        Parts(tmp_path / "folder").start(SETTINGS, BEGIN, force=True)
+    assert [path.name for path in tmp_path.rglob("*")] == ["folder", "precious"]
 
 
 HOLD = """
