@@ -178,11 +178,11 @@ class Errors:
     )
     E147 = "[KMGRE E147] {path} holds no documents."
     E148 = "[KMGRE E148] {where}: a relation without a label."
+    E149 = "[KMGRE E149] {path} is no file that could be replaced. Name another one."
     E150 = (
         "[KMGRE E150] {where} has a carriage return within. Lines should end in a line feed, with or without a "
         "carriage return before it."
     )
-    E149 = "[KMGRE E149] {path} is no file that could be replaced. Name another one."
 
     # Embedded corpus (E30x)
     E300 = "[KMGRE E300] The embedded corpus has no part {part!r}. Its parts: {known}."
@@ -210,9 +210,6 @@ class Errors:
         "[KMGRE E338] The text has {length} characters, more than the pipeline's max_length, {limit}. Parsers and "
         "recognisers of named entities need a lot of memory for such texts; --max-length allows them."
     )
-    E347 = "[KMGRE E347] The results of an earlier run in {folder} are damaged ({name}). Start again with --force."
-    E348 = "[KMGRE E348] The rest of the file is not read. {error}"
-    E349 = "[KMGRE E349] {path} has no relations: there is nothing to find thresholds by."
     E339 = "[KMGRE E339] {form} cannot be written to standard output, only: {known}."
     E340 = "[KMGRE E340] The document has no entity {name!r}, nor one with such a mention. Its entities: {known}."
     E341 = "[KMGRE E341] Several entities have a mention {name!r}. Name one by its key: {known}."
@@ -223,6 +220,9 @@ class Errors:
         "encoder reads (max_pieces), or none shares a window with one of the other (far_pairs)."
     )
     E345 = "[KMGRE E345] There is no document {name!r} in {path}."
+    E347 = "[KMGRE E347] The results of an earlier run in {folder} are damaged ({name}). Start again with --force."
+    E348 = "[KMGRE E348] The rest of the file is not read. {error}"
+    E349 = "[KMGRE E349] {path} has no relations: there is nothing to find thresholds by."
 
     # Readers of entities (E40x)
     E400 = (

@@ -53,3 +53,4 @@ def test_model_is_what_the_name_says(path: Path):
         optimizer.step_schedules()
     assert optimizer.learn_rate == config["training"]["optimizer"]["learn_rate"]["initial_rate"]
     assert optimizer.head_learn_rate == config["training"]["optimizer"]["head_learn_rate"]["initial_rate"]
+    assert getattr(optimizer, "encoder_learn_rate", None) == (1e-4 if path.stem == "end_to_end" else None)

@@ -105,6 +105,7 @@ def trained_path(tiny_encoder, corpus, tmp_path_factory) -> Path:
         "training.max_steps": 100,
         "training.eval_frequency": 99,
         "training.optimizer.learn_rate": 3e-3,
+        "training.optimizer.encoder_learn_rate": 3e-3,
         "training.optimizer.head_learn_rate": 3e-3,
     }
     nlp = init_nlp(load_config(CONFIG, overrides=overrides))

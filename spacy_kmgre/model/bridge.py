@@ -155,9 +155,11 @@ class NetworkShim(Shim):
             if parameters and optimizer.grad_clip:
                 nn.utils.clip_grad_norm_(parameters, optimizer.grad_clip)
             self._units[name] = 0
+        head, encoder = (  # only our own optimizer has them
+            getattr(optimizer, f"{part}_learn_rate", optimizer.learn_rate) for part in ("head", "encoder")
+        )
         for group in self._optimizer.param_groups:
-            head = getattr(optimizer, "head_learn_rate", optimizer.learn_rate)
-            group["lr"] = head if group["is_head"] else optimizer.learn_rate
+            group["lr"] = head if group["is_head"] else encoder
             group["betas"] = (optimizer.b1, optimizer.b2)
             group["eps"] = optimizer.eps
             group["weight_decay"] = optimizer.L2 if group["decays"] else 0.0

@@ -1,24 +1,33 @@
-"""An optimiser for spaCy's training config with a learning rate for encoders and one for heads."""
+"""An optimiser for spaCy's training config with learning rates for encoders, heads, and other components."""
+
+from typing import Optional
 
 from spacy.util import registry
 from thinc.optimizers import FloatOrSeq, Optimizer
 
 
 class AdamW(Optimizer):
-    """Thinc's optimizer with one more schedule. `kmgre_relations` reads the values and steps with torch's
+    """Thinc's optimizer with two more schedules. `kmgre_relations` reads the values and steps with torch's
     AdamW; other components of the pipeline use it as Thinc's Adam with weight decay."""
 
-    head_learn_rate: float
-
-    def __init__(self, learn_rate: FloatOrSeq, head_learn_rate: FloatOrSeq, **kwargs):
+    def __init__(
+        self,
+        learn_rate: FloatOrSeq,
+        head_learn_rate: FloatOrSeq,
+        encoder_learn_rate: Optional[FloatOrSeq],
+        **kwargs,
+    ):
         super().__init__(learn_rate, use_averages=False, **kwargs)
         self._set_attr_or_schedule("head_learn_rate", head_learn_rate)
+        if encoder_learn_rate is not None:
+            self._set_attr_or_schedule("encoder_learn_rate", encoder_learn_rate)
 
 
 @registry.optimizers("spacy_kmgre.AdamW.v1")
 def create_adamw(
     learn_rate: FloatOrSeq = 5e-5,
     head_learn_rate: FloatOrSeq = 1e-4,
+    encoder_learn_rate: Optional[FloatOrSeq] = None,
     beta1: FloatOrSeq = 0.9,
     beta2: FloatOrSeq = 0.999,
     eps: FloatOrSeq = 1e-6,
@@ -26,9 +35,20 @@ def create_adamw(
     grad_clip: FloatOrSeq = 1.0,
 ) -> AdamW:
     """
-    :param learn_rate: Of the encoders, a number or a schedule.
+    :param learn_rate: Of the relation model's encoders, and of the pipeline's other components; a number or a
+        schedule.
     :param head_learn_rate: Of everything else in the relation model.
+    :param encoder_learn_rate: Of its encoders, where theirs is to be another than `learn_rate`.
     :param L2: Weight decay; biases and layer norms have none.
     :param grad_clip: Global norm of the gradient of θ and of ω, each by itself.
     """
-    return AdamW(learn_rate, head_learn_rate, beta1=beta1, beta2=beta2, eps=eps, L2=L2, grad_clip=grad_clip)
+    return AdamW(
+        learn_rate,
+        head_learn_rate,
+        encoder_learn_rate,
+        beta1=beta1,
+        beta2=beta2,
+        eps=eps,
+        L2=L2,
+        grad_clip=grad_clip,
+    )

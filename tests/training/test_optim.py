@@ -137,6 +137,14 @@ def test_learning_rates_follow_their_schedules(shim):
         assert found == pytest.approx([encoder, head], rel=2e-2, abs=1e-9)
 
 
+def test_encoders_may_learn_at_a_rate_of_their_own(shim):
+    before = snapshot(shim)
+    set_gradients(shim, noise)
+    shim.finish_update(create_adamw(5e-2, 2e-2, 1e-3))
+    found = [largest_step(shim, before, head=False), largest_step(shim, before, head=True)]
+    assert found == pytest.approx([1e-3, 2e-2], rel=1e-2)
+
+
 @pytest.mark.parametrize("make", [create_adamw, Adam])
 def test_matrices_decay_and_vectors_do_not(shim, make):
     before = snapshot(shim)
@@ -212,7 +220,7 @@ def test_sums_become_means(shim):
         torch.testing.assert_close(value, gradients[name] * 0.1, rtol=1e-5, atol=1e-9)
 
 
-@pytest.mark.parametrize("setting", ["learn_rate", "head_learn_rate"])
+@pytest.mark.parametrize("setting", ["learn_rate", "head_learn_rate", "encoder_learn_rate"])
 def test_a_schedule_that_is_over(setting: Any):
     with pytest.raises(ValueError, match=setting):
         create_adamw(**{setting: []})
