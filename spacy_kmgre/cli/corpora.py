@@ -130,13 +130,13 @@ convert_cli.__doc__ = f"""Convert documents with entities and relations from one
 Nothing is left out in silence: what cannot be right is an error that names the place, and what is odd or has no
 place in the target is counted. The target is complete or not there. Formats:
 {FORMATS}
-Exit status: 0, 1 where the source or the target is wrong, 2 where the command is.
+Exit status: 0; 1 where the source, the target or an option's value does not fit; 2 where the command cannot be read.
 """
 info_cli.__doc__ = f"""Show what is in a corpus: sizes, labels, entity types, long documents and problems.
 
 Formats:
 {FORMATS}
-Exit status: 0, 1 where the source is wrong, 2 where the command is.
+Exit status: 0; 1 where the source or an option's value does not fit; 2 where the command cannot be read.
 """
 
 

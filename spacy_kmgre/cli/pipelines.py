@@ -214,8 +214,8 @@ def extract_cli(
     Settings of the pipeline can be overridden after the sources, for example
     `--components.kmgre_relations.threshold 0.6`.
 
-    Exit status: 0; 1 where nothing was written; 2 where the command is wrong; 3 where the output is written and
-    documents failed.
+    Exit status: 0; 1 where nothing was written; 2 where the command cannot be read; 3 where the output is written
+    and documents failed.
     """
     from .extract import extract_relations
 
