@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from spacy_kmgre.docs import TITLE, copy_entities, mention_offsets, read_entities
 from spacy_kmgre.formats.docbin import write_corpus
 from spacy_kmgre.model.bridge import KNOWN_FACTS, get_shim
+from spacy_kmgre.model.heads import HEADS
 from spacy_kmgre.pieces import Document
 from spacy_kmgre.training.objective import Phase
 
@@ -274,6 +275,15 @@ def test_labels_are_strings(make_nlp, label: Any):
 
 
 # Predicting
+
+
+@pytest.mark.parametrize("architecture", ["KMGRE", "ATLOP"])
+@pytest.mark.parametrize("head", HEADS)
+def test_an_untrained_model_predicts_nothing(make_nlp, architecture: str, head: str):
+    nlp = make_nlp(architecture, head=head)
+    nlp.initialize(lambda: make_examples(nlp))
+    component(nlp).threshold = 0.3
+    assert nlp(make_doc(nlp))._.relations == []
 
 
 def test_overfit(load):
@@ -772,7 +782,7 @@ def test_contexts_learn_to_lie_in_the_evidence(make_nlp, architecture):
         (scores,) = shim.require_network()([document], shim.pieces([document]), frozenset(["relation"]))
         rows = [row for row, pair in enumerate(scores.entities.tolist()) if pair == [0, 1]]
         parts.append(scores.focus[torch.isin(scores.row_index, torch.tensor(rows)), 2].mean().item())
-    assert parts[1] > 2 * parts[0]
+    assert parts[1] > parts[0] + 0.25
 
 
 def test_evidence_without_sentences_teaches_nothing(make_nlp):

@@ -172,7 +172,7 @@ class Network(nn.Module):
         xi: float = 0.15,
         fusion: bool = True,
         far_pairs: bool = True,
-        chunk: int = 4096,
+        chunk: int = 1024,
     ):
         super().__init__()
         self.extractor = extractor
