@@ -1,0 +1,100 @@
+"""One document that cannot be right among others, in every format."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Callable, Dict, List
+
+import pytest
+import spacy
+from spacy.tokens import Doc, Span
+
+from spacy_kmgre.extraction.sources import Reader, find_sources
+from spacy_kmgre.formats import FORMATS
+
+from .samples import path_for
+
+NLP = spacy.blank("en")
+
+
+def documents() -> List[Doc]:
+    docs = []
+    for title in "abc":
+        doc = NLP("Acme works near Bolt")
+        doc.user_data["title"] = title
+        for number, start in enumerate((0, 3), 1):
+            doc.spans[f"entity_{number}"] = [Span(doc, start, start + 1, label="ORG")]
+        doc._.relations = [{"head": "entity_1", "tail": "entity_2", "label": "near"}]
+        docs.append(doc)
+    return docs
+
+
+def in_text(pattern: str, by: str) -> Callable[[Path], None]:
+    """Replaces the second match."""
+
+    def change(path: Path) -> None:
+        text = path.read_text()
+        found = list(re.finditer(pattern, text))[1]
+        path.write_text(text[: found.start()] + by + text[found.end() :])
+
+    return change
+
+
+def in_json(*place: Any) -> Callable[[Path], None]:
+    """Puts a number that is no offset at a place of the second document of a list, or of lines."""
+
+    def change(path: Path) -> None:
+        text = path.read_text()
+        lines = not text.startswith("[")
+        docs = [json.loads(line) for line in text.splitlines()] if lines else json.loads(text)
+        item = docs[1]
+        for key in place[:-1]:
+            item = item[key]
+        item[place[-1]] = -3
+        path.write_text("\n".join(map(json.dumps, docs)) if lines else json.dumps(docs))
+
+    return change
+
+
+def in_file(name: str, text: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).write_text(text) and None
+
+
+BROKEN: Dict[str, Callable[[Path], None]] = {
+    "jsonl": in_json("entities", 0, "mentions", 0, "start"),
+    "docred": in_json("vertexSet", 0, 0, "sent_id"),
+    "dwie": in_file("b.json", '{"id": "b", "content"'),
+    "pubtator": in_text(r"\t0\t4\tAcme", "\t0\t9\tAcme"),
+    "bioc": in_text(r'offset="0"', 'offset="99"'),
+    "brat": in_file("b.ann", "T1\tORG 0 99\tAcme\n"),
+    "prodigy": in_json("spans", 0, "start"),
+    "label_studio": in_json("annotations", 0, "result", 0, "value", "start"),
+    "doccano": in_json("entities", 0, "start_offset"),
+}
+
+
+def test_every_format_of_text_is_here():
+    assert BROKEN.keys() == FORMATS.keys() - {"spacy", "docred_submission"}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_those_after_it_are_read_too(tmp_path: Path, name: str):
+    path = path_for(name, tmp_path)
+    FORMATS[name].write(documents(), path)
+    BROKEN[name](path)
+    items = list(Reader(NLP, split=False).read(find_sources([path], name)))
+    assert len(items) == 3
+    assert [items[0].make().user_data["title"], items[2].make().user_data["title"]] == ["a", "c"]
+    with pytest.raises(ValueError, match="KMGRE E1"):
+        items[1].make()
+    assert items[1].name in ("b", f"{path.name}:2")
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_nothing_is_converted_of_such_a_file(tmp_path: Path, name: str):
+    path = path_for(name, tmp_path)
+    FORMATS[name].write(documents(), path)
+    BROKEN[name](path)
+    with pytest.raises(ValueError, match="KMGRE E1"):
+        FORMATS["jsonl"].write(FORMATS[name].read(path, NLP.vocab), tmp_path / "out.jsonl")
+    assert not (tmp_path / "out.jsonl").exists()
