@@ -10,6 +10,7 @@ from wasabi import msg
 
 from ..evaluation.report import between_gold_entities
 from ..extraction.outputs import find_output, places_lacking
+from ..extraction.parts import Parts
 from ..extraction.run import Plan, Summary, extract, stream
 from ..extraction.sources import STDIN, Reader, count_items, find_sources, splits_sentences
 from .common import load_pipeline
@@ -60,7 +61,8 @@ def extract_relations(
         nlp.max_length = max_length or nlp.max_length
         if given_entities:
             stack.enter_context(between_gold_entities(nlp, component))
-        reader = Reader(nlp, split=splits_sentences(nlp))
+        made = () if piped else Parts(target).paths
+        reader = Reader(nlp, split=splits_sentences(nlp), made=made)
         items = reader.read(found)
         total = count_items(found)
         bar = stack.enter_context(tqdm(total=total, unit=" documents", disable=None, smoothing=0.05))

@@ -10,10 +10,10 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from ..errors import Errors
-from ..formats.files import check_replaceable
+from ..formats.files import SHORT, check_replaceable
 
 if sys.platform == "win32":
     import msvcrt
@@ -21,6 +21,8 @@ else:
     import fcntl
 
 SETTINGS = "run.json"
+# That the output has been put together, and only has to be renamed.
+ASSEMBLED = "assembled"
 # In the record of a part, the size of its data.
 BYTES = "bytes"
 LOCK = "lock"
@@ -39,9 +41,20 @@ class Parts:
         self._lock: Optional[int] = None
 
     @property
+    def paths(self) -> Tuple[Path, ...]:
+        """All that a run makes."""
+        return self.output, self.errors, self.folder
+
+    @property
     def finished(self) -> bool:
         """Whether the output is there, and no run has begun to replace it."""
-        return self.output.exists() and not (self.folder / SETTINGS).exists()
+        if not self.output.exists() or (self.output.is_dir() and not any(self.output.iterdir())):
+            return False
+        return not self.folder.exists() or ((self.folder / ASSEMBLED).exists() and not self._whole.exists())
+
+    @property
+    def _whole(self) -> Path:
+        return self.folder / f"whole{self.output.suffix}"
 
     def start(
         self, settings: Dict[str, Any], begin: Dict[str, Any], *, resume: bool = False, force: bool = False
@@ -63,7 +76,8 @@ class Parts:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._acquire()
         if force:
-            for path in self._made():
+            # First what makes a run of the others.
+            for path in (self.folder / ASSEMBLED, self.folder / SETTINGS, *self._made()):
                 _delete(path)
         known = self._read(SETTINGS)
         if known is None:  # killed before the first part
@@ -104,10 +118,11 @@ class Parts:
         self, assemble: Callable[[Iterable[bytes], Path], None], errors: Iterable[Dict[str, Any]]
     ) -> None:
         """Make the output, and the list of errors where there are any, and delete the parts."""
-        whole = self.folder / f"whole{self.output.suffix}"
-        _delete(whole)
-        assemble(self.data(), whole)
-        _sync(whole)
+        _delete(self.folder / ASSEMBLED)
+        _delete(self._whole)
+        assemble(self.data(), self._whole)
+        _sync(self._whole)
+        _replace(self.folder / ASSEMBLED, b"")
         lines = b"".join(_dump(error) for error in errors)
         if lines:
             _replace(self.errors, lines)
@@ -115,7 +130,7 @@ class Parts:
             _delete(self.errors)
         if self.output.is_dir():
             self.output.rmdir()
-        whole.replace(self.output)
+        self._whole.replace(self.output)
         _sync_folder(self.output.parent)
         self.clear()
 
@@ -127,10 +142,13 @@ class Parts:
             return [json.loads(line) for line in file]
 
     def clear(self) -> None:
-        """Delete what is left of the parts of an output that is there: first what says that it is being made."""
+        """Delete what is left of the parts of an output that is there."""
         self.release()
-        _delete(self.folder / SETTINGS)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        done = self.output.with_name(f".{self.output.name[-SHORT:]}.done")
+        _delete(done)
+        if self.folder.exists():
+            self.folder.replace(done)  # at once: half of the parts would look like an earlier run
+            _delete(done)
 
     def release(self) -> None:
         """Let another process go on."""
@@ -164,7 +182,8 @@ class Parts:
 
 
 def _dump(data: Any) -> bytes:
-    return (json.dumps(data, ensure_ascii=False) + "\n").encode("utf8")
+    # In ASCII, as names of files need not be text.
+    return (json.dumps(data) + "\n").encode("ascii")
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -137,7 +137,7 @@ def extract(
             for item in part:
                 names.add(item.name)
             data, record = process(nlp, part, output, plan, progress)
-            record.update(names=names.digest, last=part[-1].name)
+            record.update(names=names.digest, last=printable(part[-1].name))
             parts.add(number, data, record)
             summary.add(record)
             number += 1
@@ -200,7 +200,7 @@ def process(
                     continue
                 except Exception as error:
                     result = describe(error)
-            failed.append({"id": item.name, "error": result})
+            failed.append({"id": printable(item.name), "error": printable(result)})
         del result
         data = output.pack(encoded)
     record = {"documents": len(items), "entities": entities, "relations": relations, "failed": failed}
@@ -245,6 +245,11 @@ def annotate(
                 results[place] = describe(error)
             progress(1)
     return [result for result in results if result is not None]
+
+
+def printable(text: str) -> str:
+    """What can be written: names of files, and strings of JSON, may hold halves of characters."""
+    return text.encode("utf8", "backslashreplace").decode("utf8")
 
 
 def describe(error: Exception) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Iterable, Iterator, List, Optional
+from typing import Any, BinaryIO, Callable, FrozenSet, Iterable, Iterator, List, Optional
 
 import spacy
 from spacy import Language
@@ -57,8 +57,9 @@ class Source:
 
 def check_source_format(name: str) -> None:
     """:raises ValueError: Where sources cannot have a format of that name; the message names all that they can."""
-    if name not in TEXTS and name not in FORMATS:
-        raise ValueError(Errors.E144.format(name=name, known=", ".join((*TEXTS, *FORMATS))))
+    known = (*TEXTS, *(form for form in FORMATS if "documents" not in FORMATS[form].options))
+    if name not in known:
+        raise ValueError(Errors.E144.format(name=name, known=", ".join(known)))
 
 
 def find_sources(paths: Iterable[Path], form: Optional[str] = None) -> List[Source]:
@@ -102,11 +103,13 @@ class Reader:
     """Reads sources for a pipeline.
 
     :param split: Whether the pipeline finds sentences. If not, they are found by rule where a document has none.
+    :param made: What is no source, though a folder of sources holds it: what the run itself makes.
     :ivar passed_over: Files of folders that have been left out, as their endings say nothing.
     """
 
-    def __init__(self, nlp: Language, split: bool):
+    def __init__(self, nlp: Language, split: bool, made: Iterable[Path] = ()):
         self.nlp = nlp
+        self.made = frozenset(map(os.path.realpath, made))
         self.lang = nlp.lang or "xx"
         self.docs = TextDocs(nlp.vocab, Counts(), Options(sentences=not split))
         self.docs.nlp = nlp  # for its own tokenizer
@@ -114,14 +117,19 @@ class Reader:
 
     def read(self, sources: Iterable[Source]) -> Iterator[Item]:
         """The documents one by one. What cannot be read is an item that raises."""
-        found = chain.from_iterable(_walk(source, self.passed_over.append) for source in sources)
+        found = chain.from_iterable(_walk(source, self.passed_over.append, self.made) for source in sources)
         for source in found:
             if source.path == STDIN:
                 yield from self._stream(source, sys.stdin.buffer)
             elif source.form == TEXT:
                 yield Item(source.name, partial(self._file, source))
             elif source.form in (LINES, JSON_LINES):
-                with source.path.open("rb") as file:
+                try:
+                    file = source.path.open("rb")
+                except OSError as error:
+                    yield Item(source.name, partial(_fail, error))
+                    continue
+                with file:
                     yield from self._stream(source, file)
             else:
                 yield from self._corpus(source)
@@ -227,17 +235,22 @@ def _guess(path: Path) -> str:
         return SUFFIXES.get(suffix, TEXT)
 
 
-def _walk(source: Source, passed_over: Callable[[Path], Any] = lambda path: None) -> Iterator[Source]:
+def _walk(
+    source: Source,
+    passed_over: Callable[[Path], Any] = lambda path: None,
+    made: FrozenSet[str] = frozenset(),
+) -> Iterator[Source]:
     """The source itself, or the files of a folder in a fixed order, hidden ones aside. Links are followed, but to
     where a walk has been.
 
     :param passed_over: Is told of files that are not read.
+    :param made: Real paths that are left out.
     """
     if not source.path.is_dir() or source.form not in ("", *TEXTS, JSON_LINES):
         yield source
         return
     wanted = TEXT if source.form in TEXTS else source.form
-    seen = set()
+    seen = set(made)
     for name, folders, files in os.walk(source.path, followlinks=True):
         real = os.path.realpath(name)
         if real in seen:
@@ -248,7 +261,7 @@ def _walk(source: Source, passed_over: Callable[[Path], Any] = lambda path: None
         for file in sorted(files):
             path = Path(name, file)
             kind = SUFFIXES.get(path.suffix.lower(), "")
-            if file.startswith("."):
+            if file.startswith(".") or os.path.realpath(path) in made:
                 continue
             if kind and (not wanted or kind == wanted):
                 yield Source(path, source.form or kind, path.relative_to(source.path).as_posix())

@@ -50,8 +50,15 @@ def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterato
     if not files:
         raise ValueError(Errors.E132.format(path=path, kind=f"*{SUFFIX}"))
     for file in files:
-        for doc in _docs(file, vocab):
-            yield Draft(str(doc.user_data.get(TITLE, "")), partial(_named, doc, counts, options))
+        try:
+            for doc in _docs(file, vocab):
+                yield Draft(str(doc.user_data.get(TITLE, "")), partial(_named, doc, counts, options))
+        except ValueError as error:
+            yield Draft("", partial(_fail, error))
+
+
+def _fail(error: ValueError) -> Doc:
+    raise error
 
 
 def _named(doc: Doc, counts: Counts, options: Options) -> Doc:

@@ -5,7 +5,7 @@ https://github.com/doccano/doccano/pull/1703
 
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator
+from typing import Any, Callable, Dict, Iterable, Iterator
 
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
@@ -20,12 +20,12 @@ from .mentions import MentionGraph, part_mentions
 
 def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Draft]:
     docs = TextDocs(vocab, counts, options)
-    for where, data in read_json_lines(path):
-        yield Draft("", partial(_read_document, where, data, docs))
+    for where, parse in read_json_lines(path):
+        yield Draft("", partial(_read_document, where, parse, docs))
 
 
-def _read_document(where: str, data: Any, docs: TextDocs) -> Doc:
-    typed(where, "document", data, dict)
+def _read_document(where: str, parse: Callable[[], Any], docs: TextDocs) -> Doc:
+    data = typed(where, "document", parse(), dict)
     text = take(where, data, "text", str)
     title = data.get("title", data.get("id", ""))
     title = str(title) if type(title) is int else typed(where, "title", title, str)

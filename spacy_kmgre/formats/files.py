@@ -5,8 +5,9 @@ import os
 import re
 import shutil
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, Iterable, Iterator, Optional, Set, TextIO, Tuple
+from typing import Any, Callable, Iterable, Iterator, Optional, Set, TextIO, Tuple
 
 from ..errors import Errors
 from .counts import Counts
@@ -42,15 +43,23 @@ def read_lines(path: Path, counts: Optional[Counts] = None) -> Iterator[Tuple[in
             yield number, text.rstrip("\n").rstrip("\r")
 
 
-def read_json_lines(path: Path) -> Iterator[Tuple[str, Any]]:
-    """What the lines of a file hold, each with its place for messages. Empty lines are passed over."""
-    for number, line in read_lines(path):
-        if line.strip():
-            where = f"{path} line {number}"
-            try:
-                yield where, json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise ValueError(Errors.E100.format(path=where, error=error)) from error
+def read_json_lines(path: Path) -> Iterator[Tuple[str, Callable[[], Any]]]:
+    """The place of each line of a file, for messages, and what gives what it holds, or says what is wrong with it.
+    Empty lines are passed over."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                where = f"{path} line {number}"
+                yield where, partial(_parse, where, line)
+
+
+def _parse(where: str, line: bytes) -> Any:
+    try:
+        return json.loads(line.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ValueError(Errors.E120.format(where=where, error=error)) from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(Errors.E100.format(path=where, error=error)) from error
 
 
 def read_json(path: Path) -> Any:
@@ -172,12 +181,12 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     path = path.resolve()
     check_replaceable(path)
-    if path.is_dir():
-        path.rmdir()
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{os.getpid()}-{path.name[-SHORT:]}")
     try:
         yield temporary
+        if path.is_dir():
+            path.rmdir()
         temporary.replace(path)
     finally:
         if temporary.is_dir():

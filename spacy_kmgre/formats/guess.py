@@ -2,7 +2,7 @@
 
 from itertools import islice
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, Optional
 
 from ..errors import Errors
 from . import FORMATS, Format
@@ -80,8 +80,16 @@ def _json(path: Path) -> Optional[str]:
         return next((_item(item) for _, item in read_json_list(path)), None)
     if start.split("\n", 1)[0].strip() == "{":
         return _item(read_json(path))
-    found = (_item(item) for _, item in islice(read_json_lines(path), LINES))
+    found = (_line(parse) for _, parse in islice(read_json_lines(path), LINES))
     return next(filter(None, found), None)
+
+
+def _line(parse: Callable[[], Any]) -> Optional[str]:
+    """The format that a line is of, None also for one that is broken: others may tell."""
+    try:
+        return _item(parse())
+    except ValueError:
+        return None
 
 
 def _item(data: Any) -> Optional[str]:

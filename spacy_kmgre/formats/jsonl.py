@@ -7,7 +7,7 @@ two directions.
 import re
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Set
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Set
 
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
@@ -182,8 +182,12 @@ def _pair(where: str, text: str, data: Any) -> Dict[str, Any]:
 
 def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Draft]:
     docs = TextDocs(vocab, counts, options)
-    for where, data in read_json_lines(path):
-        yield Draft("", partial(document_from_json, where, data, docs))
+    for where, parse in read_json_lines(path):
+        yield Draft("", partial(_read_document, where, parse, docs))
+
+
+def _read_document(where: str, parse: Callable[[], Any], docs: TextDocs) -> Doc:
+    return document_from_json(where, parse(), docs)
 
 
 def _write(docs: Iterable[Doc], path: Path) -> None:

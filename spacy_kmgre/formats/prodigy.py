@@ -7,7 +7,7 @@ https://prodi.gy/docs/api-interfaces#relations
 
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional
 
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
@@ -23,13 +23,13 @@ from .mentions import MentionGraph, part_mentions
 
 def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Draft]:
     docs = TextDocs(vocab, counts, options)
-    for where, data in read_json_lines(path):
-        yield Draft("", partial(_read_document, where, data, docs))
+    for where, parse in read_json_lines(path):
+        yield Draft("", partial(_read_document, where, parse, docs))
 
 
-def _read_document(where: str, data: Any, docs: TextDocs) -> Optional[Doc]:
+def _read_document(where: str, parse: Callable[[], Any], docs: TextDocs) -> Optional[Doc]:
     """The document of a line; None where the annotator has not accepted it."""
-    typed(where, "document", data, dict)
+    data = typed(where, "document", parse(), dict)
     if take(where, data, "answer", str, default="accept") != "accept":
         docs.counts.note("documents rejected or ignored by the annotator (left out)")
         return None

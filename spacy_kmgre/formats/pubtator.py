@@ -52,8 +52,6 @@ def _documents(path: Path, counts: Counts) -> Iterator[List[Tuple[int, str]]]:
     """The lines of each document. Another title begins one too, where the empty line is missing."""
     lines: List[Tuple[int, str]] = []
     for number, line in read_lines(path, counts):
-        if "\r" in line:
-            raise ValueError(Errors.E150.format(where=f"{path} line {number}"))
         heading = HEADING.fullmatch(line)
         if lines and (not line.strip() or (heading and heading[2] == "t")):
             yield lines
@@ -65,6 +63,9 @@ def _documents(path: Path, counts: Counts) -> Iterator[List[Tuple[int, str]]]:
 
 
 def _read_document(path: Path, lines: List[Tuple[int, str]], docs: TextDocs) -> Doc:
+    for number, line in lines:
+        if "\r" in line:
+            raise ValueError(Errors.E150.format(where=f"{path} line {number}"))
     number, line = lines[0]
     heading = HEADING.fullmatch(line)
     if not heading or heading[2] != "t":

@@ -142,6 +142,27 @@ def test_folders_and_what_is_not_read_of_them(model, source, tmp_path):
     assert len(list(srsly.read_jsonl(tmp_path / "out.jsonl"))) == 3
 
 
+def test_what_a_run_makes_is_no_source(model, source, tmp_path):
+    (tmp_path / "corpus").mkdir()
+    source.rename(tmp_path / "corpus" / "in.jsonl")
+    target = tmp_path / "corpus" / "out.jsonl"
+    for _ in range(2):
+        assert run(model, tmp_path / "corpus", "-o", target, "--force").exit_code == 0
+        assert len(list(srsly.read_jsonl(target))) == 3
+
+
+def test_names_that_are_no_text(model, source, tmp_path):
+    with source.open("a") as file:
+        file.write('{"title": "a\\ud800b", "text": "Acme"}\n{"id": "bad\\ud800"}\n')
+    (tmp_path / "dangling.jsonl").symlink_to(tmp_path / "nowhere")
+    target = tmp_path / "out.jsonl"
+    shown = failed(model, tmp_path, "-o", target, status=3)
+    assert "3 documents failed" in shown and "dangling.jsonl" in shown
+    assert len(list(srsly.read_jsonl(target))) == 3
+    names = [data["id"] for data in srsly.read_jsonl(Path(f"{target}.errors.jsonl"))]
+    assert sorted(names) == ["a\\ud800b", "bad\\ud800", "dangling.jsonl"]
+
+
 def test_nothing_to_read(model, tmp_path):
     (tmp_path / "in.jsonl").write_text("\n")
     result = run(model, tmp_path / "in.jsonl", "-o", tmp_path / "out.jsonl")
@@ -173,6 +194,7 @@ def test_mistakes(model, source, tmp_path):
     assert "E336" in failed(model, tmp_path / "nothing.txt", "-o", target)
     shown = failed(model, source, "-o", target, "--from", "docx", status=2)
     assert "E144" in shown and "text, lines, spacy" in shown
+    assert "E144" in failed(model, source, "-o", target, "--from", "docred_submission", status=2)
     assert "csv, spacy" in failed(model, source, "-o", target, "--to", "docx", status=2)
     assert "no Python file" in failed(model, source, "-o", target, "--code", source, status=2)
     assert "does not exist" in failed(model, source, "-o", target, "--code", tmp_path / "a.py", status=2)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Iterable
 
@@ -68,16 +69,24 @@ def test_a_crash_before_or_after_any_rename(tmp_path: Path, monkeypatch):
             monkeypatch.setattr(Path, "replace", crash)
             try:
                 write_all(folder / "out.txt")
-                assert crashes == 9  # 1 for the settings, 2 for each part, errors, output
+                assert (
+                    crashes == 11
+                )  # settings, 2 for each part, that all is there, errors, output, its parts
                 return
             except Crash:
                 pass
             monkeypatch.setattr(Path, "replace", replace)
             target = folder / "out.txt"
-            assert not target.exists() or target.read_bytes() == expected
-            with pytest.raises(ValueError, match="E332"):
-                Parts(target).start(SETTINGS, BEGIN)
-            write_all(target, resume=True)
+            if target.exists():
+                assert target.read_bytes() == expected
+                with pytest.raises(ValueError, match="E331"):
+                    Parts(target).start(SETTINGS, BEGIN, resume=True)
+                assert Parts(target).finished
+                Parts(target).clear()
+            else:
+                with pytest.raises(ValueError, match="E332"):
+                    Parts(target).start(SETTINGS, BEGIN)
+                write_all(target, resume=True)
             assert target.read_bytes() == expected
             assert {path.name for path in folder.iterdir()} == {"out.txt", "out.txt.errors.jsonl"}
         crashes += 1
@@ -143,11 +152,47 @@ def test_force_keeps_the_output_until_another_is_whole(tmp_path: Path):
 
 def test_killed_while_the_parts_are_deleted(tmp_path: Path, monkeypatch):
     target = tmp_path / "out.txt"
-    monkeypatch.setattr(module.shutil, "rmtree", lambda *args, **kwargs: (_ for _ in ()).throw(Crash))
+
+    def crash(folder: Path) -> None:
+        raise Crash
+
+    rmtree = module.shutil.rmtree
+    monkeypatch.setattr(module.shutil, "rmtree", crash)
     with pytest.raises(Crash):
         write_all(target)
-    assert (tmp_path / "out.txt.partial" / "00000000.part").exists()
+    monkeypatch.setattr(module.shutil, "rmtree", rmtree)
     assert Parts(target).finished and target.read_text() == "part 0\npart 1\npart 2\n"
+    Parts(target).clear()
+    assert {path.name for path in tmp_path.iterdir()} == {"out.txt", "out.txt.errors.jsonl"}
+
+
+def test_killed_while_force_deletes_old_parts(tmp_path: Path, monkeypatch):
+    target = tmp_path / "out.txt"
+    parts = Parts(target)
+    parts.start(SETTINGS, BEGIN)
+    for number in range(3):
+        parts.add(number, b"old\n", {"failed": []})
+    parts.release()
+    for deleted in range(1, 8):  # one more each time, of those that are left
+        count = 0
+
+        def delete(path: Path, deleted: int = deleted) -> None:
+            nonlocal count
+            count += 1
+            if count > deleted:
+                raise Crash
+            path.unlink(missing_ok=True)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "_delete", delete)
+            again = Parts(target)
+            with suppress(Crash):
+                again.start(SETTINGS, BEGIN, force=True)
+            again.release()
+        assert (deleted < 2) == bool(Parts(target).records() and (parts.folder / "run.json").exists())
+        assert not Parts(target).finished
+    write_all(target, resume=True)
+    assert target.read_text() == "part 0\npart 1\npart 2\n"
 
 
 @pytest.mark.parametrize("name", ["run.json", "00000000.json", "00000000.part"])
@@ -211,11 +256,17 @@ def test_an_output_that_is_a_folder(tmp_path: Path):
         for number, part in enumerate(parts):
             (path / str(number)).write_bytes(part)
 
+    (tmp_path / "out").mkdir()
     parts = Parts(tmp_path / "out")
+    assert not parts.finished
     parts.start(SETTINGS, BEGIN)
     parts.add(0, b"zero", {"failed": []})
-    parts.finish(folder, [])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "clear", lambda: None)  # killed just before
+        parts.finish(folder, [])
+    parts.release()
     assert (tmp_path / "out" / "0").read_bytes() == b"zero"
+    assert parts.folder.exists() and Parts(tmp_path / "out").finished
 
 
 def test_everything_is_flushed_before_it_is_renamed(tmp_path: Path, monkeypatch):
@@ -231,4 +282,4 @@ def test_everything_is_flushed_before_it_is_renamed(tmp_path: Path, monkeypatch)
 
     monkeypatch.setattr(Path, "replace", checked)
     write_all(tmp_path / "out.txt")
-    assert len(renamed) == 9
+    assert len(renamed) == 11

@@ -90,6 +90,50 @@ def test_those_after_it_are_read_too(tmp_path: Path, name: str):
     assert items[1].name in ("b", f"{path.name}:2")
 
 
+@pytest.mark.parametrize(
+    "name, change",
+    [
+        ("doccano", in_text(r"\n", "\n{")),
+        ("prodigy", in_text(r"\n", "\n{")),
+        ("pubtator", in_text("works", "wor\rks")),
+    ],
+)
+def test_those_after_a_broken_line_are_read_too(tmp_path: Path, name: str, change: Callable[[Path], None]):
+    path = path_for(name, tmp_path)
+    FORMATS[name].write([*documents(), *documents()], path)
+    change(path)
+    items = list(Reader(NLP, split=False).read(find_sources([path], name)))
+    assert len(items) == 6
+    made = []
+    for item in items:
+        try:
+            made.append(item.make().user_data["title"])
+        except ValueError as error:
+            assert "KMGRE E1" in str(error)
+    assert len(made) == 5
+
+
+def test_a_broken_first_line_does_not_hide_the_format(tmp_path: Path):
+    path = tmp_path / "in.jsonl"
+    FORMATS["prodigy"].write(documents(), path)
+    path.write_text('{"text": \n' + path.read_text())
+    (source,) = find_sources([path])
+    assert source.form == "prodigy"
+
+
+def test_a_broken_file_of_a_folder(tmp_path: Path):
+    FORMATS["spacy"].write(documents(), tmp_path / "b.spacy")
+    (tmp_path / "a.spacy").write_bytes(b"no DocBin")
+    items = list(Reader(NLP, split=False).read(find_sources([tmp_path], "spacy")))
+    assert len(items) == 4 and items[1].make().user_data["title"] == "a"
+    FORMATS["brat"].write(documents(), tmp_path / "brat")
+    (tmp_path / "brat" / "0.ann").touch()
+    items = list(Reader(NLP, split=False).read(find_sources([tmp_path / "brat"], "brat")))
+    assert [item.name for item in items] == ["0", "a", "b", "c"]
+    with pytest.raises(ValueError, match="E136"):
+        items[0].make()
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_nothing_is_converted_of_such_a_file(tmp_path: Path, name: str):
     path = path_for(name, tmp_path)
