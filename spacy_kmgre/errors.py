@@ -183,6 +183,10 @@ class Errors:
         "[KMGRE E150] {where} has a carriage return within. Lines should end in a line feed, with or without a "
         "carriage return before it."
     )
+    E151 = (
+        "[KMGRE E151] The document {name!r} has a relation {label!r}: PubTator's lines take a label of digits for the "
+        "offset of a mention."
+    )
 
     # Embedded corpus (E30x)
     E300 = "[KMGRE E300] The embedded corpus has no part {part!r}. Its parts: {known}."

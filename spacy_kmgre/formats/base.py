@@ -160,6 +160,19 @@ class Format:
             self.writer(map(_checked, docs), temporary)
 
 
+def shared_identifiers(doc: Doc) -> Iterator[str]:
+    """A change of formats that say by identifiers which mentions are one entity."""
+    found = [(entity.label, entity.kb_id) for entity in read_entities(doc) if entity.kb_id]
+    if len(set(found)) < len(found):
+        yield "documents in which entities of one identifier become one"
+
+
+def coreferring_labels(doc: Doc) -> Iterator[str]:
+    """A change of formats that say by a relation which mentions are one entity."""
+    if any(data["label"].lower() == Options.coref_label.lower() for data in relation_data(doc)):
+        yield f"documents in which a relation {Options.coref_label} makes one of two entities"
+
+
 def doc_labels(doc: Doc) -> Set[str]:
     """The labels of a Doc's entities and relations."""
     return {entity.label for entity in read_entities(doc)} | {data["label"] for data in relation_data(doc)}

@@ -19,7 +19,7 @@ from spacy.vocab import Vocab
 from ..docs import TITLE
 from ..errors import Errors
 from .assemble import Offsets, Passage, TextDocs
-from .base import IDENTIFIERS, SHARED, TEXT, Draft, Format, Options
+from .base import IDENTIFIERS, SHARED, TEXT, Draft, Format, Options, shared_identifiers
 from .counts import Counts
 from .identifiers import (
     NONE,
@@ -303,4 +303,5 @@ BIOC = Format(
     writer=_write,
     options=TEXT | {"novelty"},
     holds=frozenset({IDENTIFIERS, SHARED}),
+    changes=shared_identifiers,
 )

@@ -18,10 +18,22 @@ from typing import Iterable, Iterator, List, NamedTuple, Optional, Set
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from ..docs import document_name
+from ..docs import TITLE, document_name
 from ..errors import Errors
 from .assemble import TextDocs
-from .base import IDENTIFIERS, KEY_PAIRS, SHARED, TEXT, Draft, Format, Options, doc_labels, squeeze
+from .base import (
+    IDENTIFIERS,
+    KEY_PAIRS,
+    SHARED,
+    TEXT,
+    Draft,
+    Format,
+    Options,
+    coreferring_labels,
+    doc_labels,
+    shared_identifiers,
+    squeeze,
+)
 from .counts import Counts
 from .files import file_name, read_lines
 from .mentions import MentionGraph, part_mentions
@@ -182,8 +194,11 @@ def _word(label: str) -> str:
 def _changes(doc: Doc) -> Iterator[str]:
     if any(_word(label) != label for label in doc_labels(doc)):
         yield "labels with _ in place of white space"
-    if file_name(document_name(doc), set()) != document_name(doc):
+    title = str(doc.user_data.get(TITLE) or "")
+    if title and file_name(title, set()) != title:
         yield "titles that a file cannot have"
+    yield from shared_identifiers(doc)
+    yield from coreferring_labels(doc)
 
 
 BRAT = Format(

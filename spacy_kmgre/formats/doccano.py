@@ -12,7 +12,7 @@ from spacy.vocab import Vocab
 
 from ..docs import TITLE
 from .assemble import TextDocs
-from .base import KEY_PAIRS, SHARED, TEXT, Draft, Format, Options, take, typed
+from .base import KEY_PAIRS, SHARED, TEXT, Draft, Format, Options, coreferring_labels, take, typed
 from .counts import Counts
 from .files import read_json_lines, write_json_lines
 from .mentions import MentionGraph, part_mentions
@@ -72,4 +72,5 @@ DOCCANO = Format(
     writer=_write,
     options=TEXT | {"coref_label"},
     holds=frozenset({KEY_PAIRS, SHARED}),
+    changes=coreferring_labels,
 )

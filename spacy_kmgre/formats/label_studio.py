@@ -15,7 +15,7 @@ from spacy.vocab import Vocab
 from ..docs import TITLE
 from ..errors import Errors
 from .assemble import Offsets, TextDocs
-from .base import KEY_PAIRS, SHARED, TEXT, Draft, Format, Options, squeeze, take, typed
+from .base import KEY_PAIRS, SHARED, TEXT, Draft, Format, Options, coreferring_labels, squeeze, take, typed
 from .counts import Counts
 from .files import read_json_list, write_json_list
 from .mentions import MentionGraph, part_mentions
@@ -164,4 +164,5 @@ LABEL_STUDIO = Format(
     writer=_write,
     options=TEXT | {"coref_label"},
     holds=frozenset({KEY_PAIRS, SHARED}),
+    changes=coreferring_labels,
 )

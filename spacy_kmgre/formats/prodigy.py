@@ -15,7 +15,7 @@ from spacy.vocab import Vocab
 from ..docs import TITLE
 from ..errors import Errors
 from .assemble import Offsets, TextDocs
-from .base import KEY_PAIRS, TEXT, Draft, Format, Options, take, typed
+from .base import KEY_PAIRS, TEXT, Draft, Format, Options, coreferring_labels, take, typed
 from .counts import Counts
 from .files import read_json_lines, write_json_lines
 from .mentions import MentionGraph, part_mentions
@@ -138,4 +138,5 @@ PRODIGY = Format(
     writer=_write,
     options=TEXT | {"coref_label"},
     holds=frozenset({KEY_PAIRS}),
+    changes=coreferring_labels,
 )

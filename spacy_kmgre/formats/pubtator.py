@@ -21,7 +21,7 @@ from spacy.vocab import Vocab
 from ..docs import TITLE
 from ..errors import Errors
 from .assemble import Passage, TextDocs
-from .base import IDENTIFIERS, SHARED, TEXT, Draft, Format, Options, doc_labels
+from .base import IDENTIFIERS, SHARED, TEXT, Draft, Format, Options, doc_labels, shared_identifiers
 from .counts import Counts
 from .files import read_lines
 from .identifiers import (
@@ -134,6 +134,7 @@ def _changes(doc: Doc) -> Iterator[str]:
         yield "texts with spaces in place of line ends and tabs"
     if any(map(ENDS.search, doc_labels(doc))):
         yield "labels with spaces in place of line ends and tabs"
+    yield from shared_identifiers(doc)
 
 
 def _lines(name: str, doc: Doc) -> Iterator[str]:
@@ -149,6 +150,8 @@ def _lines(name: str, doc: Doc) -> Iterator[str]:
         yield "\t".join((name, str(start), str(stop), text[start:stop], ENDS.sub(" ", label), identifiers))
     for head, tail, label in triples:
         kind, novelty = part_novelty(ENDS.sub(" ", label))
+        if kind.isdecimal():
+            raise ValueError(Errors.E151.format(name=name, label=kind))
         yield "\t".join((name, kind, str(head), str(tail), *([novelty] if novelty else [])))
 
 

@@ -217,6 +217,32 @@ def test_names_that_a_format_changes_are_counted(tmp_path: Path):
     assert "has it" not in run("convert", tmp_path / "docs.jsonl", tmp_path / "out.xml").output
 
 
+def test_what_becomes_one_entity_is_counted(tmp_path: Path):
+    doc = NLP("Acme near Bolt")
+    for number, start in enumerate((0, 2), 1):
+        doc.spans[f"entity_{number}"] = [Span(doc, start, start + 1, label="ORG", kb_id="Q1")]
+    doc._.relations = [{"head": "entity_1", "tail": "entity_2", "label": "coref"}]
+    FORMATS["jsonl"].write([doc], tmp_path / "docs.jsonl")
+    counted = {
+        "pubtator": 1,
+        "bioc": 1,
+        "brat": 2,
+        "doccano": 1,
+        "prodigy": 1,
+        "label_studio": 1,
+        "docred": 0,
+    }
+    for name, number in counted.items():
+        shown = " ".join(
+            run("convert", tmp_path / "docs.jsonl", tmp_path / name, "--to", name).output.split()
+        )
+        assert shown.count(f"as {name} has it") == number, shown
+    doc._.relations = [{"head": "entity_1", "tail": "entity_2", "label": "12"}]
+    FORMATS["jsonl"].write([doc], tmp_path / "docs.jsonl")
+    result = run("convert", tmp_path / "docs.jsonl", tmp_path / "digits.pubtator")
+    assert result.exit_code == 1 and "E151" in result.output
+
+
 def test_a_link_stays_one(tmp_path: Path):
     source = SAMPLES["jsonl"](tmp_path / "docs.jsonl")
     (tmp_path / "link.pubtator").symlink_to(tmp_path / "out.pubtator")
