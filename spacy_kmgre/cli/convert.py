@@ -15,7 +15,7 @@ from ..errors import Errors
 from ..formats import Format
 from ..formats.base import EVIDENCE, IDENTIFIERS, KEY_PAIRS, SCORES, SHARED
 from ..formats.counts import Counts
-from ..formats.files import check_replaceable, read_json
+from ..formats.files import read_json
 from ..formats.guess import get_format, guess_source, guess_target
 from .printing import failing
 
@@ -40,7 +40,6 @@ def convert(
     counts = Counts()
     with failing(f"Could not convert {source}"):
         written = guess_target(target) if target_format is None else get_format(target_format)
-        check_replaceable(target)
         if target.is_file() and not force:
             raise ValueError(Errors.E331.format(path=target))
         docs = read_source(source, source_format, counts, limit=limit, lang=lang, options=options)

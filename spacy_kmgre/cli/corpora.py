@@ -70,7 +70,7 @@ DOCUMENTS = Opt(None, help="The documents that a docred_submission is about, in 
 
 def convert_cli(
     source: Path = Arg(..., help="The file or folder to read", exists=True),
-    target: Path = Arg(..., help="The file or folder to write", allow_dash=False, callback=not_a_dash),
+    target: Path = Arg(..., help="The file or folder to write", callback=not_a_dash),
     source_format: Optional[str] = FROM,
     target_format: Optional[str] = Opt(
         None,

@@ -83,6 +83,15 @@ class Draft(NamedTuple):
     title: str
     make: Callable[[], Optional[Doc]]
 
+    @classmethod
+    def broken(cls, title: str, error: Exception) -> "Draft":
+        """A draft of a document of which is known already what is wrong with it."""
+
+        def fail() -> Doc:
+            raise error
+
+        return cls(title, fail)
+
 
 Reader = Callable[[Path, Vocab, Counts, Options], Iterator[Draft]]
 Writer = Callable[[Iterable[Doc], Path], None]

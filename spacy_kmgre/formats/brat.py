@@ -83,14 +83,11 @@ def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterato
         raise ValueError(Errors.E132.format(path=path, kind="*.ann"))
     for stem, file in annotations.items():
         if stem not in texts:
-            yield Draft(stem.relative_to(path).as_posix(), partial(_fail_without_text, file))
+            error = ValueError(Errors.E136.format(path=file, text=f"{stem.name}.txt"))
+            yield Draft.broken(stem.relative_to(path).as_posix(), error)
     for stem, file in texts.items():
         name = stem.relative_to(path).as_posix()
         yield Draft(name, partial(_read_document, name, file, annotations.get(stem), docs))
-
-
-def _fail_without_text(file: Path) -> Doc:
-    raise ValueError(Errors.E136.format(path=file, text=f"{file.stem}.txt"))
 
 
 def _read_document(name: str, file: Path, annotation: Optional[Path], docs: TextDocs) -> Doc:

@@ -54,11 +54,7 @@ def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterato
             for doc in _docs(file, vocab):
                 yield Draft(str(doc.user_data.get(TITLE, "")), partial(_named, doc, counts, options))
         except ValueError as error:
-            yield Draft("", partial(_fail, error))
-
-
-def _fail(error: ValueError) -> Doc:
-    raise error
+            yield Draft.broken("", error)
 
 
 def _named(doc: Doc, counts: Counts, options: Options) -> Doc:
