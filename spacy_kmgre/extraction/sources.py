@@ -19,6 +19,7 @@ from ..formats import FORMATS
 from ..formats.assemble import TextDocs
 from ..formats.base import Options
 from ..formats.counts import Counts
+from ..formats.files import parse_line
 from ..formats.guess import guess_source
 from ..formats.jsonl import document_from_json
 
@@ -152,9 +153,9 @@ class Reader:
         if form == LINES:
             return Item(where, partial(self._text, where, line.rstrip(b"\r\n")))
         try:
-            data = json.loads(_decode(where, line))
-        except (ValueError, RecursionError) as error:
-            return Item(where, partial(_fail, ValueError(Errors.E100.format(path=where, error=error))))
+            data = parse_line(where, line)
+        except ValueError as error:
+            return Item(where, partial(_fail, error))
         if isinstance(data, dict):
             title = data.get(TITLE) or data.get("id")
             title = where if title in (None, "") else title

@@ -50,10 +50,11 @@ def read_json_lines(path: Path) -> Iterator[Tuple[str, Callable[[], Any]]]:
         for number, line in enumerate(file, 1):
             if line.strip():
                 where = f"{path} line {number}"
-                yield where, partial(_parse, where, line)
+                yield where, partial(parse_line, where, line)
 
 
-def _parse(where: str, line: bytes) -> Any:
+def parse_line(where: str, line: bytes) -> Any:
+    """:raises ValueError: Where a line is no JSON in UTF-8."""
     try:
         return json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
