@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..errors import Errors
 from ..pieces import Pieces
+from .packed import pack_linear
 
 # Models whose last layer's attention is softmax(q k^T / sqrt(head width)) of these two submodules. For
 # them the rows of the markers are computed alone, and every layer may use the fused kernel, which
@@ -69,6 +70,7 @@ class Encoder(nn.Module):
         # The pooler of a sequence classifier has no part in hidden states.
         if getattr(transformer, "pooler", None) is not None:
             transformer.pooler = None
+        pack_linear(transformer)
         self.transformer = transformer
         self.batch_pieces = batch_pieces
         self.mixed_precision = False
