@@ -131,7 +131,12 @@ def run(
 
 
 def name_of(device: str) -> str:
-    return "cpu" if device == "cpu" else torch.cuda.get_device_name(device)
+    if device != "cpu":
+        return torch.cuda.get_device_name(device)
+    known = Path("/proc/cpuinfo")  # what `platform` says of processors is empty on Linux
+    lines = known.read_text("utf8").splitlines() if known.exists() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"cpu, {models[0]}" if models else "cpu"
 
 
 def print_table(rows: List[Dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""Linear layers that predict on a processor with weights laid out for oneDNN: MiniLM is a tenth faster so.
+"""Linear layers that predict on a processor with weights laid out for oneDNN: MiniLM is a tenth faster so on AMD's.
 
 The operators are those that `torch.compile` puts into frozen graphs. They have no public name; where they do not work,
 torch's own linear layers stay.
