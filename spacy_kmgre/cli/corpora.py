@@ -6,6 +6,8 @@ from typing import Any, Dict, Optional
 import typer
 from spacy.cli._util import Arg, Opt
 
+from .arguments import checked
+
 FORMATS = """
 \b
 spacy              spaCy's DocBin: a .spacy file, which memory must hold, or a folder of them
@@ -26,10 +28,7 @@ def known_format(name: Optional[str]) -> Optional[str]:
     """The name of a format, if there is one of that name."""
     from ..formats.guess import get_format
 
-    try:
-        return name and get_format(name).name
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+    return checked(get_format, name)
 
 
 def not_a_dash(path: Path) -> Path:

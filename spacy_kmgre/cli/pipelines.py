@@ -2,10 +2,12 @@
 
 from enum import Enum
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 import typer
 from spacy.cli._util import Arg, NoSuchOption, Opt, parse_config_overrides
+
+from .arguments import checked
 
 # Arguments that are left over override the pipeline's config.
 OVERRIDES = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -30,29 +32,20 @@ def known_source(name: Optional[str]) -> Optional[str]:
     """The format of sources, if there is one of that name."""
     from ..extraction.sources import check_source_format
 
-    return _checked(check_source_format, name)
+    return checked(check_source_format, name)
 
 
 def known_target(name: str) -> str:
     """The format of an output, if there is one of that name."""
     from ..extraction.outputs import check_output_format
 
-    return _checked(check_output_format, name)
+    return checked(check_output_format, name)
 
 
 def python_file(path: Optional[Path]) -> Optional[Path]:
     if path is not None and path.suffix != ".py":
         raise typer.BadParameter(f"{path} is no Python file (.py)")
     return path
-
-
-def _checked(check: Callable[[str], None], name: Any) -> Any:
-    try:
-        if name:
-            check(name)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-    return name
 
 
 COMPONENT = Opt("kmgre_relations", help="Name of the relation component")

@@ -15,10 +15,9 @@ import srsly
 from spacy.tokens import Doc
 
 from ..docs import TITLE
-from ..errors import Errors
 from ..formats import FORMATS, Format
 from ..formats.base import EVERYTHING
-from ..formats.guess import guess_target
+from ..formats.guess import check_format, guess_target
 from ..formats.jsonl import document_to_json
 from ..types import Entity, Relation
 
@@ -66,8 +65,7 @@ class Output:
 
 def check_output_format(name: str) -> None:
     """:raises ValueError: Where an output cannot have a format of that name; the message names all that it can."""
-    if name != CSV and name not in FORMATS:
-        raise ValueError(Errors.E144.format(name=name, known=", ".join((CSV, *FORMATS))))
+    check_format(name, (CSV, *FORMATS))
 
 
 def find_output(path: Path, form: str = "") -> Output:

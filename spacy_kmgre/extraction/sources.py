@@ -20,7 +20,7 @@ from ..formats.assemble import TextDocs
 from ..formats.base import Options
 from ..formats.counts import Counts
 from ..formats.files import parse_line
-from ..formats.guess import guess_source
+from ..formats.guess import check_format, guess_source
 from ..formats.jsonl import document_from_json
 
 STDIN = Path("-")
@@ -58,9 +58,7 @@ class Source:
 
 def check_source_format(name: str) -> None:
     """:raises ValueError: Where sources cannot have a format of that name; the message names all that they can."""
-    known = (*TEXTS, *(form for form in FORMATS if "documents" not in FORMATS[form].options))
-    if name not in known:
-        raise ValueError(Errors.E144.format(name=name, known=", ".join(known)))
+    check_format(name, (*TEXTS, *(form for form in FORMATS if "documents" not in FORMATS[form].options)))
 
 
 def find_sources(paths: Iterable[Path], form: Optional[str] = None) -> List[Source]:

@@ -2,7 +2,7 @@
 
 from itertools import islice
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Collection, Dict, Optional
 
 from ..errors import Errors
 from . import FORMATS, Format
@@ -21,9 +21,14 @@ def get_format(name: str) -> Format:
 
     :raises ValueError: Where there is none; the message names them all.
     """
-    if name not in FORMATS:
-        raise ValueError(Errors.E144.format(name=name, known=", ".join(FORMATS)))
+    check_format(name, FORMATS)
     return FORMATS[name]
+
+
+def check_format(name: str, known: Collection[str]) -> None:
+    """:raises ValueError: Where the name is none of those; the message names them all."""
+    if name not in known:
+        raise ValueError(Errors.E144.format(name=name, known=", ".join(known)))
 
 
 def guess_source(path: Path) -> Format:

@@ -3,9 +3,10 @@
 Everything that depends on Hugging Face's classes is here and in serialize.py.
 """
 
+from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Deque, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -95,20 +96,19 @@ class Encoder(nn.Module):
     def width(self) -> int:
         return self.transformer.config.hidden_size
 
-    def forward(self, batch: Sequence[Pieces], lower: Optional[List[Tensor]] = None) -> List[Encoded]:
+    def forward(self, batch: Sequence[Pieces], lower: Optional[Deque[Tensor]] = None) -> List[Encoded]:
         """
         :param batch: Documents as word pieces, markers inserted.
         :param lower: Hidden states above the shared layers, of each run of the transformer: the encoder that has
-            these layers adds them, the one that lacks them takes them.
+            these layers adds them, the one that lacks them takes them off.
         """
-        lower = [] if lower is None else lower
-        given = iter(lower)
+        lower = deque() if lower is None else lower
         windows = [
             (number, start, end) for number, pieces in enumerate(batch) for start, end in pieces.windows
         ]
         parts: List[List[_Window]] = [[] for _ in batch]
         for group in self._groups(windows, batch):
-            for (number, *_), window in zip(group, self._encode(group, batch, lower, given)):
+            for (number, *_), window in zip(group, self._encode(group, batch, lower)):
                 parts[number].append(window)
         return [_join(pieces, windows) for pieces, windows in zip(batch, parts)]
 
@@ -129,11 +129,7 @@ class Encoder(nn.Module):
             yield group
 
     def _encode(
-        self,
-        group: Sequence[Tuple[int, int, int]],
-        batch: Sequence[Pieces],
-        lower: List[Tensor],
-        given: Iterator[Tensor],
+        self, group: Sequence[Tuple[int, int, int]], batch: Sequence[Pieces], lower: Deque[Tensor]
     ) -> List["_Window"]:
         device = next(self.transformer.parameters()).device
         rows = []
@@ -147,7 +143,7 @@ class Encoder(nn.Module):
         if min(lengths) < max(lengths):
             mask = torch.arange(max(lengths))[None, :] < torch.tensor(lengths)[:, None]
             mask = mask.to(device, torch.long)
-        hidden, attend = self._run(inputs, mask, lower, given)
+        hidden, attend = self._run(inputs, mask, lower)
         encoded = []
         for row, (number, start, end) in enumerate(group):
             pieces = batch[number]
@@ -165,7 +161,7 @@ class Encoder(nn.Module):
             )
         return encoded
 
-    def _run(self, inputs: Tensor, mask: Optional[Tensor], lower: List[Tensor], given: Iterator[Tensor]):
+    def _run(self, inputs: Tensor, mask: Optional[Tensor], lower: Deque[Tensor]):
         """Hidden states, and a function that gives attention rows: (row, places, length) -> (m, K, length)."""
         config = self.transformer.config
         if not has_plain_attention(config):
@@ -179,7 +175,7 @@ class Encoder(nn.Module):
         names = PLAIN_ATTENTION[config.model_type]
         dropout = getattr(config, "attention_probs_dropout_prob", getattr(config, "attention_dropout", 0.0))
         if isinstance(self.transformer.embeddings, _Given):
-            self.transformer.embeddings.hidden = next(given)
+            self.transformer.embeddings.hidden = lower.popleft()
         shares = self.shared_layers > 0
         with _outputs_of(self.transformer, names) as projected, self._autocast(inputs.device):
             output = self.transformer(inputs, attention_mask=mask, output_hidden_states=shares)

@@ -1,7 +1,8 @@
 """The networks: KMGRE (Jiang et al., COLING 2022) and ATLOP (Zhou et al., AAAI 2021)."""
 
+from collections import deque
 from dataclasses import dataclass
-from typing import FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Deque, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -245,7 +246,7 @@ class Network(nn.Module):
         return torch.from_numpy(pieces.mention_windows())
 
     def _encode(self, batch, moving):
-        lower: List[Tensor] = []
+        lower: Deque[Tensor] = deque()
         with self._running(RELATION, moving):
             relation = self.extractor.encoder(batch, lower)
         if self.classifier is None:
@@ -253,7 +254,7 @@ class Network(nn.Module):
         if self.classifier.encoder is None:
             return relation, [encoded.detach() for encoded in relation]
         with self._running(KEY, moving):
-            return relation, self.classifier.encoder(batch, [hidden.detach() for hidden in lower])
+            return relation, self.classifier.encoder(batch, deque(hidden.detach() for hidden in lower))
 
     def _read(
         self, relation: Encoded, key: Optional[Encoded], clusters, moving, sentences: Optional[Tensor] = None
