@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, Sequence, Tuple
 
+from spacy.cli._util import show_validation_error
 from spacy.util import logger
 from wasabi import msg, table
 
@@ -14,7 +15,8 @@ def failing(what: str) -> Iterator[None]:
     """Ends the program with status 1 and a message, without a traceback, where the input or the settings
     are wrong. ImportError is a language that spaCy does not know, or a library that is missing."""
     try:
-        yield
+        with show_validation_error(title=what, show_config=False, hint_fill=False):
+            yield
     except (ValueError, OSError, ImportError) as error:
         logger.debug(what, exc_info=True)
         msg.fail(what, error, exits=1)

@@ -89,6 +89,10 @@ def test_mistakes(trained_folder, corpus, tmp_path):
     assert "ends in one of" in failed(model, corpus, "-o", tmp_path / "report.pdf")
     assert "no folder" in failed("en_core_web_sm", corpus, "--write-thresholds", "global")
     assert "E024" in failed(model, corpus, f"--components.{NAME}.symmetric", '["nonsense"]')
+    wrong = failed(model, corpus, f"--components.{NAME}.threshold", "high")
+    assert (
+        "-> threshold" in wrong and "'high' is not" in wrong and "factory" not in wrong
+    )  # nor other settings
     (tmp_path / "broken.spacy").write_bytes(b"no DocBin")
     assert "E113" in failed(model, tmp_path / "broken.spacy")
     before = (model / "config.cfg").read_bytes()
