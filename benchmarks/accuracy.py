@@ -24,10 +24,11 @@ from spacy.cli.train import train
 from spacy.training import Example
 from wasabi import msg, table
 
+from spacy_kmgre.evaluation.calibration import calibration_error, find_calibration
 from spacy_kmgre.evaluation.report import count_examples, score_examples
 from spacy_kmgre.evaluation.significance import compare
 from spacy_kmgre.evaluation.table import count_tables
-from spacy_kmgre.evaluation.thresholds import Candidates, collect_candidates, find_thresholds
+from spacy_kmgre.evaluation.thresholds import collect_candidates, find_thresholds
 from spacy_kmgre.scorer import RelationCounts, Tally
 from spacy_kmgre.training.corpus import create_corpus_reader
 
@@ -196,7 +197,8 @@ def score(nlp: spacy.Language, dev: Path) -> Dict[str, Any]:
         "best_threshold": best.threshold,
         "f_at_best": f_of(best.tally),
         "f_cross_validated": f_of(best.cross_validated),
-        "calibration_error": round(100 * calibration_error(candidates), 2),
+        "calibration_error": round(100 * calibration_error(candidates.score, candidates.correct), 2),
+        "calibrated_error": round(100 * find_calibration(candidates).cross_validated, 2),
         "evidence": evidence_scores(pipe, examples) if any_evidence(examples) else None,
         "documents": {name: [tally_of(count, name) for count in counts] for name in COUNTED},
     }
@@ -213,18 +215,6 @@ def tally_of(counts: RelationCounts, name: str) -> List[int]:
 
 def f_of(tally: Tally) -> float:
     return round(100 * (tally.scores()["f"] or 0.0), 2)
-
-
-def calibration_error(candidates: Candidates, bins: int = 10) -> float:
-    """Expected calibration error of relation scores above 0.1: the mean, over equally wide bins, of the distance
-    between mean score and precision, weighted by their sizes (Guo et al., ICML 2017)."""
-    kept = candidates.score > 0.1
-    values, correct = candidates.score[kept], candidates.correct[kept]
-    if not len(values):
-        return 0.0
-    number = np.minimum((values * bins).astype(int), bins - 1)
-    gap = np.bincount(number, weights=values - correct, minlength=bins)
-    return float(np.abs(gap).sum() / len(values))
 
 
 @app.command()

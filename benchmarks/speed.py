@@ -206,11 +206,13 @@ def in_own_process(setting: Setting, task: str, name: str) -> float:
 
 @app.command(hidden=True)
 def memory_of(setting: str, task: str, name: str) -> None:
-    """Peak memory of a contender above that before it ran; weights and optimiser states of a first small run are
-    not part of it in prediction, and are in training."""
+    """Peak memory of a contender above that before it ran: of a second run in prediction, as ours has predicted before,
+    and of the first in training, so with optimiser states."""
     given = Setting(**json.loads(setting))
     torch.set_num_threads(given.threads)
     contender = make(given, task, name)
+    if task == "predict":
+        contender.run()
     with Measure(given.device) as measured:
         contender.run()
     print(round(measured.megabytes, 1))

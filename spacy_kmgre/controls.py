@@ -1,4 +1,4 @@
-"""Precision controls: what is known of the labels beforehand, applied to the entity pairs' logits."""
+"""Controls: what is known of labels and scores beforehand, applied to the entity pairs' logits."""
 
 from typing import Dict, FrozenSet, Iterable, Optional, Sequence, Tuple, Union
 
@@ -18,6 +18,7 @@ class Controls:
         stands for any, on an entity as in a triple.
     :param symmetric: Labels that hold in both directions.
     :param inverse: Pairs of labels of which one holds in one direction where the other holds in the other.
+    :param calibration: Slope, above 0, and intercept of the line that margins over TH are brought onto.
     :raises ValueError: For a label that is none of `labels`, or has several inverses.
     """
 
@@ -30,6 +31,7 @@ class Controls:
         triples: Optional[Iterable[Sequence[str]]],
         symmetric: Iterable[str],
         inverse: Iterable[Sequence[str]],
+        calibration: Sequence[float],
     ):
         self._classes = {label: number for number, label in enumerate(labels, start=1)}
         self.threshold: Union[float, Tensor] = threshold
@@ -44,11 +46,17 @@ class Controls:
             )
         self._masks: Dict[Tuple[str, str], Tensor] = {}
         self._inverse = self._inverses(symmetric, inverse)
+        self._slope, self._intercept = calibration
 
     @property
     def mirrors(self) -> bool:
         """Whether an entity pair's logits depend on those of its mirror, (tail, head)."""
         return self._inverse is not None
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether scores are not those of the model."""
+        return (self._slope, self._intercept) != (1.0, 0.0)
 
     def inverse_of(self, number: int) -> int:
         """The inverse of a class, itself for a symmetric one; 0 where it has none."""
@@ -78,6 +86,19 @@ class Controls:
             allowed = torch.stack([self._mask(*pair) for pair in pairs]).to(logits.device)
             logits = logits.masked_fill(~allowed, -torch.inf)
         return logits
+
+    def calibrate(self, logits: Tensor) -> Tensor:
+        """Logits whose scores are probabilities: margins over TH on the line of the calibration.
+
+        :param logits: *Shape:* (N, C)
+        :returns: *Shape:* (N, C)
+        """
+        if not self.calibrates:
+            return logits
+        margin = logits.float() - logits[:, :1].float()
+        calibrated = self._slope * margin + self._intercept
+        calibrated[:, 0] = 0.0
+        return calibrated
 
     def _class(self, setting: str, label: str) -> int:
         if label not in self._classes:

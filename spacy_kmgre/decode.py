@@ -16,6 +16,7 @@ class Prediction:
     """A predicted relation in numbers.
 
     :param label: Class, 1..C-1.
+    :param model_score: The score before calibration.
     :param mention_pairs: (head mention, tail mention, key score, relation score, share) of the key mention
         pairs, largest share first.
     :param focus: How much of their contexts, weighted by share, lies in each sentence; None where the scores do
@@ -26,6 +27,7 @@ class Prediction:
     tail: int
     label: int
     score: float
+    model_score: float
     mention_pairs: List[Tuple[int, int, float, float, float]]
     focus: Optional[np.ndarray] = None
 
@@ -67,16 +69,19 @@ def decode(
     max_labels: int,
     threshold: Union[float, Tensor],
     adjust: Optional[Callable[[Tensor, Tensor], Tensor]] = None,
+    calibrate: Optional[Callable[[Tensor], Tensor]] = None,
 ) -> List[Prediction]:
     """The relations above the threshold, each with the key mention pairs responsible for it.
 
     :param threshold: One for all classes, or one for each. *Shape:* (C,)
     :param adjust: Gets the logits of the entity pairs and their entities, and returns the logits that count.
+    :param calibrate: Gets these, and returns logits whose scores are compared with the threshold.
     """
     logits, selected = fuse(scores, xi=xi, tau=tau, fusion=fusion)
     if adjust is not None:
         logits = adjust(logits, scores.entities)
-    predicted = maths.predict_relations(logits, max_labels, threshold)
+    calibrated = logits if calibrate is None else calibrate(logits)
+    predicted = maths.predict_relations(calibrated, max_labels, threshold)
     related = predicted.any(dim=1)
     if not related.any():
         return []
@@ -98,7 +103,9 @@ def decode(
     rows_of = _group(pair_index.tolist())
     heads, tails, keys = scores.head[keep].tolist(), scores.tail[keep].tolist(), key.tolist()
     probs, shares = torch.sigmoid(rows.float()).cpu().numpy(), share.cpu().numpy()
-    relation_scores = maths.relation_scores(logits).cpu().numpy()
+    relation_scores, model_scores = (
+        maths.relation_scores(values).cpu().numpy() for values in (calibrated, logits)
+    )
     entities = scores.entities.tolist()
     predictions = []
     for pair, label in predicted.nonzero().tolist():
@@ -113,6 +120,7 @@ def decode(
                 tail=tail,
                 label=label,
                 score=float(relation_scores[pair, label]),
+                model_score=float(model_scores[pair, label]),
                 mention_pairs=sorted(mention_pairs, key=lambda pair: -pair[-1]),
                 focus=None if focus is None else shares[rows_of[pair], label] @ focus[rows_of[pair]],
             )

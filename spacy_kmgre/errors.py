@@ -75,6 +75,10 @@ class Errors:
         "that did not, or on a corpus without relations. Call learn_triples() with examples of its training "
         "corpus, or give a list of triples."
     )
+    E027 = (
+        "[KMGRE E027] A model of the kind {kind!r} cannot be the encoder: it has to be an encoder alone, in which "
+        "every word piece attends to all others of its window, such as BERT."
+    )
 
     # Corpora (E10x JSON and DocRED, E11x the corpus reader, E12x-E14x other formats)
     E100 = "[KMGRE E100] {path} is not the JSON it should be: {error}."

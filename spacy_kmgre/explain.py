@@ -248,16 +248,18 @@ def _notes(
     :param adjusted: *Shape:* (C,)
     """
     notes = []
+    own = fused[number] - fused[0]
     if torch.isinf(adjusted[number]):
         notes.append(f"no allowed triple fits ({head.label}, {label}, {tail.label}) (allowed_triples)")
     inverse = controls.inverse_of(number)
     if inverse:
         other = pipe.labels[inverse - 1]
-        own = (fused[number] - fused[0]).item()
         notes.append(
             f"averaged with {other} in the other direction: the margin over TH is {own:.2f} by itself "
             "(symmetric, inverse)"
         )
+    if controls.calibrates:
+        notes.append(f"calibrated: by itself the margin over TH gives {torch.sigmoid(own):.2f} (calibration)")
     return notes
 
 

@@ -31,6 +31,7 @@ DEFAULT_CONFIG = {
     "allowed_triples": None,
     "symmetric": [],
     "inverse": [],
+    "calibration": [1.0, 0.0],
     "scorer": {"@scorers": "spacy_kmgre.relation_scorer.v1"},
 }
 
@@ -69,6 +70,7 @@ def make_relation_component(
     allowed_triples: Union[str, List[List[str]], None],
     symmetric: List[str],
     inverse: List[List[str]],
+    calibration: List[float],
     scorer: Optional[Callable],
 ) -> TrainablePipe:
     """The component that writes `doc._.relations`.
@@ -90,6 +92,8 @@ def make_relation_component(
         over both, so that both are predicted or neither.
     :param inverse: Pairs of labels of which one holds from head to tail where the other holds from tail to
         head; averaged in the same way.
+    :param calibration: [slope, intercept], which make scores probabilities: σ(slope (l_c - l_TH) + intercept). What
+        thresholds mean changes with them; evidence does not. `spacy kmgre evaluate --write-calibration` finds them.
     """
     from .pipe import KmgreRelations
 
@@ -106,6 +110,7 @@ def make_relation_component(
         allowed_triples=allowed_triples,
         symmetric=symmetric,
         inverse=inverse,
+        calibration=calibration,
         scorer=scorer,
     )
 
@@ -224,6 +229,9 @@ def build_kmgre(
         do not count, and entities that are never read together have no relation.
     :param mixed_precision: Encoders in bfloat16, where the device has it; on a processor in training only.
     """
+    if shared_layers and (shared_encoder or not key_classifier):
+        expected = "0, where the classifier has no encoder of its own"
+        raise ValueError(Errors.E023.format(setting="shared_layers", value=shared_layers, expected=expected))
     return _build(
         "kmgre",
         encoder=encoder,

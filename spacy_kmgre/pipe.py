@@ -68,6 +68,7 @@ SETTINGS = (
     "allowed_triples",
     "symmetric",
     "inverse",
+    "calibration",
 )
 CORPUS_TRIPLES = "corpus"
 
@@ -97,6 +98,7 @@ class KmgreRelations(TrainablePipe):
         allowed_triples: Union[str, Iterable[Sequence[str]], None] = None,
         symmetric: Iterable[str] = (),
         inverse: Iterable[Sequence[str]] = (),
+        calibration: Sequence[float] = (1.0, 0.0),
         scorer: Optional[Callable] = None,
     ):
         thresholds = dict(thresholds)  # type: ignore[arg-type]
@@ -109,6 +111,10 @@ class KmgreRelations(TrainablePipe):
         for setting, value in shares.items():
             if not 0.0 <= value <= 1.0:
                 raise ValueError(Errors.E023.format(setting=setting, value=value, expected="between 0 and 1"))
+        slope, *intercept = calibration
+        if len(intercept) != 1 or not (math.isfinite(sum(calibration)) and slope > 0):
+            expected = "a slope above 0 and an intercept"
+            raise ValueError(Errors.E023.format(setting="calibration", value=calibration, expected=expected))
         if max_labels < 1:
             raise ValueError(Errors.E023.format(setting="max_labels", value=max_labels, expected="1 or more"))
         self.vocab = vocab
@@ -123,6 +129,7 @@ class KmgreRelations(TrainablePipe):
         self.allowed_triples: Union[List[List[str]], str, None] = _checked_triples(allowed_triples)
         self.symmetric: List[str] = list(symmetric)
         self.inverse: List[List[str]] = [list(pair) for pair in inverse]
+        self.calibration: List[float] = list(calibration)
         self.scorer = scorer
         self.cfg: Dict[str, Any] = {"labels": []}
         self._configured = {setting: deepcopy(getattr(self, setting)) for setting in SETTINGS}
@@ -181,6 +188,7 @@ class KmgreRelations(TrainablePipe):
             triples=triples,
             symmetric=self.symmetric,
             inverse=self.inverse,
+            calibration=self.calibration,
         )
 
     def learn_triples(self, examples: Iterable[Example]) -> None:
@@ -212,6 +220,7 @@ class KmgreRelations(TrainablePipe):
             max_labels=self.max_labels,
             threshold=controls.threshold,
             adjust=partial(controls.adjust, types=[entity.label for entity in entities]),
+            calibrate=controls.calibrate,
         )
 
     def relation_logits(
@@ -226,8 +235,8 @@ class KmgreRelations(TrainablePipe):
         """
         network = self._shim.require_network()
         logits, selected = fuse(scores, xi=network.xi, tau=network.tau.item(), fusion=network.fusion)
-        types = [entity.label for entity in entities]
-        return self.controls.adjust(logits, scores.entities, types), selected
+        controls, types = self.controls, [entity.label for entity in entities]
+        return controls.calibrate(controls.adjust(logits, scores.entities, types)), selected
 
     def score_pairs(self, docs: Iterable[Doc]) -> List[Tuple[List[Entity], Iterable[PairScores]]]:
         """What the model says of all pairs of each Doc, before key pairs are chosen and fused.
@@ -296,7 +305,7 @@ class KmgreRelations(TrainablePipe):
         ]
         found = evidence_sentences(
             [(head, tail, pair["share"]) for (head, tail), pair in zip(of_mentions, pairs)],
-            prediction.score,
+            prediction.model_score,
             prediction.focus,
             share=self.evidence_share,
             least=self.evidence_score,

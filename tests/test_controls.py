@@ -19,7 +19,14 @@ from .model.tiny import entity_pairs
 LABELS = ("parent", "child", "spouse", "lives_in")
 SYMMETRIC = ["spouse"]
 INVERSE = [("parent", "child")]
-OFF = {"threshold": 0.5, "thresholds": {}, "triples": None, "symmetric": [], "inverse": []}
+OFF = {
+    "threshold": 0.5,
+    "thresholds": {},
+    "triples": None,
+    "symmetric": [],
+    "inverse": [],
+    "calibration": [1.0, 0.0],
+}
 law = settings(deadline=None, derandomize=True, max_examples=60)
 
 
@@ -99,7 +106,17 @@ def test_off_changes_no_bit():
     logits = random_logits(6, 0)
     controls = make_controls()
     assert controls.adjust(logits, entity_pairs(range(3)), ["PER", "", "LOC"]) is logits
+    assert controls.calibrate(logits) is logits
     assert controls.threshold == 0.5 and not controls.mirrors
+
+
+def test_calibrated_scores_against_a_loop():
+    logits = random_logits(6, 2)
+    logits[0, 2] = -torch.inf  # no triple allows it
+    found = relation_scores(make_controls(calibration=[0.4, -1.5]).calibrate(logits))
+    for row, scores in zip(logits.tolist(), found.tolist()):
+        expected = [1 / (1 + math.exp(-(0.4 * (value - row[0]) - 1.5))) for value in row[1:]]
+        assert scores == pytest.approx([0.5, *expected], abs=1e-6)
 
 
 def test_symmetric_labels_alone_leave_the_others_as_they_are():

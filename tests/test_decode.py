@@ -90,7 +90,9 @@ def decode_slowly(
                 believed = 1 / (1 + math.exp(-row[label]))
                 mention_pairs.append((scores.head[i].item(), scores.tail[i].item(), key, believed, share))
             mention_pairs.sort(key=lambda mention_pair: -mention_pair[-1])
-            result.append(Prediction(head, tail, label, score[pair][label], mention_pairs))
+            result.append(
+                Prediction(head, tail, label, score[pair][label], score[pair][label], mention_pairs)
+            )
     return result
 
 

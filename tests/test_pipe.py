@@ -1,3 +1,4 @@
+import pickle
 import re
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Tuple
@@ -145,6 +146,9 @@ def test_two_components_with_names_of_their_own(make_nlp):
         {"evidence_share": 2.0},
         {"evidence_score": 2.0},
         {"max_labels": 0},
+        {"calibration": [0.0, 1.0]},
+        {"calibration": [1.0, 0.0, 0.0]},
+        {"calibration": [-0.5, 0.0]},
     ],
     ids=str,
 )
@@ -152,6 +156,12 @@ def test_settings_out_of_range(settings: Dict[str, Any]):
     (name,) = settings
     with pytest.raises(ValueError, match=f"E023.*{name}"):
         spacy.blank("en").add_pipe(NAME, config=settings)
+
+
+@pytest.mark.parametrize("settings", [{"shared_encoder": True}, {"key_classifier": False}], ids=str)
+def test_layers_are_shared_with_an_encoder_only(make_nlp, settings):
+    with pytest.raises(ValueError, match=r"E023.*shared_layers"):
+        make_nlp(shared_layers=1, **settings)
 
 
 @pytest.mark.parametrize("setting", ["head", "context"])
@@ -358,6 +368,34 @@ def test_pipe_keeps_relations_on_their_document(load, batch_size: int):
     docs, contexts = zip(*pairs)
     assert contexts == tuple(range(6))
     assert_same(docs, expected)
+
+
+def test_a_pipeline_can_be_pickled(load):
+    """As it has to be for worker processes that are not forked."""
+    nlp = load()
+    again = pickle.loads(pickle.dumps(nlp))
+    expected = [relation.to_dict() for relation in nlp(make_doc(nlp))._.relations]
+    assert expected and [relation.to_dict() for relation in again(make_doc(again))._.relations] == expected
+
+
+def test_loaded_in_inference_mode_it_can_be_trained(load):
+    with torch.inference_mode():
+        nlp = load()
+    example = make_example(nlp)
+    before = nlp(make_doc(nlp))._.relations[0].score
+    nlp.update([example], sgd=nlp.create_optimizer())
+    assert nlp(make_doc(nlp))._.relations[0].score != before
+
+
+def test_predictions_during_an_update_leave_no_old_weights(load):
+    nlp = load()
+    pipe, optimizer = component(nlp), nlp.create_optimizer()
+    pipe.update([make_example(nlp)], sgd=None)
+    nlp(make_doc(nlp))
+    pipe.finish_update(optimizer)
+    again = load().from_bytes(nlp.to_bytes())
+    found, expected = ([r.to_dict() for r in x(make_doc(x))._.relations] for x in (nlp, again))
+    assert found == expected
 
 
 def test_pipe_in_two_processes(load):

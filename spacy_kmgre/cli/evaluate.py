@@ -10,7 +10,16 @@ from wasabi import msg
 
 from ..docs import relation_data
 from ..errors import Errors
-from ..evaluation.render import TEMPLATES, interval, own_thresholds, percent, render, threshold_rows
+from ..evaluation.calibration import find_calibration
+from ..evaluation.render import (
+    TEMPLATES,
+    calibration_note,
+    interval,
+    own_thresholds,
+    percent,
+    render,
+    threshold_rows,
+)
 from ..evaluation.report import (
     Report,
     between_gold_entities,
@@ -19,7 +28,8 @@ from ..evaluation.report import (
     relation_settings,
     score_examples,
 )
-from ..evaluation.thresholds import collect_candidates, find_thresholds, write_thresholds
+from ..evaluation.settings import write_settings
+from ..evaluation.thresholds import collect_candidates, find_thresholds
 from ..ranking import rank_key_pairs
 from ..training.corpus import create_corpus_reader
 from .common import load_pipeline
@@ -46,6 +56,7 @@ def evaluate(
     seed: int = 0,
     thresholds: bool = False,
     write: Optional[str] = None,
+    calibrate: bool = False,
     min_gold: int = 10,
     code: Optional[Path] = None,
     config: Optional[Dict[str, Any]] = None,
@@ -58,8 +69,9 @@ def evaluate(
     :param output: Files to write: .json, .md, .html.
     :param from_text: Score it on the raw texts too, with predicted entities.
     :param baseline: Another pipeline to compare with.
-    :param thresholds: Look for the best ones.
-    :param write: Put the best ones into the pipeline: "global" or "per-relation".
+    :param thresholds: Look for the best ones, and for how far scores are from probabilities.
+    :param write: Put the best thresholds into the pipeline: "global" or "per-relation".
+    :param calibrate: Put what makes scores probabilities into the pipeline.
     :param config: Overrides of the pipeline's config.
     :returns: The scores of `score_examples`, with `rel_ranking` those of `rank_key_pairs`, with
         `predicted_entities` those of `evaluate_predicted`, and with `report` `Report.to_dict()`.
@@ -68,13 +80,14 @@ def evaluate(
         if path.suffix.lower() not in (JSON, *TEMPLATES):
             kinds = ", ".join((JSON, *TEMPLATES))
             msg.fail(f"Cannot write {path}", f"A report's name ends in one of {kinds}.", exits=1)
-    if write is not None and not Path(model).is_dir():
-        msg.fail(f"Cannot write thresholds into {model}", "It is no folder with a pipeline.", exits=1)
+    writes = write is not None or calibrate
+    if writes and not Path(model).is_dir():
+        msg.fail(f"Cannot write settings into {model}", "It is no folder with a pipeline.", exits=1)
     with failing(f"Could not evaluate {model} on {corpus}"):
         nlp = load_pipeline(model, component, config=config, code=code, use_gpu=use_gpu)
         pipe: Any = nlp.get_pipe(component)
         examples = list(create_corpus_reader(corpus)(nlp))
-        if write is not None and not any(relation_data(example.reference) for example in examples):
+        if writes and not any(relation_data(example.reference) for example in examples):
             raise ValueError(Errors.E349.format(path=corpus))
         with between_gold_entities(nlp, component):
             scores = score_examples(nlp, examples)
@@ -90,7 +103,8 @@ def evaluate(
             confidence=confidence,
             seed=seed,
         )
-        if thresholds or write:
+        changed: Dict[str, Any] = {}
+        if thresholds or writes:
             with between_gold_entities(nlp, component):
                 candidates = collect_candidates(pipe, examples)
             found = {
@@ -99,7 +113,12 @@ def evaluate(
                 )
                 for kind in (GLOBAL, PER_RELATION)
             }
-            report = report.with_thresholds(found)
+            calibration = find_calibration(candidates, seed=seed)
+            report = report.with_settings(found, calibration)
+            if write is not None:
+                changed = found[write].settings
+            if calibrate:
+                changed = calibration.settings(pipe, changed)
         _print(report, per_type)
         _rank(nlp, component, examples, scores)
         if from_text:
@@ -112,9 +131,9 @@ def evaluate(
             else:
                 path.write_text(render(report, path.suffix.lower()), encoding="utf8")
             msg.good(f"Scores written to {path}")
-        if write is not None and report.thresholds is not None:
-            write_thresholds(Path(model), report.thresholds[write], component=component, config=config)
-            msg.good(f"Thresholds written to {model}")
+        if changed:
+            write_settings(Path(model), changed, component=component, config=config)
+            msg.good(f"{', '.join(changed)} written to {model}")
     return scores
 
 
@@ -145,6 +164,7 @@ def _print(report: Report, per_type: bool) -> None:
     if report.thresholds:
         header = ("best thresholds", "threshold", "F here", "F, cross-validated")
         print_table(header, threshold_rows(report))
+        print(calibration_note(report))
         own = [(label, f"{value:g}") for label, value in own_thresholds(report).items()]
         if own and per_type:
             print_table(("relation", "threshold"), own)

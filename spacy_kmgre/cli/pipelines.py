@@ -98,12 +98,19 @@ def evaluate_cli(
     thresholds: bool = Opt(
         False,
         "--thresholds",
-        help="Look for the thresholds with the best micro F, for all labels and for each",
+        help="Look for the thresholds with the best micro F, for all labels and for each, and for how far scores are "
+        "from probabilities",
     ),
     write_thresholds: Optional[ThresholdKind] = Opt(
         None,
         "--write-thresholds",
         help="Write the best thresholds into the pipeline's folder; use a dev corpus",
+    ),
+    write_calibration: bool = Opt(
+        False,
+        "--write-calibration",
+        help="Write into the pipeline's folder what makes its scores probabilities, and thresholds to match; use a "
+        "dev corpus",
     ),
     min_gold: int = Opt(
         10, help="A label with fewer gold relations in the corpus gets no threshold of its own", min=1
@@ -140,6 +147,7 @@ def evaluate_cli(
         seed=seed,
         thresholds=thresholds,
         write=None if write_thresholds is None else write_thresholds.value,
+        calibrate=write_calibration,
         min_gold=min_gold,
         code=code,
         config=parse_overrides(ctx, ctx.args),

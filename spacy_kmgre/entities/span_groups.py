@@ -1,5 +1,6 @@
 """Entities from span groups, the default reader."""
 
+from functools import partial
 from typing import Callable, List
 
 from spacy.tokens import Doc
@@ -15,8 +16,4 @@ def span_group_entities(prefix: str = ENTITY_PREFIX) -> Callable[[Doc], List[Ent
 
     :param prefix: For instance "coref_clusters_" for the clusters of spacy-experimental.
     """
-
-    def read(doc: Doc) -> List[Entity]:
-        return read_entities(doc, prefix)
-
-    return read
+    return partial(read_entities, prefix=prefix)

@@ -4,6 +4,7 @@ from typing import Dict, List, Optional, Tuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from .calibration import LEAST
 from .report import Line, Report
 
 TEMPLATES = {".md": "report.md", ".html": "report.html"}
@@ -28,6 +29,7 @@ def render(report: Report, suffix: str) -> str:
             for section in report.sections
         ],
         thresholds=threshold_rows(report),
+        calibration=calibration_note(report),
         own=[(cell(label), value) for label, value in own_thresholds(report).items()],
         settings={name: cell(str(value)) for name, value in report.settings.items()},
     )
@@ -60,6 +62,17 @@ def threshold_rows(report: Report) -> List[Tuple[str, str, str, str]]:
         )
         for kind, found in (report.thresholds or {}).items()
     ]
+
+
+def calibration_note(report: Report) -> str:
+    """How far scores are from probabilities; empty where that was not looked for."""
+    found = report.calibration
+    if found is None:
+        return ""
+    return (
+        f"Scores above {LEAST:g} are {percent(found.before)} % away from probabilities (expected calibration error), "
+        f"{percent(found.cross_validated)} % if calibrated (cross-validated)"
+    )
 
 
 def own_thresholds(report: Report) -> Dict[str, float]:

@@ -14,6 +14,7 @@ from spacy.training import Example
 
 from ..docs import read_entities
 from ..scorer import RelationCounts, count_relations
+from .calibration import Calibration
 from .groups import DISTANCES, GROUPINGS, MENTION_PAIRS, bin_titles
 from .significance import bootstrap_intervals, compare
 from .table import CountTable, Row, count_tables
@@ -75,6 +76,7 @@ class Report:
     :param notes: What cannot be scored, and why.
     :param baseline: Name of the pipeline that it is compared with.
     :param thresholds: By "global" and "per-relation".
+    :param calibration: What makes the scores probabilities.
     """
 
     model: str
@@ -87,13 +89,14 @@ class Report:
     notes: List[str]
     baseline: Optional[str] = None
     thresholds: Optional[Dict[str, Thresholds]] = None
+    calibration: Optional[Calibration] = None
 
     def to_dict(self) -> Dict[str, Any]:
         """Plain data."""
         return asdict(self)
 
-    def with_thresholds(self, thresholds: Dict[str, Thresholds]) -> "Report":
-        return replace(self, thresholds=thresholds)
+    def with_settings(self, thresholds: Dict[str, Thresholds], calibration: Calibration) -> "Report":
+        return replace(self, thresholds=thresholds, calibration=calibration)
 
 
 @contextmanager
@@ -129,9 +132,17 @@ def count_examples(pipe: Any, examples: Iterable[Example]) -> List[RelationCount
 
 def relation_settings(pipe: Any) -> Dict[str, Any]:
     """The settings of the component that decide which relations are predicted, where they do."""
-    names = ("threshold", "max_labels", "thresholds", "allowed_triples", "symmetric", "inverse")
+    names = (
+        "threshold",
+        "max_labels",
+        "thresholds",
+        "allowed_triples",
+        "symmetric",
+        "inverse",
+        "calibration",
+    )
     values = {name: getattr(pipe, name) for name in names}
-    return {name: value for name, value in values.items() if value not in (None, [], {})}
+    return {name: value for name, value in values.items() if value not in (None, [], {}, [1.0, 0.0])}
 
 
 def make_report(

@@ -1,12 +1,9 @@
 """The thresholds that give a pipeline the best micro F on a corpus."""
 
-import shutil
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Tuple
 
 import numpy as np
-import spacy
 import torch
 from spacy.training import Example
 from spacy.util import minibatch
@@ -98,6 +95,11 @@ class Thresholds:
     tally: Tally
     cross_validated: Tally
 
+    @property
+    def settings(self) -> Dict[str, Any]:
+        """What the component must be set to."""
+        return {"threshold": self.threshold, "thresholds": dict(self.thresholds)}
+
 
 def collect_candidates(
     pipe: "KmgreRelations", examples: Iterable[Example], *, batch_size: int = 8, floor: float = FLOOR
@@ -124,7 +126,7 @@ def collect_candidates(
             keys = [gold_entities[match.gold].key if match and match.same else None for match in matches]
             for part in parts:
                 logits, _ = pipe.relation_logits(part, entities)
-                score = maths.relation_scores(logits)[:, 1:]
+                score = maths.relation_scores(logits.double())[:, 1:]
                 rows, labels = torch.nonzero(score > floor, as_tuple=True)
                 sides = part.entities[rows.cpu()].tolist()
                 correct = [
@@ -136,7 +138,7 @@ def collect_candidates(
                         np.full(len(rows), len(gold)),
                         rows.cpu().numpy() + pairs,
                         labels.cpu().numpy(),
-                        score[rows, labels].double().cpu().numpy(),
+                        score[rows, labels].cpu().numpy(),
                         np.array(correct, dtype=bool),
                     ]
                 )
@@ -167,7 +169,7 @@ def find_thresholds(
     group = np.where(frequent, np.arange(len(frequent)) + 1, 0) if per_relation else 0 * frequent
     found = _search(candidates, group)
     tally = Tally()
-    fold = np.random.default_rng(seed).permutation(len(candidates.gold)) % FOLDS
+    fold = document_folds(candidates, seed)
     for number in range(FOLDS):
         if (fold == number).any():
             values = _search(candidates.among(fold != number), group)
@@ -176,31 +178,9 @@ def find_thresholds(
     return Thresholds(float(found[0]), own, candidates.tally(found[group]), tally)
 
 
-def write_thresholds(
-    model: Path,
-    found: Thresholds,
-    *,
-    component: str = "kmgre_relations",
-    config: Optional[Dict[str, Any]] = None,
-) -> None:
-    """Put thresholds into a saved pipeline, in its config. The folder is as it was, or has them.
-
-    :param model: The pipeline's folder.
-    :param config: Overrides that it was evaluated with. They are saved too.
-    """
-    settings = {"threshold": found.threshold, "thresholds": [list(pair) for pair in found.thresholds.items()]}
-    overrides = {f"components.{component}.{name}": value for name, value in settings.items()}
-    nlp = spacy.load(model, config={**(config or {}), **overrides})
-    pipe: Any = nlp.get_pipe(component)
-    # A value that was changed after training would win over that of the config it was trained with.
-    pipe.threshold, pipe.thresholds = found.threshold, dict(found.thresholds)
-    fresh, stale = (model.with_name(f".{model.name}.{name}") for name in ("new", "old"))
-    for folder in (fresh, stale):
-        shutil.rmtree(folder, ignore_errors=True)
-    nlp.to_disk(fresh)
-    model.rename(stale)
-    fresh.rename(model)
-    shutil.rmtree(stale)
+def document_folds(candidates: Candidates, seed: int = 0) -> np.ndarray:
+    """The fifth that each document is in, 0..4. *Shape:* (D,)"""
+    return np.random.default_rng(seed).permutation(len(candidates.gold)) % FOLDS
 
 
 def _search(candidates: Candidates, group: np.ndarray) -> np.ndarray:

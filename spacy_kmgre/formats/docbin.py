@@ -3,7 +3,7 @@
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
-from typing import Iterable, Iterator
+from typing import Iterable, Iterator, Union
 
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
@@ -20,10 +20,10 @@ SUFFIX = ".spacy"
 FILE_SIZE = 1000
 
 
-def write_corpus(docs: Iterable[Doc], path: Path) -> None:
+def write_corpus(docs: Iterable[Doc], path: Union[str, Path]) -> None:
     """Write Docs to a `.spacy` file with all that `spacy_kmgre.Corpus.v1` reads: relations and titles
     are user data, which a DocBin leaves out unless told. Folders on the way are made."""
-    with replacing(path) as temporary:
+    with replacing(Path(path)) as temporary:
         _write_file(docs, temporary)
 
 

@@ -186,8 +186,9 @@ class NetworkShim(Shim):
 
     def from_bytes(self, bytes_data: bytes) -> "NetworkShim":
         if bytes_data:
-            network, self.tokenizer = network_from_bytes(bytes_data, self.settings)
-            self._place(network)
+            with torch.inference_mode(False):  # tensors made in that mode can never be trained
+                network, self.tokenizer = network_from_bytes(bytes_data, self.settings)
+                self._place(network)
         return self
 
 
@@ -210,6 +211,8 @@ def make_optimizer(network: Network) -> torch.optim.AdamW:
 def longest_input(config: Any, tokenizer: Any) -> int:
     """The encoder's limit in word pieces, special pieces included."""
     limit = getattr(config, "max_position_embeddings", tokenizer.model_max_length)
+    if limit <= 0:  # XLNet's are relative
+        limit = tokenizer.model_max_length
     if config.model_type in ("camembert", "mpnet", "roberta", "xlm-roberta"):
         limit -= config.pad_token_id + 1  # their positions are counted from there
     return min(limit, tokenizer.model_max_length)

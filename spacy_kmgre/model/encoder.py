@@ -5,7 +5,9 @@ Everything that depends on Hugging Face's classes is here and in serialize.py.
 
 from collections import deque
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Deque, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import torch
@@ -13,7 +15,6 @@ from torch import Tensor, nn
 
 from ..errors import Errors
 from ..pieces import Pieces
-from .packed import pack_linear
 
 # Models whose last layer's attention is softmax(q k^T / sqrt(head width)) of these two submodules. For
 # them the rows of the markers are computed alone, and every layer may use the fused kernel, which
@@ -71,7 +72,10 @@ class Encoder(nn.Module):
         # The pooler of a sequence classifier has no part in hidden states.
         if getattr(transformer, "pooler", None) is not None:
             transformer.pooler = None
-        pack_linear(transformer)
+        if has_plain_attention(transformer.config):
+            submodules = {path.rsplit(".", 1)[-1]: module for path, module in transformer.named_modules()}
+            for name in PLAIN_ATTENTION[transformer.config.model_type]:  # of the last layer
+                submodules[name].register_forward_hook(partial(_collect, name))
         self.transformer = transformer
         self.batch_pieces = batch_pieces
         self.mixed_precision = False
@@ -168,22 +172,23 @@ class Encoder(nn.Module):
             with self._autocast(inputs.device):
                 output = self.transformer(inputs, attention_mask=mask, output_attentions=True)
             last = output.attentions[-1]
+            if last.shape[-2:] != (inputs.shape[1], inputs.shape[1]):
+                raise ValueError(Errors.E027.format(kind=config.model_type))
             return (
                 output.last_hidden_state,
                 lambda row, places, length: last[row][:, places, :length].transpose(0, 1).float(),
             )
         names = PLAIN_ATTENTION[config.model_type]
         dropout = getattr(config, "attention_probs_dropout_prob", getattr(config, "attention_dropout", 0.0))
-        if isinstance(self.transformer.embeddings, _Given):
-            self.transformer.embeddings.hidden = lower.popleft()
+        given = lower.popleft() if isinstance(self.transformer.embeddings, _Given) else None
         shares = self.shared_layers > 0
-        with _outputs_of(self.transformer, names) as projected, self._autocast(inputs.device):
+        with _passing(_Pass(given)) as this, self._autocast(inputs.device):
             output = self.transformer(inputs, attention_mask=mask, output_hidden_states=shares)
         hidden = output.last_hidden_state
-        if shares:
-            lower.append(output.hidden_states[self.shared_layers])
+        if shares:  # in float32, since the other encoder may not run in bfloat16
+            lower.append(output.hidden_states[self.shared_layers].float())
         query, key = (
-            projected[name].unflatten(-1, (config.num_attention_heads, -1)).float() for name in names
+            this.projected[name].unflatten(-1, (config.num_attention_heads, -1)).float() for name in names
         )
 
         def attend(row: int, places: Tensor, length: int) -> Tensor:
@@ -203,15 +208,44 @@ class Encoder(nn.Module):
         return torch.autocast(device.type, torch.bfloat16, enabled=self.mixed_precision and able)
 
 
+class _Pass:
+    """A forward pass through a transformer, whose modules several threads may use at once.
+
+    :ivar given: Hidden states in the place of embeddings.
+    :ivar projected: What the last layer's projections have returned.
+    """
+
+    def __init__(self, given: Optional[Tensor] = None):
+        self.given = given
+        self.projected: Dict[str, Tensor] = {}
+
+
+_PASS: ContextVar[Optional[_Pass]] = ContextVar("pass", default=None)
+
+
+@contextmanager
+def _passing(this: _Pass) -> Iterator[_Pass]:
+    token = _PASS.set(this)
+    try:
+        yield this
+    finally:
+        _PASS.reset(token)
+
+
+def _collect(name: str, module: nn.Module, inputs: Any, output: Tensor) -> None:
+    """Keeps what a projection returns."""
+    this = _PASS.get()
+    if this is not None:
+        this.projected[name] = output
+
+
 class _Given(nn.Module):
     """Hidden states in the place of embeddings."""
 
-    hidden: Optional[Tensor] = None
-
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
-        hidden, self.hidden = self.hidden, None
-        assert hidden is not None
-        return hidden
+        this = _PASS.get()
+        assert this is not None and this.given is not None
+        return this.given
 
 
 def _keep_upper_layers(transformer: Any, count: int) -> None:
@@ -281,20 +315,3 @@ def _join(pieces: Pieces, windows: Sequence[_Window]) -> Encoded:
     attention = attention / torch.where(total > 0, total, torch.ones_like(total))
     hidden = hidden / covered
     return Encoded(hidden, hidden[markers.to(device)], attention, starts)
-
-
-@contextmanager
-def _outputs_of(transformer: nn.Module, names: Sequence[str]) -> Iterator[Dict[str, Tensor]]:
-    """Collects by name what the last submodules of these names return in a forward pass."""
-    found = {path.rsplit(".", 1)[-1]: module for path, module in transformer.named_modules()}
-    outputs: Dict[str, Tensor] = {}
-
-    def collect(name: str):
-        return lambda module, inputs, output: outputs.__setitem__(name, output)
-
-    hooks = [found[name].register_forward_hook(collect(name)) for name in names]
-    try:
-        yield outputs
-    finally:
-        for hook in hooks:
-            hook.remove()

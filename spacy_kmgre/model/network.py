@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass
+from threading import Lock
 from typing import Deque, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
@@ -17,6 +18,8 @@ from .pairs import chunk_entity_pairs, mention_pairs
 # The two halves that EM trains in turn: θ and ω.
 RELATION, KEY = "relation", "key"
 BOTH = frozenset((RELATION, KEY))
+# Held while a half goes into training or out of it: another thread must not find it between the two.
+SWITCHING = Lock()
 
 
 @dataclass(frozen=True)
@@ -198,7 +201,8 @@ class Network(nn.Module):
     ) -> List[PairScores]:
         """Scores of all pairs of the documents, in training.
 
-        :param moving: The halves that learn; the others run without dropout and without gradient.
+        :param moving: The halves that learn; the others run without dropout and without gradient. What the classifier
+            shares of the extractor's encoder has its dropout where the extractor learns.
         """
         relation, key = self._encode(batch, moving)
         scores = []
@@ -291,8 +295,9 @@ class Network(nn.Module):
 
     def _running(self, name: str, moving: FrozenSet[str]):
         half = self.part(name)
-        if half is not None and half.training != (name in moving):
-            half.train(name in moving)
+        with SWITCHING:
+            if half is not None and half.training != (name in moving):
+                half.train(name in moving)
         return torch.set_grad_enabled(name in moving)
 
     def resize(self, classes: int) -> None:

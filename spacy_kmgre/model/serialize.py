@@ -64,6 +64,9 @@ def load_encoders(settings: Dict[str, Any], count: int) -> Tuple[Any, List[Encod
     tokenizer = loaded[0].tokenizer
     if not tokenizer.is_fast:
         raise ValueError(Errors.E012.format(name=settings["name"]))
+    kind = loaded[0].transformer.config
+    if kind.is_encoder_decoder:
+        raise ValueError(Errors.E027.format(kind=kind.model_type))
     return tokenizer, [Encoder(x.transformer, settings["batch_pieces"]) for x in loaded]
 
 

@@ -116,7 +116,7 @@ def loss_and_gradients(
                 loss = key_loss(leaf, target, objective)[counted].sum()
                 (d_key,) = torch.autograd.grad(loss, leaf)
             sums[KEY] += loss.item()
-            counts[KEY] += int(counted.sum())
+            counts[KEY] += len(counted)
         gradients.append((d_relation, d_key, d_focus))
     return sums, counts, gradients
 

@@ -2,15 +2,18 @@
 
 import shutil
 from pathlib import Path
+from typing import List, Tuple
 
 import pytest
 import spacy
 import srsly
+from spacy import Language
 from spacy.tokens import Doc
 from typer.testing import CliRunner
 
 from spacy_kmgre.cli import kmgre
 from spacy_kmgre.formats.docbin import write_corpus
+from spacy_kmgre.training.corpus import create_corpus_reader
 
 from ..conftest import NAME, component, make_examples
 
@@ -82,12 +85,38 @@ def test_thresholds_are_found_and_written(trained_folder, corpus, tmp_path):
     assert component(spacy.load(model)).thresholds == {}
 
 
+def test_calibration_is_found_and_written(trained_folder, corpus, tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(trained_folder("KMGRE"), model)
+    before = spacy.load(model)
+    assert "from probabilities" in done(model, corpus, "--thresholds")
+    done(model, corpus, "--write-calibration", "-o", tmp_path / "dev.json")
+    after = spacy.load(model)
+    found = srsly.read_json(tmp_path / "dev.json")["report"]["calibration"]
+    assert component(after).calibration == [found["slope"], found["intercept"]] != [1.0, 0.0]
+    assert component(after).threshold != component(before).threshold
+    same = [predictions(nlp, corpus) for nlp in (before, after)]
+    assert same[0] and same[0] == same[1]
+    # Both at once: the thresholds are those of calibrated scores.
+    done(model, corpus, "--write-thresholds", "per-relation", "--min-gold", 2, "--write-calibration")
+    both = component(spacy.load(model))
+    assert both.thresholds and both.calibration != [1.0, 0.0]
+
+
+def predictions(nlp: Language, corpus: Path) -> List[Tuple[object, ...]]:
+    """All but the scores."""
+    docs = nlp.pipe(example.predicted for example in create_corpus_reader(corpus)(nlp))
+    found = [(r.head.key, r.label, r.tail.key, r.evidence) for doc in docs for r in doc._.relations]
+    return [(*names, [(span.start, span.end) for span in evidence]) for *names, evidence in found]
+
+
 def test_mistakes(trained_folder, corpus, tmp_path):
     model = trained_folder("KMGRE")
     assert "E050" in failed(tmp_path / "nothing", corpus)
     assert "E330" in failed(model, corpus, "--component", "ner")
     assert "ends in one of" in failed(model, corpus, "-o", tmp_path / "report.pdf")
     assert "no folder" in failed("en_core_web_sm", corpus, "--write-thresholds", "global")
+    assert "no folder" in failed("en_core_web_sm", corpus, "--write-calibration")
     assert "E024" in failed(model, corpus, f"--components.{NAME}.symmetric", '["nonsense"]')
     wrong = failed(model, corpus, f"--components.{NAME}.threshold", "high")
     assert (
@@ -101,6 +130,8 @@ def test_mistakes(trained_folder, corpus, tmp_path):
     write_corpus([doc], tmp_path / "silent.spacy")
     with pytest.warns(UserWarning, match="KMGRE W111"):
         assert "E349" in failed(model, tmp_path / "silent.spacy", "--write-thresholds", "global")
+    with pytest.warns(UserWarning, match="KMGRE W111"):
+        assert "E349" in failed(model, tmp_path / "silent.spacy", "--write-calibration")
     (tmp_path / "silent.spacy").unlink()
     assert (model / "config.cfg").read_bytes() == before
     assert run(model, corpus, "--seed", -1).exit_code == 2

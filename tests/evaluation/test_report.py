@@ -8,6 +8,7 @@ from typing import List
 import pytest
 from spacy.training import Example
 
+from spacy_kmgre.evaluation.calibration import Calibration
 from spacy_kmgre.evaluation.render import render
 from spacy_kmgre.evaluation.report import (
     Report,
@@ -108,7 +109,8 @@ def full_report() -> Report:
         documents, model="models/<best>", corpus="dev.spacy", settings={"threshold": 0.4}, samples=20
     )
     found = Thresholds(0.37, {ODD: 0.8125}, Tally(3, 4, 5), Tally(2, 4, 5))
-    return report.with_thresholds({"global": Thresholds(0.5, {}, Tally(), Tally()), "per-relation": found})
+    thresholds = {"global": Thresholds(0.5, {}, Tally(), Tally()), "per-relation": found}
+    return report.with_settings(thresholds, Calibration(0.5, -1.0, 0.25, 0.031))
 
 
 def test_markdown():
@@ -120,6 +122,7 @@ def test_markdown():
     assert "\\|".join(["a", "b \\<i>\\*"]) in named
     assert named["per-relation"] == ["0.37", "66.7", "44.4"]
     assert "threshold = 0.4." in text and "dev.spacy" in text
+    assert "25.0 % away from probabilities" in text and "3.1 % if calibrated" in text
     assert "\n\n\n" not in text
 
 
@@ -127,6 +130,7 @@ def test_html():
     text = render(full_report(), ".html")
     assert html.escape(ODD) in text and "<i>" not in text and "models/&lt;best&gt;" in text
     assert text.count("<table>") == text.count("</table>") == 4
+    assert "3.1 % if calibrated (cross-validated).</p>" in text
     assert "<td>66.7</td>" in text and "<td>0.8125</td>" in text
 
 

@@ -12,13 +12,13 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from spacy_kmgre.evaluation.report import between_gold_entities, score_examples
+from spacy_kmgre.evaluation.settings import write_settings
 from spacy_kmgre.evaluation.thresholds import (
     FLOOR,
     Candidates,
     Thresholds,
     collect_candidates,
     find_thresholds,
-    write_thresholds,
 )
 from spacy_kmgre.scorer import RelationCounts, Tally, count_relations
 
@@ -217,7 +217,7 @@ def test_thresholds_are_written_into_the_pipeline(trained_folder, tmp_path, chan
     component(nlp).add_label("per:title")
     nlp.to_disk(tmp_path / "model")
     config = {f"components.{NAME}.symmetric": ["lives_in"]}
-    write_thresholds(tmp_path / "model", THRESHOLDS, component=NAME, config=config)
+    write_settings(tmp_path / "model", THRESHOLDS.settings, component=NAME, config=config)
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     other = spacy.load(tmp_path / "model")
     for settings_of in (vars(component(other)), other.config["components"][NAME]):
@@ -238,7 +238,7 @@ def test_thresholds_in_a_pipeline_whose_config_has_none_yet(trained_folder, tmp_
         del config["components"][NAME][setting]
     config.to_disk(tmp_path / "model" / "config.cfg")
     found = Thresholds(0.37, {"founded": 0.81}, Tally(), Tally())
-    write_thresholds(tmp_path / "model", found, component=NAME)
+    write_settings(tmp_path / "model", found.settings, component=NAME)
     assert component(spacy.load(tmp_path / "model")).thresholds == {"founded": 0.81}
 
 

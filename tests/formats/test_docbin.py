@@ -25,6 +25,14 @@ def test_a_folder_holds_what_memory_cannot(tmp_path, monkeypatch):
                 read("spacy", folder)
 
 
+def test_a_path_may_be_a_string(tmp_path):
+    docs = read("spacy", sample("spacy", tmp_path))
+    write_corpus(docs, str(tmp_path / "new" / "train.spacy"))
+    assert [facts(doc) for doc in read("spacy", tmp_path / "new" / "train.spacy")] == [
+        facts(doc) for doc in docs
+    ]
+
+
 def test_the_corpus_reader_reads_a_folder_too(tmp_path):
     docs = read("spacy", sample("spacy", tmp_path))
     FORMATS["spacy"].write(docs, tmp_path / "folder")

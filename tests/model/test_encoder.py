@@ -6,6 +6,7 @@ from typing import Tuple
 import numpy as np
 import pytest
 import torch
+from transformers import AutoModel, LongformerConfig
 
 from spacy_kmgre.model import maths
 from spacy_kmgre.model.bridge import longest_input
@@ -202,6 +203,20 @@ def test_gradients_reach_the_transformer(family, windows, through):
     else:  # the last layer's queries and keys, and nothing after them
         assert any("query" in name or "q_lin" in name or ".q." in name for name in layers)
         assert not any("output" in name or "ffn" in name or "value" in name for name in layers)
+
+
+def test_attention_that_does_not_reach_everything_is_refused():
+    config = LongformerConfig(
+        vocab_size=60,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=48,
+        attention_window=4,
+    )
+    encoder = Encoder(AutoModel.from_config(config)).eval()
+    with torch.no_grad(), pytest.raises(ValueError, match=r"KMGRE E027.*longformer"):
+        encoder([random_pieces(30, markers=[1, 5])])
 
 
 @pytest.mark.parametrize("family", ["bert", "distilbert", "mpnet"])

@@ -1,6 +1,8 @@
 """Networks on hand-made word pieces: parts against the whole, entities in place of mentions, EM's halves."""
 
 import math
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from typing import Any, Dict, List, NamedTuple
 
@@ -186,6 +188,18 @@ def test_some_layer_is_the_classifiers_own(count):
         make_network("kmgre", shared_layers=count)
 
 
+@pytest.mark.parametrize("family", ["bert", "electra", "distilbert"])
+@pytest.mark.parametrize("moving", [{RELATION}, {KEY}, BOTH], ids=["θ", "ω", "both"])
+def test_shared_layers_in_mixed_precision(family, moving, monkeypatch):
+    """One of the two halves may run in bfloat16, and the other not."""
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
+    encoders = [Encoder(make_transformer(family, seed=seed)) for seed in (0, 1)]
+    network = build_network({**KMGRE, "shared_layers": 1, "mixed_precision": True}, encoders, CLASSES)
+    scores = network(*BATCH, frozenset(moving))
+    sum((s.relation.sum() + s.key.sum() for s in scores), torch.tensor(0.0)).backward()
+    assert all(torch.isfinite(s.key).all() and s.key.dtype == torch.float32 for s in scores)
+
+
 def test_layers_are_shared_where_attention_is_plain():
     encoders = [Encoder(make_transformer("deberta-v2", attention="eager")) for _ in range(2)]
     build_network(KMGRE, encoders, CLASSES)
@@ -201,6 +215,29 @@ def test_documents_without_pairs(name):
         assert scores.entities.shape == (0, 2)
         assert scores.relation.shape == (0, CLASSES)
         assert len(scores.head) == len(scores.pair_index) == 0
+
+
+@pytest.mark.parametrize("name", WITH_KEYS)
+def test_threads_that_predict_at_once_do_not_meet(name):
+    network = make_network(name, dropout=0.5)
+    inputs = [Batch([document], [pieces]) for document, pieces in zip(*BATCH)]
+    expected = [joined(list(network.predict(*batch)[0])) for batch in inputs]
+    network.train()  # the first to predict ends training for all
+
+    def predict(number: int) -> PairScores:
+        return joined(list(network.predict(*inputs[number])[0]))
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            numbers = [number % len(inputs) for number in range(48)]
+            found = list(threads.map(predict, numbers))
+    finally:
+        sys.setswitchinterval(interval)
+    for number, scores in zip(numbers, found):
+        torch.testing.assert_close(scores.relation, expected[number].relation, rtol=0, atol=1e-5)
+        torch.testing.assert_close(scores.key, expected[number].key, rtol=0, atol=1e-5)
 
 
 def test_a_part_leaves_torch_as_it_was():

@@ -11,7 +11,7 @@ import srsly
 import torch
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
-from transformers import AutoModel
+from transformers import AutoModel, T5Config, T5Model
 
 from spacy_kmgre.factories import build_atlop, build_encoder, build_kmgre
 from spacy_kmgre.model.bridge import NetworkShim, get_shim
@@ -297,6 +297,14 @@ def test_a_folder_that_is_not_whole(tiny_encoder, tmp_path, damage):
 def test_a_slow_tokenizer(tiny_encoder):
     with pytest.raises(ValueError, match="KMGRE E012"):
         load_encoders(build_encoder(tiny_encoder, tokenizer_config={"use_fast": False}), 1)
+
+
+def test_a_model_that_is_more_than_an_encoder(tiny_encoder, tmp_path):
+    shutil.copytree(tiny_encoder, tmp_path / "t5")
+    config = T5Config(vocab_size=40, d_model=32, d_ff=32, d_kv=8, num_heads=4, num_layers=1)
+    T5Model(config).save_pretrained(tmp_path / "t5")
+    with pytest.raises(ValueError, match=r"KMGRE E027.*'t5'"):
+        load_encoders(build_encoder(str(tmp_path / "t5")), 1)
 
 
 def test_encoders_start_alike_and_share_nothing(tiny_encoder):
