@@ -24,7 +24,7 @@ from spacy.cli.train import train
 from spacy.training import Example
 from wasabi import msg, table
 
-from spacy_kmgre.evaluation.calibration import calibration_error, find_calibration
+from spacy_kmgre.evaluation.calibration import find_calibration
 from spacy_kmgre.evaluation.report import count_examples, score_examples
 from spacy_kmgre.evaluation.significance import compare
 from spacy_kmgre.evaluation.table import count_tables
@@ -112,7 +112,7 @@ def run(
                 "settings": {key: json.loads(value) for key, value in changes.items()},
                 "train": str(train_corpus),
                 "dev": str(dev_corpus),
-                "work": str(work / f"{corpus}-{called}-{number}"),
+                "work": str(work / f"{corpus}-{called}-{number}-{passes:g}"),
                 "threads": threads,
                 "gpu": gpu,
             }
@@ -184,6 +184,7 @@ def score(nlp: spacy.Language, dev: Path) -> Dict[str, Any]:
     scores = sum(counts, RelationCounts()).scores()
     candidates = collect_candidates(pipe, examples)
     best = find_thresholds(candidates)
+    calibration = find_calibration(candidates, pipe.calibration)
     half = candidates.tally(np.full(len(candidates.labels), 0.5))
     shown = {
         name.removeprefix("rel_"): round(100 * value, 2)
@@ -197,8 +198,8 @@ def score(nlp: spacy.Language, dev: Path) -> Dict[str, Any]:
         "best_threshold": best.threshold,
         "f_at_best": f_of(best.tally),
         "f_cross_validated": f_of(best.cross_validated),
-        "calibration_error": round(100 * calibration_error(candidates.score, candidates.correct), 2),
-        "calibrated_error": round(100 * find_calibration(candidates).cross_validated, 2),
+        "calibration_error": round(100 * calibration.before, 2),
+        "calibrated_error": round(100 * calibration.cross_validated, 2),
         "evidence": evidence_scores(pipe, examples) if any_evidence(examples) else None,
         "documents": {name: [tally_of(count, name) for count in counts] for name in COUNTED},
     }
@@ -277,13 +278,12 @@ def spread(values: List[float]) -> str:
 
 
 def difference(pairs: List[Any], name: str) -> str:
-    """Mean over seeds, with a 95 % interval of the paired bootstrap over the documents of all seeds, and the p-value
-    of the paired randomisation test."""
+    """Of all seeds together, with a 95 % interval of the paired bootstrap over documents, and the p-value of the paired
+    randomisation test."""
     tables = [
         [
-            RelationCounts({"micro": Tally(*tally)})
-            for pair in pairs
-            for tally in pair[side]["documents"][name]
+            sum((RelationCounts({"micro": Tally(*tally)}) for tally in tallies), RelationCounts())
+            for tallies in zip(*(pair[side]["documents"][name] for pair in pairs))
         ]
         for side in (0, 1)
     ]

@@ -1,5 +1,6 @@
 """Controls: what is known of labels and scores beforehand, applied to the entity pairs' logits."""
 
+import math
 from typing import Dict, FrozenSet, Iterable, Optional, Sequence, Tuple, Union
 
 import torch
@@ -46,6 +47,7 @@ class Controls:
             )
         self._masks: Dict[Tuple[str, str], Tensor] = {}
         self._inverse = self._inverses(symmetric, inverse)
+        check_calibration(calibration)
         self._slope, self._intercept = calibration
 
     @property
@@ -128,6 +130,13 @@ class Controls:
                 mask[number] |= _fits(head, left) and _fits(tail, right)
             self._masks[head, tail] = mask
         return self._masks[head, tail]
+
+
+def check_calibration(values: Sequence[float]) -> None:
+    """:raises ValueError: Where they are no slope above 0 and intercept."""
+    if len(values) != 2 or not all(map(math.isfinite, values)) or values[0] <= 0:
+        expected = "a slope above 0 and an intercept"
+        raise ValueError(Errors.E023.format(setting="calibration", value=list(values), expected=expected))
 
 
 def _fits(kind: str, allowed: str) -> bool:

@@ -230,7 +230,9 @@ class Errors:
     E345 = "[KMGRE E345] There is no document {name!r} in {path}."
     E347 = "[KMGRE E347] The results of an earlier run in {folder} are damaged ({name}). Start again with --force."
     E348 = "[KMGRE E348] The rest of the file is not read. {error}"
-    E349 = "[KMGRE E349] {path} has no relations: there is nothing to find thresholds by."
+    E349 = (
+        "[KMGRE E349] {path} has no relations that could be predicted: there is nothing to find settings by."
+    )
 
     # Readers of entities (E40x)
     E400 = (

@@ -16,9 +16,9 @@ def evidence_sentences(
 ) -> Set[int]:
     """The sentences that hold the leading key mention pairs of a relation, and say enough themselves.
 
-    A sentence has a score of its own: that which the relation would have with no more than the shares of the
-    sentence's key pairs, and of these the part of their context that lies in the sentence, where that in which most
-    of it lies counts whole. Of the odds of the relation, exp(l_c - l_TH), it keeps that part.
+    A sentence has a score of its own: of the odds of the relation, exp(l_c - l_TH), that part which the sentence's key
+    pairs have in it, their shares, and of these the part of their context that lies in the sentence, where that in
+    which most of it lies counts whole.
 
     :param pairs: (sentence of the head, sentence of the tail, share) of the key mention pairs, largest share first.
     :param score: The relation's, σ(l_c - l_TH).

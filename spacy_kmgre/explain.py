@@ -153,8 +153,9 @@ def _explain(
     fused, selected = fuse(scores, xi=network.xi, tau=tau, fusion=network.fusion)
     adjusted, _ = pipe.relation_logits(scores, entities)
     controls = pipe.controls
-    predicted = maths.predict_relations(adjusted, pipe.max_labels, controls.threshold)[row]
-    score = maths.relation_scores(adjusted)[row].tolist()
+    calibrated = controls.calibrate(adjusted)
+    predicted = maths.predict_relations(calibrated, pipe.max_labels, controls.threshold)[row]
+    score = maths.relation_scores(calibrated)[row].tolist()
     key_threshold = None
     if scores.key is not None:
         key_probs = torch.sigmoid(scores.key)
@@ -248,18 +249,19 @@ def _notes(
     :param adjusted: *Shape:* (C,)
     """
     notes = []
-    own = fused[number] - fused[0]
     if torch.isinf(adjusted[number]):
         notes.append(f"no allowed triple fits ({head.label}, {label}, {tail.label}) (allowed_triples)")
     inverse = controls.inverse_of(number)
     if inverse:
         other = pipe.labels[inverse - 1]
+        own = (fused[number] - fused[0]).item()
         notes.append(
             f"averaged with {other} in the other direction: the margin over TH is {own:.2f} by itself "
             "(symmetric, inverse)"
         )
     if controls.calibrates:
-        notes.append(f"calibrated: by itself the margin over TH gives {torch.sigmoid(own):.2f} (calibration)")
+        margin = adjusted[number] - adjusted[0]
+        notes.append(f"calibrated: the margin over TH alone gives {torch.sigmoid(margin):.2f} (calibration)")
     return notes
 
 

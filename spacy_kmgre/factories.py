@@ -81,9 +81,9 @@ def make_relation_component(
     :param max_labels: Most relations of an entity pair.
     :param evidence_share: The sentences of the leading key mention pairs are evidence until the pairs'
         shares reach this, in [0, 1].
-    :param evidence_score: The least score of its own that such a sentence has, in [0, 1]: the score that the relation
-        would have with only this sentence's key pairs and context (see evidence.py). A relation may have no such
-        sentence.
+    :param evidence_score: The least score of its own that such a sentence has, in [0, 1]: the score that
+        is left where the odds of the relation keep only the part of the sentence's key pairs and context (see
+        evidence.py). A relation may have no such sentence.
     :param thresholds: Thresholds of single labels, as a section of the config or as pairs; only pairs take labels
         with a colon or an equals sign. The other labels have `threshold`.
     :param allowed_triples: Predict only these (head type, label, tail type); "corpus" for those of the training

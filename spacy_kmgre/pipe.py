@@ -1,5 +1,6 @@
 """The component: entities of a Doc in, `doc._.relations` out."""
 
+import json
 import math
 import warnings
 from bisect import bisect_right
@@ -34,7 +35,7 @@ from thinc.api import Optimizer
 from torch import Tensor
 
 from .alignment import align_entities
-from .controls import Controls
+from .controls import Controls, check_calibration
 from .decode import Prediction, decode, fuse
 from .docs import (
     all_entities,
@@ -111,10 +112,7 @@ class KmgreRelations(TrainablePipe):
         for setting, value in shares.items():
             if not 0.0 <= value <= 1.0:
                 raise ValueError(Errors.E023.format(setting=setting, value=value, expected="between 0 and 1"))
-        slope, *intercept = calibration
-        if len(intercept) != 1 or not (math.isfinite(sum(calibration)) and slope > 0):
-            expected = "a slope above 0 and an intercept"
-            raise ValueError(Errors.E023.format(setting="calibration", value=calibration, expected=expected))
+        check_calibration(calibration)
         if max_labels < 1:
             raise ValueError(Errors.E023.format(setting="max_labels", value=max_labels, expected="1 or more"))
         self.vocab = vocab
@@ -226,8 +224,7 @@ class KmgreRelations(TrainablePipe):
     def relation_logits(
         self, scores: PairScores, entities: Sequence[Entity]
     ) -> Tuple[Tensor, Optional[Tensor]]:
-        """The logits of the entity pairs that the thresholds are compared with, and which mention pairs are key
-        (None: all).
+        """The logits of the entity pairs before calibration, and which mention pairs are key (None: all).
 
         :param scores: A part of what `score_pairs` gives.
         :param entities: The Doc's entities, from there too.
@@ -235,8 +232,8 @@ class KmgreRelations(TrainablePipe):
         """
         network = self._shim.require_network()
         logits, selected = fuse(scores, xi=network.xi, tau=network.tau.item(), fusion=network.fusion)
-        controls, types = self.controls, [entity.label for entity in entities]
-        return controls.calibrate(controls.adjust(logits, scores.entities, types)), selected
+        types = [entity.label for entity in entities]
+        return self.controls.adjust(logits, scores.entities, types), selected
 
     def score_pairs(self, docs: Iterable[Doc]) -> List[Tuple[List[Entity], Iterable[PairScores]]]:
         """What the model says of all pairs of each Doc, before key pairs are chosen and fused.
@@ -538,9 +535,10 @@ class KmgreRelations(TrainablePipe):
         return self
 
     def _note_changes(self) -> None:
-        """Saves settings that differ from the config's, each as [the config's, its own]."""
+        """Saves settings that differ from the config's, each as [the config's, its own]: as text, since numbers lose
+        digits on the way through spaCy's JSON, and would be another config's."""
         values = {setting: [value, getattr(self, setting)] for setting, value in self._configured.items()}
-        self.cfg["changed"] = {setting: pair for setting, pair in values.items() if pair[0] != pair[1]}
+        self.cfg["changed"] = {name: json.dumps(pair) for name, pair in values.items() if pair[0] != pair[1]}
 
     @contextmanager
     def _loading(self, source: Union[str, Path], exclude: Sequence[str]) -> Iterator[None]:
@@ -557,8 +555,9 @@ class KmgreRelations(TrainablePipe):
             self.cfg, self.model = before
             raise ValueError(Errors.E015.format(name=self.name, path=source, error=error)) from error
         if "cfg" not in exclude:
+            changes = {name: json.loads(pair) for name, pair in self.cfg.get("changed", {}).items()}
             for setting, value in self._configured.items():
-                configured, changed = self.cfg.get("changed", {}).get(setting, (value, value))
+                configured, changed = changes.get(setting, (value, value))
                 setattr(self, setting, deepcopy(changed if configured == value else value))
 
     def _check_model(self, source: Union[str, Path], name: str) -> None:

@@ -135,6 +135,11 @@ def test_thresholds_of_single_labels():
     assert predict_relations(50 * logits, threshold=extremes)[0].tolist() == [False, False, True, False, True]
 
 
+def test_a_threshold_next_to_1_is_not_never():
+    logits = torch.tensor([[0.0, 25.0, 22.0, 0.0, 0.0]])
+    assert predict_relations(logits, threshold=1 - 1e-10).tolist() == [[False, True, False, False, False]]
+
+
 def test_max_labels_counts_what_is_above_its_threshold():
     logits = torch.tensor([[0.0, 3.0, 2.0, 1.0, 0.5]])
     threshold = make_controls(thresholds={"parent": 0.99}).threshold

@@ -370,6 +370,15 @@ def test_pipe_keeps_relations_on_their_document(load, batch_size: int):
     assert_same(docs, expected)
 
 
+@pytest.mark.parametrize("config", [0.3, 0.1 + 0.2, 0.123456789012345])
+def test_a_changed_setting_is_saved_whatever_digits_it_has(trained_folder, config):
+    nlp = spacy.load(trained_folder("KMGRE"), config={f"components.{NAME}.threshold": config})
+    pipe = component(nlp)
+    pipe.threshold, pipe.calibration = 0.98765432101234, [0.1234567890123, -2.0]
+    again = pipe.from_bytes(pipe.to_bytes())
+    assert (again.threshold, again.calibration) == (0.98765432101234, [0.1234567890123, -2.0])
+
+
 def test_a_pipeline_can_be_pickled(load):
     """As it has to be for worker processes that are not forked."""
     nlp = load()

@@ -113,12 +113,16 @@ def evaluate(
                 )
                 for kind in (GLOBAL, PER_RELATION)
             }
-            calibration = find_calibration(candidates, seed=seed)
+            if writes and not candidates.margins[..., 1].any():
+                raise ValueError(Errors.E349.format(path=corpus))
+            calibration = find_calibration(candidates, pipe.calibration, seed=seed)
             report = report.with_settings(found, calibration)
             if write is not None:
                 changed = found[write].settings
-            if calibrate:
+            if calibrate and calibration.cross_validated < calibration.before:
                 changed = calibration.settings(pipe, changed)
+            elif calibrate:
+                msg.warn("No calibration is written: the scores would be no nearer to probabilities")
         _print(report, per_type)
         _rank(nlp, component, examples, scores)
         if from_text:

@@ -2,13 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Dict, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Sequence, Tuple
 
 import numpy as np
 import torch
 from torch import nn
 
-from .thresholds import FOLDS, Candidates, document_folds
+from .thresholds import CENTRES, FOLDS, Candidates, document_folds
 
 if TYPE_CHECKING:
     from ..pipe import KmgreRelations
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 LEAST = 0.1
 BINS = 10
 STEPS = 100
-TINY = 1e-15
 DIGITS = 4
 
 
@@ -25,10 +24,11 @@ DIGITS = 4
 class Calibration:
     """What was found.
 
-    :param slope: Of the line that margins are brought onto: σ(slope · m + intercept) in place of σ(m).
+    :param slope: Of the line that margins l_c - l_TH are brought onto: σ(slope · m + intercept) in place of σ(m).
     :param intercept: Of that line.
     :param before: Expected calibration error of the scores as they are, in [0, 1].
-    :param cross_validated: The same where the line for each fifth of the documents was made on the others.
+    :param cross_validated: That of the same relations where the line for each fifth of the documents was made on the
+        others.
     """
 
     slope: float
@@ -44,66 +44,72 @@ class Calibration:
         slope, intercept = pipe.calibration
         thresholds = changed.get("thresholds", pipe.thresholds)
         scores = np.array([changed.get("threshold", pipe.threshold), *thresholds.values()])
-        threshold, *others = apply_line(scores, (self.slope, self.intercept)).tolist()
+        with np.errstate(divide="ignore"):  # thresholds of 0 and 1
+            margins = (np.log(scores) - np.log1p(-scores) - intercept) / slope
+        threshold, *others = score_margins(margins, (self.slope, self.intercept)).tolist()
         return {
             "threshold": threshold,
             "thresholds": dict(zip(thresholds, others)),
-            "calibration": [self.slope * slope, self.slope * intercept + self.intercept],
+            "calibration": [self.slope, self.intercept],
         }
 
 
-def find_calibration(candidates: Candidates, *, seed: int = 0) -> Calibration:
+def find_calibration(candidates: Candidates, line: Sequence[float], *, seed: int = 0) -> Calibration:
     """Platt's scaling (1999): of all lines that margins may be brought onto, that with the likeliest outcome.
 
     :param candidates: Of a corpus that the pipeline was not trained on.
+    :param line: Slope and intercept that the component has.
     :param seed: Says which documents go together in cross-validation.
     """
-    score = candidates.score.copy()
+    before = score_margins(CENTRES, line)
+    counted = before > LEAST
     fold = document_folds(candidates, seed)
+    scores, counts = [], []
     for number in range(FOLDS):
-        line = _fit(candidates.among(fold != number))
-        here = fold[candidates.document] == number
-        score[here] = apply_line(candidates.score[here], line)
-    slope, intercept = _fit(candidates)
+        counts.append(candidates.margins[fold == number].sum(axis=0)[counted])
+        others = fit_line(candidates.margins[fold != number].sum(axis=0))
+        scores.append(score_margins(CENTRES, others)[counted])
     return Calibration(
-        slope,
-        intercept,
-        before=calibration_error(candidates.score, candidates.correct),
-        cross_validated=calibration_error(score, candidates.correct),
+        *fit_line(candidates.margins.sum(axis=0)),
+        before=calibration_error(np.tile(before[counted], FOLDS), np.concatenate(counts)),
+        cross_validated=calibration_error(np.concatenate(scores), np.concatenate(counts)),
     )
 
 
-def calibration_error(score: np.ndarray, correct: np.ndarray) -> float:
+def calibration_error(scores: np.ndarray, counts: np.ndarray) -> float:
     """Expected calibration error: the mean, over equally wide bins, of the distance between mean score and precision,
-    weighted by their sizes (Guo et al., ICML 2017). Scores up to 0.1 are left out.
+    weighted by their sizes (Guo et al., ICML 2017).
 
-    :param score: *Shape:* (R,)
-    :param correct: *Shape:* (R,)
+    :param scores: *Shape:* (R,)
+    :param counts: How many wrong and right relations have them. *Shape:* (R, 2)
     """
-    kept = score > LEAST
-    score, correct = score[kept], correct[kept]
-    if not len(score):
+    size = counts.sum(axis=1)
+    if not size.any():
         return 0.0
-    number = np.minimum((score * BINS).astype(int), BINS - 1)
-    gap = np.bincount(number, weights=score - correct, minlength=BINS)
-    return float(np.abs(gap).sum() / len(score))
+    number = np.minimum((scores * BINS).astype(int), BINS - 1)
+    gap = np.bincount(number, weights=scores * size - counts[:, 1], minlength=BINS)
+    return float(np.abs(gap).sum() / size.sum())
 
 
-def apply_line(score: np.ndarray, line: Tuple[float, float]) -> np.ndarray:
-    """Scores after their margins were brought onto a line (slope, intercept)."""
+def score_margins(margins: np.ndarray, line: Sequence[float]) -> np.ndarray:
+    """Scores of margins on a line (slope, intercept)."""
     with np.errstate(over="ignore"):
-        return 1 / (1 + np.exp(-line[0] * _margin(score) - line[1]))
+        return 1 / (1 + np.exp(-line[0] * margins - line[1]))
 
 
-def _fit(candidates: Candidates) -> Tuple[float, float]:
-    """Slope, above 0 so that no order of scores changes, and intercept."""
-    right = torch.from_numpy(candidates.correct)
-    if not len(right):
+def fit_line(counts: np.ndarray) -> Tuple[float, float]:
+    """Slope, above 0 so that no order of scores changes, and intercept.
+
+    :param counts: How many wrong and right relations have the margins `CENTRES`. *Shape:* (B, 2)
+    """
+    wrong, right = (torch.from_numpy(column).double() for column in counts.T)
+    if not len(counts[counts > 0]):
         return 1.0, 0.0
-    margin = torch.from_numpy(_margin(candidates.score.clip(max=1 - TINY)))
-    # Platt's targets stop short of 1 and 0: else there is no likeliest line where scores part right from wrong.
-    high, low = (right.sum() + 1) / (right.sum() + 2), 1 / ((~right).sum() + 2)
-    target = torch.where(right, high, low).double()
+    # Platt's targets stop short of 1 and 0: else there is no likeliest line where margins part right from wrong.
+    high, low = (right.sum() + 1) / (right.sum() + 2), 1 / (wrong.sum() + 2)
+    total = wrong + right
+    target = (high * right + low * wrong) / total.clamp(min=1)
+    margins = torch.from_numpy(CENTRES)
     line = torch.zeros(
         2, dtype=torch.float64, requires_grad=True
     )  # logarithm of the slope, and the intercept
@@ -111,15 +117,12 @@ def _fit(candidates: Candidates) -> Tuple[float, float]:
 
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
-        value = nn.functional.binary_cross_entropy_with_logits(line[0].exp() * margin + line[1], target)
+        logits = line[0].exp() * margins + line[1]
+        value = nn.functional.binary_cross_entropy_with_logits(logits, target, total, reduction="sum")
+        value = value / total.sum()
         value.backward()
         return value
 
     optimizer.step(loss)
     slope, intercept = line.detach().tolist()
     return max(round(math.exp(slope), DIGITS), 10**-DIGITS), round(intercept, DIGITS)
-
-
-def _margin(score: np.ndarray) -> np.ndarray:
-    with np.errstate(divide="ignore"):  # thresholds of 0 and 1
-        return np.log(score) - np.log1p(-score)

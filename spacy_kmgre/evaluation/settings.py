@@ -14,9 +14,9 @@ def write_settings(
     component: str = "kmgre_relations",
     config: Optional[Dict[str, Any]] = None,
 ) -> None:
-    """Put settings of the component into a saved pipeline, in its config. The folder is as it was, or has them.
+    """Put settings of the component into a saved pipeline, in its config. After an error the folder is as it was.
 
-    :param model: The pipeline's folder.
+    :param model: The pipeline's folder. What else is in it stays.
     :param settings: Those by label as a dictionary.
     :param config: Overrides that it was evaluated with. They are saved too.
     """
@@ -31,9 +31,11 @@ def write_settings(
     # A value that was changed after training would win over that of the config it was trained with.
     for name, value in settings.items():
         setattr(pipe, name, value)
+    model = model.resolve()
     fresh, stale = (model.with_name(f".{model.name}.{name}") for name in ("new", "old"))
     for folder in (fresh, stale):
         shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(model, fresh, symlinks=True)
     nlp.to_disk(fresh)
     model.rename(stale)
     fresh.rename(model)

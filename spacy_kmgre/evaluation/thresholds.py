@@ -1,12 +1,13 @@
 """The thresholds that give a pipeline the best micro F on a corpus."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 import torch
 from spacy.training import Example
 from spacy.util import minibatch
+from torch import Tensor
 
 from ..alignment import align_entities
 from ..docs import all_entities, relation_data
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 FLOOR = 0.01
 FOLDS = 5
 COLUMNS = ("document", "pair", "label", "score", "correct")
+# Margins l_c - l_TH are counted in bins of this width, up to these from 0.
+BIN, WIDEST = 0.05, 40.0
+CENTRES = np.arange(round(2 * WIDEST / BIN) + 1) * BIN - WIDEST
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class Candidates:
     :param correct: *Shape:* (R,)
     :param gold: How many gold relations each document has of each label, and, in the last column, of labels
         that the component does not know. *Shape:* (D, L + 1)
+    :param margins: How many relations, with those of low scores, each document has whose margin before calibration is
+        in a bin around `CENTRES`: wrong ones, right ones. *Shape:* (D, B, 2)
     :param max_labels: Most relations of an entity pair.
     """
 
@@ -44,6 +50,7 @@ class Candidates:
     score: np.ndarray
     correct: np.ndarray
     gold: np.ndarray
+    margins: np.ndarray
     max_labels: int
 
     def among(self, documents: np.ndarray) -> "Candidates":
@@ -53,8 +60,9 @@ class Candidates:
         """
         rows = documents[self.document]
         gold = np.where(documents[:, None], self.gold, 0)
+        margins = np.where(documents[:, None, None], self.margins, 0)
         columns = {name: getattr(self, name)[rows] for name in COLUMNS}
-        return replace(self, gold=gold, **columns)
+        return replace(self, gold=gold, margins=margins, **columns)
 
     def predicted(self, thresholds: np.ndarray) -> np.ndarray:
         """Which are predicted: those above the threshold of their label, and of an entity pair's the best
@@ -111,7 +119,9 @@ def collect_candidates(
     :param floor: Scores up to this are left out.
     """
     known = {label: number for number, label in enumerate(pipe.labels)}
+    controls = pipe.controls
     gold: List[np.ndarray] = []
+    margins: List[np.ndarray] = []
     columns: List[List[np.ndarray]] = []
     pairs = 0
     for batch in minibatch(examples, batch_size):
@@ -119,6 +129,7 @@ def collect_candidates(
         for example, (entities, parts) in zip(batch, scored):
             relations = {(r["head"], r["tail"], r["label"]) for r in relation_data(example.reference)}
             counts = np.zeros(len(known) + 1, dtype=np.int64)
+            bins = np.zeros((len(CENTRES), 2), dtype=np.int64)
             for _, _, label in relations:
                 counts[known.get(label, -1)] += 1
             gold_entities = all_entities(example.reference)
@@ -126,7 +137,7 @@ def collect_candidates(
             keys = [gold_entities[match.gold].key if match and match.same else None for match in matches]
             for part in parts:
                 logits, _ = pipe.relation_logits(part, entities)
-                score = maths.relation_scores(logits.double())[:, 1:]
+                score = maths.relation_scores(controls.calibrate(logits).double())[:, 1:]
                 rows, labels = torch.nonzero(score > floor, as_tuple=True)
                 sides = part.entities[rows.cpu()].tolist()
                 correct = [
@@ -143,11 +154,41 @@ def collect_candidates(
                     ]
                 )
                 pairs += len(part.entities)
+                bins += _count_margins(logits, part.entities, keys, known, relations)
             gold.append(counts)
+            margins.append(bins)
     columns.append([np.zeros(0, dtype=kind) for kind in (int, int, int, float, bool)])
     joined = {name: np.concatenate(column) for name, column in zip(COLUMNS, zip(*columns))}
     counted = np.array(gold, dtype=np.int64).reshape(len(gold), len(known) + 1)
-    return Candidates(labels=pipe.labels, gold=counted, max_labels=pipe.max_labels, **joined)
+    binned = np.array(margins, dtype=np.int64).reshape(len(gold), len(CENTRES), 2)
+    return Candidates(labels=pipe.labels, gold=counted, margins=binned, max_labels=pipe.max_labels, **joined)
+
+
+def _count_margins(
+    logits: Tensor,
+    entities: Tensor,
+    keys: Sequence[Optional[str]],
+    known: Dict[str, int],
+    relations: Set[Tuple[str, str, str]],
+) -> np.ndarray:
+    """How many wrong and right relations each bin of margins holds, without those that no triple allows.
+
+    :param logits: *Shape:* (N, C)
+    :param entities: *Shape:* (N, 2)
+    :param keys: Of the gold entity that each entity is.
+    :returns: *Shape:* (B, 2)
+    """
+    margin = (logits[:, 1:] - logits[:, :1]).float().cpu().numpy()
+    allowed = np.isfinite(margin)
+    place = ((margin.clip(-WIDEST, WIDEST) + WIDEST) / BIN).round().astype(np.int64)
+    count = np.bincount(place[allowed], minlength=len(CENTRES))
+    rows = {(keys[head], keys[tail]): row for row, (head, tail) in enumerate(entities.tolist())}
+    right = np.zeros_like(count)
+    for head, tail, label in relations:
+        row, column = rows.get((head, tail)), known.get(label)
+        if row is not None and column is not None and allowed[row, column]:
+            right[place[row, column]] += 1
+    return np.stack([count - right, right], axis=1)
 
 
 def find_thresholds(

@@ -203,8 +203,9 @@ def predict_relations(logits: Tensor, max_labels: int = 4, threshold: Union[floa
     """
     # On the logits, since the sigmoid rounds small margins to 0.5.
     margin = _margin(logits)
-    limit = torch.as_tensor(threshold, dtype=margin.dtype, device=margin.device)
-    predicted = margin > torch.logit(limit, eps=0.0)
+    # Those near 1 would be 1 in float32.
+    limit = torch.logit(torch.as_tensor(threshold, dtype=torch.float64, device="cpu"), eps=0.0)
+    predicted = margin > limit.to(margin)
     predicted[:, 0] = False
     # Stable, so that equal logits keep their order at every threshold.
     ranked = logits.masked_fill(~predicted, -torch.inf).argsort(dim=1, descending=True, stable=True)

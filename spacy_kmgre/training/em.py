@@ -6,7 +6,7 @@ ALTERNATE = ("epoch", "step", "joint")
 
 
 def phase_at(step: int, epoch: int, warmup_epochs: int, alternate: str) -> Phase:
-    """The phase of an update. After the warm-up E-steps come first: ω has to catch up with θ.
+    """The phase of an update. In turns of an epoch an E-step follows the warm-up: ω has to catch up with θ.
 
     :param step: Number of the update, from 0.
     :param epoch: Passes over the corpus that are complete.

@@ -1,5 +1,6 @@
 """`spacy kmgre evaluate`: reports, comparison, thresholds, overrides, and what is said of mistakes."""
 
+import math
 import shutil
 from pathlib import Path
 from typing import List, Tuple
@@ -87,20 +88,28 @@ def test_thresholds_are_found_and_written(trained_folder, corpus, tmp_path):
 
 def test_calibration_is_found_and_written(trained_folder, corpus, tmp_path):
     model = tmp_path / "model"
-    shutil.copytree(trained_folder("KMGRE"), model)
-    before = spacy.load(model)
+    before = spacy.load(trained_folder("KMGRE"))
+    before.to_disk(model)
+    # Its scores are right by far.
+    assert "No calibration is written" in done(model, corpus, "--write-calibration")
+    pipe = component(before)
+    pipe.calibration = [0.1, -2.0]
+    pipe.threshold = 1 / (1 + math.exp(2.0))
+    before.to_disk(model)
     assert "from probabilities" in done(model, corpus, "--thresholds")
     done(model, corpus, "--write-calibration", "-o", tmp_path / "dev.json")
     after = spacy.load(model)
     found = srsly.read_json(tmp_path / "dev.json")["report"]["calibration"]
-    assert component(after).calibration == [found["slope"], found["intercept"]] != [1.0, 0.0]
+    assert component(after).calibration == pytest.approx([found["slope"], found["intercept"]])
+    assert component(after).calibration != pipe.calibration
     assert component(after).threshold != component(before).threshold
     same = [predictions(nlp, corpus) for nlp in (before, after)]
     assert same[0] and same[0] == same[1]
     # Both at once: the thresholds are those of calibrated scores.
+    before.to_disk(model)
     done(model, corpus, "--write-thresholds", "per-relation", "--min-gold", 2, "--write-calibration")
     both = component(spacy.load(model))
-    assert both.thresholds and both.calibration != [1.0, 0.0]
+    assert both.thresholds and both.calibration == component(after).calibration
 
 
 def predictions(nlp: Language, corpus: Path) -> List[Tuple[object, ...]]:

@@ -1,5 +1,6 @@
 """Thresholds against every choice there is, and candidates against what the pipeline predicts."""
 
+import shutil
 from itertools import product
 from typing import List
 
@@ -14,6 +15,7 @@ from spacy.training import Example
 from spacy_kmgre.evaluation.report import between_gold_entities, score_examples
 from spacy_kmgre.evaluation.settings import write_settings
 from spacy_kmgre.evaluation.thresholds import (
+    CENTRES,
     FLOOR,
     Candidates,
     Thresholds,
@@ -25,6 +27,7 @@ from spacy_kmgre.scorer import RelationCounts, Tally, count_relations
 from ..conftest import NAME, component, make_doc, make_empty_doc, make_examples
 
 LABELS = ("a", "b", "c")
+NO_MARGINS = np.zeros((100, len(CENTRES), 2), dtype=int)
 law = settings(deadline=None, derandomize=True, max_examples=80)
 
 
@@ -60,6 +63,7 @@ def candidates(draw, max_labels: int = 9) -> Candidates:
         score=np.array(columns[3], dtype=float),
         correct=np.array(columns[4], dtype=bool),
         gold=gold,
+        margins=NO_MARGINS[: len(gold)],
         max_labels=max_labels,
     )
 
@@ -132,6 +136,7 @@ def test_of_equally_good_thresholds_the_highest():
         score=np.array([0.8, 0.3]),
         correct=np.array([True, False]),
         gold=np.array([[1, 0]]),
+        margins=NO_MARGINS[:1],
         max_labels=4,
     )
     assert find_thresholds(found).threshold == 0.55
@@ -152,6 +157,7 @@ def test_cross_validation_scores_documents_with_thresholds_of_others():
         score=score,
         correct=np.array([True, False] * count),
         gold=np.array([[1, 0]] * count),
+        margins=NO_MARGINS[:count],
         max_labels=4,
     )
     best = find_thresholds(found)
@@ -228,6 +234,19 @@ def test_thresholds_are_written_into_the_pipeline(trained_folder, tmp_path, chan
     component(nlp).threshold, component(nlp).thresholds = 0.37, THRESHOLDS.thresholds
     component(nlp).symmetric = ["lives_in"]
     assert same == [relation.to_dict() for relation in nlp(make_doc(nlp))._.relations]
+
+
+def test_what_else_is_in_the_folder_stays(trained_folder, tmp_path):
+    shutil.copytree(trained_folder("KMGRE"), tmp_path / "real")
+    (tmp_path / "model").symlink_to("real")
+    (tmp_path / "real" / "notes").mkdir()
+    (tmp_path / "real" / "notes" / "dev.spacy").write_bytes(b"precious")
+    for threshold in (0.37, 0.3):
+        write_settings(tmp_path / "model", {"threshold": threshold}, component=NAME)
+        assert component(spacy.load(tmp_path / "model")).threshold == threshold
+    assert (tmp_path / "real" / "notes" / "dev.spacy").read_bytes() == b"precious"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "real"]
+    assert (tmp_path / "model").is_symlink()
 
 
 def test_thresholds_in_a_pipeline_whose_config_has_none_yet(trained_folder, tmp_path):
