@@ -91,8 +91,8 @@ class _Sentences:
 
 
 def _read_part(pipe, scores, entities, sentences, gold, chosen, precisions) -> None:
-    logits, selected = pipe.relation_logits(scores, entities)
     controls = pipe.controls
+    logits, selected = pipe.relation_logits(scores, entities, controls)
     predicted = maths.predict_relations(controls.calibrate(logits), pipe.max_labels, controls.threshold)
     certainty = maths.relation_scores(logits)
     by_mention = scores.share is None

@@ -77,7 +77,7 @@ class Controls:
         :returns: *Shape:* (N, C)
         """
         if self._inverse is not None and len(logits):
-            margin = logits.float() - logits[:, :1].float()
+            margin = _margins(logits)
             mirror = _mirrors(entities).to(logits.device)
             inverse = self._inverse.to(logits.device)
             both = (mirror >= 0)[:, None] & (inverse > 0)[None, :]
@@ -97,8 +97,7 @@ class Controls:
         """
         if not self.calibrates:
             return logits
-        margin = logits.float() - logits[:, :1].float()
-        calibrated = self._slope * margin + self._intercept
+        calibrated = self._slope * _margins(logits) + self._intercept
         calibrated[:, 0] = 0.0
         return calibrated
 
@@ -137,6 +136,11 @@ def check_calibration(values: Sequence[float]) -> None:
     if len(values) != 2 or not all(map(math.isfinite, values)) or values[0] <= 0:
         expected = "a slope above 0 and an intercept"
         raise ValueError(Errors.E023.format(setting="calibration", value=list(values), expected=expected))
+
+
+def _margins(logits: Tensor) -> Tensor:
+    """With 0 for TH. *Shape:* (N, C)"""
+    return logits.float() - logits[:, :1].float()
 
 
 def _fits(kind: str, allowed: str) -> bool:

@@ -151,8 +151,8 @@ def _explain(
     network = get_shim(pipe.model).require_network()
     tau = network.tau.item()
     fused, selected = fuse(scores, xi=network.xi, tau=tau, fusion=network.fusion)
-    adjusted, _ = pipe.relation_logits(scores, entities)
     controls = pipe.controls
+    adjusted, _ = pipe.relation_logits(scores, entities, controls)
     calibrated = controls.calibrate(adjusted)
     predicted = maths.predict_relations(calibrated, pipe.max_labels, controls.threshold)[row]
     score = maths.relation_scores(calibrated)[row].tolist()

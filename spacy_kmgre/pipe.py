@@ -222,18 +222,19 @@ class KmgreRelations(TrainablePipe):
         )
 
     def relation_logits(
-        self, scores: PairScores, entities: Sequence[Entity]
+        self, scores: PairScores, entities: Sequence[Entity], controls: Controls
     ) -> Tuple[Tensor, Optional[Tensor]]:
         """The logits of the entity pairs before calibration, and which mention pairs are key (None: all).
 
         :param scores: A part of what `score_pairs` gives.
         :param entities: The Doc's entities, from there too.
+        :param controls: The component's own.
         :returns: *Shape:* (N, C), (P,)
         """
         network = self._shim.require_network()
         logits, selected = fuse(scores, xi=network.xi, tau=network.tau.item(), fusion=network.fusion)
         types = [entity.label for entity in entities]
-        return self.controls.adjust(logits, scores.entities, types), selected
+        return controls.adjust(logits, scores.entities, types), selected
 
     def score_pairs(self, docs: Iterable[Doc]) -> List[Tuple[List[Entity], Iterable[PairScores]]]:
         """What the model says of all pairs of each Doc, before key pairs are chosen and fused.

@@ -176,7 +176,7 @@ def test_a_pipeline_averages_over_mirrors_in_any_cut(load):
     pipe.max_labels = 9
     ((entities, parts),) = pipe.score_pairs([make_doc(nlp)])
     (part,) = parts
-    logits, _ = pipe.relation_logits(part, entities)
+    logits, _ = pipe.relation_logits(part, entities, pipe.controls)
     margins = {
         (entities[head].key, label, entities[tail].key): row[number] - row[0]
         for (head, tail), row in zip(part.entities.tolist(), logits.tolist())

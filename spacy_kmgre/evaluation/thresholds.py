@@ -136,7 +136,7 @@ def collect_candidates(
             matches = align_entities(entities, gold_entities)
             keys = [gold_entities[match.gold].key if match and match.same else None for match in matches]
             for part in parts:
-                logits, _ = pipe.relation_logits(part, entities)
+                logits, _ = pipe.relation_logits(part, entities, controls)
                 score = maths.relation_scores(controls.calibrate(logits).double())[:, 1:]
                 rows, labels = torch.nonzero(score > floor, as_tuple=True)
                 sides = part.entities[rows.cpu()].tolist()
@@ -178,7 +178,7 @@ def _count_margins(
     :param keys: Of the gold entity that each entity is.
     :returns: *Shape:* (B, 2)
     """
-    margin = (logits[:, 1:] - logits[:, :1]).float().cpu().numpy()
+    margin = maths.margins(logits)[:, 1:].cpu().numpy()
     allowed = np.isfinite(margin)
     place = ((margin.clip(-WIDEST, WIDEST) + WIDEST) / BIN).round().astype(np.int64)
     count = np.bincount(place[allowed], minlength=len(CENTRES))

@@ -193,6 +193,12 @@ def mention_pair_share(
     return weights / total.clamp(min=torch.finfo(weights.dtype).tiny)[pair_index]
 
 
+def margins(logits: Tensor) -> Tensor:
+    """How far each relation is above TH, l_c - l_TH, in float32 at least. *Shape:* (N, C), 0 in column 0"""
+    logits = _wide(logits)
+    return logits - logits[:, :1]
+
+
 def predict_relations(logits: Tensor, max_labels: int = 4, threshold: Union[float, Tensor] = 0.5) -> Tensor:
     """The predicted relations of each entity pair: those whose score σ(l_c - l_TH) is above the threshold,
     at most `max_labels`.
@@ -202,7 +208,7 @@ def predict_relations(logits: Tensor, max_labels: int = 4, threshold: Union[floa
     :returns: bool, column 0 False. *Shape:* (N, C)
     """
     # On the logits, since the sigmoid rounds small margins to 0.5.
-    margin = _margin(logits)
+    margin = margins(logits)
     # Those near 1 would be 1 in float32.
     limit = torch.logit(torch.as_tensor(threshold, dtype=torch.float64, device="cpu"), eps=0.0)
     predicted = margin > limit.to(margin)
@@ -218,7 +224,7 @@ def relation_scores(logits: Tensor) -> Tensor:
     :param logits: *Shape:* (N, C)
     :returns: *Shape:* (N, C), 0.5 in column 0
     """
-    return torch.sigmoid(_margin(logits))
+    return torch.sigmoid(margins(logits))
 
 
 def divisor(total: Tensor) -> Tensor:
@@ -226,11 +232,6 @@ def divisor(total: Tensor) -> Tensor:
     # Below this a sum loses digits and the gradient of the quotient overflows.
     limits = torch.finfo(total.dtype)
     return total.masked_fill(total < limits.tiny / limits.eps, 1.0)
-
-
-def _margin(logits: Tensor) -> Tensor:
-    logits = _wide(logits)
-    return logits - logits[:, :1]
 
 
 def _wide(values: Tensor) -> Tensor:
