@@ -1,13 +1,15 @@
 """Speed and memory of prediction and training beside the bare encoders and the code of ATLOP's authors.
 
 All contenders take their turn in one process, several rounds long; figures are medians, and ratios are medians over the
-rounds. Memory is measured in a process for each. Networks are untrained, with a threshold that gives about as many
-relations as the corpus has: speed does not depend on weights otherwise.
+rounds. Memory is measured in a process for each, on a GPU by its allocator. Networks are untrained, with a threshold
+that gives about as many relations as the corpus has: speed does not depend on weights otherwise. On a GPU a profiler
+says how much of the time it is busy, and how often it is waited for.
 
 The authors' code is a checkout of github.com/wzhouad/ATLOP given by --atlop (it imports opt_einsum); it reads the
 same word pieces.
 """
 
+import gc
 import json
 import subprocess
 import sys
@@ -15,9 +17,9 @@ from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Annotated, Any, Callable, Dict, Iterator, List, Optional, Tuple
 
@@ -31,7 +33,7 @@ from spacy import Language
 from spacy.training import Example
 from thinc.api import require_gpu
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel
+from transformers import AutoModel, AutoTokenizer, BertConfig
 from wasabi import msg, table
 
 from spacy_kmgre import pipe as pipe_module
@@ -56,7 +58,6 @@ OURS: Dict[str, Tuple[str, Dict[str, Any], int]] = {
 }
 BARE = {1: "one bare encoder", 2: "two bare encoders"}
 AUTHORS = "ATLOP, authors' code"
-BARE_BATCH = 8
 COMPONENT = "kmgre_relations"
 
 app = typer.Typer(add_completion=False)
@@ -68,12 +69,16 @@ class Setting:
     encoder: str
     docs: int
     batch: int
+    bare_batch: int
     train_batch: int
     device: str
     threads: int
     bfloat16: bool
-    random: bool
-    atlop: Optional[str]
+    atlop: str
+
+    @property
+    def on_gpu(self) -> bool:
+        return self.device != "cpu"
 
 
 @app.command()
@@ -84,11 +89,16 @@ def run(
     train_docs: Annotated[int, typer.Option(help="Documents to train on; 0 leaves training out")] = 24,
     rounds: Annotated[int, typer.Option(help="Turns of each contender")] = 5,
     batch: Annotated[int, typer.Option(help="Documents that nlp.pipe holds at a time")] = 16,
+    bare_batch: Annotated[
+        int, typer.Option(help="Documents that the others' encoders read at a time in prediction")
+    ] = 8,
     train_batch: Annotated[int, typer.Option(help="Documents of an update")] = 4,
     device: Annotated[str, typer.Option(help="cpu, or cuda:0")] = "cpu",
     threads: Annotated[int, typer.Option(help="Processor threads")] = 1,
     bfloat16: Annotated[bool, typer.Option(help="Encoders in bfloat16")] = False,
-    random: Annotated[bool, typer.Option(help="Random weights: --encoder is a config.json's folder")] = False,
+    random: Annotated[
+        bool, typer.Option(help="A BERT-base of random weights that reads the word pieces of --encoder")
+    ] = False,
     atlop: Annotated[Optional[Path], typer.Option(help="Checkout of the authors' code", exists=True)] = None,
     contender: Annotated[
         Optional[List[str]], typer.Option(help="Only these, beside the bare encoders")
@@ -98,36 +108,44 @@ def run(
 ) -> None:
     """Measure all contenders, print a Markdown table, and say where the time goes."""
     chosen = contender or [*OURS, *([AUTHORS] if atlop else [])]
-    for task, count in (("predict", docs), ("train", train_docs)):
-        if not count:
-            continue
-        setting = Setting(
-            str(corpus),
-            encoder,
-            count,
-            batch,
-            train_batch,
-            device,
-            threads,
-            bfloat16,
-            random,
-            str(atlop or ""),
-        )
-        rows = measure(setting, task, chosen, rounds)
-        for row in rows:
-            if memory:
-                row["megabytes"] = in_own_process(setting, task, row["contender"])
-            row.update(
-                date=f"{datetime.now():%Y-%m-%d}", task=task, encoder=encoder, threads=threads, docs=count
+    with TemporaryDirectory() as folder:
+        source = make_bert(encoder, folder) if random else encoder
+        for task, count, size in (("predict", docs, batch), ("train", train_docs, train_batch)):
+            if not count:
+                continue
+            setting = Setting(
+                str(corpus),
+                source,
+                count,
+                batch,
+                bare_batch,
+                train_batch,
+                device,
+                threads,
+                bfloat16,
+                str(atlop or ""),
             )
-            row.update(
-                device=name_of(device), bfloat16=bfloat16, batch=batch if task == "predict" else train_batch
-            )
-            row.update(torch=torch.__version__, rounds=rounds)
-            if results is not None:
-                srsly.write_jsonl(results, [row], append=True, append_new_line=False)
-        msg.divider(f"{task}, {count} documents, {name_of(device)}, {threads} threads")
-        print_table(rows)
+            rows = measure(setting, task, chosen, rounds)
+            for row in rows:
+                if memory and not setting.on_gpu:
+                    row["megabytes"] = in_own_process(setting, task, row["contender"])
+                row.update(date=f"{datetime.now():%Y-%m-%d}", task=task, threads=threads, docs=count)
+                row.update(encoder="BERT-base, random weights" if random else encoder, batch=size)
+                row.update(device=name_of(device), bfloat16=bfloat16, torch=torch.__version__, rounds=rounds)
+                if results is not None:
+                    srsly.write_jsonl(results, [row], append=True, append_new_line=False)
+            msg.divider(f"{task}, {count} documents, {name_of(device)}, {threads} threads")
+            print_table(rows)
+
+
+def make_bert(encoder: str, folder: str) -> str:
+    """A BERT-base of random weights in a folder, with another encoder's tokenizer."""
+    tokenizer = AutoTokenizer.from_pretrained(resolve_encoder(encoder))
+    torch.manual_seed(0)
+    AutoModel.from_config(BertConfig(vocab_size=len(tokenizer))).save_pretrained(folder)
+    tokenizer.model_max_length = 512
+    tokenizer.save_pretrained(folder)
+    return folder
 
 
 def name_of(device: str) -> str:
@@ -146,6 +164,7 @@ def print_table(rows: List[Dict[str, Any]]) -> None:
         "time over bare",
         "times the authors' code",
         "MB",
+        "GPU busy, %",
         "where the time goes, %",
     ]
     body = []
@@ -156,8 +175,9 @@ def print_table(rows: List[Dict[str, Any]]) -> None:
             row.get("over_bare"),
             row.get("over_authors"),
             row.get("megabytes"),
+            row.get("gpu", {}).get("busy"),
         ]
-        formats = ("{:.1f}", "{:.2f}", "{:.2f}", "{:.0f}")
+        formats = ("{:.1f}", "{:.2f}", "{:.2f}", "{:.0f}", "{:.0f}")
         shown = [f.format(n) if n is not None else "" for f, n in zip(formats, numbers)]
         body.append(["| " + row["contender"], *shown, parts + " |"])
     print(table(body, header=["| " + header[0], *header[1:-1], header[-1] + " |"], divider=True, spacing=3))
@@ -168,13 +188,18 @@ def measure(setting: Setting, task: str, chosen: List[str], rounds: int) -> List
     contenders = {name: make(setting, task, name) for name in chosen}
     for count in sorted({OURS[name][2] for name in chosen if name in OURS} | {1}):
         contenders[BARE[count]] = make(setting, task, BARE[count])
+    gc.collect()
+    gc.freeze()  # what is there already: looking through it takes longer than many a run on a GPU
     seconds: Dict[str, List[float]] = defaultdict(list)
+    megabytes: Dict[str, float] = {}
     for number in range(rounds + 1):
         for name, contender in contenders.items():
-            with Measure(setting.device, memory=False) as measured:
+            with Measure(setting.device, memory=setting.on_gpu) as measured:
                 contender.run()
             if number:  # the first round is for warming up
                 seconds[name].append(measured.seconds)
+            if setting.on_gpu and number == (task == "predict"):
+                megabytes[name] = round(measured.megabytes, 1)
         msg.text(f"{task}: round {number} of {rounds}", no_print=not number)
     rows = []
     for name, contender in contenders.items():
@@ -188,8 +213,12 @@ def measure(setting: Setting, task: str, chosen: List[str], rounds: int) -> List
             row["over_bare"] = round(ratio(seconds[name], seconds[bare]), 3)
         if AUTHORS in contenders:
             row["over_authors"] = round(ratio(seconds[AUTHORS], seconds[name]), 3)
+        if name in megabytes:
+            row["megabytes"] = megabytes[name]
         if name in OURS:
-            row["parts"] = contender.parts()
+            row["parts"] = parts_of(contender.run, PARTS[task], setting.on_gpu)
+        if setting.on_gpu:
+            row["gpu"] = gpu_of(contender.run)
         rows.append(row)
     return rows
 
@@ -206,7 +235,7 @@ def in_own_process(setting: Setting, task: str, name: str) -> float:
 
 @app.command(hidden=True)
 def memory_of(setting: str, task: str, name: str) -> None:
-    """Peak memory of a contender above that before it ran: of a second run in prediction, as ours has predicted before,
+    """Peak memory of a contender above that before it ran: of a second run in prediction, as all have run once before,
     and of the first in training, so with optimiser states."""
     given = Setting(**json.loads(setting))
     torch.set_num_threads(given.threads)
@@ -220,13 +249,9 @@ def memory_of(setting: str, task: str, name: str) -> None:
 
 @dataclass(frozen=True)
 class Contender:
-    """
-    :param run: Reads all documents once.
-    :param parts: Where its time goes, in percent.
-    """
+    """:param run: Reads all documents once."""
 
     run: Callable[[], None]
-    parts: Callable[[], Dict[str, float]] = dict
 
 
 def make(setting: Setting, task: str, name: str) -> Contender:
@@ -278,7 +303,7 @@ def make_ours(setting: Setting, task: str, nlp: Language, examples: List[Example
             for start in range(0, len(examples), setting.train_batch):
                 nlp.update(examples[start : start + setting.train_batch], sgd=optimizer)
 
-    return Contender(run, partial(parts_of, run, PARTS[task]))
+    return Contender(run)
 
 
 def load_transformers(setting: Setting, count: int, **config: Any) -> List[Any]:
@@ -286,10 +311,7 @@ def load_transformers(setting: Setting, count: int, **config: Any) -> List[Any]:
     source = resolve_encoder(setting.encoder)
     loaded = []
     for _ in range(count):
-        if setting.random:
-            model = AutoModel.from_config(AutoConfig.from_pretrained(source), **config)
-        else:
-            model = AutoModel.from_pretrained(source, **config)
+        model = AutoModel.from_pretrained(source, **config)
         model.pooler = None
         loaded.append(model.to(setting.device))
     return loaded
@@ -305,7 +327,7 @@ def make_bare(setting: Setting, task: str, count: int, pieces: List[Pieces]) -> 
         for start, end in x.windows
     ]
     encoders = load_transformers(setting, count)
-    size = BARE_BATCH if task == "predict" else setting.train_batch
+    size = setting.bare_batch if task == "predict" else setting.train_batch
     windows.sort(key=len)
     batches = [
         padded(windows[start : start + size], setting.device) for start in range(0, len(windows), size)
@@ -363,7 +385,7 @@ def make_authors(
     model = DocREModel(encoder.config, encoder, num_labels=4).to(setting.device)
     model.train(task == "train")
     features = [authors_features(*given, labels) for given in zip(examples, documents, pieces)]
-    size = BARE_BATCH if task == "predict" else setting.train_batch
+    size = setting.bare_batch if task == "predict" else setting.train_batch
     head = [p for name, p in model.named_parameters() if "extractor" in name or "bilinear" in name]
     body = [p for name, p in model.named_parameters() if not ("extractor" in name or "bilinear" in name)]
     optimizer = torch.optim.AdamW([{"params": body}, {"params": head}], lr=1e-6, fused=True)
@@ -376,7 +398,7 @@ def make_authors(
             inputs.update({name: [x[name] for x in batch] for name in ("entity_pos", "hts")})
             if task == "predict":
                 with torch.no_grad(), autocast(setting):
-                    model(**inputs)[0].cpu().numpy()
+                    model(**inputs)[0].float().cpu().numpy()
                 continue
             with autocast(setting):
                 loss = model(**inputs, labels=[x["labels"] for x in batch])[0]
@@ -431,27 +453,35 @@ PARTS: Dict[str, Dict[str, Tuple[Any, str]]] = {
 }
 
 
-def parts_of(run: Callable[[], None], parts: Dict[str, Tuple[Any, str]]) -> Dict[str, float]:
-    """Percent of a run's time in each part."""
+def parts_of(
+    run: Callable[[], None], parts: Dict[str, Tuple[Any, str]], on_gpu: bool = False
+) -> Dict[str, float]:
+    """Percent of a run's time in each part; of a GPU's, until it has done what the part asked of it."""
     seconds = dict.fromkeys(parts, 0.0)
+    wait = torch.cuda.synchronize if on_gpu else lambda: None
     start = perf_counter()
-    with timed(parts, seconds):
+    with timed(parts, seconds, wait):
         run()
+        wait()
     total = perf_counter() - start
     shares = {name: round(100 * value / total, 1) for name, value in seconds.items()}
     return {**shares, "else": round(100 - sum(shares.values()), 1)}
 
 
 @contextmanager
-def timed(parts: Dict[str, Tuple[Any, str]], seconds: Dict[str, float]) -> Iterator[None]:
+def timed(
+    parts: Dict[str, Tuple[Any, str]], seconds: Dict[str, float], wait: Callable[[], None]
+) -> Iterator[None]:
     kept = {name: getattr(owner, function) for name, (owner, function) in parts.items()}
 
     def wrapped(name: str) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
+            wait()
             start = perf_counter()
             try:
                 return kept[name](*args, **kwargs)
             finally:
+                wait()
                 seconds[name] += perf_counter() - start
 
         return call
@@ -463,6 +493,33 @@ def timed(parts: Dict[str, Tuple[Any, str]], seconds: Dict[str, float]) -> Itera
     finally:
         for name, (owner, function) in parts.items():
             setattr(owner, function, kept[name])
+
+
+def gpu_of(run: Callable[[], None]) -> Dict[str, Any]:
+    """What a GPU does in a run: the percent of the time it is busy, how many kernels it is given, how often the
+    processor waits for it, and what takes most of its time, in percent of what it is busy."""
+    torch.cuda.synchronize()
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profiler:
+        start = perf_counter()
+        run()
+        torch.cuda.synchronize()
+        total = 1e6 * (perf_counter() - start)
+    events = profiler.events()
+    assert events is not None
+    kernels = [event for event in events if event.device_type == torch.autograd.DeviceType.CUDA]
+    busy = end = 0.0
+    taken: Dict[str, float] = defaultdict(float)
+    for kernel in sorted(kernels, key=lambda kernel: kernel.time_range.start):
+        taken[kernel.name] += kernel.time_range.elapsed_us()
+        busy += max(0.0, kernel.time_range.end - max(end, kernel.time_range.start))
+        end = max(end, kernel.time_range.end)
+    most = sorted(taken, key=lambda name: -taken[name])[:8]
+    return {
+        "busy": round(100 * busy / total, 1),
+        "kernels": len(kernels),
+        "waits": sum(event.name.endswith("Synchronize") for event in events),
+        "most": {name[:80]: round(100 * taken[name] / sum(taken.values()), 1) for name in most},
+    }
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from .model.network import PairScores
 class Prediction:
     """A predicted relation in numbers.
 
+    :param row: The entity pair, 0..N-1.
     :param label: Class, 1..C-1.
     :param model_score: The score before calibration.
     :param mention_pairs: (head mention, tail mention, key score, relation score, share) of the key mention
@@ -23,6 +24,7 @@ class Prediction:
         not say. *Shape:* (S,)
     """
 
+    row: int
     head: int
     tail: int
     label: int
@@ -68,18 +70,18 @@ def decode(
     fusion: bool,
     max_labels: int,
     threshold: Union[float, Tensor],
-    adjust: Optional[Callable[[Tensor, Tensor], Tensor]] = None,
+    adjust: Optional[Callable[[Tensor], Tensor]] = None,
     calibrate: Optional[Callable[[Tensor], Tensor]] = None,
 ) -> List[Prediction]:
     """The relations above the threshold, each with the key mention pairs responsible for it.
 
     :param threshold: One for all classes, or one for each. *Shape:* (C,)
-    :param adjust: Gets the logits of the entity pairs and their entities, and returns the logits that count.
+    :param adjust: Gets the logits of the entity pairs, and returns the logits that count.
     :param calibrate: Gets these, and returns logits whose scores are compared with the threshold.
     """
     logits, selected = fuse(scores, xi=xi, tau=tau, fusion=fusion)
     if adjust is not None:
-        logits = adjust(logits, scores.entities)
+        logits = adjust(logits)
     calibrated = logits if calibrate is None else calibrate(logits)
     predicted = maths.predict_relations(calibrated, max_labels, threshold)
     related = predicted.any(dim=1)
@@ -101,7 +103,8 @@ def decode(
     if scores.focus is not None:
         focus = (scores.focus[keep] if scores.share is None else scores.focus[pair_index]).cpu().numpy()
     rows_of = _group(pair_index.tolist())
-    heads, tails, keys = scores.head[keep].tolist(), scores.tail[keep].tolist(), key.tolist()
+    kept = keep.cpu()
+    heads, tails, keys = scores.head[kept].tolist(), scores.tail[kept].tolist(), key.tolist()
     probs, shares = torch.sigmoid(rows.float()).cpu().numpy(), share.cpu().numpy()
     relation_scores, model_scores = (
         maths.relation_scores(values).cpu().numpy() for values in (calibrated, logits)
@@ -116,6 +119,7 @@ def decode(
         head, tail = entities[pair]
         predictions.append(
             Prediction(
+                row=pair,
                 head=head,
                 tail=tail,
                 label=label,

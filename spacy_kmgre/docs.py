@@ -242,8 +242,17 @@ def set_relations(doc: Doc, relations: Iterable[Union[Relation, Dict[str, Any]]]
     :raises ValueError: Where an entity has no span group, a field is missing, a score lies outside
         [0, 1] or a span outside the Doc. The Doc keeps its old relations then.
     """
-    data = [_checked(doc, item.to_dict() if isinstance(item, Relation) else item) for item in relations]
-    doc.user_data[_RELATIONS] = sorted(data, key=lambda item: -item["score"])
+    store_relations(
+        doc, [_checked(doc, item.to_dict() if isinstance(item, Relation) else item) for item in relations]
+    )
+
+
+def store_relations(doc: Doc, relations: Iterable[Dict[str, Any]]) -> None:
+    """Replace the relations on the Doc by some that are right.
+
+    :param relations: Complete dicts of the form of `Relation.to_dict`.
+    """
+    doc.user_data[_RELATIONS] = sorted(relations, key=lambda item: -item["score"])
 
 
 def _checked(doc: Doc, data: Dict[str, Any]) -> Dict[str, Any]:

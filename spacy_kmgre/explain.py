@@ -149,7 +149,7 @@ def _explain(
     labels: Sequence[str],
 ) -> Explanation:
     network = get_shim(pipe.model).require_network()
-    tau = network.tau.item()
+    tau = network.tau
     fused, selected = fuse(scores, xi=network.xi, tau=tau, fusion=network.fusion)
     controls = pipe.controls
     adjusted, _ = pipe.relation_logits(scores, entities, controls)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import (
     Any,
@@ -26,6 +27,7 @@ from typing import (
 )
 
 import numpy as np
+import torch
 from spacy import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
@@ -45,13 +47,13 @@ from .docs import (
     project_entities,
     relation_data,
     sentence_starts,
-    set_relations,
+    store_relations,
     write_entities,
 )
 from .errors import Errors, Warnings
 from .evidence import evidence_sentences
 from .model.bridge import KNOWN_FACTS, NetworkShim, RelationModel, build_model, get_shim
-from .model.network import KEY, RELATION, PairScores
+from .model.network import KEY, RELATION, PairScores, join_scores
 from .pieces import Document
 from .scorer import relation_facts
 from .training.objective import NO_EVIDENCE, Evidence, Objective, Phase, loss_and_gradients
@@ -203,23 +205,59 @@ class KmgreRelations(TrainablePipe):
     def predict(self, docs: Iterable[Doc]) -> List[Tuple[List[Entity], List[Prediction]]]:
         """The entities of each Doc, and the relations between them by number."""
         controls = self.controls
-        return [
-            (entities, [found for scores in parts for found in self._decode(scores, entities, controls)])
-            for entities, parts in self.score_pairs(docs)
-        ]
+        scored = self.score_pairs(docs)
+        found: List[List[Prediction]] = [[] for _ in scored]
+        for together in self._together([parts for _, parts in scored]):
+            self._decode(together, [entities for entities, _ in scored], controls, found)
+        return [(entities, predictions) for (entities, _), predictions in zip(scored, found)]
 
-    def _decode(self, scores: PairScores, entities: Sequence[Entity], controls: Controls) -> List[Prediction]:
+    def _together(self, parts: Sequence[Iterable[PairScores]]) -> Iterator[List[Tuple[int, PairScores]]]:
+        """Parts of the scores of several Docs, with the numbers of these, as many as are worth decoding at a time."""
+        held: List[Tuple[int, PairScores]] = []
+        room = 0
+        for number, of_doc in enumerate(parts):
+            for scores in of_doc:
+                if held and len(scores.head) > room:
+                    yield held
+                    held = []
+                if not held:
+                    room = self._shim.require_network().sizes.together
+                held.append((number, scores))
+                room -= len(scores.head)
+        if held:
+            yield held
+
+    def _decode(
+        self,
+        together: Sequence[Tuple[int, PairScores]],
+        entities: Sequence[Sequence[Entity]],
+        controls: Controls,
+        found: List[List[Prediction]],
+    ) -> None:
+        """Add what parts of scores say to what is found in their Docs.
+
+        :param together: Numbers of Docs, and scores.
+        :param entities: Of all Docs.
+        """
         network = self._shim.require_network()
-        return decode(
-            scores,
+        # The controls look for the mirrors of entity pairs: entities of different Docs need different numbers.
+        starts = list(accumulate(map(len, entities), initial=0))
+        numbers = torch.cat([scores.entities + starts[doc] for doc, scores in together])
+        types = [entity.label for of_doc in entities for entity in of_doc]
+        predictions = decode(
+            join_scores([scores for _, scores in together]),
             xi=network.xi,
-            tau=network.tau.item(),
+            tau=network.tau,
             fusion=network.fusion,
             max_labels=self.max_labels,
             threshold=controls.threshold,
-            adjust=partial(controls.adjust, types=[entity.label for entity in entities]),
+            adjust=partial(controls.adjust, entities=numbers, types=types),
             calibrate=controls.calibrate,
         )
+        ends = list(accumulate(len(scores.entities) for _, scores in together))
+        for prediction in predictions:
+            doc, _ = together[bisect_right(ends, prediction.row)]
+            found[doc].append(prediction)
 
     def relation_logits(
         self, scores: PairScores, entities: Sequence[Entity], controls: Controls
@@ -232,7 +270,7 @@ class KmgreRelations(TrainablePipe):
         :returns: *Shape:* (N, C), (P,)
         """
         network = self._shim.require_network()
-        logits, selected = fuse(scores, xi=network.xi, tau=network.tau.item(), fusion=network.fusion)
+        logits, selected = fuse(scores, xi=network.xi, tau=network.tau, fusion=network.fusion)
         types = [entity.label for entity in entities]
         return controls.adjust(logits, scores.entities, types), selected
 
@@ -268,47 +306,51 @@ class KmgreRelations(TrainablePipe):
             write_entities(doc, [entity for entity in entities if entity.key not in doc.spans])
             mentions = mention_offsets(entities)
             sentences = _sentences(doc)
+            of_mentions: List[int] = []
+            if sentences is not None:
+                starts = [start for start, _ in mentions]
+                of_mentions = (np.searchsorted(sentences, starts, side="right") - 1).tolist()
             relations = []
             for prediction in predictions:
-                pairs = [
-                    {
-                        "head": list(mentions[head]),
-                        "tail": list(mentions[tail]),
-                        "key_score": key_score,
-                        "relation_score": relation_score,
-                        "share": share,
-                    }
-                    for head, tail, key_score, relation_score, share in prediction.mention_pairs
-                ]
+                evidence = []
+                if sentences is not None:
+                    evidence = [
+                        [sentences[number], sentences[number + 1]]
+                        for number in sorted(self._evidence(prediction, of_mentions))
+                    ]
                 relations.append(
                     {
                         "head": entities[prediction.head].key,
                         "tail": entities[prediction.tail].key,
                         "label": self.labels[prediction.label - 1],
                         "score": prediction.score,
-                        "key_mention_pairs": pairs,
-                        "evidence": self._evidence(pairs, sentences, prediction),
+                        "key_mention_pairs": [
+                            {
+                                "head": list(mentions[head]),
+                                "tail": list(mentions[tail]),
+                                "key_score": key_score,
+                                "relation_score": relation_score,
+                                "share": share,
+                            }
+                            for head, tail, key_score, relation_score, share in prediction.mention_pairs
+                        ],
+                        "evidence": evidence,
                     }
                 )
-            set_relations(doc, relations)
+            store_relations(doc, relations)
 
-    def _evidence(
-        self, pairs: Sequence[Dict[str, Any]], sentences: Optional[np.ndarray], prediction: Prediction
-    ) -> List[List[int]]:
-        if sentences is None:
-            return []
-        of_mentions = [
-            [int(np.searchsorted(sentences, pair[side][0], side="right")) - 1 for side in ("head", "tail")]
-            for pair in pairs
-        ]
-        found = evidence_sentences(
-            [(head, tail, pair["share"]) for (head, tail), pair in zip(of_mentions, pairs)],
+    def _evidence(self, prediction: Prediction, of_mentions: Sequence[int]) -> Set[int]:
+        """:param of_mentions: The sentence of each mention."""
+        return evidence_sentences(
+            [
+                (of_mentions[head], of_mentions[tail], share)
+                for head, tail, *_, share in prediction.mention_pairs
+            ],
             prediction.model_score,
             prediction.focus,
             share=self.evidence_share,
             least=self.evidence_score,
         )
-        return [[int(sentences[number]), int(sentences[number + 1])] for number in sorted(found)]
 
     def _warn_of_unread(self, documents: Sequence[Document]) -> None:
         limit = self._shim.settings["encoder"]["max_pieces"]
@@ -366,11 +408,11 @@ class KmgreRelations(TrainablePipe):
     @property
     def tau(self) -> float:
         """τ, the upper limit of the key pairs' threshold; part of the trained model."""
-        return self._shim.require_network().tau.item()
+        return self._shim.require_network().tau
 
     @tau.setter
     def tau(self, value: float) -> None:
-        self._shim.require_network().tau.fill_(value)
+        self._shim.require_network().tau = value
 
     def update(
         self,
@@ -413,7 +455,7 @@ class KmgreRelations(TrainablePipe):
             self._warn_of_unread(documents)
             scores, backprop = self.model.begin_update(documents)
             sums, counts, gradients = loss_and_gradients(
-                scores, gold, phase, objective, tau=network.tau.item(), evidence=evidence
+                scores, gold, phase, objective, tau=network.tau, evidence=evidence
             )
             if not all(math.isfinite(value) for value in sums.values()):
                 self._shim.drop_gradients()
@@ -621,8 +663,8 @@ def _checked_triples(
     return found
 
 
-def _sentences(doc: Doc) -> Optional[np.ndarray]:
+def _sentences(doc: Doc) -> Optional[List[int]]:
     """Where sentences begin, and the Doc's length; None where the Doc does not say."""
     if not doc.has_annotation("SENT_START"):
         return None
-    return np.array([sent.start for sent in doc.sents] + [len(doc)])
+    return [*(sent.start for sent in doc.sents), len(doc)]

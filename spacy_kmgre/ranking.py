@@ -38,7 +38,7 @@ def rank_key_pairs(pipe: "KmgreRelations", examples: Iterable[Example]) -> Dict[
                 keys = gold.get((entities[head].key, entities[tail].key))
                 if not keys:
                     continue
-                rows = (scores.pair_index == number).nonzero().squeeze(1)
+                rows = (scores.pair_index == number).nonzero().squeeze(1).cpu()
                 pairs = zip(scores.head[rows].tolist(), scores.tail[rows].tolist())
                 right = [(mentions[i], mentions[j]) in keys for i, j in pairs]
                 for name, values in ranked.items():

@@ -205,6 +205,29 @@ def test_a_pipeline_averages_over_mirrors_in_any_cut(load):
         assert found == pytest.approx(results[0], abs=1e-5)
 
 
+def test_docs_decoded_together_do_not_mix(load):
+    """Mirrors and types are looked up by numbers of entities, which start anew in each Doc."""
+    nlp = load()
+    pipe = component(nlp)
+    pipe.threshold, pipe.max_labels, pipe.allowed_triples = 0.0, 9, "corpus"
+    pipe.symmetric, pipe.inverse = INVERSES["symmetric"], INVERSES["inverse"]
+
+    def docs():
+        for left_out in (None, "entity_1", "entity_3", None, "entity_2"):
+            doc = make_doc(nlp)
+            if left_out:
+                del doc.spans[left_out]
+            yield doc
+
+    together, alone = list(nlp.pipe(docs(), batch_size=5)), [nlp(doc) for doc in docs()]
+    for found, expected in zip(together, alone):
+        assert sorted(triples(found)) == sorted(triples(expected)) != []
+        scores = [
+            {(r.head.key, r.label, r.tail.key): r.score for r in doc._.relations} for doc in (found, expected)
+        ]
+        assert scores[0] == pytest.approx(scores[1], abs=1e-5)
+
+
 def test_thresholds_of_labels_rule_on_the_component(load):
     nlp = load()
     component(nlp).thresholds = {"founded": 1.0}

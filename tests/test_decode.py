@@ -35,7 +35,7 @@ def make_scores(sizes: List[int], classes: int, seed: int = 0, kind: str = "keys
         mass = random(total).exp()
         share = mass / torch.zeros(len(sizes), dtype=mass.dtype).index_add(0, pair_index, mass)[pair_index]
     return PairScores(
-        entities=torch.tensor([[n, n + 1] for n in range(len(sizes))]),
+        entities=torch.tensor([[n, n + 1] for n in range(len(sizes))]).view(-1, 2),
         head=torch.arange(total) + 100,
         tail=torch.arange(total) + 200,
         pair_index=pair_index,
@@ -91,13 +91,15 @@ def decode_slowly(
                 mention_pairs.append((scores.head[i].item(), scores.tail[i].item(), key, believed, share))
             mention_pairs.sort(key=lambda mention_pair: -mention_pair[-1])
             result.append(
-                Prediction(head, tail, label, score[pair][label], score[pair][label], mention_pairs)
+                Prediction(pair, head, tail, label, score[pair][label], score[pair][label], mention_pairs)
             )
     return result
 
 
 def assert_same(found: List[Prediction], expected: List[Prediction]) -> None:
-    assert [(p.head, p.tail, p.label) for p in found] == [(p.head, p.tail, p.label) for p in expected]
+    assert [(p.row, p.head, p.tail, p.label) for p in found] == [
+        (p.row, p.head, p.tail, p.label) for p in expected
+    ]
     for prediction, other in zip(found, expected):
         assert prediction.score == pytest.approx(other.score, abs=1e-6)
         assert [pair[:2] for pair in prediction.mention_pairs] == [pair[:2] for pair in other.mention_pairs]

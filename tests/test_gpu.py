@@ -31,7 +31,7 @@ def test_same_scores_as_on_the_cpu(make_nlp, architecture):
     nlp = make_nlp(architecture)
     nlp.initialize(lambda: [make_example(nlp)])
     pipe = nlp.get_pipe("kmgre_relations")
-    assert _network(nlp).tau.device.type == "cuda"
+    assert _network(nlp).device.type == "cuda"
     (on_gpu,) = [
         [scores.relation.cpu() for scores in parts] for _, parts in pipe.score_pairs([make_doc(nlp)])
     ]

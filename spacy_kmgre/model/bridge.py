@@ -71,6 +71,7 @@ class NetworkShim(Shim):
         self.moving: FrozenSet[str] = BOTH
         self.mirrored = False
         self._optimizer: Optional[torch.optim.AdamW] = None
+        self._parameters: Dict[str, List[nn.Parameter]] = {}
         self._units = {RELATION: 0, KEY: 0}
         self._process = os.getpid()
 
@@ -146,15 +147,11 @@ class NetworkShim(Shim):
         network = self.require_network()
         if self._optimizer is None:
             self._optimizer = make_optimizer(network)
-        for name in (RELATION, KEY):
-            half = network.part(name)
-            parameters = [] if half is None else [p for p in half.parameters() if p.grad is not None]
-            for parameter in parameters:
-                assert parameter.grad is not None
-                parameter.grad /= max(1, self._units[name])
-            if parameters and optimizer.grad_clip:
-                nn.utils.clip_grad_norm_(parameters, optimizer.grad_clip)
-            self._units[name] = 0
+            self._parameters = {name: list(network.part(name).parameters()) for name in network.halves}
+        for name, parameters in self._parameters.items():
+            gradients = [p.grad for p in parameters if p.grad is not None]
+            if gradients:
+                bring_to_mean(gradients, max(1, self._units[name]), optimizer.grad_clip)
         head, encoder = (  # only our own optimizer has them
             getattr(optimizer, f"{part}_learn_rate", optimizer.learn_rate) for part in ("head", "encoder")
         )
@@ -167,7 +164,8 @@ class NetworkShim(Shim):
         self.drop_gradients()
 
     def drop_gradients(self) -> None:
-        self.require_network().zero_grad(set_to_none=True)
+        # The optimiser has a list of parameters; modules take long to make one.
+        (self._optimizer or self.require_network()).zero_grad(set_to_none=True)
         self._units = {RELATION: 0, KEY: 0}
 
     def resize(self, classes: int) -> None:
@@ -190,6 +188,18 @@ class NetworkShim(Shim):
                 network, self.tokenizer = network_from_bytes(bytes_data, self.settings)
                 self._place(network)
         return self
+
+
+def bring_to_mean(gradients: List[Tensor], count: int, most: float) -> None:
+    """Divide gradients of sums by the number of terms, and clip their global norm, in one pass over them.
+
+    :param most: The largest norm; any where 0.
+    """
+    factor = torch.full((), 1.0 / count, device=gradients[0].device)
+    if most:
+        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+        factor *= (most / (factor * norm + 1e-6)).clamp(max=1.0)  # as torch.nn.utils.clip_grad_norm_ does
+    torch._foreach_mul_(gradients, factor)
 
 
 def make_optimizer(network: Network) -> torch.optim.AdamW:

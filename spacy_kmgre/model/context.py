@@ -7,13 +7,14 @@ at: time and memory grow with the text, not with its square.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Iterator, List, Optional, Tuple
+from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
 
 from . import maths
 from .encoder import Encoded
+from .products import divisor
 
 
 class Pool(ABC):
@@ -72,54 +73,84 @@ class RunPool(Pool):
         return RunPool(parts, self.size)
 
 
-def pool_of_mentions(encoded: Encoded, head: Tensor, tail: Tensor, mode: str) -> Pool:
-    """The contexts of mention pairs.
+@dataclass(frozen=True)
+class JoinedPool(Pool):
+    """Of the pairs of several documents, one after another.
 
-    :param head: Mention numbers. *Shape:* (P,)
-    :param tail: Mention numbers. *Shape:* (P,)
+    :param lengths: Word pieces of each document.
     """
+
+    pools: Sequence[Pool]
+    lengths: Sequence[int]
+
+    def __call__(self, columns: Tensor) -> Tensor:
+        parts = zip(self.pools, columns.split(list(self.lengths)))
+        return torch.cat([pool(own) for pool, own in parts])
+
+    def detach(self) -> "JoinedPool":
+        return JoinedPool([pool.detach() for pool in self.pools], self.lengths)
+
+
+class Indices(NamedTuple):
+    """The pairs of a document, or a part of them, on its device.
+
+    :param size: N, of entity pairs.
+    :param head: Mention numbers of the mention pairs. *Shape:* (P,)
+    :param tail: Mention numbers. *Shape:* (P,)
+    :param pair_index: The entity pair of each mention pair. *Shape:* (P,)
+    :param low: One side of the pairs whose contexts are wanted, of mentions or of entities, both directions being
+        one; unused in a long text. *Shape:* (U,)
+    :param high: The other side. *Shape:* (U,)
+    :param row: Which of them each mention pair is, or each entity pair. *Shape:* (P,) or (N,)
+    :param head_row: The head of each mention pair, or entity pair, among the rows of all documents of a batch.
+        *Shape:* (P,) or (N,)
+    :param tail_row: Its tail. *Shape:* (P,) or (N,)
+    """
+
+    size: int
+    head: Tensor
+    tail: Tensor
+    pair_index: Tensor
+    low: Tensor
+    high: Tensor
+    row: Tensor
+    head_row: Tensor
+    tail_row: Tensor
+
+
+def pool_of_mentions(encoded: Encoded, indices: Indices, mode: str) -> Pool:
+    """The contexts of mention pairs."""
     if encoded.starts is None:
-        return _dense_pool(encoded.attention, head, tail, mode)
-    own = torch.arange(len(head), device=head.device)
-    return _run_pool(encoded, head, tail, own, len(head), mode)[0]
+        return _dense_pool(encoded.attention, indices, mode)
+    own = torch.arange(len(indices.head), device=indices.head.device)
+    return _run_pool(encoded, indices.head, indices.tail, own, len(own), mode)[0]
 
 
 def pool_of_entities(
-    encoded: Encoded,
-    entities: Optional[Tensor],
-    pairs: Tensor,
-    head: Tensor,
-    tail: Tensor,
-    pair_index: Tensor,
-    mode: str,
+    encoded: Encoded, entities: Optional[Tensor], indices: Indices, mode: str
 ) -> Tuple[Pool, Tensor]:
     """The contexts of entity pairs, whose rows are the means of their mentions' (ATLOP).
 
     :param entities: The entities' rows; not needed in a long text. *Shape:* (E, K, L)
-    :param pairs: Entity numbers. *Shape:* (N, 2)
-    :param head: Mention numbers of the mention pairs. *Shape:* (P,)
     :returns: The pool, and each mention pair's part in its entity pair's context, without gradient. *Shape:* (P,)
     """
+    head, tail, pair_index, size = indices.head, indices.tail, indices.pair_index, indices.size
     pool: Pool
     if entities is not None:
-        pool = _dense_pool(entities, pairs[:, 0], pairs[:, 1], mode)
+        pool = _dense_pool(entities, indices, mode)
         rows = encoded.attention.detach()
         mass = torch.einsum("ikl,jkl->ij", rows, rows)[head, tail]
     else:
-        pool, mass = _run_pool(encoded, head, tail, pair_index, len(pairs), mode)
+        pool, mass = _run_pool(encoded, head, tail, pair_index, size, mode)
     # As the entities' rows are means over mentions, the parts of an entity pair add up to its whole.
-    total = mass.new_zeros(len(pairs)).index_add(0, pair_index, mass)
-    count = torch.bincount(pair_index, minlength=len(pairs))[pair_index]
-    return pool, torch.where(total[pair_index] > 0, mass / total[pair_index], 1.0 / count)
+    total = mass.new_zeros(size).index_add(0, pair_index, mass)
+    count = mass.new_zeros(size).index_add(0, pair_index, torch.ones_like(mass))
+    return pool, torch.where(total[pair_index] > 0, mass / total[pair_index], 1.0 / count[pair_index])
 
 
-def _dense_pool(rows: Tensor, head: Tensor, tail: Tensor, mode: str) -> DensePool:
+def _dense_pool(rows: Tensor, indices: Indices, mode: str) -> DensePool:
     """:param rows: Attention over all word pieces. *Shape:* (R, K, L)"""
-    # Both directions of a pair have one context.
-    both, row = (torch.minimum(head, tail) * len(rows) + torch.maximum(head, tail)).unique(
-        return_inverse=True
-    )
-    return DensePool(maths.context_weights(rows, both // len(rows), both % len(rows), mode), row)
+    return DensePool(maths.context_weights(rows, indices.low, indices.high, mode), indices.row)
 
 
 def _run_pool(
@@ -141,7 +172,7 @@ def _run_pool(
         total = total.index_add(0, target[pairs], masses)
         mass[pairs] = masses.detach().sum(dim=1)
     # The reciprocal, without its square in the gradient, which overflows.
-    share = torch.exp(-torch.log(maths.divisor(total))) / heads
+    share = torch.exp(-torch.log(divisor(total))) / heads
     weights = [
         (target[pairs], start, (share[target[pairs]].unsqueeze(1) @ product).squeeze(1))
         for pairs, start, product in products

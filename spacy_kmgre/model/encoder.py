@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Deque, Dict, Iterator, List, Optional, Sequence, Tuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -136,68 +137,78 @@ class Encoder(nn.Module):
         self, group: Sequence[Tuple[int, int, int]], batch: Sequence[Pieces], lower: Deque[Tensor]
     ) -> List["_Window"]:
         device = next(self.transformer.parameters()).device
-        rows = []
+        rows, inside = [], []
         for number, start, end in group:
-            ids, pieces = torch.from_numpy(batch[number].ids), batch[number]
-            rows.append(torch.cat([ids[: pieces.prefix], ids[start:end], ids[len(ids) - pieces.suffix :]]))
-        lengths = [len(row) for row in rows]
-        padding = self.transformer.config.pad_token_id or 0
-        inputs = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=padding).to(device)
-        mask = None
-        if min(lengths) < max(lengths):
-            mask = torch.arange(max(lengths))[None, :] < torch.tensor(lengths)[:, None]
-            mask = mask.to(device, torch.long)
-        hidden, attend = self._run(inputs, mask, lower)
-        encoded = []
-        for row, (number, start, end) in enumerate(group):
-            pieces = batch[number]
-            markers = torch.from_numpy(pieces.markers)
-            inside = ((markers >= start) & (markers < end)).nonzero().squeeze(1)
-            places = (markers[inside] - start + pieces.prefix).to(device)
-            encoded.append(
-                _Window(
-                    start=start,
-                    end=end,
-                    mentions=inside.to(device),
-                    hidden=hidden[row, : lengths[row]].float(),
-                    attention=attend(row, places, lengths[row]),
-                )
+            ids, markers, prefix = batch[number].ids, batch[number].markers, batch[number].prefix
+            rows.append(
+                np.concatenate([ids[:prefix], ids[start:end], ids[len(ids) - batch[number].suffix :]])
             )
-        return encoded
+            inside.append(((markers >= start) & (markers < end)).nonzero()[0])
+        lengths = np.array([len(row) for row in rows])
+        inputs = np.full((len(rows), lengths.max()), self.transformer.config.pad_token_id or 0)
+        places = np.zeros((len(rows), max(map(len, inside))), dtype=np.int64)
+        for row, (number, start, _) in enumerate(group):
+            inputs[row, : lengths[row]] = rows[row]
+            places[row, : len(inside[row])] = (
+                batch[number].markers[inside[row]] - start + batch[number].prefix
+            )
+        mask = None
+        if lengths.min() < lengths.max():
+            mask = on_device(np.arange(lengths.max()) < lengths[:, None], device)
+        columns = on_device(places, device)
+        hidden, attention = self._run(on_device(inputs, device), mask, columns, lower)
+        hidden = hidden.float()
+        mentions = hidden[torch.arange(len(rows), device=device)[:, None], columns]
+        return [
+            _Window(
+                start=start,
+                end=end,
+                inside=inside[row],
+                hidden=hidden[row, : lengths[row]],
+                mentions=mentions[row, : len(inside[row])],
+                attention=attention[row, : len(inside[row]), :, : lengths[row]],
+            )
+            for row, (_, start, end) in enumerate(group)
+        ]
 
-    def _run(self, inputs: Tensor, mask: Optional[Tensor], lower: Deque[Tensor]):
-        """Hidden states, and a function that gives attention rows: (row, places, length) -> (m, K, length)."""
+    def _run(
+        self, inputs: Tensor, mask: Optional[Tensor], places: Tensor, lower: Deque[Tensor]
+    ) -> Tuple[Tensor, Tensor]:
+        """
+        :param inputs: Word pieces. *Shape:* (B, L)
+        :param mask: Which of them are none of the padding; None where all. *Shape:* (B, L)
+        :param places: The markers. *Shape:* (B, m)
+        :returns: Hidden states, and the last layer's attention rows of the markers, in float32. *Shape:* (B, L, d),
+            (B, m, K, L)
+        """
         config = self.transformer.config
+        row = torch.arange(len(inputs), device=inputs.device)[:, None]
+        given_mask = None if mask is None else mask.long()
         if not has_plain_attention(config):
             with self._autocast(inputs.device):
-                output = self.transformer(inputs, attention_mask=mask, output_attentions=True)
+                output = self.transformer(inputs, attention_mask=given_mask, output_attentions=True)
             last = output.attentions[-1]
             if last.shape[-2:] != (inputs.shape[1], inputs.shape[1]):
                 raise ValueError(Errors.E027.format(kind=config.model_type))
-            return (
-                output.last_hidden_state,
-                lambda row, places, length: last[row][:, places, :length].transpose(0, 1).float(),
-            )
+            return output.last_hidden_state, last[row, :, places].float()
         names = PLAIN_ATTENTION[config.model_type]
-        dropout = getattr(config, "attention_probs_dropout_prob", getattr(config, "attention_dropout", 0.0))
         given = lower.popleft() if isinstance(self.transformer.embeddings, _Given) else None
         shares = self.shared_layers > 0
         with _passing(_Pass(given)) as this, self._autocast(inputs.device):
-            output = self.transformer(inputs, attention_mask=mask, output_hidden_states=shares)
-        hidden = output.last_hidden_state
+            output = self.transformer(inputs, attention_mask=given_mask, output_hidden_states=shares)
         if shares:  # in float32, since the other encoder may not run in bfloat16
             lower.append(output.hidden_states[self.shared_layers].float())
         query, key = (
             this.projected[name].unflatten(-1, (config.num_attention_heads, -1)).float() for name in names
         )
-
-        def attend(row: int, places: Tensor, length: int) -> Tensor:
-            scores = torch.einsum("mkd,lkd->mkl", query[row, places], key[row, :length])
-            weights = torch.softmax(scores / query.shape[-1] ** 0.5, dim=-1)
-            # What Hugging Face's eager attention returns in training has been through dropout too.
-            return nn.functional.dropout(weights, dropout, self.training)
-
-        return hidden, attend
+        scores = query[row, places].transpose(1, 2) @ key.permute(0, 2, 3, 1)
+        scores = scores / query.shape[-1] ** 0.5
+        if mask is not None:
+            scores = scores.masked_fill(~mask[:, None, None, :], -torch.inf)
+        # What Hugging Face's eager attention returns in training has been through dropout too.
+        dropout = getattr(config, "attention_probs_dropout_prob", getattr(config, "attention_dropout", 0.0))
+        weights = nn.functional.dropout(torch.softmax(scores, dim=-1), dropout, self.training)
+        return output.last_hidden_state, weights.transpose(1, 2)
 
     def _autocast(self, device: torch.device):
         if device.type == "cuda":
@@ -261,9 +272,15 @@ def _keep_upper_layers(transformer: Any, count: int) -> None:
 class _Window:
     start: int
     end: int
-    mentions: Tensor  # numbers of the mentions whose marker lies inside
+    inside: np.ndarray  # numbers of the mentions whose marker lies inside
     hidden: Tensor
+    mentions: Tensor
     attention: Tensor
+
+
+def on_device(values: np.ndarray, device: torch.device) -> Tensor:
+    """Without waiting for a GPU."""
+    return torch.from_numpy(values).to(device, non_blocking=True)
 
 
 def has_plain_attention(config) -> bool:
@@ -275,22 +292,26 @@ def has_plain_attention(config) -> bool:
 def _join(pieces: Pieces, windows: Sequence[_Window]) -> Encoded:
     """One document from its windows: the mean of a piece's hidden states; the mean of a marker's attention
     rows over the windows it is in, where it has no weight on pieces of other windows."""
-    markers = torch.from_numpy(pieces.markers)
     if len(windows) == 1:
         (window,) = windows
-        hidden, attention = window.hidden, window.attention
-        if len(window.mentions) < len(markers):  # some lie outside the encoded text
-            empty = attention.new_zeros((len(markers), *attention.shape[1:]))
-            attention = empty.index_copy(0, window.mentions, attention)
-        return Encoded(hidden, hidden[markers.to(hidden.device)], attention)
+        mentions, attention = window.mentions, window.attention
+        if len(mentions) < len(pieces.markers):  # some lie outside the encoded text
+            inside = on_device(window.inside, mentions.device)
+            mentions, attention = (
+                x.new_zeros((len(pieces.markers), *x.shape[1:])).index_copy(0, inside, x)
+                for x in (mentions, attention)
+            )
+        return Encoded(window.hidden, mentions, attention)
     length, body = len(pieces.ids), len(pieces.ids) - pieces.suffix
     like, device = windows[0], windows[0].hidden.device
+    markers = on_device(pieces.markers, device)
+    numbers = [on_device(window.inside, device) for window in windows]
     hidden = like.hidden.new_zeros((length, like.hidden.shape[1]))
     covered = like.hidden.new_zeros((length, 1))
     first = torch.full((len(markers),), length, device=device)
     last = torch.zeros_like(first)
     kept = []  # of each window: the columns of the document, and of the window
-    for window in windows:
+    for window, own in zip(windows, numbers):
         # Special pieces stand at the ends of the document only: mentions that share no window must have
         # nothing in common.
         left = 0 if window.start == pieces.prefix else pieces.prefix
@@ -299,19 +320,19 @@ def _join(pieces: Pieces, windows: Sequence[_Window]) -> Encoded:
         kept.append((slice(start, start + right - left), slice(left, right)))
         hidden[kept[-1][0]] += window.hidden[left:right]
         covered[kept[-1][0]] += 1
-        first[window.mentions] = first[window.mentions].clamp(max=start)
-        last[window.mentions] = start + right - left
+        first[own] = first[own].clamp(max=start)
+        last[own] = start + right - left
     # All runs are as long as the longest, and none goes beyond the end.
     width = int((last - first).max().clamp(min=1)) if len(markers) else 1
     starts = first.clamp(max=length - width)
     attention = like.attention.new_zeros((len(markers), like.attention.shape[1], width))
-    for window, (columns, own) in zip(windows, kept):
-        places = torch.arange(columns.start, columns.stop, device=device) - starts[window.mentions][:, None]
-        rows = window.attention[:, :, own]
+    for window, own, (columns, columns_of_window) in zip(windows, numbers, kept):
+        places = torch.arange(columns.start, columns.stop, device=device) - starts[own][:, None]
+        rows = window.attention[:, :, columns_of_window]
         spread = rows.new_zeros((*rows.shape[:2], width))
         spread = spread.scatter(2, places[:, None].expand_as(rows), rows)
-        attention.index_add_(0, window.mentions, spread)
+        attention.index_add_(0, own, spread)
     total = attention.sum(dim=-1, keepdim=True)
     attention = attention / torch.where(total > 0, total, torch.ones_like(total))
     hidden = hidden / covered
-    return Encoded(hidden, hidden[markers.to(device)], attention, starts)
+    return Encoded(hidden, hidden[markers], attention, starts)

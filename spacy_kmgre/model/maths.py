@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .products import divisor, normalised_products
+
 CONTEXT_MODES = ("per_head", "pooled")
 
 
@@ -33,17 +35,12 @@ def context_weights(attention: Tensor, head: Tensor, tail: Tensor, mode: str = "
         # The gradient of a small probability overflows float16. Half the range is for its other paths.
         limit = torch.finfo(attention.dtype).max / 2
         rows.register_hook(lambda grad: grad.clamp(-limit, limit))
-    # Sums over heads and over pieces are matrix products, which leave little that is as large as pairs by heads
-    # by pieces.
-    if mode == "pooled":
-        by_piece = rows.permute(2, 0, 1)
-        total = (by_piece @ by_piece.transpose(1, 2))[:, head, tail].T
-        return _normalise(total / rows.shape[1])
-    by_head = rows.transpose(0, 1)
-    total = (by_head @ by_head.transpose(1, 2))[:, head, tail].T
-    # The reciprocal, without its square in the gradient, which overflows.
-    share = torch.exp(-torch.log(divisor(total))) / rows.shape[1]
-    return (share.unsqueeze(1) @ (rows[head] * rows[tail])).squeeze(1)
+    if mode == "per_head":
+        return normalised_products(rows, head, tail)
+    # Sums over heads are matrix products, which leave nothing as large as pairs by heads by pieces.
+    by_piece = rows.permute(2, 0, 1)
+    total = (by_piece @ by_piece.transpose(1, 2))[:, head, tail].T
+    return _normalise(total / rows.shape[1])
 
 
 def mention_pair_context(
@@ -227,11 +224,10 @@ def relation_scores(logits: Tensor) -> Tensor:
     return torch.sigmoid(margins(logits))
 
 
-def divisor(total: Tensor) -> Tensor:
-    """Sums of weights to divide by: 1 for those that are nothing, so that what sums to nothing stays so."""
-    # Below this a sum loses digits and the gradient of the quotient overflows.
-    limits = torch.finfo(total.dtype)
-    return total.masked_fill(total < limits.tiny / limits.eps, 1.0)
+def segment_sizes(pair_index: Tensor, num_pairs: int) -> Tensor:
+    """How many mention pairs each entity pair has. *Shape:* (N,)"""
+    # torch.bincount would wait for a GPU.
+    return pair_index.new_zeros(num_pairs).index_add(0, pair_index, torch.ones_like(pair_index))
 
 
 def _wide(values: Tensor) -> Tensor:
@@ -254,5 +250,5 @@ def _segment_max(values: Tensor, pair_index: Tensor, num_pairs: int) -> Tensor:
 
 def _segment_mean(values: Tensor, pair_index: Tensor, num_pairs: int) -> Tensor:
     total = values.new_zeros((num_pairs, *values.shape[1:])).index_add(0, pair_index, values)
-    count = torch.bincount(pair_index, minlength=num_pairs).clamp(min=1)
+    count = segment_sizes(pair_index, num_pairs).clamp(min=1)
     return total / count.view(-1, *[1] * (values.dim() - 1))

@@ -1,19 +1,21 @@
 """The networks: KMGRE (Jiang et al., COLING 2022) and ATLOP (Zhou et al., AAAI 2021)."""
 
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass
+from itertools import islice, zip_longest
 from threading import Lock
-from typing import Deque, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Deque, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..pieces import Document, Pieces
 from . import maths
-from .context import Pool, pool_of_entities, pool_of_mentions
-from .encoder import Encoded, Encoder
+from .context import Indices, JoinedPool, Pool, pool_of_entities, pool_of_mentions
+from .encoder import Encoded, Encoder, on_device
 from .heads import Head, LinearHead, Projected, make_head
-from .pairs import chunk_entity_pairs, mention_pairs
+from .pairs import chunk_entity_pairs, count_mention_pairs, mention_pairs, without_direction
 
 # The two halves that EM trains in turn: θ and ω.
 RELATION, KEY = "relation", "key"
@@ -27,7 +29,7 @@ class PairScores:
     """Scores of the pairs of one document, or of a part of them.
 
     :param entities: Entity numbers (head, tail) of the entity pairs. *Shape:* (N, 2)
-    :param head: Mention numbers of the mention pairs. *Shape:* (P,)
+    :param head: Mention numbers of the mention pairs. Like entity numbers they are on the processor. *Shape:* (P,)
     :param tail: *Shape:* (P,)
     :param pair_index: The entity pair, 0..N-1, of each mention pair. *Shape:* (P,)
     :param relation: Logits of the relations, for each mention pair, or for each entity pair where the
@@ -55,19 +57,66 @@ class PairScores:
         return torch.arange(len(self.entities), device=self.relation.device)
 
 
+def join_scores(batch: Sequence[PairScores]) -> PairScores:
+    """The scores of several documents, or of parts of one, as one. Numbers of entities and mentions stay those of
+    their documents.
+
+    :param batch: At least one.
+    """
+    if len(batch) == 1:
+        return batch[0]
+    device = batch[0].pair_index.device
+    starts = np.cumsum([0, *(len(scores.entities) for scores in batch[:-1])])
+    starts = np.repeat(starts, [len(scores.pair_index) for scores in batch])
+    focus = None
+    columns = [scores.focus.shape[1] for scores in batch if scores.focus is not None]
+    if columns:
+        focus = torch.cat(
+            [
+                scores.relation.new_zeros((len(scores.relation), max(columns)))
+                if scores.focus is None
+                else nn.functional.pad(scores.focus, (0, max(columns) - scores.focus.shape[1]))
+                for scores in batch
+            ]
+        )
+    return PairScores(
+        torch.cat([scores.entities for scores in batch]),
+        torch.cat([scores.head for scores in batch]),
+        torch.cat([scores.tail for scores in batch]),
+        torch.cat([scores.pair_index for scores in batch]) + on_device(starts, device),
+        torch.cat([scores.relation for scores in batch]),
+        _cat_known([scores.key for scores in batch]),
+        _cat_known([scores.share for scores in batch]),
+        focus,
+    )
+
+
+def _cat_known(values: Sequence[Optional[Tensor]]) -> Optional[Tensor]:
+    known = [value for value in values if value is not None]
+    return torch.cat(known) if known else None
+
+
 @dataclass(frozen=True)
 class Reading:
-    """What one half of the network has of a document, whatever the pairs.
+    """What one half of the network has of some documents, whatever the pairs.
 
-    :param entities: The entities' attention rows, where entities take the place of mentions in a text of
-        one window. *Shape:* (E, K, L)
-    :param sentences: Which sentence each word piece is in; None where nobody asks. *Shape:* (L, S)
+    :param projected: Of all documents one after another.
+    :param entities: For each document the entities' attention rows, where entities take the place of mentions in a
+        text of one window. *Shape:* (E, K, L)
+    :param sentences: Which sentence of its document each word piece is in, of all documents one after another; None
+        where nobody asks. *Shape:* (ΣL, S)
     """
 
-    encoded: Encoded
+    encoded: Sequence[Encoded]
     projected: Projected
-    entities: Optional[Tensor] = None
+    entities: Sequence[Optional[Tensor]] = ()
     sentences: Optional[Tensor] = None
+
+    def join(self, pools: Sequence[Pool]) -> Pool:
+        """:param pools: Of each document."""
+        if len(pools) == 1:
+            return pools[0]
+        return JoinedPool(pools, [len(encoded.hidden) for encoded in self.encoded])
 
 
 class RelationExtractor(nn.Module):
@@ -85,30 +134,36 @@ class RelationExtractor(nn.Module):
         self.level = level
 
     def read(
-        self, encoded: Encoded, clusters: Sequence[Sequence[int]], sentences: Optional[Tensor] = None
+        self,
+        encoded: Sequence[Encoded],
+        clusters: Sequence[Sequence[Sequence[int]]],
+        sentences: Optional[Tensor] = None,
     ) -> Reading:
+        """:param clusters: Of each document."""
+        hidden = _cat([x.hidden for x in encoded])
         if self.level == "mention":
-            projected = self.head.project(encoded.mentions, encoded.hidden)
+            projected = self.head.project(_cat([x.mentions for x in encoded]), hidden)
             return Reading(encoded, projected, sentences=sentences)
-        embeddings = entity_embeddings(encoded.mentions, clusters)
-        entities = entity_rows(encoded.attention, clusters) if encoded.starts is None else None
-        return Reading(encoded, self.head.project(embeddings, encoded.hidden), entities, sentences)
+        embeddings = [entity_embeddings(x.mentions, own) for x, own in zip(encoded, clusters)]
+        entities = [
+            entity_rows(x.attention, own) if x.starts is None else None for x, own in zip(encoded, clusters)
+        ]
+        return Reading(encoded, self.head.project(_cat(embeddings), hidden), entities, sentences)
 
-    def forward(
-        self, reading: Reading, pairs: Tensor, head: Tensor, tail: Tensor, pair_index: Tensor
-    ) -> "Extracted":
-        """
-        :param pairs: Entity numbers. *Shape:* (N, 2)
-        :param head: Mention numbers. *Shape:* (P,)
-        """
+    def forward(self, reading: Reading, indices: Sequence[Indices]) -> "Extracted":
+        """:param indices: Of each document."""
         share = None
         if self.level == "mention":
-            pool = pool_of_mentions(reading.encoded, head, tail, self.context)
-        else:
-            pool, share = pool_of_entities(
-                reading.encoded, reading.entities, pairs, head, tail, pair_index, self.context
+            pool = reading.join(
+                [pool_of_mentions(x, own, self.context) for x, own in zip(reading.encoded, indices)]
             )
-            head, tail = pairs.unbind(1)
+        else:
+            found = [
+                pool_of_entities(x, rows, own, self.context)
+                for x, rows, own in zip(reading.encoded, reading.entities, indices)
+            ]
+            pool, share = reading.join([pool for pool, _ in found]), _cat([share for _, share in found])
+        head, tail = _cat([own.head_row for own in indices]), _cat([own.tail_row for own in indices])
         focus = None if reading.sentences is None else pool(reading.sentences)
         return Extracted(self.head(reading.projected, pool, head, tail), pool, share, focus)
 
@@ -141,19 +196,55 @@ class KeyInstanceClassifier(nn.Module):
         self.head = LinearHead(width, 1)
         self.context = context
 
-    def read(self, encoded: Encoded) -> Reading:
-        return Reading(encoded, self.head.project(encoded.mentions, encoded.hidden))
+    def read(self, encoded: Sequence[Encoded]) -> Reading:
+        mentions, hidden = _cat([x.mentions for x in encoded]), _cat([x.hidden for x in encoded])
+        return Reading(encoded, self.head.project(mentions, hidden))
 
-    def forward(self, reading: Reading, head: Tensor, tail: Tensor, extracted: Extracted) -> Tensor:
+    def forward(self, reading: Reading, indices: Sequence[Indices], extracted: Extracted) -> Tensor:
         """
+        :param indices: Of each document.
         :param extracted: Of the same mention pairs; their contexts are the same where the encoder is shared.
         :returns: Logits. *Shape:* (P,)
         """
         if self.encoder is None:
             pool = extracted.pool.detach()
         else:
-            pool = pool_of_mentions(reading.encoded, head, tail, self.context)
+            pool = reading.join(
+                [pool_of_mentions(x, own, self.context) for x, own in zip(reading.encoded, indices)]
+            )
+        head, tail = _cat([own.head_row for own in indices]), _cat([own.tail_row for own in indices])
         return self.head(reading.projected, pool, head, tail).squeeze(1)
+
+
+class _Sizes(NamedTuple):
+    """
+    :param chunk: Mention pairs of one document that are scored at a time.
+    :param together: Mention pairs of several.
+    """
+
+    chunk: int
+    together: int
+
+
+# A processor wants what stays in its caches, a GPU what keeps it busy.
+SIZES = {"cpu": _Sizes(1024, 1024), "cuda": _Sizes(4096, 65536)}
+
+
+class _Text(NamedTuple):
+    """A document of which parts are to be scored.
+
+    :param windows: The first and the last of each mention, where not every mention pair is scored. *Shape:* (M, 2)
+    :param sentences: *Shape:* (L, S)
+    """
+
+    relation: Encoded
+    key: Optional[Encoded]
+    clusters: Sequence[Sequence[int]]
+    windows: Optional[np.ndarray]
+    sentences: Optional[np.ndarray]
+
+
+Readings = Tuple[Reading, Optional[Reading]]
 
 
 class Network(nn.Module):
@@ -163,10 +254,9 @@ class Network(nn.Module):
     :param fusion: Fuse the key pairs' logits (16). Without it labels are given straight to the key pairs
         and their best margin counts (the paper's ablation).
     :param far_pairs: Score mention pairs that no window of a long text holds too; their context is zero.
-    :param chunk: Mention pairs scored at a time in prediction.
+    :param chunk: Mention pairs of a document that are scored at a time in prediction; where None as `SIZES` say.
+    :ivar tau: τ, which grows in training and belongs to the trained model.
     """
-
-    tau: Tensor
 
     def __init__(
         self,
@@ -176,7 +266,7 @@ class Network(nn.Module):
         xi: float = 0.15,
         fusion: bool = True,
         far_pairs: bool = True,
-        chunk: int = 1024,
+        chunk: Optional[int] = None,
     ):
         super().__init__()
         self.extractor = extractor
@@ -185,16 +275,21 @@ class Network(nn.Module):
         self.fusion = fusion
         self.far_pairs = far_pairs
         self.chunk = chunk
-        # τ grows in training and belongs to the trained model.
-        self.register_buffer("tau", torch.tensor(0.5, dtype=torch.float64))
+        self.tau = 0.5
 
     @property
     def halves(self) -> FrozenSet[str]:
         return BOTH if self.classifier is not None else frozenset((RELATION,))
 
-    def part(self, name: str) -> Optional[nn.Module]:
-        """The module that holds the parameters θ ("relation") or ω ("key")."""
-        return self.extractor if name == RELATION else self.classifier
+    def part(self, name: str) -> nn.Module:
+        """The module that holds the parameters θ ("relation") or ω ("key").
+
+        :param name: One of `halves`.
+        """
+        if name == RELATION:
+            return self.extractor
+        assert self.classifier is not None
+        return self.classifier
 
     def forward(
         self, documents: Sequence[Document], batch: Sequence[Pieces], moving: FrozenSet[str]
@@ -204,50 +299,58 @@ class Network(nn.Module):
         :param moving: The halves that learn; the others run without dropout and without gradient. What the classifier
             shares of the extractor's encoder has its dropout where the extractor learns.
         """
-        relation, key = self._encode(batch, moving)
-        scores = []
-        for number, (document, pieces) in enumerate(zip(documents, batch)):
-            clusters, windows = encoded_clusters(document, pieces), self._windows(pieces)
-            pairs = torch.cat(
-                [torch.zeros((0, 2), dtype=torch.long), *chunk_entity_pairs(clusters, windows=windows)]
-            )
-            sentences = sentence_columns(document, pieces) if RELATION in moving else None
-            readings = self._read(relation[number], key and key[number], clusters, moving, sentences)
-            scores.append(self._score(readings, clusters, pairs, windows, moving))
-        return scores
+        texts = self._texts(documents, batch, moving, with_sentences=RELATION in moving)
+        nothing = np.zeros((0, 2), dtype=np.int64)
+        pairs = [
+            np.concatenate([nothing, *chunk_entity_pairs(text.clusters, windows=text.windows)])
+            for text in texts
+        ]
+        return self._score(self._read(texts, moving), texts, pairs, moving) if texts else []
 
     def predict(
         self, documents: Sequence[Document], batch: Sequence[Pieces], mirrored: bool = False
     ) -> List[Iterator[PairScores]]:
-        """Scores of all pairs, computed in parts as they are asked for, so that memory does not grow
-        with the number of mention pairs.
+        """Scores of all pairs, computed in parts as they are asked for, so that memory does not grow with the number
+        of mention pairs. Documents of one part are scored together.
 
         :param mirrored: Give each entity pair in one part with its mirror.
         """
         with torch.inference_mode():
-            relation, key = self._encode(batch, frozenset())
-        return [
-            self._predict(document, pieces, relation[number], key and key[number], mirrored)
-            for number, (document, pieces) in enumerate(zip(documents, batch))
-        ]
+            texts = self._texts(documents, batch, frozenset(), with_sentences=True)
+        chunk = self.chunk or self.sizes.chunk
+        counts = [count_mention_pairs(text.clusters) for text in texts]
+        found: List[Iterator[PairScores]] = []
+        for together in _runs(counts, chunk, self.sizes.together):
+            parts = _Parts(self._predict([texts[number] for number in together], chunk, mirrored))
+            found += [parts.of(number) for number in range(len(together))]
+        return found
 
     def _predict(
-        self, document: Document, pieces: Pieces, relation: Encoded, key: Optional[Encoded], mirrored: bool
-    ):
-        clusters, windows = encoded_clusters(document, pieces), self._windows(pieces)
-        sentences = sentence_columns(document, pieces)
+        self, texts: Sequence[_Text], chunk: int, mirrored: bool
+    ) -> Iterator[List[Tuple[int, PairScores]]]:
+        """The parts of one text, or the only ones of several, each with the number of its text."""
         readings = None
-        for pairs in chunk_entity_pairs(clusters, self.chunk, mirrored, windows):
+        parts = [chunk_entity_pairs(text.clusters, chunk, mirrored, text.windows) for text in texts]
+        for pairs in zip_longest(*parts):
+            numbers = [number for number, own in enumerate(pairs) if own is not None]
+            some = [texts[number] for number in numbers]
             with torch.inference_mode():  # left before each yield: the caller's code is not ours
-                readings = readings or self._read(relation, key, clusters, frozenset(), sentences)
-                scores = self._score(readings, clusters, pairs, windows, frozenset())
-            yield scores
+                readings = readings or self._read(some, frozenset())
+                scores = self._score(readings, some, [pairs[number] for number in numbers], frozenset())
+            yield list(zip(numbers, scores))
 
-    def _windows(self, pieces: Pieces) -> Optional[Tensor]:
-        """Those of the mentions, where not every mention pair is scored."""
-        if self.far_pairs or len(pieces.windows) == 1:
-            return None
-        return torch.from_numpy(pieces.mention_windows())
+    def _texts(self, documents, batch, moving, with_sentences: bool) -> List[_Text]:
+        relation, key = self._encode(batch, moving)
+        return [
+            _Text(
+                relation[number],
+                None if key is None else key[number],
+                encoded_clusters(document, pieces),
+                None if self.far_pairs or len(pieces.windows) == 1 else pieces.mention_windows(),
+                sentence_columns(document, pieces) if with_sentences else None,
+            )
+            for number, (document, pieces) in enumerate(zip(documents, batch))
+        ]
 
     def _encode(self, batch, moving):
         lower: Deque[Tensor] = deque()
@@ -260,43 +363,91 @@ class Network(nn.Module):
         with self._running(KEY, moving):
             return relation, self.classifier.encoder(batch, deque(hidden.detach() for hidden in lower))
 
-    def _read(
-        self, relation: Encoded, key: Optional[Encoded], clusters, moving, sentences: Optional[Tensor] = None
-    ) -> Tuple[Reading, Optional[Reading]]:
+    def _read(self, texts: Sequence[_Text], moving: FrozenSet[str]) -> Readings:
         with self._running(RELATION, moving):
-            if sentences is not None:
-                sentences = sentences.to(relation.hidden)
-            of_relation = self.extractor.read(relation, clusters, sentences)
-        if self.classifier is None or key is None:
+            encoded = [text.relation for text in texts]
+            sentences = _sentence_columns([text.sentences for text in texts], encoded)
+            of_relation = self.extractor.read(encoded, [text.clusters for text in texts], sentences)
+        if self.classifier is None:
             return of_relation, None
         with self._running(KEY, moving):
-            return of_relation, self.classifier.read(key)
+            return of_relation, self.classifier.read([text.key for text in texts if text.key is not None])
 
     def _score(
         self,
-        readings: Tuple[Reading, Optional[Reading]],
-        clusters,
-        pairs: Tensor,
-        windows: Optional[Tensor],
-        moving,
-    ) -> PairScores:
+        readings: Readings,
+        texts: Sequence[_Text],
+        pairs: Sequence[np.ndarray],
+        moving: FrozenSet[str],
+    ) -> List[PairScores]:
+        """:param pairs: Of each text, entity numbers. *Shape:* (N, 2)"""
         of_relation, of_key = readings
-        if self.extractor.level == "entity":
-            windows = None  # an entity's row is that of all its mentions
-        device = of_relation.encoded.hidden.device
-        head, tail, pair_index = (x.to(device) for x in mention_pairs(clusters, pairs, windows))
+        sides, indices = self._indices(texts, pairs)
         with self._running(RELATION, moving):
-            found = self.extractor(of_relation, pairs.to(device), head, tail, pair_index)
+            found = self.extractor(of_relation, indices)
         key = None
         if self.classifier is not None and of_key is not None:
             with self._running(KEY, moving):
-                key = self.classifier(of_key, head, tail, found)
-        return PairScores(pairs, head, tail, pair_index, found.logits, key, found.share, found.focus)
+                key = self.classifier(of_key, indices, found)
+        by_mention = [len(own.head) for own in indices]
+        by_row = by_mention if found.share is None else [own.size for own in indices]
+        focus: List[Optional[Tensor]] = [
+            None if own is None or text.sentences is None else own[:, : text.sentences.shape[1]]
+            for text, own in zip(texts, _split(found.focus, by_row))
+        ]
+        return [
+            PairScores(
+                torch.from_numpy(entities),
+                torch.from_numpy(head),
+                torch.from_numpy(tail),
+                own.pair_index,
+                relation,
+                *others,
+            )
+            for entities, (head, tail), own, relation, *others in zip(
+                pairs,
+                sides,
+                indices,
+                found.logits.split(by_row),
+                _split(key, by_mention),
+                _split(found.share, by_mention),
+                focus,
+            )
+        ]
+
+    def _indices(
+        self, texts: Sequence[_Text], pairs: Sequence[np.ndarray]
+    ) -> Tuple[List[Tuple[np.ndarray, np.ndarray]], List[Indices]]:
+        """Mention numbers of the mention pairs, and everything on the device, brought there in one copy."""
+        arrays: List[np.ndarray] = []
+        sides = []
+        start = 0
+        for text, entities in zip(texts, pairs):
+            of_entities = self.extractor.level == "entity"
+            # An entity's row is that of all its mentions.
+            mentions = mention_pairs(text.clusters, entities, None if of_entities else text.windows)
+            sides.append(mentions[:2])
+            head, tail = entities.T if of_entities else mentions[:2]
+            size = len(text.clusters) if of_entities else len(text.relation.mentions)
+            arrays += [*mentions, *without_direction(head, tail, size), head + start, tail + start]
+            start += size
+        moved = iter(on_device(np.concatenate(arrays), self.device).split([len(array) for array in arrays]))
+        each = len(arrays) // len(texts)
+        return sides, [Indices(len(entities), *islice(moved, each)) for entities in pairs]
+
+    @property
+    def sizes(self) -> _Sizes:
+        """How much is scored at a time in prediction."""
+        return SIZES.get(self.device.type, SIZES["cpu"])
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
 
     def _running(self, name: str, moving: FrozenSet[str]):
         half = self.part(name)
         with SWITCHING:
-            if half is not None and half.training != (name in moving):
+            if half.training != (name in moving):
                 half.train(name in moving)
         return torch.set_grad_enabled(name in moving)
 
@@ -305,18 +456,82 @@ class Network(nn.Module):
         self.extractor.head.resize(classes)
 
 
+class _Parts:
+    """Parts of several texts that come together, for each text by itself.
+
+    :param parts: Lists of (number of the text, its part).
+    """
+
+    def __init__(self, parts: Iterator[List[Tuple[int, PairScores]]]):
+        self._parts = parts
+        self._waiting: Dict[int, Deque[PairScores]] = defaultdict(deque)
+
+    def of(self, number: int) -> Iterator[PairScores]:
+        waiting = self._waiting[number]
+        while True:
+            while not waiting:
+                found = next(self._parts, None)
+                if found is None:
+                    return
+                for other, part in found:
+                    self._waiting[other].append(part)
+            yield waiting.popleft()
+
+
+def _runs(counts: Sequence[int], most_of_one: int, most: int) -> Iterator[range]:
+    """Numbers of neighbouring texts that are scored together.
+
+    :param counts: Their mention pairs.
+    :param most_of_one: One with more is alone.
+    """
+    start, total = 0, 0
+    for number, count in enumerate(counts):
+        if number > start and (total + count > most or count > most_of_one):
+            yield range(start, number)
+            start, total = number, 0
+        total += count
+        if count > most_of_one:
+            yield range(start, number + 1)
+            start, total = number + 1, 0
+    if start < len(counts):
+        yield range(start, len(counts))
+
+
+def _cat(values: Sequence[Tensor]) -> Tensor:
+    return values[0] if len(values) == 1 else torch.cat(list(values))
+
+
+def _split(values: Optional[Tensor], sizes: List[int]) -> Sequence[Optional[Tensor]]:
+    return [None] * len(sizes) if values is None else values.split(sizes)
+
+
 def encoded_clusters(document: Document, pieces: Pieces) -> List[List[int]]:
     """The mentions of each entity that lie in the encoded text."""
     return [[mention for mention in cluster if pieces.markers[mention] >= 0] for cluster in document.clusters]
 
 
-def sentence_columns(document: Document, pieces: Pieces) -> Optional[Tensor]:
+def sentence_columns(document: Document, pieces: Pieces) -> Optional[np.ndarray]:
     """Which sentence each word piece is in, one column a sentence; None where the document does not say.
     *Shape:* (L, S)"""
     if not len(document.sentences):
         return None
-    numbers = torch.arange(len(document.sentences))
-    return torch.from_numpy(pieces.sentences)[:, None] == numbers
+    return pieces.sentences[:, None] == np.arange(len(document.sentences))
+
+
+def _sentence_columns(sentences: Sequence[Optional[np.ndarray]], like: Sequence[Encoded]) -> Optional[Tensor]:
+    """Of several documents, with the columns of the one that has most; zeros for one that does not say, and None
+    where none does. *Shape:* (ΣL, S)"""
+    columns = max((own.shape[1] for own in sentences if own is not None), default=0)
+    if not columns:
+        return None
+    hidden = like[0].hidden
+    padded = np.zeros((sum(len(x.hidden) for x in like), columns), dtype=bool)
+    start = 0
+    for own, encoded in zip(sentences, like):
+        if own is not None:
+            padded[start : start + len(own), : own.shape[1]] = own
+        start += len(encoded.hidden)
+    return on_device(padded, hidden.device).to(hidden.dtype)
 
 
 def entity_embeddings(mentions: Tensor, clusters: Sequence[Sequence[int]]) -> Tensor:
@@ -324,14 +539,14 @@ def entity_embeddings(mentions: Tensor, clusters: Sequence[Sequence[int]]) -> Te
     members, index = _members(clusters, mentions.device)
     embeddings = maths.fuse_mention_logits(mentions[members], index, len(clusters))
     # An entity outside the encoded text is in no pair, but its -inf would reach the head's gradient.
-    empty = torch.tensor([not cluster for cluster in clusters], dtype=torch.bool, device=mentions.device)
+    empty = on_device(np.array([not cluster for cluster in clusters], dtype=bool), mentions.device)
     return embeddings.masked_fill(empty[:, None], 0.0)
 
 
 def entity_rows(attention: Tensor, clusters: Sequence[Sequence[int]]) -> Tensor:
     """The mean of the attention rows of each entity's mentions. *Shape:* (E, K, L)"""
     members, index = _members(clusters, attention.device)
-    count = torch.bincount(index, minlength=len(clusters)).clamp(min=1)
+    count = maths.segment_sizes(index, len(clusters)).clamp(min=1)
     total = attention.new_zeros((len(clusters), *attention.shape[1:]))
     return total.index_add(0, index, attention[members]) / count[:, None, None]
 
@@ -339,7 +554,7 @@ def entity_rows(attention: Tensor, clusters: Sequence[Sequence[int]]) -> Tensor:
 def _members(clusters: Sequence[Sequence[int]], device: torch.device) -> Tuple[Tensor, Tensor]:
     """All mentions of all entities, and whose they are."""
     pairs = [(mention, entity) for entity, cluster in enumerate(clusters) for mention in cluster]
-    members, index = torch.tensor(pairs, dtype=torch.long, device=device).view(-1, 2).unbind(1)
+    members, index = on_device(np.array(pairs, dtype=np.int64).reshape(-1, 2).T, device)
     return members, index
 
 

@@ -1,44 +1,66 @@
-"""Entity pairs and their mention pairs as index tensors."""
+"""Entity pairs and their mention pairs as index arrays.
+
+In numpy: on the small documents that most are, an operation of torch takes longer to call than to run, and on a GPU
+its results would have to be waited for.
+"""
 
 import sys
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-import torch
-from torch import Tensor
+import numpy as np
+
+# How many entity pairs are looked at together when mention pairs are counted.
+BLOCK = 2**20
+
+
+class MentionPairs(NamedTuple):
+    """The mention pairs of some entity pairs, those of one entity pair side by side.
+
+    :param head: Mention numbers. *Shape:* (P,)
+    :param tail: Mention numbers. *Shape:* (P,)
+    :param pair_index: The entity pair of each. *Shape:* (P,)
+    """
+
+    head: np.ndarray
+    tail: np.ndarray
+    pair_index: np.ndarray
 
 
 def mention_pairs(
-    clusters: Sequence[Sequence[int]], pairs: Tensor, windows: Optional[Tensor] = None
-) -> Tuple[Tensor, Tensor, Tensor]:
-    """The mention pairs of entity pairs, those of one entity pair side by side.
-
+    clusters: Sequence[Sequence[int]], pairs: np.ndarray, windows: Optional[np.ndarray] = None
+) -> MentionPairs:
+    """
     :param clusters: The mention numbers of each entity.
     :param pairs: Entity numbers. *Shape:* (N, 2)
     :param windows: Only mention pairs that have a window in common. *Shape:* (M, 2)
-    :returns: Mention numbers of the heads and of the tails, and `pair_index`. *Shape:* (P,) each
     """
-    size = torch.tensor([len(cluster) for cluster in clusters], dtype=torch.long)
-    first = size.cumsum(0) - size
-    mentions = torch.tensor([mention for cluster in clusters for mention in cluster], dtype=torch.long)
-    head, tail = pairs.unbind(1)
+    size, mentions, _ = _sizes(clusters)
+    first = size.cumsum() - size
+    head, tail = pairs[:, 0], pairs[:, 1]
     count = size[head] * size[tail]
-    pair_index = torch.repeat_interleave(torch.arange(len(pairs)), count)
-    within = torch.arange(int(count.sum())) - (count.cumsum(0) - count)[pair_index]
+    pair_index = np.repeat(np.arange(len(pairs)), count)
+    within = np.arange(len(pair_index)) - (count.cumsum() - count)[pair_index]
     width = size[tail][pair_index]
     heads = mentions[first[head][pair_index] + within // width]
     tails = mentions[first[tail][pair_index] + within % width]
     if windows is None:
-        return heads, tails, pair_index
+        return MentionPairs(heads, tails, pair_index)
     met = _meet(windows[heads], windows[tails])
-    return heads[met], tails[met], pair_index[met]
+    return MentionPairs(heads[met], tails[met], pair_index[met])
+
+
+def count_mention_pairs(clusters: Sequence[Sequence[int]]) -> int:
+    """How many there are, in whatever windows."""
+    size, _, _ = _sizes(clusters)
+    return int(size.sum() ** 2 - (size**2).sum())
 
 
 def chunk_entity_pairs(
     clusters: Sequence[Sequence[int]],
     max_mention_pairs: Optional[int] = None,
     mirrored: bool = False,
-    windows: Optional[Tensor] = None,
-) -> Iterator[Tensor]:
+    windows: Optional[np.ndarray] = None,
+) -> Iterator[np.ndarray]:
     """The entity pairs that have mention pairs, in runs of at most `max_mention_pairs` of these, or of one entity
     pair. All of them at once would be too many in a long text.
 
@@ -47,28 +69,15 @@ def chunk_entity_pairs(
     :param windows: Only mention pairs that have a window in common. *Shape:* (M, 2)
     :returns: Entity numbers, otherwise by head, then by tail. *Shape:* (n, 2)
     """
-    size = torch.tensor([len(cluster) for cluster in clusters], dtype=torch.long)
-    owner = torch.repeat_interleave(torch.arange(len(clusters)), size)
-    members = torch.tensor([mention for cluster in clusters for mention in cluster], dtype=torch.long)
     limit = sys.maxsize if max_mention_pairs is None else max_mention_pairs
-    held: List[Tensor] = []
+    held: List[np.ndarray] = []
     room = limit
-    for head in size.nonzero().squeeze(1).tolist():
-        count = size[head] * size
-        if windows is not None:
-            met = _meet(windows[list(clusters[head])][:, None], windows[members]).sum(dim=0)
-            count = torch.zeros_like(size).index_add(0, owner, met)
-        count[: head + 1 if mirrored else 0] = 0
-        count[head] = 0
-        tails = count.nonzero().squeeze(1)
-        pairs = torch.stack([torch.full_like(tails, head), tails], dim=1)
-        ends = count[tails].cumsum(0)
-        if mirrored:
-            pairs, ends = torch.cat([pairs, pairs.flip(1)], dim=1), 2 * ends
+    for pairs, counts in _counted(clusters, mirrored, windows):
+        ends = counts.cumsum()
         start = 0
         while start < len(pairs):
             before = int(ends[start - 1]) if start else 0
-            stop = int(torch.searchsorted(ends, before + room, right=True))
+            stop = int(np.searchsorted(ends, before + room, side="right"))
             if not held:
                 stop = max(stop, start + 1)
             if stop > start:
@@ -76,12 +85,84 @@ def chunk_entity_pairs(
                 room -= int(ends[stop - 1]) - before
                 start = stop
             if start < len(pairs):
-                yield torch.cat(held).view(-1, 2)
+                yield np.concatenate(held).reshape(-1, 2)
                 held, room = [], limit
     if held:
-        yield torch.cat(held).view(-1, 2)
+        yield np.concatenate(held).reshape(-1, 2)
 
 
-def _meet(some: Tensor, others: Tensor) -> Tensor:
+def _counted(
+    clusters: Sequence[Sequence[int]], mirrored: bool, windows: Optional[np.ndarray]
+) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
+    """Entity pairs, each with its mirror where asked for, and how many mention pairs they have. *Shape:* (n, 2) or
+    (n, 4), and (n,)"""
+    size, mentions, owner = _sizes(clusters)
+    everything = np.arange(len(size))
+    columns = len(mentions) if windows is not None else len(size)
+    step = max(1, BLOCK // max(1, columns))
+    for start in range(0, len(size), step):
+        heads = everything[start : start + step]
+        if windows is None:
+            counts = size[heads][:, None] * size
+        else:
+            of_heads = (owner >= start) & (owner < start + step)
+            met = _meet(windows[mentions[of_heads]][:, None], windows[mentions])
+            counts = np.zeros((len(heads), len(size)), dtype=np.int64)
+            rows, ends = met.nonzero()
+            np.add.at(counts, (owner[of_heads][rows] - start, owner[ends]), 1)
+        counts[heads - start, heads] = 0
+        if mirrored:
+            counts[everything <= heads[:, None]] = 0
+        rows, tails = counts.nonzero()
+        found = [heads[rows], tails]
+        counts = counts[rows, tails]
+        if mirrored:
+            found, counts = [*found, *reversed(found)], 2 * counts
+        yield np.stack(found, axis=1), counts
+
+
+class Unordered(NamedTuple):
+    """Pairs without their direction, by their first side, then by their second.
+
+    :param low: *Shape:* (U,)
+    :param high: *Shape:* (U,)
+    :param row: Which of them each pair is. *Shape:* (P,)
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+    row: np.ndarray
+
+
+def without_direction(head: np.ndarray, tail: np.ndarray, size: int) -> Unordered:
+    """Both directions of a pair as one. Pairs that nobody asks for are among them where few are missing, so that the
+    second sides of a first one are a run of numbers.
+
+    :param head: Numbers below `size`. *Shape:* (P,)
+    :param tail: *Shape:* (P,)
+    """
+    low, high = np.minimum(head, tail), np.maximum(head, tail)
+    first, last = np.full(size, size), np.full(size, -1)
+    np.minimum.at(first, low, high)
+    np.maximum.at(last, low, high)
+    count = np.maximum(last - first + 1, 0)
+    total = int(count.sum())
+    if total <= 5 * len(head) // 4:
+        start = count.cumsum() - count
+        lows = np.repeat(np.arange(size), count)
+        highs = np.arange(total) - (start - first)[lows]
+        return Unordered(lows, highs, (start - first)[low] + high)
+    both, row = np.unique(low * size + high, return_inverse=True)
+    return Unordered(both // size, both % size, row)
+
+
+def _sizes(clusters: Sequence[Sequence[int]]) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How many mentions the entities have, which, and whose they are."""
+    size = np.array([len(cluster) for cluster in clusters], dtype=np.int64)
+    mentions = np.array([mention for cluster in clusters for mention in cluster], dtype=np.int64)
+    return size, mentions, np.repeat(np.arange(len(size)), size)
+
+
+def _meet(some: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Whether first and last windows have one in common, bool. *Shape:* (..., 2) each, and (...)"""
     return (some[..., 0] <= others[..., 1]) & (others[..., 0] <= some[..., 1])

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Dict, List, Tuple
 
 import srsly
+import torch
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from spacy_transformers.layers.transformer_model import huggingface_from_pretrained
@@ -20,6 +21,8 @@ from .encoder import Encoder, has_plain_attention
 from .network import Network, build_network
 
 PACKAGE = "package:"
+# τ among the weights.
+TAU = "tau"
 # Settings that weights depend on.
 STRUCTURE = (
     "head",
@@ -76,6 +79,8 @@ def network_to_bytes(network: Network, tokenizer: Any, settings: Dict[str, Any])
         tokenizer.save_pretrained(folder)
         files = {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.is_file()}
     config = network.extractor.encoder.transformer.config
+    weights = {name: value.contiguous() for name, value in network.state_dict().items()}
+    weights[TAU] = torch.tensor(network.tau, dtype=torch.float64)
     return srsly.msgpack_dumps(
         {
             "settings": settings,
@@ -83,7 +88,7 @@ def network_to_bytes(network: Network, tokenizer: Any, settings: Dict[str, Any])
             "encoder": config.to_dict(),
             "attention": config._attn_implementation,
             "tokenizer": files,
-            "weights": save_tensors({k: v.contiguous() for k, v in network.state_dict().items()}),
+            "weights": save_tensors(weights),
         }
     )
 
@@ -112,7 +117,9 @@ def network_from_bytes(data: bytes, settings: Dict[str, Any]) -> Tuple[Network, 
             for _ in range(count_encoders(settings))
         ]
         network = build_network(settings, encoders, message["classes"])
-        network.load_state_dict(load_tensors(message["weights"]), strict=True)
+        weights = load_tensors(message["weights"])
+        network.tau = weights.pop(TAU).item()
+        network.load_state_dict(weights, strict=True)
     except Exception as error:  # as above
         raise ValueError(Errors.E013.format(error=error)) from error
     return network, tokenizer

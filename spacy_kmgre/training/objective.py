@@ -1,16 +1,22 @@
 """The losses of the phases of EM, on the scores of a batch."""
 
+import math
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import islice
 from typing import Collection, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..decode import fuse, selected_pairs
 from ..model import maths
-from ..model.network import BOTH, KEY, RELATION, PairScores
+from ..model.encoder import on_device
+from ..model.network import BOTH, KEY, RELATION, PairScores, join_scores
 
+# What scores have gradients of.
+FIELDS = ("relation", "key", "focus")
 # Below this part of the attention a context's distance from the evidence grows no more.
 EPSILON = 1e-4
 
@@ -73,6 +79,24 @@ class Evidence(NamedTuple):
 
 
 NO_EVIDENCE = Evidence({}, ())
+
+
+class Located(NamedTuple):
+    """Gold evidence of the pairs of some scores.
+
+    :param inside: Which sentences of its document are evidence of each entity pair, bool. *Shape:* (N, S)
+    :param head: The sentence of each mention pair's head. *Shape:* (P,)
+    :param tail: *Shape:* (P,)
+    :param weight: Of each entity pair's focus: 0 without evidence, otherwise that with which the pairs that have some
+        weigh as much as all of their document. *Shape:* (N,)
+    """
+
+    inside: Tensor
+    head: Tensor
+    tail: Tensor
+    weight: Tensor
+
+
 # For every document those with respect to its `relation`, `key` and `focus`, None where there is none.
 Gradients = List[Tuple[Optional[Tensor], Optional[Tensor], Optional[Tensor]]]
 
@@ -95,54 +119,50 @@ def loss_and_gradients(
     :param evidence: For every document, where the objective asks for it.
     :returns: The sums, how many pairs they are over, and the gradients.
     """
-    sums = {RELATION: 0.0, KEY: 0.0}
+    known = [number for number, scores in enumerate(batch) if len(scores.entities)]
     counts = {RELATION: 0, KEY: 0}
-    gradients: Gradients = []
-    for scores, relations, known in zip(batch, gold, evidence or [NO_EVIDENCE] * len(batch)):
-        if not len(scores.entities):
-            gradients.append((None, None, None))
-            continue
-        labels = label_matrix(scores, relations)
-        d_relation = d_key = d_focus = None
-        if RELATION in phase.moving:
-            d_relation, d_focus, total = _relation_gradients(scores, labels, phase, objective, tau, known)
-            sums[RELATION] += total
-            counts[RELATION] += len(scores.entities)
-        if KEY in phase.moving and scores.key is not None:
-            leaf = scores.key.detach().requires_grad_()
-            with torch.no_grad():
-                target, counted = key_targets(scores, labels, objective, known)
-            with torch.enable_grad():
-                loss = key_loss(leaf, target, objective)[counted].sum()
-                (d_key,) = torch.autograd.grad(loss, leaf)
-            sums[KEY] += loss.item()
-            counts[KEY] += len(counted)
-        gradients.append((d_relation, d_key, d_focus))
-    return sums, counts, gradients
-
-
-def _relation_gradients(
-    scores: PairScores,
-    labels: Tensor,
-    phase: Phase,
-    objective: Objective,
-    tau: float,
-    evidence: Evidence,
-) -> Tuple[Tensor, Optional[Tensor], float]:
-    key = None if phase is Phase.WARMUP or scores.key is None else scores.key.detach()
-    leaf = scores.relation.detach().requires_grad_()
-    scores = replace(scores, relation=leaf, key=key)
+    gradients: Gradients = [(None, None, None)] * len(batch)
+    if not known:
+        return {RELATION: 0.0, KEY: 0.0}, counts, gradients
+    some = [batch[number] for number in known]
+    scores = join_scores(some)
+    labels = on_device(
+        np.concatenate([label_matrix(batch[number], gold[number]) for number in known]),
+        scores.relation.device,
+    )
+    located = locate(some, [evidence[number] for number in known]) if evidence else None
+    losses: Dict[str, List[Tensor]] = {RELATION: [], KEY: []}
+    leaves: Dict[str, Tensor] = {}
     with torch.enable_grad():
-        loss = relation_loss(scores, labels, objective, tau=tau)
-        (d_relation,) = torch.autograd.grad(loss, leaf)
-    total, d_focus = loss.item(), None
-    if objective.evidence_focus and scores.focus is not None and evidence.sentences:
-        leaf = scores.focus.detach().requires_grad_()
-        with torch.enable_grad():
-            loss = focus_loss(replace(scores, focus=leaf), objective, evidence, tau=tau)
-            (d_focus,) = torch.autograd.grad(loss, leaf)
-        total += loss.item()
-    return d_relation, d_focus, total
+        if RELATION in phase.moving:
+            leaves["relation"] = scores.relation.detach().requires_grad_()
+            key = None if phase is Phase.WARMUP or scores.key is None else scores.key.detach()
+            moved = replace(scores, relation=leaves["relation"], key=key)
+            losses[RELATION].append(relation_loss(moved, labels, objective, tau=tau))
+            if objective.evidence_focus and scores.focus is not None and located is not None:
+                leaves["focus"] = scores.focus.detach().requires_grad_()
+                moved = replace(moved, relation=scores.relation.detach(), focus=leaves["focus"])
+                losses[RELATION].append(focus_loss(moved, objective, located, tau=tau))
+            counts[RELATION] = len(scores.entities)
+        if KEY in phase.moving and scores.key is not None:
+            leaves["key"] = scores.key.detach().requires_grad_()
+            with torch.no_grad():
+                target, counted = key_targets(scores, labels, objective, located)
+            losses[KEY].append((key_loss(leaves["key"], target, objective) * counted).sum())
+            counts[KEY] = len(counted)
+        everything = [loss.double() for part in losses.values() for loss in part]
+        found = torch.autograd.grad(everything, list(leaves.values())) if leaves else ()
+    values = iter(torch.stack(everything).tolist() if everything else ())  # one wait for a GPU
+    sums = {part: math.fsum(islice(values, len(own))) for part, own in losses.items()}
+    parts = dict(zip(leaves, found))
+    for field, gradient in parts.items():
+        sizes = [0 if getattr(own, field) is None else len(getattr(own, field)) for own in some]
+        parts[field] = gradient.split(sizes)
+    for row, number in enumerate(known):
+        relation, key, focus = (parts[field][row] if field in parts else None for field in FIELDS)
+        own = batch[number].focus
+        gradients[number] = relation, key, None if own is None or focus is None else focus[:, : own.shape[1]]
+    return sums, counts, gradients
 
 
 def relation_loss(scores: PairScores, labels: Tensor, objective: Objective, *, tau: float) -> Tensor:
@@ -160,33 +180,29 @@ def relation_loss(scores: PairScores, labels: Tensor, objective: Objective, *, t
     if selected is not None:
         logits, rows = logits[selected], rows[selected]
     # An entity pair weighs the same however many key pairs it has.
-    weight = weight / torch.bincount(rows, minlength=len(labels))
+    weight = weight / maths.segment_sizes(rows, len(labels))
     return (maths.adaptive_threshold_loss(logits, labels[rows]) * weight[rows]).sum()
 
 
-def focus_loss(scores: PairScores, objective: Objective, evidence: Evidence, *, tau: float) -> Tensor:
-    """How far the contexts of key mention pairs are from gold evidence: -log of the part that lies in it, a mean
-    over the entity pairs that have some, times their number and the objective's weight, to be one beside the
-    mean over all entity pairs. DREEAM (Ma et al., EACL 2023) has a divergence over word pieces in its place."""
+def focus_loss(scores: PairScores, objective: Objective, located: Located, *, tau: float) -> Tensor:
+    """How far the contexts of key mention pairs are from gold evidence: -log of the part that lies in it, for each
+    document a mean over the entity pairs that have some, times their number and the objective's weight, to be one
+    beside the mean over all entity pairs. DREEAM (Ma et al., EACL 2023) has a divergence over word pieces in its
+    place."""
     assert scores.focus is not None
-    inside = torch.zeros((len(scores.entities), scores.focus.shape[1]), dtype=torch.bool)
-    for row, pair in enumerate(map(tuple, scores.entities.tolist())):
-        for sentence in evidence.sentences.get(pair, ()):
-            inside[row, sentence] = True
-    inside = inside.to(scores.focus.device)
-    rows = scores.row_index
-    known = inside.any(dim=1)
+    rows, size = scores.row_index, len(scores.entities)
+    counted = (located.weight > 0)[rows].to(scores.focus)
     selected = selected_pairs(scores, xi=objective.xi, tau=tau)
-    counted = known[rows] if selected is None or scores.share is not None else known[rows] & selected
-    part = (scores.focus * inside[rows]).sum(dim=1)[counted]
-    total = part.new_zeros(len(known)).index_add(0, rows[counted], part)
-    count = torch.bincount(rows[counted], minlength=len(known)).clamp(min=1)
-    losses = -torch.log(total / count + EPSILON)[known]
-    return losses.mean() * len(known) * objective.evidence_focus
+    if selected is not None and scores.share is None:
+        counted = counted * selected
+    part = (scores.focus * located.inside[:, : scores.focus.shape[1]][rows]).sum(dim=1) * counted
+    total = part.new_zeros(size).index_add(0, rows, part)
+    count = part.new_zeros(size).index_add(0, rows, counted).clamp(min=1)
+    return -(torch.log(total / count + EPSILON) * located.weight).sum() * objective.evidence_focus
 
 
 def key_targets(
-    scores: PairScores, labels: Tensor, objective: Objective, evidence: Evidence = NO_EVIDENCE
+    scores: PairScores, labels: Tensor, objective: Objective, located: Optional[Located] = None
 ) -> Tuple[Tensor, Tensor]:
     """What ω is to learn: which mention pairs are key, as numbers in [0, 1], and which of them it learns from.
 
@@ -201,17 +217,11 @@ def key_targets(
     else:
         target = maths.key_posterior(torch.sigmoid(scores.key), probs, rows, labels)
     counted = related[rows] if objective.key_pairs == "related" else torch.ones_like(related[rows])
-    if objective.evidence_keys and evidence.sentences:
-        sentences = torch.tensor(evidence.mentions, device=rows.device)
-        of_head, of_tail = sentences[scores.head], sentences[scores.tail]
-        for row, pair in enumerate(map(tuple, scores.entities.tolist())):
-            known = evidence.sentences.get(pair)
-            if known:
-                numbers = torch.tensor(sorted(known), device=rows.device)
-                members = rows == row
-                inside = members & torch.isin(of_head, numbers) & torch.isin(of_tail, numbers)
-                if inside.any():  # otherwise the evidence is in neither's sentence
-                    target[members] = inside[members].float()
+    if objective.evidence_keys and located is not None:
+        inside = (located.inside[rows, located.head] & located.inside[rows, located.tail]).to(target)
+        # Otherwise the evidence is in neither's sentence.
+        says = inside.new_zeros(len(labels)).index_add(0, rows, inside) > 0
+        target = torch.where(says[rows], inside, target)
     return target, counted
 
 
@@ -224,11 +234,46 @@ def key_loss(logits: Tensor, target: Tensor, objective: Objective) -> Tensor:
     return target * one + (1 - target) * zero
 
 
-def label_matrix(scores: PairScores, relations: Sequence[Tuple[int, int, int]]) -> Tensor:
+def label_matrix(scores: PairScores, relations: Sequence[Tuple[int, int, int]]) -> np.ndarray:
     """Gold relations in the order of the scores' entity pairs, bool. *Shape:* (N, C)"""
     rows = {(head, tail): row for row, (head, tail) in enumerate(scores.entities.tolist())}
-    labels = torch.zeros((len(rows), scores.relation.shape[1]), dtype=torch.bool)
+    labels = np.zeros((len(rows), scores.relation.shape[1]), dtype=bool)
     for head, tail, label in relations:
         if (head, tail) in rows:
             labels[rows[head, tail], label] = True
-    return labels.to(scores.relation.device)
+    return labels
+
+
+def locate(batch: Sequence[PairScores], evidence: Sequence[Evidence]) -> Optional[Located]:
+    """Where the evidence of some documents is, in the order of their joined scores; None where there is none.
+
+    :param evidence: For every document.
+    """
+    if not any(known.sentences for known in evidence):
+        return None
+    inside: List[Tuple[int, int]] = []
+    heads, tails, weights = [], [], []
+    start = 0
+    for scores, known in zip(batch, evidence):
+        mentions = np.array(known.mentions, dtype=np.int64)
+        head, tail = scores.head.numpy(), scores.tail.numpy()
+        heads.append(mentions[head] if len(mentions) else np.zeros_like(head))
+        tails.append(mentions[tail] if len(mentions) else np.zeros_like(tail))
+        weight = np.zeros(len(scores.entities))
+        for row, pair in enumerate(map(tuple, scores.entities.tolist()) if known.sentences else ()):
+            found = known.sentences.get(pair, ())
+            inside += [(start + row, sentence) for sentence in found]
+            weight[row] = bool(found)
+        weights.append(weight * len(weight) / max(1.0, weight.sum()))
+        start += len(weight)
+    columns = 1 + max(max(sentence for _, sentence in inside), *(int(of.max()) for of in (*heads, *tails)))
+    columns = max([columns, *(scores.focus.shape[1] for scores in batch if scores.focus is not None)])
+    table = np.zeros((start, columns), dtype=bool)
+    table[tuple(np.array(inside).T)] = True
+    device, dtype = batch[0].relation.device, batch[0].relation.dtype
+    return Located(
+        on_device(table, device),
+        on_device(np.concatenate(heads), device),
+        on_device(np.concatenate(tails), device),
+        on_device(np.concatenate(weights), device).to(dtype),
+    )

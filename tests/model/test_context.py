@@ -1,17 +1,18 @@
 """Contexts in long texts, where attention rows are runs: against the dense rows of the whole text."""
 
-from typing import List, Tuple
+from typing import List, Sequence, Tuple
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_kmgre.model import maths
-from spacy_kmgre.model.context import pool_of_entities, pool_of_mentions
+from spacy_kmgre.model.context import Indices, pool_of_entities, pool_of_mentions
 from spacy_kmgre.model.encoder import Encoded
 from spacy_kmgre.model.network import entity_rows
-from spacy_kmgre.model.pairs import chunk_entity_pairs, mention_pairs
+from spacy_kmgre.model.pairs import chunk_entity_pairs, mention_pairs, without_direction
 
 from .tiny import whole_rows
 
@@ -41,18 +42,33 @@ def gradient(pooled: torch.Tensor, leaf: torch.Tensor) -> torch.Tensor:
     return found
 
 
+def indices(size: int, mentions: Sequence[np.ndarray], sides: Sequence[np.ndarray], rows: int) -> Indices:
+    """:param sides: Of the pairs whose contexts are wanted, numbers below `rows`."""
+    arrays = (*mentions, *without_direction(*sides, rows), *sides)
+    return Indices(size, *map(torch.from_numpy, arrays))
+
+
+def of_mentions(head: Sequence[int], tail: Sequence[int], rows: int) -> Indices:
+    """Mention pairs that are each of an entity pair of their own."""
+    sides = np.array(head), np.array(tail)
+    return indices(len(head), (*sides, np.arange(len(head))), sides, rows)
+
+
 @law
 @given(long_texts(), st.sampled_from(maths.CONTEXT_MODES))
 def test_mention_pairs(text, mode):
     encoded, _ = text
     everyone = torch.arange(len(encoded.attention))
     head, tail = torch.cartesian_prod(everyone, everyone).unbind(1)
+    pairs = of_mentions(head.tolist(), tail.tolist(), len(everyone))
     expected = maths.context_weights(whole_rows(encoded), head, tail, mode) @ encoded.hidden
-    found = pool_of_mentions(encoded, head, tail, mode)(encoded.hidden)
+    found = pool_of_mentions(encoded, pairs, mode)(encoded.hidden)
     torch.testing.assert_close(found, expected, **EXACT)
     torch.testing.assert_close(
         gradient(found, encoded.attention), gradient(expected, encoded.attention), **EXACT
     )
+    dense = Encoded(encoded.hidden, encoded.mentions, whole_rows(encoded))
+    torch.testing.assert_close(pool_of_mentions(dense, pairs, mode)(encoded.hidden), expected, **EXACT)
 
 
 @law
@@ -61,10 +77,10 @@ def test_entity_pairs(text, mode):
     encoded, clusters = text
     dense = Encoded(encoded.hidden, encoded.mentions, whole_rows(encoded))
     for pairs in chunk_entity_pairs(clusters, 1000):
-        indices = mention_pairs(clusters, pairs)
+        of_pairs = indices(len(pairs), mention_pairs(clusters, pairs), pairs.T, len(clusters))
         rows = entity_rows(dense.attention, clusters)
-        expected, expected_share = pool_of_entities(dense, rows, pairs, *indices, mode)
-        found, share = pool_of_entities(encoded, None, pairs, *indices, mode)
+        expected, expected_share = pool_of_entities(dense, rows, of_pairs, mode)
+        found, share = pool_of_entities(encoded, None, of_pairs, mode)
         found, expected = found(encoded.hidden), expected(encoded.hidden)
         torch.testing.assert_close(found, expected, **EXACT)
         torch.testing.assert_close(share, expected_share, **EXACT)
@@ -77,7 +93,7 @@ def test_entity_pairs(text, mode):
 def test_mentions_far_apart_have_no_context(mode):
     attention = torch.full((2, HEADS, 5), 0.2)
     encoded = Encoded(torch.randn(30, WIDTH), torch.zeros(2, WIDTH), attention, torch.tensor([0, 20]))
-    pool = pool_of_mentions(encoded, torch.tensor([0, 1, 0]), torch.tensor([1, 0, 0]), mode)
+    pool = pool_of_mentions(encoded, of_mentions([0, 1, 0], [1, 0, 0], 2), mode)
     contexts = pool(encoded.hidden)
     assert not contexts[:2].any()
     torch.testing.assert_close(contexts[2], encoded.hidden[:5].mean(dim=0))

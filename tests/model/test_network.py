@@ -10,7 +10,15 @@ import pytest
 import torch
 
 from spacy_kmgre.model.encoder import PLAIN_ATTENTION, Encoder
-from spacy_kmgre.model.network import BOTH, KEY, RELATION, Network, PairScores, build_network
+from spacy_kmgre.model.network import (
+    BOTH,
+    KEY,
+    RELATION,
+    SIZES,
+    Network,
+    PairScores,
+    build_network,
+)
 from spacy_kmgre.pieces import Document, Pieces
 
 from . import reference
@@ -122,6 +130,34 @@ def test_prediction_in_parts_equals_the_whole(name, chunk):
                 assert getattr(found, field) is None
             else:
                 torch.testing.assert_close(getattr(found, field), value, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "chunk, together, expected",
+    [
+        (64, 100, [3]),
+        (64, 60, [2, 1]),
+        (64, 40, [1, 2]),
+        (64, 23, [1, 1, 1]),
+        (32, 100, [1, 2]),
+        (8, 100, [1, 1, 1]),
+    ],
+)
+def test_documents_of_one_part_are_scored_together(chunk, together, expected, monkeypatch):
+    """The documents have 46, 2 and 22 mention pairs."""
+    network = make_network("kmgre")
+    whole = network(*BATCH, frozenset())
+    monkeypatch.setitem(SIZES, "cpu", SIZES["cpu"]._replace(together=together))
+    network.chunk = chunk
+    read, sizes = network._read, []
+    monkeypatch.setattr(
+        network, "_read", lambda texts, moving: sizes.append(len(texts)) or read(texts, moving)
+    )
+    predicted = network.predict(*BATCH)
+    assert not sizes
+    for parts, scores in zip(predicted[::-1], whole[::-1]):  # in whatever order they are asked for
+        torch.testing.assert_close(joined(list(parts)).relation, scores.relation, rtol=0, atol=1e-5)
+    assert sizes == expected[::-1]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -449,7 +485,7 @@ def test_each_half_has_an_encoder_of_its_own():
 
 def test_a_network_without_key_classifier():
     network = make_network("no key classifier")
-    assert network.part(KEY) is None
+    assert network.halves == {RELATION}
     assert network.halves == {RELATION}
 
 
@@ -461,10 +497,3 @@ def test_settings_reach_the_network():
     assert network.extractor.head.classes == CLASSES
     network.resize(CLASSES + 2)
     assert network(*BATCH, BOTH)[0].relation.shape[1] == CLASSES + 2
-
-
-def test_tau_is_saved_with_the_weights():
-    network, other = make_network("kmgre"), make_network("kmgre")
-    network.tau.fill_(0.123456789012345)
-    other.load_state_dict(network.state_dict())
-    assert other.tau.item() == 0.123456789012345

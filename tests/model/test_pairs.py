@@ -3,12 +3,17 @@
 from itertools import permutations, product
 from typing import List
 
+import numpy as np
 import pytest
-import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from spacy_kmgre.model.pairs import chunk_entity_pairs, mention_pairs
+from spacy_kmgre.model.pairs import (
+    chunk_entity_pairs,
+    count_mention_pairs,
+    mention_pairs,
+    without_direction,
+)
 
 from .tiny import entity_pairs
 
@@ -28,8 +33,8 @@ def with_mentions(clusters: List[List[int]]) -> List[int]:
 @example([[], [1], [], [2, 0]])
 def test_mention_pairs(clusters):
     pairs = entity_pairs(with_mentions(clusters))
-    head, tail, pair_index = mention_pairs(clusters, pairs)
-    assert {x.dtype for x in (head, tail, pair_index)} == {torch.long}
+    head, tail, pair_index = mention_pairs(clusters, pairs.numpy())
+    assert {x.dtype for x in (head, tail, pair_index)} == {np.dtype(np.int64)}
     expected = [
         (i, j, number)
         for number, (left, right) in enumerate(pairs.tolist())
@@ -39,7 +44,7 @@ def test_mention_pairs(clusters):
 
 
 def test_mention_pairs_by_hand():
-    head, tail, pair_index = mention_pairs([[0, 2], [1], [3, 4]], torch.tensor([[0, 2], [1, 0]]))
+    head, tail, pair_index = mention_pairs([[0, 2], [1], [3, 4]], np.array([[0, 2], [1, 0]]))
     assert head.tolist() == [0, 0, 2, 2, 1, 1]
     assert tail.tolist() == [3, 4, 3, 4, 0, 2]
     assert pair_index.tolist() == [0, 0, 0, 0, 1, 1]
@@ -76,10 +81,10 @@ def test_chunks_with_mirrors(clusters, most):
 def test_all_mention_pairs_are_in_the_chunks(most):
     clusters = [[0, 1, 2], [3], [4, 5], [6, 7, 8, 9]]
     pairs = entity_pairs(range(4))
-    whole = mention_pairs(clusters, pairs)
+    whole = mention_pairs(clusters, pairs.numpy())
     chunks = [mention_pairs(clusters, chunk) for chunk in chunk_entity_pairs(clusters, most)]
     for number in (0, 1):
-        assert torch.equal(torch.cat([chunk[number] for chunk in chunks]), whole[number])
+        assert np.array_equal(np.concatenate([chunk[number] for chunk in chunks]), whole[number])
 
 
 @law
@@ -104,7 +109,7 @@ def test_mirrored_chunks(clusters, most):
 
 
 mentions_in_windows = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 2)), min_size=31, max_size=31).map(
-    lambda firsts: torch.tensor([(first, first + more) for first, more in firsts])
+    lambda firsts: np.array([(first, first + more) for first, more in firsts])
 )
 
 
@@ -129,5 +134,36 @@ def test_mention_pairs_that_share_a_window(clusters, windows, most, mirrored):
         for number, pair in enumerate(chunk.tolist()):
             rows = pair_index == number
             assert list(zip(head[rows].tolist(), tail[rows].tolist())) == expected[tuple(pair)]
-    (whole,) = list(chunk_entity_pairs(clusters, windows=windows)) or [torch.zeros((0, 2))]
+    (whole,) = list(chunk_entity_pairs(clusters, windows=windows)) or [np.zeros((0, 2))]
     assert [tuple(pair) for pair in whole.tolist()] == list(expected)
+
+
+@law
+@given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), max_size=40))
+@example([])
+@example([(i, j) for i in range(9) for j in range(9) if i != j])
+@example([(0, 8), (8, 0)])
+def test_pairs_without_direction(pairs):
+    head, tail = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    low, high, row = without_direction(head, tail, 9)
+    assert (low <= high).all()
+    both = list(zip(low.tolist(), high.tolist()))
+    assert both == sorted(set(both))
+    assert [both[number] for number in row] == [(min(pair), max(pair)) for pair in pairs]
+    assert len(both) <= max(len(set(map(frozenset, pairs))), 5 * len(pairs) // 4)
+
+
+def test_the_second_sides_of_most_pairs_are_runs():
+    head, tail, _ = mention_pairs([[0, 3], [1], [2, 4]], entity_pairs(range(3)).numpy())
+    low, high, _ = without_direction(head, tail, 5)
+    for number in range(5):
+        run = high[low == number]
+        assert (run == np.arange(run[0], run[0] + len(run)) if len(run) else run == run).all()
+    assert len(low) < len(head)
+
+
+@law
+@given(clusters_of_mentions)
+def test_how_many_mention_pairs_there_are(clusters):
+    pairs = entity_pairs(with_mentions(clusters)).numpy()
+    assert count_mention_pairs(clusters) == len(mention_pairs(clusters, pairs).head)

@@ -91,6 +91,7 @@ def gradients_at_the_step(nlp, sgd):
     parameters = dict(network_of(nlp).named_parameters())
     shim.drop_gradients = lambda: seen.update({name: p.grad.clone() for name, p in parameters.items()})
     pipe.finish_update(sgd)
+    assert seen
     return seen
 
 

@@ -16,6 +16,7 @@ from spacy_kmgre.training.objective import (
     Phase,
     key_targets,
     label_matrix,
+    locate,
     loss_and_gradients,
 )
 
@@ -245,7 +246,7 @@ def test_an_entity_pair_weighs_the_same_without_fusion_however_many_mention_pair
 def test_label_matrix(relations: Sequence[Tuple[int, int, int]]):
     scores = make_scores([1, 2, 1], CLASSES)
     labels = label_matrix(scores, relations)
-    assert labels.dtype == torch.bool
+    assert labels.dtype == bool
     assert labels.shape == (3, CLASSES)
     for row, pair in enumerate(scores.entities.tolist()):
         for label in range(CLASSES):
@@ -255,7 +256,7 @@ def test_label_matrix(relations: Sequence[Tuple[int, int, int]]):
 def test_soft_pseudo_labels_are_the_posterior():
     scores = make_scores([3, 4, 2], CLASSES)
     gold = [(*scores.entities[0].tolist(), 2), (*scores.entities[2].tolist(), 1)]
-    labels = label_matrix(scores, gold)
+    labels = torch.from_numpy(label_matrix(scores, gold))
     target, counted = key_targets(scores, labels, Objective(pseudo_labels="soft"))
     expected = reference.key_posterior(
         probabilities(scores.key.tolist()),
@@ -307,13 +308,13 @@ def evidence_of(scores: PairScores, row: int, sentences: List[int], mentions: Li
 def test_mention_pairs_in_the_evidence_are_key():
     scores = make_scores([4, 4], CLASSES)
     gold = [(*scores.entities[row].tolist(), 1) for row in (0, 1)]
-    labels = label_matrix(scores, gold)
+    labels = torch.from_numpy(label_matrix(scores, gold))
     count = int(max(scores.head.max(), scores.tail.max())) + 1
     members = (scores.pair_index == 0).nonzero().squeeze(1)
     first = int(members[0])
     # Only the mentions of the first pair are in sentence 0.
     mentions = [0 if n in (scores.head[first], scores.tail[first]) else 1 for n in range(count)]
-    known = evidence_of(scores, 0, [0], mentions)[0]
+    known = locate([scores], evidence_of(scores, 0, [0], mentions))
     plain, _ = key_targets(scores, labels, Objective())
     target, _ = key_targets(scores, labels, Objective(evidence_keys=True), known)
     inside = [mentions[scores.head[row]] == mentions[scores.tail[row]] == 0 for row in members.tolist()]
@@ -321,7 +322,7 @@ def test_mention_pairs_in_the_evidence_are_key():
     others = scores.pair_index == 1
     assert torch.equal(target[others], plain[others])
     # Evidence in neither mention's sentence says nothing of mention pairs.
-    nowhere = evidence_of(scores, 0, [5], mentions)[0]
+    nowhere = locate([scores], evidence_of(scores, 0, [5], mentions))
     assert torch.equal(key_targets(scores, labels, Objective(evidence_keys=True), nowhere)[0], plain)
 
 

@@ -1,0 +1,96 @@
+"""Normalised products of attention rows: all the work of the contexts (4).
+
+Written with torch's operations, the backward pass would keep several tensors of pairs by heads by pieces; here none is
+kept, and on a processor none is made: pairs with the same head go together, which stays in the cache.
+"""
+
+from typing import Any, Iterator, Tuple, Union
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def normalised_products(rows: Tensor, head: Tensor, tail: Tensor) -> Tensor:
+    """The products of two rows, each attention head's brought to sum 1, and their mean over the heads; what sums to
+    nothing stays so.
+
+    :param rows: *Shape:* (M, K, L)
+    :param head: Numbers of rows. *Shape:* (P,)
+    :param tail: Numbers of rows. *Shape:* (P,)
+    :returns: *Shape:* (P, L)
+    """
+    return _NormalisedProducts.apply(rows, head, tail)
+
+
+def divisor(total: Tensor) -> Tensor:
+    """Sums of weights to divide by: 1 for those that are nothing, so that what sums to nothing stays so."""
+    return total.masked_fill(_is_nothing(total), 1.0)
+
+
+def _is_nothing(total: Tensor) -> Tensor:
+    # Below this a sum loses digits and the gradient of the quotient overflows.
+    limits = torch.finfo(total.dtype)
+    return total < limits.tiny / limits.eps
+
+
+class _NormalisedProducts(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, head: Tensor, tail: Tensor) -> Tensor:
+        by_head = rows.transpose(0, 1)
+        totals = (by_head @ by_head.transpose(1, 2))[:, head, tail].T
+        share = 1.0 / (rows.shape[1] * divisor(totals)).unsqueeze(1)
+        means = rows.new_empty((len(head), 1, rows.shape[2]))
+        for pairs, left, right in _groups(rows, head, tail):
+            torch.bmm(share[pairs], rows[left] * rows[right], out=means[pairs])
+        ctx.save_for_backward(rows, totals, head, tail)
+        return means.squeeze(1)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, d_means: Tensor) -> Tuple[Tensor, None, None]:
+        rows, totals, head, tail = ctx.saved_tensors
+        d_rows = torch.zeros_like(rows, memory_format=torch.contiguous_format)
+        share = 1.0 / divisor(totals)
+        # A sum that is nothing is no divisor, and has no gradient.
+        of_total = share.masked_fill(_is_nothing(totals), 0.0)
+        share /= rows.shape[1]
+        for pairs, left, right in _groups(rows, head, tail):
+            of_head, of_tail, d_mean = rows[left], rows[right], d_means[pairs]
+            through_total = ((of_head * of_tail) @ d_mean.unsqueeze(2)).squeeze(2) * of_total[pairs]
+            d_products = d_mean.unsqueeze(1) - through_total.unsqueeze(2)
+            d_products *= share[pairs].unsqueeze(2)
+            _add(d_rows, right, d_products * of_head)
+            _add(d_rows, left, d_products.mul_(of_tail))
+        return d_rows, None, None
+
+
+Rows = Union[int, slice, Tensor]
+
+
+def _groups(rows: Tensor, head: Tensor, tail: Tensor) -> Iterator[Tuple[Any, Rows, Rows]]:
+    """Pairs to look at together, and the rows on both sides: on a processor runs of pairs with one head; on a GPU,
+    which takes longer to be asked than to answer, all."""
+    if rows.device.type != "cpu":
+        yield slice(None), head, tail
+        return
+    if not len(head):
+        return
+    heads, tails = head.numpy(), tail.numpy()
+    starts = np.flatnonzero(np.diff(heads, prepend=-1))
+    ends = np.append(starts[1:], len(heads))
+    gaps = np.diff(tails, append=-1) != 1
+    gaps[ends - 1] = False
+    scattered = np.logical_or.reduceat(gaps, starts).tolist()
+    for start, end, apart in zip(starts.tolist(), ends.tolist(), scattered):
+        pairs, first = slice(start, end), int(tails[start])
+        yield pairs, int(heads[start]), tail[pairs] if apart else slice(first, first + end - start)
+
+
+def _add(total: Tensor, rows: Rows, values: Tensor) -> None:
+    if isinstance(rows, int):
+        total[rows] += values.sum(dim=0)
+    elif isinstance(rows, slice):
+        total[rows] += values
+    else:
+        total.index_add_(0, rows, values)

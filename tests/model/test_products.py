@@ -1,0 +1,56 @@
+"""Normalised products of attention rows: against indexing, with their gradients, group by group and all at once."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spacy_kmgre.model import products
+from spacy_kmgre.model.products import normalised_products
+
+law = settings(deadline=None, derandomize=True, max_examples=60)
+MENTIONS, HEADS, LENGTH = 5, 3, 6
+mentions = st.integers(0, MENTIONS - 1)
+# In any order, some of them twice, a mention with itself too; or as the contexts have them, in runs.
+any_pairs = st.lists(st.tuples(mentions, mentions), max_size=15)
+runs = st.just([(i, j) for i in range(MENTIONS) for j in range(i + 1, MENTIONS)])
+
+
+def by_indexing(rows, head, tail):
+    found = rows[head] * rows[tail]
+    total = found.sum(dim=2, keepdim=True)
+    return (found / torch.where(total > 0, total, torch.ones_like(total))).mean(dim=1)
+
+
+def everything_at_once(rows, head, tail):
+    """As on a GPU."""
+    yield slice(None), head, tail
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+@law
+@given(pairs=st.one_of(any_pairs, runs), seed=st.integers(0, 99))
+def test_values_and_gradients(at_once, pairs, seed):
+    torch.manual_seed(seed)
+    rows = torch.rand(MENTIONS, HEADS, LENGTH, dtype=torch.float64)
+    rows[0, 1, ::2] = rows[1, 1, 1::2] = 0.0  # nothing in common
+    rows.requires_grad_()
+    head, tail = torch.tensor(pairs, dtype=torch.long).view(-1, 2).unbind(1)
+    weights = torch.rand(len(pairs), LENGTH, dtype=torch.float64)
+    results = []
+    with pytest.MonkeyPatch.context() as patch:
+        if at_once:
+            patch.setattr(products, "_groups", everything_at_once)
+        for function in (normalised_products, by_indexing):
+            means = function(rows, head, tail)
+            results.append((means, *torch.autograd.grad((means * weights).sum(), rows)))
+    for found, expected in zip(*results):
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-11)
+
+
+def test_rows_that_are_part_of_a_batch():
+    torch.manual_seed(0)
+    batch = torch.rand(2, HEADS, 2 * MENTIONS, 2 * LENGTH).transpose(1, 2)
+    rows = batch[1, :MENTIONS, :, :LENGTH]
+    head, tail = torch.tensor([0, 0, 3]), torch.tensor([1, 2, 4])
+    torch.testing.assert_close(normalised_products(rows, head, tail), by_indexing(rows, head, tail))
