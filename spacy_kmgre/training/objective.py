@@ -154,10 +154,9 @@ def loss_and_gradients(
         found = torch.autograd.grad(everything, list(leaves.values())) if leaves else ()
     values = iter(torch.stack(everything).tolist() if everything else ())  # one wait for a GPU
     sums = {part: math.fsum(islice(values, len(own))) for part, own in losses.items()}
-    parts = dict(zip(leaves, found))
-    for field, gradient in parts.items():
-        sizes = [0 if getattr(own, field) is None else len(getattr(own, field)) for own in some]
-        parts[field] = gradient.split(sizes)
+    rows = [len(own.relation) for own in some]
+    sizes = {"relation": rows, "key": [len(own.pair_index) for own in some], "focus": rows}
+    parts = {field: gradient.split(sizes[field]) for field, gradient in zip(leaves, found)}
     for row, number in enumerate(known):
         relation, key, focus = (parts[field][row] if field in parts else None for field in FIELDS)
         own = batch[number].focus

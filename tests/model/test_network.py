@@ -4,8 +4,10 @@ import math
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any, Dict, List, NamedTuple
 
+import numpy as np
 import pytest
 import torch
 
@@ -101,7 +103,7 @@ def joined(parts: List[PairScores]) -> PairScores:
         values = [getattr(part, field) for part in parts]
         return None if values[0] is None else torch.cat(values)
 
-    fields = ("entities", "head", "tail", "relation", "key", "share")
+    fields = ("entities", "head", "tail", "relation", "key", "share", "focus")
     return PairScores(pair_index=torch.cat(pair_index), **{field: cat(field) for field in fields})
 
 
@@ -158,6 +160,34 @@ def test_documents_of_one_part_are_scored_together(chunk, together, expected, mo
     for parts, scores in zip(predicted[::-1], whole[::-1]):  # in whatever order they are asked for
         torch.testing.assert_close(joined(list(parts)).relation, scores.relation, rtol=0, atol=1e-5)
     assert sizes == expected[::-1]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_focus_in_a_batch(name):
+    """Documents have sentences of their own, or none."""
+    counts = [5, 0, 3]
+    documents = [
+        replace(document, sentences=list(range(count))) for document, count in zip(BATCH.documents, counts)
+    ]
+    pieces = [
+        replace(own, sentences=np.arange(len(own.ids)) * count // len(own.ids) if count else own.sentences)
+        for own, count in zip(BATCH.pieces, counts)
+    ]
+    network = make_network(name)
+    trained = network(documents, pieces, BOTH)
+    predicted = [joined(list(parts)) for parts in network.predict(documents, pieces)]
+    for number, count in enumerate(counts):
+        (alone,) = network([documents[number]], [pieces[number]], BOTH)
+        for found in (trained[number], predicted[number]):
+            if not count:
+                assert found.focus is alone.focus is None
+                continue
+            assert found.focus.shape == (len(found.relation), count)
+            torch.testing.assert_close(found.focus, alone.focus, rtol=0, atol=1e-5)
+            total = found.focus.sum(
+                dim=1
+            )  # of a context; there is none where two mentions have nothing in common
+            torch.testing.assert_close(total, (total > 0.5).float(), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

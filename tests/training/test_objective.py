@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from spacy_kmgre.model.network import BOTH, KEY, RELATION, PairScores
 from spacy_kmgre.training.objective import (
+    NO_EVIDENCE,
     Evidence,
     Objective,
     Phase,
@@ -351,3 +352,29 @@ def test_contexts_are_drawn_to_the_evidence(phase):
         expected[row, [0, 3]] = -0.2 / (part + 1e-4) / len(keys)
     torch.testing.assert_close(d_focus, expected)
     assert losses_of([scores], gold, phase, evidence_focus=0.1, **VALUES)[2][0][2] is None
+
+
+def test_documents_with_and_without_sentences_in_a_batch():
+    """What each adds to the loss, and its gradients, are those of it alone."""
+    torch.manual_seed(0)
+    first, second, third = (make_scores([3, 4], CLASSES, seed) for seed in range(3))
+    first = replace(first, focus=torch.softmax(torch.randn(7, 5, dtype=torch.float64), dim=1))
+    third = replace(third, focus=torch.softmax(torch.randn(7, 2, dtype=torch.float64), dim=1))
+    batch, gold = [first, second, third], [[(*first.entities[1].tolist(), 1)], [], []]
+    count = int(max(first.head.max(), first.tail.max())) + 1
+    evidence = [*evidence_of(first, 1, [0, 3], [0, 3] * count), NO_EVIDENCE, NO_EVIDENCE]
+    settings: Any = {"evidence_focus": 0.1, "evidence_keys": True, **VALUES}
+    sums, _, gradients = losses_of(batch, gold, Phase.JOINT, evidence=evidence, **settings)
+    alone = [
+        losses_of([scores], [relations], Phase.JOINT, evidence=[known], **settings)
+        for scores, relations, known in zip(batch, gold, evidence)
+    ]
+    for part in (RELATION, KEY):
+        assert sums[part] == pytest.approx(sum(own[part] for own, _, _ in alone))
+    for scores, (relation, key, focus), (_, _, [expected]) in zip(batch, gradients, alone):
+        assert torch.equal(relation, expected[0]) and torch.equal(key, expected[1])
+        if expected[2] is not None:
+            assert torch.equal(focus, expected[2])
+        else:  # nothing, of the shape of what there is
+            assert focus is None if scores.focus is None else not focus.any()
+            assert scores.focus is None or focus.shape == scores.focus.shape
