@@ -163,6 +163,10 @@ class NerEntities:
                 yield span, names[label, text]
 
 
+# Short forms, with the groups that have them and where these begin.
+Offers = Dict[Tuple[str, Hashable], Dict[int, int]]
+
+
 class _Mention(NamedTuple):
     span: Span
     label: str
@@ -259,17 +263,22 @@ class _Clustering:
 
     def join_short_forms(self, rule: ShortForms) -> None:
         """Join each short form with the long form that it comes from, where that is the only one."""
-        asked = [(form.label, rule.asks(form.name)) for form in self._forms]
-        longs: Dict[Tuple[str, Optional[Hashable]], Dict[int, int]] = {place: {} for place in asked}
-        rivals: Dict[Tuple[str, Optional[Hashable]], Dict[int, int]] = {place: {} for place in asked}
+        asked = [
+            (form, (form.label, key)) for form in self._forms if (key := rule.asks(form.name)) is not None
+        ]
+        wanted = {place for _, place in asked}
+        longs: Offers = defaultdict(dict)
+        rivals: Offers = defaultdict(dict)
         for form in self._forms[:1] if rule.topic else self._forms:
-            root = self._grouping.find(form.node)
             for offered, short_forms in ((longs, rule.offers), (rivals, rule.rivals)):
                 for key in short_forms(form.name):
-                    if (form.label, key) in offered:
+                    if (form.label, key) in wanted:
+                        root = self._grouping.find(form.node)
                         offered[form.label, key].setdefault(root, form.span.start)
         readings: Readings = defaultdict(set)
-        for form, place in zip(self._forms, asked):
+        for form, place in asked:
+            if place not in longs:
+                continue
             found, others = (self._groups(form, offered[place], before=True) for offered in (longs, rivals))
             if not found and not rule.after:
                 found, others = (self._groups(form, offered[place]) for offered in (longs, rivals))
