@@ -2,7 +2,7 @@
 
 from collections import defaultdict, deque
 from dataclasses import dataclass
-from itertools import islice, zip_longest
+from itertools import accumulate, islice, zip_longest
 from threading import Lock
 from typing import Deque, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -140,15 +140,20 @@ class RelationExtractor(nn.Module):
         sentences: Optional[Tensor] = None,
     ) -> Reading:
         """:param clusters: Of each document."""
-        hidden = _cat([x.hidden for x in encoded])
+        mentions, hidden = _cat([x.mentions for x in encoded]), _cat([x.hidden for x in encoded])
         if self.level == "mention":
-            projected = self.head.project(_cat([x.mentions for x in encoded]), hidden)
-            return Reading(encoded, projected, sentences=sentences)
-        embeddings = [entity_embeddings(x.mentions, own) for x, own in zip(encoded, clusters)]
+            return Reading(encoded, self.head.project(mentions, hidden), sentences=sentences)
+        starts = accumulate((len(x.mentions) for x in encoded), initial=0)
+        everything = [
+            [start + mention for mention in cluster]
+            for start, own in zip(starts, clusters)
+            for cluster in own
+        ]
         entities = [
             entity_rows(x.attention, own) if x.starts is None else None for x, own in zip(encoded, clusters)
         ]
-        return Reading(encoded, self.head.project(_cat(embeddings), hidden), entities, sentences)
+        projected = self.head.project(entity_embeddings(mentions, everything), hidden)
+        return Reading(encoded, projected, entities, sentences)
 
     def forward(self, reading: Reading, indices: Sequence[Indices]) -> "Extracted":
         """:param indices: Of each document."""
