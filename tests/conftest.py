@@ -218,7 +218,8 @@ def component(nlp: Language) -> KmgreRelations:
 def state(nlp: Language) -> Dict[str, torch.Tensor]:
     """A copy of all weights, τ included."""
     network = get_shim(component(nlp).model).require_network()
-    return {key: value.clone() for key, value in network.state_dict().items()}
+    weights = {key: value.clone() for key, value in network.state_dict().items()}
+    return {**weights, "τ": torch.tensor(network.tau, dtype=torch.float64)}
 
 
 def same_state(left: Dict[str, torch.Tensor], right: Dict[str, torch.Tensor]) -> bool:

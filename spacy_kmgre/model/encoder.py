@@ -159,16 +159,18 @@ class Encoder(nn.Module):
         hidden, attention = self._run(on_device(inputs, device), mask, columns, lower)
         hidden = hidden.float()
         mentions = hidden[torch.arange(len(rows), device=device)[:, None], columns]
+        # Not by indexing: its gradient is as large as the whole, for each row.
+        of_rows = zip(group, inside, lengths, hidden.unbind(), mentions.unbind(), attention.unbind())
         return [
             _Window(
                 start=start,
                 end=end,
-                inside=inside[row],
-                hidden=hidden[row, : lengths[row]],
-                mentions=mentions[row, : len(inside[row])],
-                attention=attention[row, : len(inside[row]), :, : lengths[row]],
+                inside=own,
+                hidden=states[:length],
+                mentions=of_markers[: len(own)],
+                attention=attended[: len(own), :, :length],
             )
-            for row, (_, start, end) in enumerate(group)
+            for (_, start, end), own, length, states, of_markers, attended in of_rows
         ]
 
     def _run(

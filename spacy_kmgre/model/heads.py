@@ -114,11 +114,15 @@ class BilinearHead(Head):
         left = torch.tanh(projected.head[head] + of_head + self.head.bias).split(self.block, dim=1)
         right = torch.tanh(projected.tail[tail] + of_tail + self.tail.bias).split(self.block, dim=1)
         weights = self.output.weight.split(self.block**2, dim=1)
-        logits = self.output.bias.expand(len(head), -1)
-        # Group by group: all products at once, P x inner x block, do not fit into a processor's cache.
+        # Group by group, and so many pairs at a time: all products at once, P x inner x block, do not fit into a
+        # processor's cache.
+        size = max(1, len(head)) if head.is_cuda else 1024
+        parts = list(self.output.bias.expand(len(head), -1).split(size))
         for x, y, weight in zip(left, right, weights):
-            logits = torch.addmm(logits, (x.unsqueeze(2) * y.unsqueeze(1)).flatten(1), weight.T)
-        return logits
+            for number, (some, others) in enumerate(zip(x.split(size), y.split(size))):
+                products = (some.unsqueeze(2) * others.unsqueeze(1)).flatten(1)
+                parts[number] = torch.addmm(parts[number], products, weight.T)
+        return torch.cat(parts)
 
 
 class HiddenHead(Head):

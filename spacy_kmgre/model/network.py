@@ -323,7 +323,7 @@ class Network(nn.Module):
         with torch.inference_mode():
             texts = self._texts(documents, batch, frozenset(), with_sentences=True)
         chunk = self.chunk or self.sizes.chunk
-        counts = [count_mention_pairs(text.clusters) for text in texts]
+        counts = [max(count_mention_pairs(text.clusters), len(text.relation.hidden)) for text in texts]
         found: List[Iterator[PairScores]] = []
         for together in _runs(counts, chunk, self.sizes.together):
             parts = _Parts(self._predict([texts[number] for number in together], chunk, mirrored))
@@ -486,7 +486,7 @@ class _Parts:
 def _runs(counts: Sequence[int], most_of_one: int, most: int) -> Iterator[range]:
     """Numbers of neighbouring texts that are scored together.
 
-    :param counts: Their mention pairs.
+    :param counts: Their mention pairs, or word pieces where these are more.
     :param most_of_one: One with more is alone.
     """
     start, total = 0, 0

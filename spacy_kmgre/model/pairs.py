@@ -9,7 +9,8 @@ from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-# How many entity pairs are looked at together when mention pairs are counted.
+# How many entity pairs, or mention pairs where windows matter, are looked at together to count mention pairs; more
+# where one entity has more.
 BLOCK = 2**20
 
 
@@ -34,7 +35,7 @@ def mention_pairs(
     :param pairs: Entity numbers. *Shape:* (N, 2)
     :param windows: Only mention pairs that have a window in common. *Shape:* (M, 2)
     """
-    size, mentions, _ = _sizes(clusters)
+    size, mentions = _sizes(clusters)
     first = size.cumsum() - size
     head, tail = pairs[:, 0], pairs[:, 1]
     count = size[head] * size[tail]
@@ -51,7 +52,7 @@ def mention_pairs(
 
 def count_mention_pairs(clusters: Sequence[Sequence[int]]) -> int:
     """How many there are, in whatever windows."""
-    size, _, _ = _sizes(clusters)
+    size, _ = _sizes(clusters)
     return int(size.sum() ** 2 - (size**2).sum())
 
 
@@ -96,21 +97,23 @@ def _counted(
 ) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
     """Entity pairs, each with its mirror where asked for, and how many mention pairs they have. *Shape:* (n, 2) or
     (n, 4), and (n,)"""
-    size, mentions, owner = _sizes(clusters)
-    everything = np.arange(len(size))
-    columns = len(mentions) if windows is not None else len(size)
-    step = max(1, BLOCK // max(1, columns))
-    for start in range(0, len(size), step):
-        heads = everything[start : start + step]
+    size, mentions = _sizes(clusters)
+    everything, some = np.arange(len(size)), size.nonzero()[0]
+    starts = (size.cumsum() - size)[some]
+    cells = (len(size) * np.ones_like(size) if windows is None else len(mentions) * size).cumsum()
+    for heads in np.split(everything, np.flatnonzero(np.diff(cells // BLOCK)) + 1) if len(size) else ():
         if windows is None:
             counts = size[heads][:, None] * size
         else:
-            of_heads = (owner >= start) & (owner < start + step)
-            met = _meet(windows[mentions[of_heads]][:, None], windows[mentions])
             counts = np.zeros((len(heads), len(size)), dtype=np.int64)
-            rows, ends = met.nonzero()
-            np.add.at(counts, (owner[of_heads][rows] - start, owner[ends]), 1)
-        counts[heads - start, heads] = 0
+            own = np.isin(some, heads)
+            first, last = (size.cumsum() - size)[heads[0]], size.cumsum()[heads[-1]]
+            met = _meet(windows[mentions[first:last]][:, None], windows[mentions])
+            if met.size:
+                met = np.add.reduceat(met, starts, axis=1, dtype=np.int64)
+                rows = some[own] - heads[0]
+                counts[np.ix_(rows, some)] = np.add.reduceat(met, starts[own] - first, axis=0)
+        counts[heads - heads[0], heads] = 0
         if mirrored:
             counts[everything <= heads[:, None]] = 0
         rows, tails = counts.nonzero()
@@ -156,11 +159,10 @@ def without_direction(head: np.ndarray, tail: np.ndarray, size: int) -> Unordere
     return Unordered(both // size, both % size, row)
 
 
-def _sizes(clusters: Sequence[Sequence[int]]) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """How many mentions the entities have, which, and whose they are."""
+def _sizes(clusters: Sequence[Sequence[int]]) -> Tuple[np.ndarray, np.ndarray]:
+    """How many mentions the entities have, and which."""
     size = np.array([len(cluster) for cluster in clusters], dtype=np.int64)
-    mentions = np.array([mention for cluster in clusters for mention in cluster], dtype=np.int64)
-    return size, mentions, np.repeat(np.arange(len(size)), size)
+    return size, np.array([mention for cluster in clusters for mention in cluster], dtype=np.int64)
 
 
 def _meet(some: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -244,12 +244,10 @@ def label_matrix(scores: PairScores, relations: Sequence[Tuple[int, int, int]]) 
 
 
 def locate(batch: Sequence[PairScores], evidence: Sequence[Evidence]) -> Optional[Located]:
-    """Where the evidence of some documents is, in the order of their joined scores; None where there is none.
+    """Where the evidence of some documents is, in the order of their joined scores; None where no scored pair has any.
 
     :param evidence: For every document.
     """
-    if not any(known.sentences for known in evidence):
-        return None
     inside: List[Tuple[int, int]] = []
     heads, tails, weights = [], [], []
     start = 0
@@ -265,6 +263,8 @@ def locate(batch: Sequence[PairScores], evidence: Sequence[Evidence]) -> Optiona
             weight[row] = bool(found)
         weights.append(weight * len(weight) / max(1.0, weight.sum()))
         start += len(weight)
+    if not inside:
+        return None
     columns = 1 + max(max(sentence for _, sentence in inside), *(int(of.max()) for of in (*heads, *tails)))
     columns = max([columns, *(scores.focus.shape[1] for scores in batch if scores.focus is not None)])
     table = np.zeros((start, columns), dtype=bool)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from spacy_kmgre.model import pairs as pairs_module
 from spacy_kmgre.model.pairs import (
     chunk_entity_pairs,
     count_mention_pairs,
@@ -113,9 +114,16 @@ mentions_in_windows = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 2)), 
 )
 
 
+@pytest.mark.parametrize("block", [1, 50, pairs_module.BLOCK])
 @law
 @given(clusters_of_mentions, mentions_in_windows, st.integers(1, 40), st.booleans())
-def test_mention_pairs_that_share_a_window(clusters, windows, most, mirrored):
+def test_mention_pairs_that_share_a_window(block, clusters, windows, most, mirrored):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pairs_module, "BLOCK", block)
+        check_mention_pairs_that_share_a_window(clusters, windows, most, mirrored)
+
+
+def check_mention_pairs_that_share_a_window(clusters, windows, most, mirrored):
     def share(i: int, j: int) -> bool:
         spans = (set(range(first, last + 1)) for first, last in windows[[i, j]].tolist())
         return bool(set.intersection(*spans))

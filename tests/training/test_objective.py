@@ -378,3 +378,18 @@ def test_documents_with_and_without_sentences_in_a_batch():
         else:  # nothing, of the shape of what there is
             assert focus is None if scores.focus is None else not focus.any()
             assert scores.focus is None or focus.shape == scores.focus.shape
+
+
+@pytest.mark.parametrize("phase", [Phase.WARMUP, Phase.JOINT])
+def test_evidence_of_pairs_that_are_not_scored_says_nothing(phase):
+    """Their mentions are cut off, or no window holds both."""
+    scores = replace(make_scores([3, 4], CLASSES), focus=torch.full((7, 5), 0.2, dtype=torch.float64))
+    gold = [[(*scores.entities[1].tolist(), 1)]]
+    evidence = [Evidence({(7, 9): {0, 3}}, [0] * 300)]
+    assert locate([scores], evidence) is None
+    settings: Any = {"evidence_focus": 0.1, "evidence_keys": True, **VALUES}
+    found = losses_of([scores], gold, phase, evidence=evidence, **settings)
+    expected = losses_of([scores], gold, phase, **VALUES)
+    assert found[:2] == expected[:2]
+    for gradient, other in zip(found[2][0][:2], expected[2][0][:2]):
+        assert torch.equal(gradient, other)
