@@ -150,9 +150,10 @@ def loss_and_gradients(
                 target, counted = key_targets(scores, labels, objective, located)
             losses[KEY].append((key_loss(leaves["key"], target, objective) * counted).sum())
             counts[KEY] = len(counted)
-        everything = [loss.double() for part in losses.values() for loss in part]
+        everything = [loss for part in losses.values() for loss in part]
         found = torch.autograd.grad(everything, list(leaves.values())) if leaves else ()
-    values = iter(torch.stack(everything).tolist() if everything else ())  # one wait for a GPU
+    together = [loss.detach().to(everything[0].dtype) for loss in everything]
+    values = iter(torch.stack(together).tolist() if together else ())  # one wait for a GPU
     sums = {part: math.fsum(islice(values, len(own))) for part, own in losses.items()}
     rows = [len(own.relation) for own in some]
     sizes = {"relation": rows, "key": [len(own.pair_index) for own in some], "focus": rows}
@@ -274,5 +275,5 @@ def locate(batch: Sequence[PairScores], evidence: Sequence[Evidence]) -> Optiona
         on_device(table, device),
         on_device(np.concatenate(heads), device),
         on_device(np.concatenate(tails), device),
-        on_device(np.concatenate(weights), device).to(dtype),
+        torch.from_numpy(np.concatenate(weights)).to(dtype).to(device, non_blocking=True),
     )
