@@ -144,7 +144,7 @@ def pool_of_entities(
         pool, mass = _run_pool(encoded, head, tail, pair_index, size, mode)
     # As the entities' rows are means over mentions, the parts of an entity pair add up to its whole.
     total = mass.new_zeros(size).index_add(0, pair_index, mass)
-    count = mass.new_zeros(size).index_add(0, pair_index, torch.ones_like(mass))
+    count = maths.segment_sizes(pair_index, size).to(mass)
     return pool, torch.where(total[pair_index] > 0, mass / total[pair_index], 1.0 / count[pair_index])
 
 

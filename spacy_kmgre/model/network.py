@@ -112,6 +112,13 @@ class Reading:
     entities: Sequence[Optional[Tensor]] = ()
     sentences: Optional[Tensor] = None
 
+    def pool(self, indices: Sequence[Indices], mode: str) -> Pool:
+        """The contexts of mention pairs.
+
+        :param indices: Of each document.
+        """
+        return self.join([pool_of_mentions(x, own, mode) for x, own in zip(self.encoded, indices)])
+
     def join(self, pools: Sequence[Pool]) -> Pool:
         """:param pools: Of each document."""
         if len(pools) == 1:
@@ -159,16 +166,14 @@ class RelationExtractor(nn.Module):
         """:param indices: Of each document."""
         share = None
         if self.level == "mention":
-            pool = reading.join(
-                [pool_of_mentions(x, own, self.context) for x, own in zip(reading.encoded, indices)]
-            )
+            pool = reading.pool(indices, self.context)
         else:
             found = [
                 pool_of_entities(x, rows, own, self.context)
                 for x, rows, own in zip(reading.encoded, reading.entities, indices)
             ]
             pool, share = reading.join([pool for pool, _ in found]), _cat([share for _, share in found])
-        head, tail = _cat([own.head_row for own in indices]), _cat([own.tail_row for own in indices])
+        head, tail = _sides(indices)
         focus = None if reading.sentences is None else pool(reading.sentences)
         return Extracted(self.head(reading.projected, pool, head, tail), pool, share, focus)
 
@@ -211,13 +216,8 @@ class KeyInstanceClassifier(nn.Module):
         :param extracted: Of the same mention pairs; their contexts are the same where the encoder is shared.
         :returns: Logits. *Shape:* (P,)
         """
-        if self.encoder is None:
-            pool = extracted.pool.detach()
-        else:
-            pool = reading.join(
-                [pool_of_mentions(x, own, self.context) for x, own in zip(reading.encoded, indices)]
-            )
-        head, tail = _cat([own.head_row for own in indices]), _cat([own.tail_row for own in indices])
+        pool = extracted.pool.detach() if self.encoder is None else reading.pool(indices, self.context)
+        head, tail = _sides(indices)
         return self.head(reading.projected, pool, head, tail).squeeze(1)
 
 
@@ -500,6 +500,11 @@ def _runs(counts: Sequence[int], most_of_one: int, most: int) -> Iterator[range]
             start, total = number + 1, 0
     if start < len(counts):
         yield range(start, len(counts))
+
+
+def _sides(indices: Sequence[Indices]) -> Tuple[Tensor, Tensor]:
+    """The heads and the tails of all documents' pairs."""
+    return _cat([own.head_row for own in indices]), _cat([own.tail_row for own in indices])
 
 
 def _cat(values: Sequence[Tensor]) -> Tensor:

@@ -99,7 +99,8 @@ def _counted(
     (n, 4), and (n,)"""
     size, mentions = _sizes(clusters)
     everything, some = np.arange(len(size)), size.nonzero()[0]
-    starts = (size.cumsum() - size)[some]
+    ends = size.cumsum()
+    starts = (ends - size)[some]
     cells = (len(size) * np.ones_like(size) if windows is None else len(mentions) * size).cumsum()
     for heads in np.split(everything, np.flatnonzero(np.diff(cells // BLOCK)) + 1) if len(size) else ():
         if windows is None:
@@ -107,8 +108,8 @@ def _counted(
         else:
             counts = np.zeros((len(heads), len(size)), dtype=np.int64)
             own = np.isin(some, heads)
-            first, last = (size.cumsum() - size)[heads[0]], size.cumsum()[heads[-1]]
-            met = _meet(windows[mentions[first:last]][:, None], windows[mentions])
+            first = ends[heads[0]] - size[heads[0]]
+            met = _meet(windows[mentions[first : ends[heads[-1]]]][:, None], windows[mentions])
             if met.size:
                 met = np.add.reduceat(met, starts, axis=1, dtype=np.int64)
                 rows = some[own] - heads[0]
