@@ -218,7 +218,7 @@ def measure(setting: Setting, task: str, chosen: List[str], rounds: int) -> List
         if name in OURS:
             row["parts"] = parts_of(contender.run, PARTS[task], setting.on_gpu)
         if setting.on_gpu:
-            row["gpu"] = gpu_of(contender.run)
+            row["gpu"] = gpu_of(contender.run, median(seconds[name]))
         rows.append(row)
     return rows
 
@@ -495,15 +495,16 @@ def timed(
             setattr(owner, function, kept[name])
 
 
-def gpu_of(run: Callable[[], None]) -> Dict[str, Any]:
+def gpu_of(run: Callable[[], None], seconds: float) -> Dict[str, Any]:
     """What a GPU does in a run: the percent of the time it is busy, how many kernels it is given, how often the
-    processor waits for it, and what takes most of its time, in percent of what it is busy."""
+    processor waits for it, and what takes most of its time, in percent of what it is busy.
+
+    :param seconds: How long a run takes without the profiler, which holds up the processor and not the kernels.
+    """
     torch.cuda.synchronize()
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profiler:
-        start = perf_counter()
         run()
         torch.cuda.synchronize()
-        total = 1e6 * (perf_counter() - start)
     events = profiler.events()
     assert events is not None
     kernels = [event for event in events if event.device_type == torch.autograd.DeviceType.CUDA]
@@ -515,7 +516,7 @@ def gpu_of(run: Callable[[], None]) -> Dict[str, Any]:
         end = max(end, kernel.time_range.end)
     most = sorted(taken, key=lambda name: -taken[name])[:8]
     return {
-        "busy": round(100 * busy / total, 1),
+        "busy": round(busy / 1e4 / seconds, 1),
         "kernels": len(kernels),
         "waits": sum(event.name.endswith("Synchronize") for event in events),
         "most": {name[:80]: round(100 * taken[name] / sum(taken.values()), 1) for name in most},
