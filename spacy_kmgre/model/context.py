@@ -1,31 +1,32 @@
 """Contexts of pairs (4), ready to be pooled from any columns that belong to the word pieces.
 
-A text of one window has dense attention rows, and its context weights are one matrix. In a long text a row
-is zero but for a run of word pieces, most pairs have no piece in common, and only those that have are looked
-at: time and memory grow with the text, not with its square.
+A text of one window has dense attention rows, and its context weights are one matrix; those of texts that were read
+together are computed together. In a long text a row is zero but for a run of word pieces, most pairs have no piece in
+common, and only those that have are looked at: time and memory grow with the text, not with its square.
 """
 
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from dataclasses import dataclass
-from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Sequence, Tuple
 
 import torch
 from torch import Tensor
 
 from . import maths
-from .encoder import Encoded
+from .encoder import Encoded, Rows
 from .products import divisor
 
 
 class Pool(ABC):
-    """The context weights of P pairs."""
+    """The context weights of the U distinct pairs of a document."""
 
     @abstractmethod
     def __call__(self, columns: Tensor) -> Tensor:
         """Weighted sums of what belongs to the word pieces.
 
         :param columns: *Shape:* (L, c)
-        :returns: *Shape:* (P, c)
+        :returns: *Shape:* (U, c)
         """
 
     @abstractmethod
@@ -38,17 +39,15 @@ class DensePool(Pool):
     """Of a text of one window.
 
     :param weights: *Shape:* (U, L)
-    :param row: Which of them is each pair's. *Shape:* (P,)
     """
 
     weights: Tensor
-    row: Tensor
 
     def __call__(self, columns: Tensor) -> Tensor:
-        return (self.weights @ columns)[self.row]
+        return self.weights @ columns
 
     def detach(self) -> "DensePool":
-        return DensePool(self.weights.detach(), self.row)
+        return DensePool(self.weights.detach())
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class RunPool(Pool):
     """Of a long text.
 
     :param weights: Parts of the weights: whose they are, where their pieces start, and they. *Shape:* (p,), (p, b)
-    :param size: P.
+    :param size: U.
     """
 
     weights: List[Tuple[Tensor, int, Tensor]]
@@ -74,21 +73,30 @@ class RunPool(Pool):
 
 
 @dataclass(frozen=True)
-class JoinedPool(Pool):
-    """Of the pairs of several documents, one after another.
+class Contexts:
+    """Of all pairs of some documents.
 
-    :param lengths: Word pieces of each document.
+    :param pools: Of each document.
+    :param lengths: Its word pieces.
+    :param row: Which of all documents' distinct pairs each pair is. *Shape:* (P,)
     """
 
     pools: Sequence[Pool]
     lengths: Sequence[int]
+    row: Tensor
 
     def __call__(self, columns: Tensor) -> Tensor:
-        parts = zip(self.pools, columns.split(list(self.lengths)))
-        return torch.cat([pool(own) for pool, own in parts])
+        """Weighted sums of what belongs to the word pieces of all documents.
 
-    def detach(self) -> "JoinedPool":
-        return JoinedPool([pool.detach() for pool in self.pools], self.lengths)
+        :param columns: *Shape:* (ΣL, c)
+        :returns: *Shape:* (P, c)
+        """
+        parts = zip(self.pools, columns.split(list(self.lengths)))
+        return cat([pool(own) for pool, own in parts]).index_select(0, self.row)
+
+    def detach(self) -> "Contexts":
+        """The same weights without gradient."""
+        return Contexts([pool.detach() for pool in self.pools], self.lengths, self.row)
 
 
 class Indices(NamedTuple):
@@ -98,11 +106,12 @@ class Indices(NamedTuple):
     :param head: Mention numbers of the mention pairs. *Shape:* (P,)
     :param tail: Mention numbers. *Shape:* (P,)
     :param pair_index: The entity pair of each mention pair. *Shape:* (P,)
-    :param low: One side of the pairs whose contexts are wanted, of mentions or of entities, both directions being
-        one; unused in a long text. *Shape:* (U,)
+    :param low: One side of the distinct pairs, of mentions or of entities, whose contexts are wanted, as numbers of
+        attention rows; of a long text's entity pairs unused. *Shape:* (U,)
     :param high: The other side. *Shape:* (U,)
-    :param row: Which of them each mention pair is, or each entity pair. *Shape:* (P,) or (N,)
-    :param head_row: The head of each mention pair, or entity pair, among the rows of all documents of a batch.
+    :param row: Which of the distinct pairs of all documents of a batch each mention pair is, or each entity pair.
+        *Shape:* (P,) or (N,)
+    :param head_row: The head of each mention pair, or entity pair, among those of all documents of a batch.
         *Shape:* (P,) or (N,)
     :param tail_row: Its tail. *Shape:* (P,) or (N,)
     """
@@ -118,39 +127,70 @@ class Indices(NamedTuple):
     tail_row: Tensor
 
 
-def pool_of_mentions(encoded: Encoded, indices: Indices, mode: str) -> Pool:
+def contexts_of_mentions(batch: Sequence[Encoded], indices: Sequence[Indices], mode: str) -> Contexts:
     """The contexts of mention pairs."""
-    if encoded.starts is None:
-        return _dense_pool(encoded.attention, indices, mode)
-    own = torch.arange(len(indices.head), device=indices.head.device)
-    return _run_pool(encoded, indices.head, indices.tail, own, len(own), mode)[0]
+    pools: Dict[int, Pool] = {**_dense_pools(batch, [encoded.rows for encoded in batch], indices, mode)}
+    for number, (encoded, own) in enumerate(zip(batch, indices)):
+        if encoded.starts is not None:
+            everyone = torch.arange(len(own.low), device=own.low.device)
+            pools[number], _ = _run_pool(encoded, own.low, own.high, everyone, len(own.low), mode)
+    return _contexts(batch, indices, pools)
 
 
-def pool_of_entities(
-    encoded: Encoded, entities: Optional[Tensor], indices: Indices, mode: str
-) -> Tuple[Pool, Tensor]:
+def contexts_of_entities(
+    batch: Sequence[Encoded], rows: Sequence[Rows], indices: Sequence[Indices], mode: str
+) -> Tuple[Contexts, Tensor]:
     """The contexts of entity pairs, whose rows are the means of their mentions' (ATLOP).
 
-    :param entities: The entities' rows; not needed in a long text. *Shape:* (E, K, L)
-    :returns: The pool, and each mention pair's part in its entity pair's context, without gradient. *Shape:* (P,)
+    :param rows: The entities' rows; unused in a long text.
+    :returns: The contexts, and each mention pair's part in its entity pair's context, without gradient. *Shape:* (P,)
     """
-    head, tail, pair_index, size = indices.head, indices.tail, indices.pair_index, indices.size
-    pool: Pool
-    if entities is not None:
-        pool = _dense_pool(entities, indices, mode)
-        rows = encoded.attention.detach()
-        mass = torch.einsum("ikl,jkl->ij", rows, rows)[head, tail]
-    else:
-        pool, mass = _run_pool(encoded, head, tail, pair_index, size, mode)
-    # As the entities' rows are means over mentions, the parts of an entity pair add up to its whole.
-    total = mass.new_zeros(size).index_add(0, pair_index, mass)
-    count = maths.segment_sizes(pair_index, size).to(mass)
-    return pool, torch.where(total[pair_index] > 0, mass / total[pair_index], 1.0 / count[pair_index])
+    pools: Dict[int, Pool] = {**_dense_pools(batch, rows, indices, mode)}
+    shares = []
+    for number, (encoded, own) in enumerate(zip(batch, indices)):
+        if encoded.starts is None:
+            attention = encoded.attention.detach()
+            mass = torch.einsum("ikl,jkl->ij", attention, attention)[own.head, own.tail]
+        else:
+            pools[number], mass = _run_pool(encoded, own.head, own.tail, own.pair_index, own.size, mode)
+        # As the entities' rows are means over mentions, the parts of an entity pair add up to its whole.
+        total = mass.new_zeros(own.size).index_add(0, own.pair_index, mass)[own.pair_index]
+        count = maths.segment_sizes(own.pair_index, own.size).to(mass)
+        shares.append(torch.where(total > 0, mass / total, 1.0 / count[own.pair_index]))
+    return _contexts(batch, indices, pools), cat(shares)
 
 
-def _dense_pool(rows: Tensor, indices: Indices, mode: str) -> DensePool:
-    """:param rows: Attention over all word pieces. *Shape:* (R, K, L)"""
-    return DensePool(maths.context_weights(rows, indices.low, indices.high, mode), indices.row)
+def _contexts(batch: Sequence[Encoded], indices: Sequence[Indices], pools: Dict[int, Pool]) -> Contexts:
+    lengths = [len(encoded.hidden) for encoded in batch]
+    return Contexts(
+        [pools[number] for number in range(len(batch))], lengths, cat([own.row for own in indices])
+    )
+
+
+def _dense_pools(
+    batch: Sequence[Encoded], rows: Sequence[Rows], indices: Sequence[Indices], mode: str
+) -> Dict[int, DensePool]:
+    """By number of their document, those of texts of one window."""
+    pools = {}
+    for numbers in read_together(batch, rows):
+        low, high = (cat([getattr(indices[number], side) for number in numbers]) for side in ("low", "high"))
+        weights = maths.context_weights(rows[numbers[0]].block, low, high, mode)
+        for number, own in zip(numbers, weights.split([len(indices[number].low) for number in numbers])):
+            pools[number] = DensePool(own[:, : len(batch[number].hidden)])
+    return pools
+
+
+def read_together(batch: Sequence[Encoded], rows: Sequence[Rows]) -> Iterable[List[int]]:
+    """Numbers of the texts of one window, those whose rows are in one block together."""
+    blocks: Dict[int, List[int]] = defaultdict(list)
+    for number, encoded in enumerate(batch):
+        if encoded.starts is None:
+            blocks[id(rows[number].block)].append(number)
+    return blocks.values()
+
+
+def cat(values: Sequence[Tensor]) -> Tensor:
+    return values[0] if len(values) == 1 else torch.cat(list(values))
 
 
 def _run_pool(

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Deque, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Deque, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -34,25 +34,44 @@ PLAIN_ATTENTION = {
 BATCH_PIECES = {"cpu": 512, "cuda": 16384}
 
 
+class Rows(NamedTuple):
+    """The attention rows of a document among those of all that were read together.
+
+    :param block: *Shape:* (R, K, B)
+    :param first: The number of its first.
+    """
+
+    block: Tensor
+    first: int = 0
+
+
 @dataclass(frozen=True)
 class Encoded:
     """An encoded document.
 
     :param hidden: Hidden states of the word pieces, special ones included. *Shape:* (L, d)
     :param mentions: Hidden states of the markers before the mentions. *Shape:* (M, d)
-    :param attention: The last layer's attention rows of these markers, each over a run of B word pieces
-        beside which it is zero; over all of them in a text of one window. *Shape:* (M, K, B)
-    :param starts: Where the runs start; None in a text of one window. *Shape:* (M,)
+    :param rows: The last layer's attention rows of these markers, over all word pieces and padding.
+    :param starts: None in a text of one window. In a longer one each row is over a run of B word pieces beside which
+        it is zero, and this is where the runs start. *Shape:* (M,)
     """
 
     hidden: Tensor
     mentions: Tensor
-    attention: Tensor
+    rows: Rows
     starts: Optional[Tensor] = None
+
+    @property
+    def attention(self) -> Tensor:
+        """The rows of this document, without padding. *Shape:* (M, K, L), or (M, K, B) where they are runs"""
+        block, first = self.rows
+        rows = block[first : first + len(self.mentions)]
+        return rows if self.starts is not None else rows[:, :, : len(self.hidden)]
 
     def detach(self) -> "Encoded":
         """The same without gradient."""
-        return Encoded(self.hidden.detach(), self.mentions.detach(), self.attention.detach(), self.starts)
+        rows = Rows(self.rows.block.detach(), self.rows.first)
+        return Encoded(self.hidden.detach(), self.mentions.detach(), rows, self.starts)
 
 
 class Encoder(nn.Module):
@@ -155,22 +174,17 @@ class Encoder(nn.Module):
         mask = None
         if lengths.min() < lengths.max():
             mask = on_device(np.arange(lengths.max()) < lengths[:, None], device)
-        columns = on_device(places, device)
-        hidden, attention = self._run(on_device(inputs, device), mask, columns, lower)
+        size = places.shape[1]
+        flat = on_device((places + lengths.max() * np.arange(len(rows))[:, None]).ravel(), device)
+        hidden, attention = self._run(on_device(inputs, device), mask, flat, lower)
         hidden = hidden.float()
-        mentions = hidden[torch.arange(len(rows), device=device)[:, None], columns]
-        # Not by indexing: its gradient is as large as the whole, for each row.
-        of_rows = zip(group, inside, lengths, hidden.unbind(), mentions.unbind(), attention.unbind())
+        # Not by indexing: its gradient takes long to add up, or is as large as the whole for each row.
+        mentions = hidden.flatten(0, 1).index_select(0, flat).unflatten(0, (len(rows), size))
         return [
-            _Window(
-                start=start,
-                end=end,
-                inside=own,
-                hidden=states[:length],
-                mentions=of_markers[: len(own)],
-                attention=attended[: len(own), :, :length],
+            _Window(start, end, own, states[:length], of_markers[: len(own)], Rows(attention, row * size))
+            for row, ((_, start, end), own, length, states, of_markers) in enumerate(
+                zip(group, inside, lengths, hidden.unbind(), mentions.unbind())
             )
-            for (_, start, end), own, length, states, of_markers, attended in of_rows
         ]
 
     def _run(
@@ -179,12 +193,11 @@ class Encoder(nn.Module):
         """
         :param inputs: Word pieces. *Shape:* (B, L)
         :param mask: Which of them are none of the padding; None where all. *Shape:* (B, L)
-        :param places: The markers. *Shape:* (B, m)
+        :param places: m markers of each text, numbered among all its B L word pieces. *Shape:* (B m,)
         :returns: Hidden states, and the last layer's attention rows of the markers, in float32. *Shape:* (B, L, d),
-            (B, m, K, L)
+            (B m, K, L)
         """
         config = self.transformer.config
-        row = torch.arange(len(inputs), device=inputs.device)[:, None]
         given_mask = None if mask is None else mask.long()
         if not has_plain_attention(config):
             with self._autocast(inputs.device):
@@ -192,7 +205,8 @@ class Encoder(nn.Module):
             last = output.attentions[-1]
             if last.shape[-2:] != (inputs.shape[1], inputs.shape[1]):
                 raise ValueError(Errors.E027.format(kind=config.model_type))
-            return output.last_hidden_state, last[row, :, places].float()
+            rows = last.transpose(1, 2).flatten(0, 1).index_select(0, places)
+            return output.last_hidden_state, rows.float()
         names = PLAIN_ATTENTION[config.model_type]
         given = lower.popleft() if isinstance(self.transformer.embeddings, _Given) else None
         shares = self.shared_layers > 0
@@ -203,14 +217,15 @@ class Encoder(nn.Module):
         query, key = (
             this.projected[name].unflatten(-1, (config.num_attention_heads, -1)).float() for name in names
         )
-        scores = query[row, places].transpose(1, 2) @ key.permute(0, 2, 3, 1)
+        query = query.flatten(0, 1).index_select(0, places).unflatten(0, (len(inputs), -1))
+        scores = query.transpose(1, 2) @ key.permute(0, 2, 3, 1)
         scores = scores / query.shape[-1] ** 0.5
         if mask is not None:
             scores = scores.masked_fill(~mask[:, None, None, :], -torch.inf)
         # What Hugging Face's eager attention returns in training has been through dropout too.
         dropout = getattr(config, "attention_probs_dropout_prob", getattr(config, "attention_dropout", 0.0))
         weights = nn.functional.dropout(torch.softmax(scores, dim=-1), dropout, self.training)
-        return output.last_hidden_state, weights.transpose(1, 2)
+        return output.last_hidden_state, weights.transpose(1, 2).flatten(0, 1)
 
     def _autocast(self, device: torch.device):
         if device.type == "cuda":
@@ -272,12 +287,24 @@ def _keep_upper_layers(transformer: Any, count: int) -> None:
 
 @dataclass(frozen=True)
 class _Window:
+    """
+    :param inside: Numbers of the mentions whose marker lies inside. *Shape:* (m,)
+    :param hidden: *Shape:* (L, d)
+    :param mentions: *Shape:* (m, d)
+    """
+
     start: int
     end: int
-    inside: np.ndarray  # numbers of the mentions whose marker lies inside
+    inside: np.ndarray
     hidden: Tensor
     mentions: Tensor
-    attention: Tensor
+    rows: Rows
+
+    @property
+    def attention(self) -> Tensor:
+        """*Shape:* (m, K, L)"""
+        block, first = self.rows
+        return block[first : first + len(self.inside), :, : len(self.hidden)]
 
 
 def on_device(values: np.ndarray, device: torch.device) -> Tensor:
@@ -296,14 +323,14 @@ def _join(pieces: Pieces, windows: Sequence[_Window]) -> Encoded:
     rows over the windows it is in, where it has no weight on pieces of other windows."""
     if len(windows) == 1:
         (window,) = windows
-        mentions, attention = window.mentions, window.attention
-        if len(mentions) < len(pieces.markers):  # some lie outside the encoded text
-            inside = on_device(window.inside, mentions.device)
-            mentions, attention = (
-                x.new_zeros((len(pieces.markers), *x.shape[1:])).index_copy(0, inside, x)
-                for x in (mentions, attention)
-            )
-        return Encoded(window.hidden, mentions, attention)
+        if len(window.inside) == len(pieces.markers):
+            return Encoded(window.hidden, window.mentions, window.rows)
+        inside = on_device(window.inside, window.hidden.device)  # some lie outside the encoded text
+        mentions, attention = (
+            x.new_zeros((len(pieces.markers), *x.shape[1:])).index_copy(0, inside, x)
+            for x in (window.mentions, window.attention)
+        )
+        return Encoded(window.hidden, mentions, Rows(attention))
     length, body = len(pieces.ids), len(pieces.ids) - pieces.suffix
     like, device = windows[0], windows[0].hidden.device
     markers = on_device(pieces.markers, device)
@@ -337,4 +364,4 @@ def _join(pieces: Pieces, windows: Sequence[_Window]) -> Encoded:
     total = attention.sum(dim=-1, keepdim=True)
     attention = attention / torch.where(total > 0, total, torch.ones_like(total))
     hidden = hidden / covered
-    return Encoded(hidden, hidden[markers], attention, starts)
+    return Encoded(hidden, hidden[markers], Rows(attention), starts)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .context import Pool
+from .context import Contexts
 
 
 class Projected(NamedTuple):
@@ -51,9 +51,9 @@ class Head(nn.Module, ABC):
         """
 
     @abstractmethod
-    def forward(self, projected: Projected, pool: Pool, head: Tensor, tail: Tensor) -> Tensor:
+    def forward(self, projected: Projected, contexts: Contexts, head: Tensor, tail: Tensor) -> Tensor:
         """
-        :param pool: The pairs' contexts.
+        :param contexts: Of the pairs.
         :param head: Numbers of rows. *Shape:* (P,)
         :param tail: Numbers of rows. *Shape:* (P,)
         :returns: *Shape:* (P, C)
@@ -82,8 +82,9 @@ class LinearHead(Head):
         of_head, of_tail, of_context = self.output.weight.chunk(3, dim=1)
         return Projected(rows @ of_head.T, rows @ of_tail.T, hidden @ of_context.T)
 
-    def forward(self, projected: Projected, pool: Pool, head: Tensor, tail: Tensor) -> Tensor:
-        return projected.head[head] + projected.tail[tail] + pool(projected.context) + self.output.bias
+    def forward(self, projected: Projected, contexts: Contexts, head: Tensor, tail: Tensor) -> Tensor:
+        sides = projected.head.index_select(0, head) + projected.tail.index_select(0, tail)
+        return sides + contexts(projected.context) + self.output.bias
 
 
 class BilinearHead(Head):
@@ -109,10 +110,14 @@ class BilinearHead(Head):
             rows @ head_row.T, rows @ tail_row.T, hidden @ torch.cat([head_context, tail_context]).T
         )
 
-    def forward(self, projected: Projected, pool: Pool, head: Tensor, tail: Tensor) -> Tensor:
-        of_head, of_tail = pool(projected.context).chunk(2, dim=1)
-        left = torch.tanh(projected.head[head] + of_head + self.head.bias).split(self.block, dim=1)
-        right = torch.tanh(projected.tail[tail] + of_tail + self.tail.bias).split(self.block, dim=1)
+    def forward(self, projected: Projected, contexts: Contexts, head: Tensor, tail: Tensor) -> Tensor:
+        of_head, of_tail = contexts(projected.context).chunk(2, dim=1)
+        left = torch.tanh(projected.head.index_select(0, head) + of_head + self.head.bias).split(
+            self.block, dim=1
+        )
+        right = torch.tanh(projected.tail.index_select(0, tail) + of_tail + self.tail.bias).split(
+            self.block, dim=1
+        )
         weights = self.output.weight.split(self.block**2, dim=1)
         # Group by group, and so many pairs at a time: all products at once, P x inner x block, do not fit into a
         # processor's cache.
@@ -141,9 +146,9 @@ class HiddenHead(Head):
         of_head, of_tail, of_context = self.hidden.weight.chunk(3, dim=1)
         return Projected(rows @ of_head.T, rows @ of_tail.T, hidden @ of_context.T)
 
-    def forward(self, projected: Projected, pool: Pool, head: Tensor, tail: Tensor) -> Tensor:
-        sides = projected.head[head] + projected.tail[tail]
-        return self.output(torch.tanh(sides + pool(projected.context) + self.hidden.bias))
+    def forward(self, projected: Projected, contexts: Contexts, head: Tensor, tail: Tensor) -> Tensor:
+        sides = projected.head.index_select(0, head) + projected.tail.index_select(0, tail)
+        return self.output(torch.tanh(sides + contexts(projected.context) + self.hidden.bias))
 
 
 HEADS = ("linear", "hidden", "bilinear")

@@ -35,12 +35,7 @@ def context_weights(attention: Tensor, head: Tensor, tail: Tensor, mode: str = "
         # The gradient of a small probability overflows float16. Half the range is for its other paths.
         limit = torch.finfo(attention.dtype).max / 2
         rows.register_hook(lambda grad: grad.clamp(-limit, limit))
-    if mode == "per_head":
-        return normalised_products(rows, head, tail)
-    # Sums over heads are matrix products, which leave nothing as large as pairs by heads by pieces.
-    by_piece = rows.permute(2, 0, 1)
-    total = (by_piece @ by_piece.transpose(1, 2))[:, head, tail].T
-    return _normalise(total / rows.shape[1])
+    return normalised_products(rows, head, tail, pooled=mode == "pooled")
 
 
 def mention_pair_context(
@@ -143,7 +138,8 @@ def fuse_mention_logits(
     :returns: *Shape:* (N, C), -inf for an entity pair without a selected mention pair
     """
     if selected is not None:
-        logits, pair_index = logits[selected], pair_index[selected]
+        (rows,) = selected.nonzero(as_tuple=True)
+        logits, pair_index = logits.index_select(0, rows), pair_index[rows]
     logits = _wide(logits)
     # The peak is only there for numerical range; no gradient belongs to it.
     peak = _segment_max(logits.detach(), pair_index, num_pairs)
@@ -234,11 +230,6 @@ def _wide(values: Tensor) -> Tensor:
     """In float32 at least: exponentials, and products of small probabilities, leave the range of half
     precision."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
-
-
-def _normalise(weights: Tensor) -> Tensor:
-    """Divide the last dimension by its sum; what sums to nothing stays so, with a finite gradient."""
-    return weights / divisor(weights.sum(dim=-1, keepdim=True))
 
 
 def _segment_max(values: Tensor, pair_index: Tensor, num_pairs: int) -> Tensor:

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from ..pieces import Document, Pieces
 from . import maths
-from .context import Indices, JoinedPool, Pool, pool_of_entities, pool_of_mentions
-from .encoder import Encoded, Encoder, on_device
+from .context import Contexts, Indices, cat, contexts_of_entities, contexts_of_mentions, read_together
+from .encoder import Encoded, Encoder, Rows, on_device
 from .heads import Head, LinearHead, Projected, make_head
 from .pairs import chunk_entity_pairs, count_mention_pairs, mention_pairs, without_direction
 
@@ -101,29 +101,15 @@ class Reading:
     """What one half of the network has of some documents, whatever the pairs.
 
     :param projected: Of all documents one after another.
-    :param entities: For each document the entities' attention rows, where entities take the place of mentions in a
-        text of one window. *Shape:* (E, K, L)
+    :param rows: Attention rows, of mentions or of entities, of each document.
     :param sentences: Which sentence of its document each word piece is in, of all documents one after another; None
         where nobody asks. *Shape:* (ΣL, S)
     """
 
     encoded: Sequence[Encoded]
     projected: Projected
-    entities: Sequence[Optional[Tensor]] = ()
+    rows: Sequence[Rows]
     sentences: Optional[Tensor] = None
-
-    def pool(self, indices: Sequence[Indices], mode: str) -> Pool:
-        """The contexts of mention pairs.
-
-        :param indices: Of each document.
-        """
-        return self.join([pool_of_mentions(x, own, mode) for x, own in zip(self.encoded, indices)])
-
-    def join(self, pools: Sequence[Pool]) -> Pool:
-        """:param pools: Of each document."""
-        if len(pools) == 1:
-            return pools[0]
-        return JoinedPool(pools, [len(encoded.hidden) for encoded in self.encoded])
 
 
 class RelationExtractor(nn.Module):
@@ -147,48 +133,40 @@ class RelationExtractor(nn.Module):
         sentences: Optional[Tensor] = None,
     ) -> Reading:
         """:param clusters: Of each document."""
-        mentions, hidden = _cat([x.mentions for x in encoded]), _cat([x.hidden for x in encoded])
+        mentions, hidden = cat([x.mentions for x in encoded]), cat([x.hidden for x in encoded])
         if self.level == "mention":
-            return Reading(encoded, self.head.project(mentions, hidden), sentences=sentences)
+            return Reading(encoded, self.head.project(mentions, hidden), [x.rows for x in encoded], sentences)
         starts = accumulate((len(x.mentions) for x in encoded), initial=0)
         everything = [
             [start + mention for mention in cluster]
             for start, own in zip(starts, clusters)
             for cluster in own
         ]
-        entities = [
-            entity_rows(x.attention, own) if x.starts is None else None for x, own in zip(encoded, clusters)
-        ]
         projected = self.head.project(entity_embeddings(mentions, everything), hidden)
-        return Reading(encoded, projected, entities, sentences)
+        return Reading(encoded, projected, rows_of_entities(encoded, clusters), sentences)
 
     def forward(self, reading: Reading, indices: Sequence[Indices]) -> "Extracted":
         """:param indices: Of each document."""
         share = None
         if self.level == "mention":
-            pool = reading.pool(indices, self.context)
+            contexts = contexts_of_mentions(reading.encoded, indices, self.context)
         else:
-            found = [
-                pool_of_entities(x, rows, own, self.context)
-                for x, rows, own in zip(reading.encoded, reading.entities, indices)
-            ]
-            pool, share = reading.join([pool for pool, _ in found]), _cat([share for _, share in found])
+            contexts, share = contexts_of_entities(reading.encoded, reading.rows, indices, self.context)
         head, tail = _sides(indices)
-        focus = None if reading.sentences is None else pool(reading.sentences)
-        return Extracted(self.head(reading.projected, pool, head, tail), pool, share, focus)
+        focus = None if reading.sentences is None else contexts(reading.sentences)
+        return Extracted(self.head(reading.projected, contexts, head, tail), contexts, share, focus)
 
 
 class Extracted(NamedTuple):
     """What the relation extractor says.
 
     :param logits: *Shape:* (P, C), or (N, C) where only entity pairs are scored.
-    :param pool: The contexts.
     :param share: The mention pairs' parts in the entity pair's context, where only those are scored. *Shape:* (P,)
     :param focus: The contexts' parts in each sentence. *Shape:* (P, S) or (N, S)
     """
 
     logits: Tensor
-    pool: Pool
+    contexts: Contexts
     share: Optional[Tensor]
     focus: Optional[Tensor]
 
@@ -207,8 +185,8 @@ class KeyInstanceClassifier(nn.Module):
         self.context = context
 
     def read(self, encoded: Sequence[Encoded]) -> Reading:
-        mentions, hidden = _cat([x.mentions for x in encoded]), _cat([x.hidden for x in encoded])
-        return Reading(encoded, self.head.project(mentions, hidden))
+        mentions, hidden = cat([x.mentions for x in encoded]), cat([x.hidden for x in encoded])
+        return Reading(encoded, self.head.project(mentions, hidden), [x.rows for x in encoded])
 
     def forward(self, reading: Reading, indices: Sequence[Indices], extracted: Extracted) -> Tensor:
         """
@@ -216,9 +194,12 @@ class KeyInstanceClassifier(nn.Module):
         :param extracted: Of the same mention pairs; their contexts are the same where the encoder is shared.
         :returns: Logits. *Shape:* (P,)
         """
-        pool = extracted.pool.detach() if self.encoder is None else reading.pool(indices, self.context)
+        if self.encoder is None:
+            contexts = extracted.contexts.detach()
+        else:
+            contexts = contexts_of_mentions(reading.encoded, indices, self.context)
         head, tail = _sides(indices)
-        return self.head(reading.projected, pool, head, tail).squeeze(1)
+        return self.head(reading.projected, contexts, head, tail).squeeze(1)
 
 
 class _Sizes(NamedTuple):
@@ -387,7 +368,8 @@ class Network(nn.Module):
     ) -> List[PairScores]:
         """:param pairs: Of each text, entity numbers. *Shape:* (N, 2)"""
         of_relation, of_key = readings
-        sides, indices = self._indices(texts, pairs)
+        # Both encoders read the same texts together, so that their attention rows have the same numbers.
+        sides, indices = self._indices(texts, pairs, [rows.first for rows in of_relation.rows])
         with self._running(RELATION, moving):
             found = self.extractor(of_relation, indices)
         key = None
@@ -421,21 +403,26 @@ class Network(nn.Module):
         ]
 
     def _indices(
-        self, texts: Sequence[_Text], pairs: Sequence[np.ndarray]
+        self, texts: Sequence[_Text], pairs: Sequence[np.ndarray], first_rows: Sequence[int]
     ) -> Tuple[List[Tuple[np.ndarray, np.ndarray]], List[Indices]]:
         """Mention numbers of the mention pairs, and everything on the device, brought there in one copy."""
         arrays: List[np.ndarray] = []
         sides = []
-        start = 0
-        for text, entities in zip(texts, pairs):
+        start = distinct = 0
+        for text, entities, first in zip(texts, pairs, first_rows):
             of_entities = self.extractor.level == "entity"
             # An entity's row is that of all its mentions.
             mentions = mention_pairs(text.clusters, entities, None if of_entities else text.windows)
             sides.append(mentions[:2])
             head, tail = entities.T if of_entities else mentions[:2]
             size = len(text.clusters) if of_entities else len(text.relation.mentions)
-            arrays += [*mentions, *without_direction(head, tail, size), head + start, tail + start]
+            if of_entities and text.relation.starts is not None:
+                low, high, row = head, tail, np.arange(len(entities))
+            else:
+                low, high, row = without_direction(head, tail, size)
+            arrays += [*mentions, low + first, high + first, row + distinct, head + start, tail + start]
             start += size
+            distinct += len(low)
         moved = iter(on_device(np.concatenate(arrays), self.device).split([len(array) for array in arrays]))
         each = len(arrays) // len(texts)
         return sides, [Indices(len(entities), *islice(moved, each)) for entities in pairs]
@@ -504,11 +491,7 @@ def _runs(counts: Sequence[int], most_of_one: int, most: int) -> Iterator[range]
 
 def _sides(indices: Sequence[Indices]) -> Tuple[Tensor, Tensor]:
     """The heads and the tails of all documents' pairs."""
-    return _cat([own.head_row for own in indices]), _cat([own.tail_row for own in indices])
-
-
-def _cat(values: Sequence[Tensor]) -> Tensor:
-    return values[0] if len(values) == 1 else torch.cat(list(values))
+    return cat([own.head_row for own in indices]), cat([own.tail_row for own in indices])
 
 
 def _split(values: Optional[Tensor], sizes: List[int]) -> Sequence[Optional[Tensor]]:
@@ -551,6 +534,22 @@ def entity_embeddings(mentions: Tensor, clusters: Sequence[Sequence[int]]) -> Te
     # An entity outside the encoded text is in no pair, but its -inf would reach the head's gradient.
     empty = on_device(np.array([not cluster for cluster in clusters], dtype=bool), mentions.device)
     return embeddings.masked_fill(empty[:, None], 0.0)
+
+
+def rows_of_entities(batch: Sequence[Encoded], clusters: Sequence[Sequence[Sequence[int]]]) -> List[Rows]:
+    """The attention rows of each document's entities; in a long text, where nobody asks for them, its mentions'."""
+    found = [encoded.rows for encoded in batch]
+    for numbers in read_together(batch, list(found)):
+        together = [
+            [found[number].first + mention for mention in cluster]
+            for number in numbers
+            for cluster in clusters[number]
+        ]
+        block = entity_rows(found[numbers[0]].block, together)
+        firsts = accumulate((len(clusters[number]) for number in numbers), initial=0)
+        for number, first in zip(numbers, firsts):
+            found[number] = Rows(block, first)
+    return found
 
 
 def entity_rows(attention: Tensor, clusters: Sequence[Sequence[int]]) -> Tensor:

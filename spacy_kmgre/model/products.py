@@ -10,17 +10,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
+# Elements of a tensor of pairs by heads by pieces on a GPU.
+MOST = 2**23
 
-def normalised_products(rows: Tensor, head: Tensor, tail: Tensor) -> Tensor:
+
+def normalised_products(rows: Tensor, head: Tensor, tail: Tensor, pooled: bool = False) -> Tensor:
     """The products of two rows, each attention head's brought to sum 1, and their mean over the heads; what sums to
     nothing stays so.
 
-    :param rows: *Shape:* (M, K, L)
+    :param rows: *Shape:* (R, K, L)
     :param head: Numbers of rows. *Shape:* (P,)
     :param tail: Numbers of rows. *Shape:* (P,)
+    :param pooled: The heads' sum is brought to sum 1 in their place.
     :returns: *Shape:* (P, L)
     """
-    return _NormalisedProducts.apply(rows, head, tail)
+    return _NormalisedProducts.apply(rows, head, tail, pooled)
 
 
 def divisor(total: Tensor) -> Tensor:
@@ -36,10 +40,11 @@ def _is_nothing(total: Tensor) -> Tensor:
 
 class _NormalisedProducts(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, head: Tensor, tail: Tensor) -> Tensor:
-        by_head = rows.transpose(0, 1)
-        totals = (by_head @ by_head.transpose(1, 2))[:, head, tail].T
-        share = 1.0 / (rows.shape[1] * divisor(totals)).unsqueeze(1)
+    def forward(ctx: Any, rows: Tensor, head: Tensor, tail: Tensor, pooled: bool) -> Tensor:
+        totals = _totals(rows, head, tail)
+        if pooled:
+            totals = totals.sum(dim=1, keepdim=True)
+        share = (1.0 / (totals.shape[1] * divisor(totals))).unsqueeze(1).expand(-1, 1, rows.shape[1])
         means = rows.new_empty((len(head), 1, rows.shape[2]))
         for pairs, left, right in _groups(rows, head, tail):
             torch.bmm(share[pairs], rows[left] * rows[right], out=means[pairs])
@@ -48,21 +53,34 @@ class _NormalisedProducts(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, d_means: Tensor) -> Tuple[Tensor, None, None]:
+    def backward(ctx: Any, d_means: Tensor) -> Tuple[Tensor, None, None, None]:
         rows, totals, head, tail = ctx.saved_tensors
         d_rows = torch.zeros_like(rows, memory_format=torch.contiguous_format)
         share = 1.0 / divisor(totals)
         # A sum that is nothing is no divisor, and has no gradient.
         of_total = share.masked_fill(_is_nothing(totals), 0.0)
-        share /= rows.shape[1]
+        share /= totals.shape[1]
         for pairs, left, right in _groups(rows, head, tail):
             of_head, of_tail, d_mean = rows[left], rows[right], d_means[pairs]
-            through_total = ((of_head * of_tail) @ d_mean.unsqueeze(2)).squeeze(2) * of_total[pairs]
-            d_products = d_mean.unsqueeze(1) - through_total.unsqueeze(2)
+            through_total = ((of_head * of_tail) @ d_mean.unsqueeze(2)).squeeze(2)
+            if totals.shape[1] < rows.shape[1]:  # pooled
+                through_total = through_total.sum(dim=1, keepdim=True)
+            d_products = d_mean.unsqueeze(1) - (through_total * of_total[pairs]).unsqueeze(2)
             d_products *= share[pairs].unsqueeze(2)
             _add(d_rows, right, d_products * of_head)
-            _add(d_rows, left, d_products.mul_(of_tail))
-        return d_rows, None, None
+            _add(d_rows, left, d_products * of_tail)
+        return d_rows, None, None, None
+
+
+def _totals(rows: Tensor, head: Tensor, tail: Tensor) -> Tensor:
+    """The sums of the products. *Shape:* (P, K)"""
+    if rows.device.type == "cpu":  # a matrix product, which has few that nobody asks for
+        by_head = rows.transpose(0, 1)
+        return (by_head @ by_head.transpose(1, 2))[:, head, tail].T
+    totals = rows.new_empty((len(head), rows.shape[1]))
+    for pairs, left, right in _groups(rows, head, tail):
+        torch.sum(rows[left] * rows[right], dim=2, out=totals[pairs])
+    return totals
 
 
 Rows = Union[int, slice, Tensor]
@@ -70,9 +88,12 @@ Rows = Union[int, slice, Tensor]
 
 def _groups(rows: Tensor, head: Tensor, tail: Tensor) -> Iterator[Tuple[Any, Rows, Rows]]:
     """Pairs to look at together, and the rows on both sides: on a processor runs of pairs with one head; on a GPU,
-    which takes longer to be asked than to answer, all."""
+    which takes longer to be asked than to answer, as many as `MOST` allows."""
     if rows.device.type != "cpu":
-        yield slice(None), head, tail
+        size = max(1, MOST // (rows.shape[1] * rows.shape[2]))
+        for start in range(0, len(head), size):
+            pairs = slice(start, start + size)
+            yield pairs, head[pairs], tail[pairs]
         return
     if not len(head):
         return

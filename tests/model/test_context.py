@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_kmgre.model import maths
-from spacy_kmgre.model.context import Indices, pool_of_entities, pool_of_mentions
-from spacy_kmgre.model.encoder import Encoded
-from spacy_kmgre.model.network import entity_rows
+from spacy_kmgre.model.context import Indices, contexts_of_entities, contexts_of_mentions
+from spacy_kmgre.model.encoder import Encoded, Rows
+from spacy_kmgre.model.network import rows_of_entities
 from spacy_kmgre.model.pairs import chunk_entity_pairs, mention_pairs, without_direction
 
 from .tiny import whole_rows
@@ -31,7 +31,7 @@ def long_texts(draw) -> Tuple[Encoded, List[List[int]]]:
     hidden = torch.randn(LENGTH, WIDTH, dtype=torch.float64)
     owners = draw(st.lists(st.integers(0, 3), min_size=mentions, max_size=mentions))
     clusters = [[mention for mention, owner in enumerate(owners) if owner == entity] for entity in range(4)]
-    return Encoded(hidden, hidden[starts], attention.requires_grad_(), starts), clusters
+    return Encoded(hidden, hidden[starts], Rows(attention.requires_grad_()), starts), clusters
 
 
 def gradient(pooled: torch.Tensor, leaf: torch.Tensor) -> torch.Tensor:
@@ -54,6 +54,10 @@ def of_mentions(head: Sequence[int], tail: Sequence[int], rows: int) -> Indices:
     return indices(len(head), (*sides, np.arange(len(head))), sides, rows)
 
 
+def dense(encoded: Encoded) -> Encoded:
+    return Encoded(encoded.hidden, encoded.mentions, Rows(whole_rows(encoded)))
+
+
 @law
 @given(long_texts(), st.sampled_from(maths.CONTEXT_MODES))
 def test_mention_pairs(text, mode):
@@ -62,38 +66,38 @@ def test_mention_pairs(text, mode):
     head, tail = torch.cartesian_prod(everyone, everyone).unbind(1)
     pairs = of_mentions(head.tolist(), tail.tolist(), len(everyone))
     expected = maths.context_weights(whole_rows(encoded), head, tail, mode) @ encoded.hidden
-    found = pool_of_mentions(encoded, pairs, mode)(encoded.hidden)
+    found = contexts_of_mentions([encoded], [pairs], mode)(encoded.hidden)
     torch.testing.assert_close(found, expected, **EXACT)
-    torch.testing.assert_close(
-        gradient(found, encoded.attention), gradient(expected, encoded.attention), **EXACT
-    )
-    dense = Encoded(encoded.hidden, encoded.mentions, whole_rows(encoded))
-    torch.testing.assert_close(pool_of_mentions(dense, pairs, mode)(encoded.hidden), expected, **EXACT)
+    leaf = encoded.rows.block
+    torch.testing.assert_close(gradient(found, leaf), gradient(expected, leaf), **EXACT)
+    found = contexts_of_mentions([dense(encoded)], [pairs], mode)(encoded.hidden)
+    torch.testing.assert_close(found, expected, **EXACT)
 
 
 @law
 @given(long_texts(), st.sampled_from(maths.CONTEXT_MODES))
 def test_entity_pairs(text, mode):
     encoded, clusters = text
-    dense = Encoded(encoded.hidden, encoded.mentions, whole_rows(encoded))
+    whole = dense(encoded)
     for pairs in chunk_entity_pairs(clusters, 1000):
-        of_pairs = indices(len(pairs), mention_pairs(clusters, pairs), pairs.T, len(clusters))
-        rows = entity_rows(dense.attention, clusters)
-        expected, expected_share = pool_of_entities(dense, rows, of_pairs, mode)
-        found, share = pool_of_entities(encoded, None, of_pairs, mode)
+        mentions = mention_pairs(clusters, pairs)
+        of_entities = rows_of_entities([whole], [clusters])
+        of_pairs = indices(len(pairs), mentions, pairs.T, len(clusters))
+        expected, expected_share = contexts_of_entities([whole], of_entities, [of_pairs], mode)
+        # In a long text every entity pair has a context of its own.
+        of_pairs = of_pairs._replace(row=torch.arange(len(pairs)))
+        found, share = contexts_of_entities([encoded], [encoded.rows], [of_pairs], mode)
         found, expected = found(encoded.hidden), expected(encoded.hidden)
         torch.testing.assert_close(found, expected, **EXACT)
         torch.testing.assert_close(share, expected_share, **EXACT)
-        torch.testing.assert_close(
-            gradient(found, encoded.attention), gradient(expected, encoded.attention), **EXACT
-        )
+        leaf = encoded.rows.block
+        torch.testing.assert_close(gradient(found, leaf), gradient(expected, leaf), **EXACT)
 
 
 @pytest.mark.parametrize("mode", maths.CONTEXT_MODES)
 def test_mentions_far_apart_have_no_context(mode):
     attention = torch.full((2, HEADS, 5), 0.2)
-    encoded = Encoded(torch.randn(30, WIDTH), torch.zeros(2, WIDTH), attention, torch.tensor([0, 20]))
-    pool = pool_of_mentions(encoded, of_mentions([0, 1, 0], [1, 0, 0], 2), mode)
-    contexts = pool(encoded.hidden)
+    encoded = Encoded(torch.randn(30, WIDTH), torch.zeros(2, WIDTH), Rows(attention), torch.tensor([0, 20]))
+    contexts = contexts_of_mentions([encoded], [of_mentions([0, 1, 0], [1, 0, 0], 2)], mode)(encoded.hidden)
     assert not contexts[:2].any()
     torch.testing.assert_close(contexts[2], encoded.hidden[:5].mean(dim=0))

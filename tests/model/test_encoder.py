@@ -10,7 +10,7 @@ from transformers import AutoModel, LongformerConfig
 
 from spacy_kmgre.model import maths
 from spacy_kmgre.model.bridge import longest_input
-from spacy_kmgre.model.encoder import Encoded, Encoder, has_plain_attention
+from spacy_kmgre.model.encoder import Encoded, Encoder, Rows, has_plain_attention
 from spacy_kmgre.pieces import Pieces, make_windows
 
 from .tiny import (
@@ -55,7 +55,8 @@ def test_rows_are_those_of_eager_attention(family):
     with torch.no_grad():
         (encoded,) = Encoder(transformer).eval()([pieces])
     hidden, attention = read_directly(family, pieces.ids)
-    expected = Encoded(hidden, hidden[pieces.markers], attention[:, pieces.markers].transpose(0, 1))
+    rows = Rows(attention[:, pieces.markers].transpose(0, 1))
+    expected = Encoded(hidden, hidden[pieces.markers], rows)
     assert encoded.attention.shape == (5, ATTENTION_HEADS, 23)
     assert_same(encoded, expected)
     assert attention.std() > 0.01  # so that a row from elsewhere would show

@@ -1,4 +1,4 @@
-"""Normalised products of attention rows: against indexing, with their gradients, group by group and all at once."""
+"""Normalised products of attention rows: against indexing, with their gradients, group by group and some at a time."""
 
 import pytest
 import torch
@@ -16,33 +16,39 @@ any_pairs = st.lists(st.tuples(mentions, mentions), max_size=15)
 runs = st.just([(i, j) for i in range(MENTIONS) for j in range(i + 1, MENTIONS)])
 
 
-def by_indexing(rows, head, tail):
+def by_indexing(rows, head, tail, pooled=False):
     found = rows[head] * rows[tail]
+    if pooled:
+        found = found.sum(dim=1, keepdim=True)
     total = found.sum(dim=2, keepdim=True)
     return (found / torch.where(total > 0, total, torch.ones_like(total))).mean(dim=1)
 
 
-def everything_at_once(rows, head, tail):
+def some_at_a_time(rows, head, tail):
     """As on a GPU."""
-    yield slice(None), head, tail
+    for start in range(0, len(head), 4):
+        pairs = slice(start, start + 4)
+        yield pairs, head[pairs], tail[pairs]
 
 
-@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize("pooled", [False, True])
+@pytest.mark.parametrize("as_on_a_gpu", [False, True])
 @law
 @given(pairs=st.one_of(any_pairs, runs), seed=st.integers(0, 99))
-def test_values_and_gradients(at_once, pairs, seed):
+def test_values_and_gradients(as_on_a_gpu, pooled, pairs, seed):
     torch.manual_seed(seed)
     rows = torch.rand(MENTIONS, HEADS, LENGTH, dtype=torch.float64)
-    rows[0, 1, ::2] = rows[1, 1, 1::2] = 0.0  # nothing in common
+    rows[0, 1, ::2] = rows[1, 1, 1::2] = 0.0  # nothing in common: in one head
+    rows[0, :, :3] = rows[2, :, 3:] = 0.0  # in any
     rows.requires_grad_()
     head, tail = torch.tensor(pairs, dtype=torch.long).view(-1, 2).unbind(1)
     weights = torch.rand(len(pairs), LENGTH, dtype=torch.float64)
     results = []
     with pytest.MonkeyPatch.context() as patch:
-        if at_once:
-            patch.setattr(products, "_groups", everything_at_once)
+        if as_on_a_gpu:
+            patch.setattr(products, "_groups", some_at_a_time)
         for function in (normalised_products, by_indexing):
-            means = function(rows, head, tail)
+            means = function(rows, head, tail, pooled)
             results.append((means, *torch.autograd.grad((means * weights).sum(), rows)))
     for found, expected in zip(*results):
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-11)
