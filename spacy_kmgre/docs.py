@@ -133,11 +133,6 @@ def mention_offsets(entities: Iterable[Entity]) -> List[Tuple[int, int]]:
     return sorted({(span.start, span.end) for entity in entities for span in entity.mentions})
 
 
-def copy_entities(source: Doc, target: Doc, prefix: str = ENTITY_PREFIX) -> Doc:
-    """Copy the entities of a Doc's span groups to another Doc of the same text (see `project_entities`)."""
-    return project_entities(read_entities(source, prefix), target)
-
-
 def project_entities(entities: Iterable[Entity], target: Doc) -> Doc:
     """Write entities to another Doc of the same text, by characters, as the tokens may differ.
 

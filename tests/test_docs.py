@@ -14,7 +14,6 @@ from spacy_kmgre import Entity, Relation
 from spacy_kmgre.docs import (
     TITLE,
     all_entities,
-    copy_entities,
     document_name,
     free_keys,
     get_relations,
@@ -279,7 +278,7 @@ def test_any_entities_survive_rewriting(doc: Doc):
         (entity.key, mention_offsets([entity])) for entity in entities
     ]
     again = Doc(NLP.vocab, words=[token.text for token in doc])
-    assert copy_entities(doc, again) is again
+    assert project_entities(read_entities(doc), again) is again
     assert read_entities(again) and dicts(again) == []
     assert mention_offsets(read_entities(again)) == mention_offsets(entities)
 
@@ -476,13 +475,13 @@ def test_entities_are_not_projected_on_another_text():
     with pytest.raises(ValueError, match=r"E006.*'Bob'.*'Bob left.'"):
         target = NLP.make_doc("Bob left.")
         target.user_data[TITLE] = "Bob"
-        copy_entities(make_doc(NLP), target)
+        project_entities(read_entities(make_doc(NLP)), target)
 
 
 def test_copying_keeps_to_the_prefix():
     source, target = make_doc(NLP), Doc(NLP.vocab, words=[token.text for token in make_doc(NLP)])
     source.spans["coref_clusters_1"] = [source[0:2]]
-    assert copy_entities(source, target, prefix="coref_clusters_") is target
+    assert project_entities(read_entities(source, "coref_clusters_"), target) is target
     assert list(target.spans) == ["coref_clusters_1"]
 
 

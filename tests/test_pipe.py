@@ -17,7 +17,7 @@ from spacy.training.initialize import init_nlp
 from spacy.util import load_config
 from typer.testing import CliRunner
 
-from spacy_kmgre.docs import TITLE, copy_entities, mention_offsets, read_entities
+from spacy_kmgre.docs import TITLE, mention_offsets, project_entities, read_entities
 from spacy_kmgre.formats.docbin import write_corpus
 from spacy_kmgre.model.bridge import KNOWN_FACTS, get_shim
 from spacy_kmgre.model.heads import HEADS
@@ -839,7 +839,7 @@ def test_evidence_without_sentences_teaches_nothing(make_nlp):
     optimizer = nlp.initialize(lambda: [example])
     with_sentences = nlp.update([example], sgd=None, losses={})[NAME]
     reference = Doc(nlp.vocab, words=[token.text for token in example.reference])
-    reference = copy_entities(example.reference, reference)
+    reference = project_entities(read_entities(example.reference), reference)
     reference._.relations = [relation.to_dict() for relation in example.reference._.relations]
     component(nlp).finish_update(optimizer)
     torch.manual_seed(0)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Doc
 
-from spacy_kmgre.docs import copy_entities, read_entities
+from spacy_kmgre.docs import project_entities, read_entities
 from spacy_kmgre.tokens import split_tokens
 
 NLP = spacy.blank("en")
@@ -90,7 +90,7 @@ def test_no_mention_is_lost_between_two_tokenizations(docs: Tuple[Doc, Doc], dat
     for key in ("entity_1", "entity_2"):
         pairs = data.draw(st.lists(st.tuples(numbers, numbers), min_size=1, max_size=4))
         source.spans[key] = [source[min(pair) : max(pair) + 1] for pair in pairs]
-    found = copy_entities(source, target)
+    found = project_entities(read_entities(source), target)
     assert found.text == source.text == target.text
     assert [[(m.start_char, m.end_char) for m in entity.mentions] for entity in read_entities(found)] == [
         [(m.start_char, m.end_char) for m in entity.mentions] for entity in read_entities(source)
