@@ -196,7 +196,9 @@ def show(
     measured = {axis: found for axis, found in measured.items() if found}
     columns = (*COLUMNS, *MEASURED)
     for axis, found in measured.items():
-        print(table([[f"{row[name]:.8g}" for name in columns] for row in found], header=columns, divider=True))
+        print(
+            table([[f"{row[name]:.8g}" for name in columns] for row in found], header=columns, divider=True)
+        )
         for name in MEASURED:
             against = AXES[axis]["against"]
             slope = _slope(found, against, name)
