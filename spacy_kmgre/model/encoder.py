@@ -202,11 +202,10 @@ class Encoder(nn.Module):
         if not has_plain_attention(config):
             with self._autocast(inputs.device):
                 output = self.transformer(inputs, attention_mask=given_mask, output_attentions=True)
-            last = output.attentions[-1]
-            if last.shape[-2:] != (inputs.shape[1], inputs.shape[1]):
+            last, length = output.attentions[-1], inputs.shape[1]
+            if last.shape[-2:] != (length, length):
                 raise ValueError(Errors.E027.format(kind=config.model_type))
-            rows = last.transpose(1, 2).flatten(0, 1).index_select(0, places)
-            return output.last_hidden_state, rows.float()
+            return output.last_hidden_state, last[places // length, :, places % length].float()
         names = PLAIN_ATTENTION[config.model_type]
         given = lower.popleft() if isinstance(self.transformer.embeddings, _Given) else None
         shares = self.shared_layers > 0
