@@ -102,8 +102,8 @@ def trained_path(tiny_encoder, corpus, tmp_path_factory) -> Path:
         "components.kmgre_relations.model.encoder.overlap": 16,
         # A wrong type alone must not lose a relation.
         "components.kmgre_relations.model.encoder.typed_markers": False,
-        "training.max_steps": 100,
-        "training.eval_frequency": 99,
+        "training.max_steps": 200,
+        "training.eval_frequency": 199,
         "training.optimizer.learn_rate": 3e-3,
         "training.optimizer.encoder_learn_rate": 3e-3,
         "training.optimizer.head_learn_rate": 3e-3,

@@ -5,9 +5,10 @@ import spacy
 import torch
 from thinc.api import use_ops
 
+from spacy_kmgre.model import products
 from spacy_kmgre.training.objective import Phase
 
-from .conftest import make_doc, make_example
+from .conftest import make_doc, make_example, make_other_doc
 
 pytestmark = pytest.mark.gpu
 
@@ -26,18 +27,25 @@ def _network(nlp):
     return nlp.get_pipe("kmgre_relations").model.shims[0].require_network()
 
 
+@pytest.mark.parametrize("most", [products.MOST, 1])
 @pytest.mark.parametrize("architecture", ["KMGRE", "ATLOP"])
-def test_same_scores_as_on_the_cpu(make_nlp, architecture):
+def test_same_scores_as_on_the_cpu(make_nlp, architecture, most, monkeypatch):
+    """Of documents of different lengths that are read together, all pairs of which are looked at together or one by
+    one."""
+    monkeypatch.setattr(products, "MOST", most)
     nlp = make_nlp(architecture)
     nlp.initialize(lambda: [make_example(nlp)])
     pipe = nlp.get_pipe("kmgre_relations")
     assert _network(nlp).device.type == "cuda"
-    (on_gpu,) = [
-        [scores.relation.cpu() for scores in parts] for _, parts in pipe.score_pairs([make_doc(nlp)])
-    ]
+    docs = [make_doc(nlp), make_other_doc(nlp), make_doc(nlp)]
+
+    def scores():
+        return [[part.relation.cpu() for part in parts] for _, parts in pipe.score_pairs(docs)]
+
+    on_gpu = scores()
     pipe.model.to_cpu()
-    (on_cpu,) = [[scores.relation for scores in parts] for _, parts in pipe.score_pairs([make_doc(nlp)])]
-    torch.testing.assert_close(on_gpu, on_cpu, rtol=1e-3, atol=1e-4)
+    for found, expected in zip(on_gpu, scores()):
+        torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("architecture", ["KMGRE", "ATLOP"])

@@ -51,9 +51,9 @@ class Encoded:
 
     :param hidden: Hidden states of the word pieces, special ones included. *Shape:* (L, d)
     :param mentions: Hidden states of the markers before the mentions. *Shape:* (M, d)
-    :param rows: The last layer's attention rows of these markers, over all word pieces and padding.
-    :param starts: None in a text of one window. In a longer one each row is over a run of B word pieces beside which
-        it is zero, and this is where the runs start. *Shape:* (M,)
+    :param rows: The last layer's attention rows of these markers: in a text of one window over all word pieces and
+        padding, in a longer one each over a run of B word pieces beside which it is zero.
+    :param starts: Where the runs start; None in a text of one window. *Shape:* (M,)
     """
 
     hidden: Tensor

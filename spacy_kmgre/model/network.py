@@ -530,7 +530,7 @@ def _sentence_columns(sentences: Sequence[Optional[np.ndarray]], like: Sequence[
 def entity_embeddings(mentions: Tensor, clusters: Sequence[Sequence[int]]) -> Tensor:
     """The logsumexp of each entity's mentions (ATLOP, eq. 3), zero for an entity without any. *Shape:* (E, d)"""
     members, index = _members(clusters, mentions.device)
-    embeddings = maths.fuse_mention_logits(mentions[members], index, len(clusters))
+    embeddings = maths.fuse_mention_logits(mentions.index_select(0, members), index, len(clusters))
     # An entity outside the encoded text is in no pair, but its -inf would reach the head's gradient.
     empty = on_device(np.array([not cluster for cluster in clusters], dtype=bool), mentions.device)
     return embeddings.masked_fill(empty[:, None], 0.0)
@@ -539,7 +539,7 @@ def entity_embeddings(mentions: Tensor, clusters: Sequence[Sequence[int]]) -> Te
 def rows_of_entities(batch: Sequence[Encoded], clusters: Sequence[Sequence[Sequence[int]]]) -> List[Rows]:
     """The attention rows of each document's entities; in a long text, where nobody asks for them, its mentions'."""
     found = [encoded.rows for encoded in batch]
-    for numbers in read_together(batch, list(found)):
+    for numbers in read_together(batch, found):
         together = [
             [found[number].first + mention for mention in cluster]
             for number in numbers
@@ -557,7 +557,7 @@ def entity_rows(attention: Tensor, clusters: Sequence[Sequence[int]]) -> Tensor:
     members, index = _members(clusters, attention.device)
     count = maths.segment_sizes(index, len(clusters)).clamp(min=1)
     total = attention.new_zeros((len(clusters), *attention.shape[1:]))
-    return total.index_add(0, index, attention[members]) / count[:, None, None]
+    return total.index_add(0, index, attention.index_select(0, members)) / count[:, None, None]
 
 
 def _members(clusters: Sequence[Sequence[int]], device: torch.device) -> Tuple[Tensor, Tensor]:

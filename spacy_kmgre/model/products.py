@@ -74,32 +74,38 @@ class _NormalisedProducts(torch.autograd.Function):
 
 def _totals(rows: Tensor, head: Tensor, tail: Tensor) -> Tensor:
     """The sums of the products. *Shape:* (P, K)"""
-    if rows.device.type == "cpu":  # a matrix product, which has few that nobody asks for
-        by_head = rows.transpose(0, 1)
-        return (by_head @ by_head.transpose(1, 2))[:, head, tail].T
     totals = rows.new_empty((len(head), rows.shape[1]))
-    for pairs, left, right in _groups(rows, head, tail):
-        torch.sum(rows[left] * rows[right], dim=2, out=totals[pairs])
+    if _on_gpu(rows):
+        for pairs, left, right in _groups(rows, head, tail):
+            torch.sum(rows[left] * rows[right], dim=2, out=totals[pairs])
+        return totals
+    by_head = rows.transpose(0, 1)
+    for pairs, heads, tails in _rectangles(head.numpy(), tail.numpy()):
+        products = by_head[:, heads] @ by_head[:, tails].transpose(1, 2)
+        totals[pairs] = products[:, head[pairs] - heads.start, tail[pairs] - tails.start].T
     return totals
 
 
-Rows = Union[int, slice, Tensor]
+def _on_gpu(rows: Tensor) -> bool:
+    return rows.device.type != "cpu"
 
 
-def _groups(rows: Tensor, head: Tensor, tail: Tensor) -> Iterator[Tuple[Any, Rows, Rows]]:
+Numbers = Union[int, slice, Tensor]
+
+
+def _groups(rows: Tensor, head: Tensor, tail: Tensor) -> Iterator[Tuple[slice, Numbers, Numbers]]:
     """Pairs to look at together, and the rows on both sides: on a processor runs of pairs with one head; on a GPU,
     which takes longer to be asked than to answer, as many as `MOST` allows."""
-    if rows.device.type != "cpu":
+    if _on_gpu(rows):
         size = max(1, MOST // (rows.shape[1] * rows.shape[2]))
         for start in range(0, len(head), size):
             pairs = slice(start, start + size)
             yield pairs, head[pairs], tail[pairs]
         return
-    if not len(head):
-        return
     heads, tails = head.numpy(), tail.numpy()
-    starts = np.flatnonzero(np.diff(heads, prepend=-1))
-    ends = np.append(starts[1:], len(heads))
+    starts, ends = _runs(heads)
+    if not len(starts):
+        return
     gaps = np.diff(tails, append=-1) != 1
     gaps[ends - 1] = False
     scattered = np.logical_or.reduceat(gaps, starts).tolist()
@@ -108,7 +114,37 @@ def _groups(rows: Tensor, head: Tensor, tail: Tensor) -> Iterator[Tuple[Any, Row
         yield pairs, int(heads[start]), tail[pairs] if apart else slice(first, first + end - start)
 
 
-def _add(total: Tensor, rows: Rows, values: Tensor) -> None:
+def _rectangles(heads: np.ndarray, tails: np.ndarray) -> Iterator[Tuple[slice, slice, slice]]:
+    """Pairs that are most of those of a range of heads and a range of tails, as those of one document are."""
+    starts, ends = _runs(heads)
+    if not len(starts):
+        return
+    first = heads[starts]
+    low, high = np.minimum.reduceat(tails, starts), np.maximum.reduceat(tails, starts)
+    edges, last, top = [], -1, -1
+    for number, (head, lowest, highest) in enumerate(zip(first.tolist(), low.tolist(), high.tolist())):
+        if not (last < head <= top and lowest <= top):
+            edges.append(number)
+            top = highest
+        last, top = head, max(top, highest)
+    bounds = [
+        (starts[edges], np.append(starts[edges[1:]], ends[-1])),
+        (first[edges], np.maximum.reduceat(first, edges) + 1),
+        (np.minimum.reduceat(low, edges), np.maximum.reduceat(high, edges) + 1),
+    ]
+    pairs, of_heads, of_tails = (
+        [slice(*sides) for sides in zip(*map(np.ndarray.tolist, of))] for of in bounds
+    )
+    yield from zip(pairs, of_heads, of_tails)
+
+
+def _runs(heads: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """Where runs of pairs with one head start and end."""
+    starts = np.flatnonzero(np.diff(heads, prepend=-1))
+    return starts, np.append(starts[1:], len(heads))[: len(starts)]
+
+
+def _add(total: Tensor, rows: Numbers, values: Tensor) -> None:
     if isinstance(rows, int):
         total[rows] += values.sum(dim=0)
     elif isinstance(rows, slice):

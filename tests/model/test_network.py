@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from spacy_kmgre.model import context
 from spacy_kmgre.model.encoder import PLAIN_ATTENTION, Encoder
 from spacy_kmgre.model.network import (
     BOTH,
@@ -159,6 +160,24 @@ def test_documents_of_one_part_are_scored_together(chunk, together, expected, mo
     for parts, scores in zip(predicted[::-1], whole[::-1]):  # in whatever order they are asked for
         torch.testing.assert_close(joined(list(parts)).relation, scores.relation, rtol=0, atol=1e-5)
     assert sizes == expected[::-1]
+
+
+@pytest.mark.parametrize("batch_pieces, blocks", [(4096, 1), (40, 2)])
+@pytest.mark.parametrize("name", ["kmgre", "atlop"])
+def test_contexts_of_documents_that_were_read_together(name, batch_pieces, blocks, monkeypatch):
+    """Are computed together. The documents have 34, 12 and 60 word pieces, the last in several windows."""
+    network = make_network(name)
+    for half in network.halves:
+        network.part(half).encoder.batch_pieces = batch_pieces
+    compute, sizes = context.maths.context_weights, []
+
+    def counted(attention, *others):
+        sizes.append(len(attention))
+        return compute(attention, *others)
+
+    monkeypatch.setattr(context.maths, "context_weights", counted)
+    network(*BATCH, BOTH)
+    assert len(sizes) == blocks * len(network.halves)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
