@@ -217,12 +217,10 @@ def measure(setting: Setting, task: str, chosen: List[str], rounds: int) -> List
             row["over_authors"] = round(ratio(seconds[AUTHORS], seconds[name]), 3)
         if name in megabytes:
             row["megabytes"] = megabytes[name]
-        contender.prepare()
         if name in OURS:
-            row["parts"] = parts_of(contender.run, PARTS[task], setting.on_gpu)
-            contender.prepare()
+            row["parts"] = parts_of(contender, PARTS[task], setting.on_gpu)
         if setting.on_gpu:
-            row["gpu"] = gpu_of(contender.run, median(seconds[name]))
+            row["gpu"] = gpu_of(contender, median(seconds[name]))
         rows.append(row)
     return rows
 
@@ -310,14 +308,14 @@ def make_ours(setting: Setting, task: str, nlp: Language, examples: List[Example
                 pass
 
         return Contender(run, prepare)
-    else:
-        optimizer = create_adamw(learn_rate=1e-6, head_learn_rate=1e-6)
 
-        def run() -> None:
-            for start in range(0, len(examples), setting.train_batch):
-                nlp.update(examples[start : start + setting.train_batch], sgd=optimizer)
+    optimizer = create_adamw(learn_rate=1e-6, head_learn_rate=1e-6)
 
-        return Contender(run)
+    def update() -> None:
+        for start in range(0, len(examples), setting.train_batch):
+            nlp.update(examples[start : start + setting.train_batch], sgd=optimizer)
+
+    return Contender(update)
 
 
 def load_transformers(setting: Setting, count: int, **config: Any) -> List[Any]:
@@ -468,14 +466,15 @@ PARTS: Dict[str, Dict[str, Tuple[Any, str]]] = {
 
 
 def parts_of(
-    run: Callable[[], None], parts: Dict[str, Tuple[Any, str]], on_gpu: bool = False
+    contender: Contender, parts: Dict[str, Tuple[Any, str]], on_gpu: bool = False
 ) -> Dict[str, float]:
     """Percent of a run's time in each part; of a GPU's, until it has done what the part asked of it."""
     seconds = dict.fromkeys(parts, 0.0)
     wait = torch.cuda.synchronize if on_gpu else lambda: None
+    contender.prepare()
     start = perf_counter()
     with timed(parts, seconds, wait):
-        run()
+        contender.run()
         wait()
     total = perf_counter() - start
     shares = {name: round(100 * value / total, 1) for name, value in seconds.items()}
@@ -509,15 +508,16 @@ def timed(
             setattr(owner, function, kept[name])
 
 
-def gpu_of(run: Callable[[], None], seconds: float) -> Dict[str, Any]:
+def gpu_of(contender: Contender, seconds: float) -> Dict[str, Any]:
     """What a GPU does in a run: the percent of the time it is busy, how many kernels it is given, how often the
     processor waits for it, and what takes most of its time, in percent of what it is busy.
 
     :param seconds: How long a run takes without the profiler, which holds up the processor and not the kernels.
     """
+    contender.prepare()
     torch.cuda.synchronize()
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profiler:
-        run()
+        contender.run()
         torch.cuda.synchronize()
     events = profiler.events()
     assert events is not None

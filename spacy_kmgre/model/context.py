@@ -129,7 +129,7 @@ class Indices(NamedTuple):
 
 def contexts_of_mentions(batch: Sequence[Encoded], indices: Sequence[Indices], mode: str) -> Contexts:
     """The contexts of mention pairs."""
-    pools: Dict[int, Pool] = {**_dense_pools(batch, [encoded.rows for encoded in batch], indices, mode)}
+    pools = _dense_pools(batch, [encoded.rows for encoded in batch], indices, mode)
     for number, (encoded, own) in enumerate(zip(batch, indices)):
         if encoded.starts is not None:
             everyone = torch.arange(len(own.low), device=own.low.device)
@@ -145,7 +145,7 @@ def contexts_of_entities(
     :param rows: The entities' rows; unused in a long text.
     :returns: The contexts, and each mention pair's part in its entity pair's context, without gradient. *Shape:* (P,)
     """
-    pools: Dict[int, Pool] = {**_dense_pools(batch, rows, indices, mode)}
+    pools = _dense_pools(batch, rows, indices, mode)
     shares = []
     for number, (encoded, own) in enumerate(zip(batch, indices)):
         if encoded.starts is None:
@@ -169,9 +169,9 @@ def _contexts(batch: Sequence[Encoded], indices: Sequence[Indices], pools: Dict[
 
 def _dense_pools(
     batch: Sequence[Encoded], rows: Sequence[Rows], indices: Sequence[Indices], mode: str
-) -> Dict[int, DensePool]:
+) -> Dict[int, Pool]:
     """By number of their document, those of texts of one window."""
-    pools = {}
+    pools: Dict[int, Pool] = {}
     for numbers in read_together(batch, rows):
         low, high = (cat([getattr(indices[number], side) for number in numbers]) for side in ("low", "high"))
         weights = maths.context_weights(rows[numbers[0]].block, low, high, mode)

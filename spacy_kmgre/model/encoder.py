@@ -44,6 +44,10 @@ class Rows(NamedTuple):
     block: Tensor
     first: int = 0
 
+    def own(self, count: int, length: Optional[int] = None) -> Tensor:
+        """Those of the document, of `length` word pieces. *Shape:* (count, K, length)"""
+        return self.block[self.first : self.first + count, :, :length]
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -64,9 +68,7 @@ class Encoded:
     @property
     def attention(self) -> Tensor:
         """The rows of this document, without padding. *Shape:* (M, K, L), or (M, K, B) where they are runs"""
-        block, first = self.rows
-        rows = block[first : first + len(self.mentions)]
-        return rows if self.starts is not None else rows[:, :, : len(self.hidden)]
+        return self.rows.own(len(self.mentions), len(self.hidden) if self.starts is None else None)
 
     def detach(self) -> "Encoded":
         """The same without gradient."""
@@ -302,8 +304,7 @@ class _Window:
     @property
     def attention(self) -> Tensor:
         """*Shape:* (m, K, L)"""
-        block, first = self.rows
-        return block[first : first + len(self.inside), :, : len(self.hidden)]
+        return self.rows.own(len(self.inside), len(self.hidden))
 
 
 def on_device(values: np.ndarray, device: torch.device) -> Tensor:

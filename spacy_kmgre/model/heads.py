@@ -7,7 +7,7 @@ is exact and avoids a P x d tensor.
 
 import math
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import NamedTuple, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,11 @@ class Projected(NamedTuple):
     head: Tensor
     tail: Tensor
     context: Tensor
+
+    def sides(self, head: Tensor, tail: Tensor) -> Tuple[Tensor, Tensor]:
+        """Both sides of pairs, given as numbers of rows. *Shape:* (P, c) each"""
+        # Not by indexing, whose gradient takes long to add up.
+        return self.head.index_select(0, head), self.tail.index_select(0, tail)
 
 
 class Head(nn.Module, ABC):
@@ -83,8 +88,8 @@ class LinearHead(Head):
         return Projected(rows @ of_head.T, rows @ of_tail.T, hidden @ of_context.T)
 
     def forward(self, projected: Projected, contexts: Contexts, head: Tensor, tail: Tensor) -> Tensor:
-        sides = projected.head.index_select(0, head) + projected.tail.index_select(0, tail)
-        return sides + contexts(projected.context) + self.output.bias
+        of_head, of_tail = projected.sides(head, tail)
+        return of_head + of_tail + contexts(projected.context) + self.output.bias
 
 
 class BilinearHead(Head):
@@ -111,13 +116,10 @@ class BilinearHead(Head):
         )
 
     def forward(self, projected: Projected, contexts: Contexts, head: Tensor, tail: Tensor) -> Tensor:
-        of_head, of_tail = contexts(projected.context).chunk(2, dim=1)
-        left = torch.tanh(projected.head.index_select(0, head) + of_head + self.head.bias).split(
-            self.block, dim=1
-        )
-        right = torch.tanh(projected.tail.index_select(0, tail) + of_tail + self.tail.bias).split(
-            self.block, dim=1
-        )
+        of_head, of_tail = projected.sides(head, tail)
+        head_context, tail_context = contexts(projected.context).chunk(2, dim=1)
+        left = torch.tanh(of_head + head_context + self.head.bias).split(self.block, dim=1)
+        right = torch.tanh(of_tail + tail_context + self.tail.bias).split(self.block, dim=1)
         weights = self.output.weight.split(self.block**2, dim=1)
         # Group by group, and so many pairs at a time: all products at once, P x inner x block, do not fit into a
         # processor's cache.
@@ -147,8 +149,8 @@ class HiddenHead(Head):
         return Projected(rows @ of_head.T, rows @ of_tail.T, hidden @ of_context.T)
 
     def forward(self, projected: Projected, contexts: Contexts, head: Tensor, tail: Tensor) -> Tensor:
-        sides = projected.head.index_select(0, head) + projected.tail.index_select(0, tail)
-        return self.output(torch.tanh(sides + contexts(projected.context) + self.hidden.bias))
+        of_head, of_tail = projected.sides(head, tail)
+        return self.output(torch.tanh(of_head + of_tail + contexts(projected.context) + self.hidden.bias))
 
 
 HEADS = ("linear", "hidden", "bilinear")

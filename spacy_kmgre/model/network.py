@@ -101,15 +101,20 @@ class Reading:
     """What one half of the network has of some documents, whatever the pairs.
 
     :param projected: Of all documents one after another.
-    :param rows: Attention rows, of mentions or of entities, of each document.
     :param sentences: Which sentence of its document each word piece is in, of all documents one after another; None
         where nobody asks. *Shape:* (ΣL, S)
+    :param entities: The attention rows of each document's entities, where these take the place of mentions.
     """
 
     encoded: Sequence[Encoded]
     projected: Projected
-    rows: Sequence[Rows]
     sentences: Optional[Tensor] = None
+    entities: Optional[Sequence[Rows]] = None
+
+    @property
+    def rows(self) -> Sequence[Rows]:
+        """The attention rows of what each document's pairs are made of."""
+        return [x.rows for x in self.encoded] if self.entities is None else self.entities
 
 
 class RelationExtractor(nn.Module):
@@ -135,7 +140,7 @@ class RelationExtractor(nn.Module):
         """:param clusters: Of each document."""
         mentions, hidden = cat([x.mentions for x in encoded]), cat([x.hidden for x in encoded])
         if self.level == "mention":
-            return Reading(encoded, self.head.project(mentions, hidden), [x.rows for x in encoded], sentences)
+            return Reading(encoded, self.head.project(mentions, hidden), sentences)
         starts = accumulate((len(x.mentions) for x in encoded), initial=0)
         everything = [
             [start + mention for mention in cluster]
@@ -143,7 +148,7 @@ class RelationExtractor(nn.Module):
             for cluster in own
         ]
         projected = self.head.project(entity_embeddings(mentions, everything), hidden)
-        return Reading(encoded, projected, rows_of_entities(encoded, clusters), sentences)
+        return Reading(encoded, projected, sentences, rows_of_entities(encoded, clusters))
 
     def forward(self, reading: Reading, indices: Sequence[Indices]) -> "Extracted":
         """:param indices: Of each document."""
@@ -186,7 +191,7 @@ class KeyInstanceClassifier(nn.Module):
 
     def read(self, encoded: Sequence[Encoded]) -> Reading:
         mentions, hidden = cat([x.mentions for x in encoded]), cat([x.hidden for x in encoded])
-        return Reading(encoded, self.head.project(mentions, hidden), [x.rows for x in encoded])
+        return Reading(encoded, self.head.project(mentions, hidden))
 
     def forward(self, reading: Reading, indices: Sequence[Indices], extracted: Extracted) -> Tensor:
         """

@@ -119,29 +119,24 @@ def _rectangles(heads: np.ndarray, tails: np.ndarray) -> Iterator[Tuple[slice, s
     starts, ends = _runs(heads)
     if not len(starts):
         return
-    first = heads[starts]
-    low, high = np.minimum.reduceat(tails, starts), np.maximum.reduceat(tails, starts)
+    first = heads[starts].tolist()
+    low, high = np.minimum.reduceat(tails, starts).tolist(), np.maximum.reduceat(tails, starts).tolist()
     edges, last, top = [], -1, -1
-    for number, (head, lowest, highest) in enumerate(zip(first.tolist(), low.tolist(), high.tolist())):
+    for run, (head, lowest, highest) in enumerate(zip(first, low, high)):
         if not (last < head <= top and lowest <= top):
-            edges.append(number)
+            edges.append(run)
             top = highest
         last, top = head, max(top, highest)
-    bounds = [
-        (starts[edges], np.append(starts[edges[1:]], ends[-1])),
-        (first[edges], np.maximum.reduceat(first, edges) + 1),
-        (np.minimum.reduceat(low, edges), np.maximum.reduceat(high, edges) + 1),
-    ]
-    pairs, of_heads, of_tails = (
-        [slice(*sides) for sides in zip(*map(np.ndarray.tolist, of))] for of in bounds
-    )
-    yield from zip(pairs, of_heads, of_tails)
+    for begin, end in zip(edges, [*edges[1:], len(first)]):
+        pairs = slice(int(starts[begin]), int(ends[end - 1]))
+        of_tails = slice(min(low[begin:end]), max(high[begin:end]) + 1)
+        yield pairs, slice(first[begin], first[end - 1] + 1), of_tails
 
 
 def _runs(heads: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     """Where runs of pairs with one head start and end."""
-    starts = np.flatnonzero(np.diff(heads, prepend=-1))
-    return starts, np.append(starts[1:], len(heads))[: len(starts)]
+    edges = np.flatnonzero(np.diff(heads, prepend=-1, append=-1))
+    return edges[:-1], edges[1:]
 
 
 def _add(total: Tensor, rows: Numbers, values: Tensor) -> None:
