@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from thinc.api import Model, Optimizer, Shim, get_torch_default_device
 from torch import Tensor, nn
+from torch.autograd.graph import increment_version
 
 from ..errors import Errors
 from ..pieces import Document, Pieces, make_pieces
@@ -161,6 +162,8 @@ class NetworkShim(Shim):
             group["eps"] = optimizer.eps
             group["weight_decay"] = optimizer.L2 if group["decays"] else 0.0
         self._optimizer.step()
+        for parameter in (p for group in self._optimizer.param_groups for p in group["params"]):
+            increment_version(parameter)  # the fused step does not, and layers look at it
         self.drop_gradients()
 
     def drop_gradients(self) -> None:

@@ -4,11 +4,11 @@ Everything that depends on Hugging Face's classes is here and in serialize.py.
 """
 
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Deque, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, ContextManager, Deque, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..errors import Errors
 from ..pieces import Pieces
+from .layers import adopt, rounded
 
 # Models whose last layer's attention is softmax(q k^T / sqrt(head width)) of these two submodules. For
 # them the rows of the markers are computed alone, and every layer may use the fused kernel, which
@@ -98,6 +99,7 @@ class Encoder(nn.Module):
             submodules = {path.rsplit(".", 1)[-1]: module for path, module in transformer.named_modules()}
             for name in PLAIN_ATTENTION[transformer.config.model_type]:  # of the last layer
                 submodules[name].register_forward_hook(partial(_collect, name))
+        adopt(transformer)
         self.transformer = transformer
         self.batch_pieces = batch_pieces
         self.mixed_precision = False
@@ -133,9 +135,10 @@ class Encoder(nn.Module):
             (number, start, end) for number, pieces in enumerate(batch) for start, end in pieces.windows
         ]
         parts: List[List[_Window]] = [[] for _ in batch]
-        for group in self._groups(windows, batch):
-            for (number, *_), window in zip(group, self._encode(group, batch, lower)):
-                parts[number].append(window)
+        with rounded(self.transformer) if self._is_rounded else nullcontext():
+            for group in self._groups(windows, batch):
+                for (number, *_), window in zip(group, self._encode(group, batch, lower)):
+                    parts[number].append(window)
         return [_join(pieces, windows) for pieces, windows in zip(batch, parts)]
 
     def _groups(self, windows, batch):
@@ -165,27 +168,28 @@ class Encoder(nn.Module):
                 np.concatenate([ids[:prefix], ids[start:end], ids[len(ids) - batch[number].suffix :]])
             )
             inside.append(((markers >= start) & (markers < end)).nonzero()[0])
-        lengths = np.array([len(row) for row in rows])
+        lengths, counts = np.array([len(row) for row in rows]), [len(own) for own in inside]
         inputs = np.full((len(rows), lengths.max()), self.transformer.config.pad_token_id or 0)
-        places = np.zeros((len(rows), max(map(len, inside))), dtype=np.int64)
+        places = np.zeros((len(rows), max(counts)), dtype=np.int64)
         for row, (number, start, _) in enumerate(group):
             inputs[row, : lengths[row]] = rows[row]
-            places[row, : len(inside[row])] = (
-                batch[number].markers[inside[row]] - start + batch[number].prefix
-            )
-        mask = None
-        if lengths.min() < lengths.max():
-            mask = on_device(np.arange(lengths.max()) < lengths[:, None], device)
-        size = places.shape[1]
-        flat = on_device((places + lengths.max() * np.arange(len(rows))[:, None]).ravel(), device)
+            places[row, : counts[row]] = batch[number].markers[inside[row]] - start + batch[number].prefix
+        real = np.arange(lengths.max()) < lengths[:, None]
+        mask = None if real.all() else on_device(real, device)
+        # Numbers among the word pieces of all texts, padding included.
+        places += lengths.max() * np.arange(len(rows))[:, None]
+        marked = places[np.arange(places.shape[1]) < np.array(counts)[:, None]]
+        numbers = [places.ravel(), marked, np.flatnonzero(real)]
+        flat, of_markers, of_pieces = on_device(np.concatenate(numbers), device).split([*map(len, numbers)])
         hidden, attention = self._run(on_device(inputs, device), mask, flat, lower)
-        hidden = hidden.float()
-        # Not by indexing: its gradient takes long to add up, or is as large as the whole for each row.
-        mentions = hidden.flatten(0, 1).index_select(0, flat).unflatten(0, (len(rows), size))
+        hidden = hidden.float().flatten(0, 1)
+        # Not by indexing or slicing: their gradients take long to add up, or are as large as the whole each.
+        mentions = hidden.index_select(0, of_markers).split(counts)
+        states = hidden.index_select(0, of_pieces).split(lengths.tolist())
         return [
-            _Window(start, end, own, states[:length], of_markers[: len(own)], Rows(attention, row * size))
-            for row, ((_, start, end), own, length, states, of_markers) in enumerate(
-                zip(group, inside, lengths, hidden.unbind(), mentions.unbind())
+            _Window(start, end, own, of_text, of_own, Rows(attention, row * places.shape[1]))
+            for row, ((_, start, end), own, of_text, of_own) in enumerate(
+                zip(group, inside, states, mentions)
             )
         ]
 
@@ -228,13 +232,24 @@ class Encoder(nn.Module):
         weights = nn.functional.dropout(torch.softmax(scores, dim=-1), dropout, self.training)
         return output.last_hidden_state, weights.transpose(1, 2).flatten(0, 1)
 
-    def _autocast(self, device: torch.device):
-        if device.type == "cuda":
-            able = torch.cuda.is_bf16_supported()
-        else:
-            # Not in prediction: padding would change more than the last digits of its scores.
-            able = self.training and getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
-        return torch.autocast(device.type, torch.bfloat16, enabled=self.mixed_precision and able)
+    @property
+    def _is_mixed(self) -> bool:
+        if not self.mixed_precision:
+            return False
+        if next(self.transformer.parameters()).device.type == "cuda":
+            return torch.cuda.is_bf16_supported()
+        # Not in prediction: padding would change more than the last digits of its scores.
+        return self.training and getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
+
+    @property
+    def _is_rounded(self) -> bool:
+        """Whether nothing needs autocast: attention that is not fused would bring float32 in."""
+        config = self.transformer.config
+        return self._is_mixed and has_plain_attention(config) and config._attn_implementation == "sdpa"
+
+    def _autocast(self, device: torch.device) -> ContextManager:
+        enabled = self._is_mixed and not self._is_rounded
+        return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 
 
 class _Pass:

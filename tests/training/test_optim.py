@@ -91,6 +91,15 @@ def noise(name: str, parameter: torch.Tensor) -> torch.Tensor:
     return torch.randn_like(parameter)
 
 
+def test_a_step_changes_the_versions_of_the_parameters(shim):
+    """Torch's fused step does not, and layers keep what they have made of their weights until then."""
+    versions = {name: p._version for name, p in shim.require_network().named_parameters()}
+    set_gradients(shim, noise)
+    shim.finish_update(create_adamw())
+    after = {name: p._version for name, p in shim.require_network().named_parameters()}
+    assert all(after[name] > versions[name] for name in versions)
+
+
 def momentum(shim: NetworkShim) -> Parameters:
     """The running mean of the gradients: a tenth of the gradient after one step."""
     assert shim._optimizer is not None
