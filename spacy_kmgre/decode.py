@@ -1,10 +1,11 @@
 """Pair scores to relations."""
 
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Optional, Tuple, Union
+from typing import Callable, List, Optional, Tuple, Union
 
 import numpy as np
 import torch
+from scipy.special import expit
 from torch import Tensor
 
 from .model import maths
@@ -41,17 +42,14 @@ def selected_pairs(scores: PairScores, *, xi: float, tau: float) -> Optional[Ten
     return maths.select_key_pairs(torch.sigmoid(scores.key), scores.pair_index, len(scores.entities), xi, tau)
 
 
-def fuse(scores: PairScores, *, xi: float, tau: float, fusion: bool) -> Tuple[Tensor, Optional[Tensor]]:
-    """Logits of the entity pairs, and which mention pairs are key (None: all).
+def fuse(scores: PairScores, selected: Optional[Tensor], *, fusion: bool) -> Tensor:
+    """Logits of the entity pairs.
 
-    :returns: *Shape:* (N, C), (P,)
+    :param selected: Which mention pairs are key; all where None. *Shape:* (P,)
+    :returns: *Shape:* (N, C)
     """
-    selected = selected_pairs(scores, xi=xi, tau=tau)
     if fusion:
-        return (
-            maths.fuse_mention_logits(scores.relation, scores.row_index, len(scores.entities), selected),
-            selected,
-        )
+        return maths.fuse_mention_logits(scores.relation, scores.row_index, len(scores.entities), selected)
     # Without fusion each key pair speaks for itself: the best margin over TH counts.
     margin = scores.relation - scores.relation[:, :1]
     rows = scores.row_index
@@ -59,7 +57,7 @@ def fuse(scores: PairScores, *, xi: float, tau: float, fusion: bool) -> Tuple[Te
         margin, rows = margin[selected], rows[selected]
     index = rows[:, None].expand_as(margin)
     best = margin.new_full((len(scores.entities), margin.shape[1]), -torch.inf)
-    return best.scatter_reduce(0, index, margin, "amax"), selected
+    return best.scatter_reduce(0, index, margin, "amax")
 
 
 def decode(
@@ -79,7 +77,8 @@ def decode(
     :param adjust: Gets the logits of the entity pairs, and returns the logits that count.
     :param calibrate: Gets these, and returns logits whose scores are compared with the threshold.
     """
-    logits, selected = fuse(scores, xi=xi, tau=tau, fusion=fusion)
+    selected = selected_pairs(scores, xi=xi, tau=tau)
+    logits = fuse(scores, selected, fusion=fusion)
     if adjust is not None:
         logits = adjust(logits)
     calibrated = logits if calibrate is None else calibrate(logits)
@@ -87,54 +86,57 @@ def decode(
     related = predicted.any(dim=1)
     if not related.any():
         return []
-    # From here on only the mention pairs of related entity pairs matter, and few are.
+    # From here on only the mention pairs of related entity pairs matter, and few are: on the processor.
     keep = related[scores.pair_index]
     if selected is not None:
         keep &= selected
-    pair_index = scores.pair_index[keep]
-    if scores.share is None:
-        rows = scores.relation[keep]
-        share = maths.mention_pair_share(rows, pair_index, len(logits))
-    else:
-        rows = scores.relation[pair_index]
-        share = scores.share[keep][:, None].expand_as(rows)
-    key = torch.ones_like(share[:, 0]) if scores.key is None else torch.sigmoid(scores.key[keep].float())
-    focus = None
-    if scores.focus is not None:
-        focus = (scores.focus[keep] if scores.share is None else scores.focus[pair_index]).cpu().numpy()
-    rows_of = _group(pair_index.tolist())
-    kept = keep.cpu()
-    heads, tails, keys = scores.head[kept].tolist(), scores.tail[kept].tolist(), key.tolist()
-    probs, shares = torch.sigmoid(rows.float()).cpu().numpy(), share.cpu().numpy()
+    kept = keep.nonzero().squeeze(1)
+    pair_index = scores.pair_index[kept]
+    rows = kept if scores.share is None else pair_index  # of the relation logits
+    index, relation = pair_index.cpu().numpy(), scores.relation[rows].float().cpu().numpy()
+    key = np.ones(len(index)) if scores.key is None else torch.sigmoid(scores.key[kept].float()).cpu().numpy()
+    focus = None if scores.focus is None else scores.focus[rows].cpu().numpy()
+    given = None if scores.share is None else scores.share[kept].cpu().numpy()
+    found = predicted.nonzero()
     relation_scores, model_scores = (
-        maths.relation_scores(values).cpu().numpy() for values in (calibrated, logits)
+        maths.relation_scores(values)[tuple(found.T)].tolist() for values in (calibrated, logits)
     )
-    entities = scores.entities.tolist()
-    predictions = []
-    for pair, label in predicted.nonzero().tolist():
-        mention_pairs = [
-            (heads[row], tails[row], keys[row], float(probs[row, label]), float(shares[row, label]))
-            for row in rows_of[pair]
-        ]
-        head, tail = entities[pair]
-        predictions.append(
-            Prediction(
-                row=pair,
-                head=head,
-                tail=tail,
-                label=label,
-                score=float(relation_scores[pair, label]),
-                model_score=float(model_scores[pair, label]),
-                mention_pairs=sorted(mention_pairs, key=lambda pair: -pair[-1]),
-                focus=None if focus is None else shares[rows_of[pair], label] @ focus[rows_of[pair]],
-            )
+    pairs, labels = found.cpu().numpy().T
+    # One line for each key mention pair of each relation.
+    firsts, ends = np.searchsorted(index, pairs), np.searchsorted(index, pairs, side="right")
+    starts = np.append(0, np.cumsum(ends - firsts))
+    relations = np.repeat(np.arange(len(pairs)), ends - firsts)
+    lines = np.arange(starts[-1]) - starts[relations] + firsts[relations]
+    line_logits = relation[lines, labels[relations]]
+    if given is None:
+        weights = np.exp(line_logits - np.maximum.reduceat(line_logits, starts[:-1])[relations])
+        shares = weights / np.add.reduceat(weights, starts[:-1])[relations]
+    else:
+        shares = given[lines]
+    if focus is not None:
+        focus = np.add.reduceat(shares[:, None] * focus[lines], starts[:-1])
+    order = np.lexsort((-shares, relations))
+    numbers = kept.cpu()[lines[order]]
+    mention_pairs = list(
+        zip(
+            scores.head[numbers].tolist(),
+            scores.tail[numbers].tolist(),
+            key[lines[order]].tolist(),
+            expit(line_logits[order]).tolist(),
+            shares[order].tolist(),
         )
-    return predictions
-
-
-def _group(pair_index: List[int]) -> Dict[int, List[int]]:
-    """The rows of each entity pair."""
-    rows: Dict[int, List[int]] = {}
-    for row, pair in enumerate(pair_index):
-        rows.setdefault(pair, []).append(row)
-    return rows
+    )
+    heads, tails = scores.entities[pairs].T.tolist()
+    return [
+        Prediction(
+            row=row,
+            head=heads[number],
+            tail=tails[number],
+            label=label,
+            score=relation_scores[number],
+            model_score=model_scores[number],
+            mention_pairs=mention_pairs[starts[number] : starts[number + 1]],
+            focus=None if focus is None else focus[number],
+        )
+        for number, (row, label) in enumerate(zip(pairs.tolist(), labels.tolist()))
+    ]

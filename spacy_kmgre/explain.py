@@ -8,7 +8,7 @@ from spacy.tokens import Doc, Span
 from torch import Tensor
 
 from .controls import Controls
-from .decode import fuse
+from .decode import fuse, selected_pairs
 from .docs import mention_offsets
 from .errors import Errors
 from .model import maths
@@ -150,7 +150,8 @@ def _explain(
 ) -> Explanation:
     network = get_shim(pipe.model).require_network()
     tau = network.tau
-    fused, selected = fuse(scores, xi=network.xi, tau=tau, fusion=network.fusion)
+    selected = selected_pairs(scores, xi=network.xi, tau=tau)
+    fused = fuse(scores, selected, fusion=network.fusion)
     controls = pipe.controls
     adjusted, _ = pipe.relation_logits(scores, entities, controls)
     calibrated = controls.calibrate(adjusted)

@@ -38,7 +38,7 @@ from torch import Tensor
 
 from .alignment import align_entities
 from .controls import Controls, check_calibration
-from .decode import Prediction, decode, fuse
+from .decode import Prediction, decode, fuse, selected_pairs
 from .docs import (
     all_entities,
     document_name,
@@ -270,7 +270,8 @@ class KmgreRelations(TrainablePipe):
         :returns: *Shape:* (N, C), (P,)
         """
         network = self._shim.require_network()
-        logits, selected = fuse(scores, xi=network.xi, tau=network.tau, fusion=network.fusion)
+        selected = selected_pairs(scores, xi=network.xi, tau=network.tau)
+        logits = fuse(scores, selected, fusion=network.fusion)
         types = [entity.label for entity in entities]
         return controls.adjust(logits, scores.entities, types), selected
 
@@ -302,6 +303,7 @@ class KmgreRelations(TrainablePipe):
         self, docs: Iterable[Doc], scores: Iterable[Tuple[List[Entity], List[Prediction]]]
     ) -> None:
         """Write `doc._.relations`, and the span groups of entities that the Doc does not hold yet."""
+        labels = self.labels
         for doc, (entities, predictions) in zip(docs, scores):
             write_entities(doc, [entity for entity in entities if entity.key not in doc.spans])
             mentions = mention_offsets(entities)
@@ -322,7 +324,7 @@ class KmgreRelations(TrainablePipe):
                     {
                         "head": entities[prediction.head].key,
                         "tail": entities[prediction.tail].key,
-                        "label": self.labels[prediction.label - 1],
+                        "label": labels[prediction.label - 1],
                         "score": prediction.score,
                         "key_mention_pairs": [
                             {

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_kmgre.decode import Prediction, decode, fuse
+from spacy_kmgre.decode import Prediction, decode, selected_pairs
 from spacy_kmgre.model.network import PairScores
 
 from .model import reference
@@ -173,7 +173,7 @@ def test_the_best_mention_pair_is_key_where_none_reaches_the_threshold():
 def test_tau_limits_the_threshold(tau, keys):
     probs = torch.tensor([0.9, 0.4, 0.2], dtype=torch.float64)
     scores = replace(make_scores([3], 3), key=torch.logit(probs))
-    _, selected = fuse(scores, xi=0.15, tau=tau, fusion=True)
+    selected = selected_pairs(scores, xi=0.15, tau=tau)
     assert selected is not None and selected.nonzero().squeeze(1).tolist() == keys
     for prediction in decode(scores, **{**SETTINGS, "tau": tau, "threshold": 0.0}):
         assert sorted(pair[0] - 100 for pair in prediction.mention_pairs) == keys

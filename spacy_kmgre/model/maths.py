@@ -89,17 +89,16 @@ def key_focal_loss(
     """The binary focal loss of the key instance classifier (10), (11), one value a mention pair.
 
     :param key_logits: *Shape:* (P,)
-    :param pseudo_labels: bool. *Shape:* (P,)
+    :param pseudo_labels: bool, or numbers in [0, 1]: between the losses for 0 and 1. *Shape:* (P,)
     :param alpha: Weight of the key pairs; the others weigh 1 - alpha.
     :param gamma: How strongly pairs that are right already are discounted.
     :returns: *Shape:* (P,)
     """
     logits = _wide(key_logits)
-    key = pseudo_labels.bool()
-    signed = torch.where(key, logits, -logits)
-    weight = torch.full_like(logits, 1.0 - alpha).masked_fill(key, alpha)
+    yes, no = F.logsigmoid(logits), F.logsigmoid(-logits)
     # (1 - p)^gamma by its logarithm: the power has no gradient at 0 where gamma < 1.
-    return weight * torch.exp(gamma * F.logsigmoid(-signed)) * -F.logsigmoid(signed)
+    one, zero = -alpha * torch.exp(gamma * no) * yes, (alpha - 1.0) * torch.exp(gamma * yes) * no
+    return torch.lerp(zero, one, pseudo_labels.to(logits))
 
 
 def key_threshold(key_probs: Tensor, pair_index: Tensor, num_pairs: int, xi: float, tau: float) -> Tensor:

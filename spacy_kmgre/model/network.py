@@ -31,7 +31,7 @@ class PairScores:
     :param entities: Entity numbers (head, tail) of the entity pairs. *Shape:* (N, 2)
     :param head: Mention numbers of the mention pairs. Like entity numbers they are on the processor. *Shape:* (P,)
     :param tail: *Shape:* (P,)
-    :param pair_index: The entity pair, 0..N-1, of each mention pair. *Shape:* (P,)
+    :param pair_index: The entity pair, 0..N-1, of each mention pair, ascending. *Shape:* (P,)
     :param relation: Logits of the relations, for each mention pair, or for each entity pair where the
         network knows no mention pairs (ATLOP). *Shape:* (P, C) or (N, C)
     :param key: Logits of p(z=1); None without a key instance classifier. *Shape:* (P,)

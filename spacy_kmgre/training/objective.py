@@ -138,17 +138,20 @@ def loss_and_gradients(
             leaves["relation"] = scores.relation.detach().requires_grad_()
             key = None if phase is Phase.WARMUP or scores.key is None else scores.key.detach()
             moved = replace(scores, relation=leaves["relation"], key=key)
-            losses[RELATION].append(relation_loss(moved, labels, objective, tau=tau))
+            with torch.no_grad():
+                selected = selected_pairs(moved, xi=objective.xi, tau=tau)
+            losses[RELATION].append(relation_loss(moved, labels, objective, selected))
             if objective.evidence_focus and scores.focus is not None and located is not None:
                 leaves["focus"] = scores.focus.detach().requires_grad_()
                 moved = replace(moved, relation=scores.relation.detach(), focus=leaves["focus"])
-                losses[RELATION].append(focus_loss(moved, objective, located, tau=tau))
+                losses[RELATION].append(focus_loss(moved, objective, located, selected))
             counts[RELATION] = len(scores.entities)
         if KEY in phase.moving and scores.key is not None:
             leaves["key"] = scores.key.detach().requires_grad_()
             with torch.no_grad():
                 target, counted = key_targets(scores, labels, objective, located)
-            losses[KEY].append((key_loss(leaves["key"], target, objective) * counted).sum())
+            loss = maths.key_focal_loss(leaves["key"], target, objective.alpha, objective.gamma)
+            losses[KEY].append((loss * counted).sum())
             counts[KEY] = len(counted)
         everything = [loss for part in losses.values() for loss in part]
         found = torch.autograd.grad(everything, list(leaves.values())) if leaves else ()
@@ -165,18 +168,20 @@ def loss_and_gradients(
     return sums, counts, gradients
 
 
-def relation_loss(scores: PairScores, labels: Tensor, objective: Objective, *, tau: float) -> Tensor:
-    """The M-step's loss (17)-(19), over all mention pairs where the scores have no `key`.
+def relation_loss(
+    scores: PairScores, labels: Tensor, objective: Objective, selected: Optional[Tensor]
+) -> Tensor:
+    """The M-step's loss (17)-(19).
 
     :param labels: bool. *Shape:* (N, C)
+    :param selected: Which mention pairs are key; all where None. *Shape:* (P,)
     """
     related = labels[:, 1:].any(dim=1)
     weight = torch.where(related, 1.0, objective.negative_weight)
     if objective.fusion:
-        fused, _ = fuse(scores, xi=objective.xi, tau=tau, fusion=True)
+        fused = fuse(scores, selected, fusion=True)
         return (maths.adaptive_threshold_loss(fused, labels) * weight).sum()
     logits, rows = scores.relation, scores.row_index
-    selected = selected_pairs(scores, xi=objective.xi, tau=tau)
     if selected is not None:
         logits, rows = logits[selected], rows[selected]
     # An entity pair weighs the same however many key pairs it has.
@@ -184,7 +189,9 @@ def relation_loss(scores: PairScores, labels: Tensor, objective: Objective, *, t
     return (maths.adaptive_threshold_loss(logits, labels[rows]) * weight[rows]).sum()
 
 
-def focus_loss(scores: PairScores, objective: Objective, located: Located, *, tau: float) -> Tensor:
+def focus_loss(
+    scores: PairScores, objective: Objective, located: Located, selected: Optional[Tensor]
+) -> Tensor:
     """How far the contexts of key mention pairs are from gold evidence: -log of the part that lies in it, for each
     document a mean over the entity pairs that have some, times their number and the objective's weight, to be one
     beside the mean over all entity pairs. DREEAM (Ma et al., EACL 2023) has a divergence over word pieces in its
@@ -192,7 +199,6 @@ def focus_loss(scores: PairScores, objective: Objective, located: Located, *, ta
     assert scores.focus is not None
     rows, size = scores.row_index, len(scores.entities)
     counted = (located.weight > 0)[rows].to(scores.focus)
-    selected = selected_pairs(scores, xi=objective.xi, tau=tau)
     if selected is not None and scores.share is None:
         counted = counted * selected
     part = (scores.focus * located.inside[:, : scores.focus.shape[1]][rows]).sum(dim=1) * counted
@@ -223,15 +229,6 @@ def key_targets(
         says = inside.new_zeros(len(labels)).index_add(0, rows, inside) > 0
         target = torch.where(says[rows], inside, target)
     return target, counted
-
-
-def key_loss(logits: Tensor, target: Tensor, objective: Objective) -> Tensor:
-    """The focal loss (10), (11), between those for 0 and 1 where the target is. *Shape:* (P,)"""
-    one, zero = (
-        maths.key_focal_loss(logits, torch.full_like(target, value), objective.alpha, objective.gamma)
-        for value in (1.0, 0.0)
-    )
-    return target * one + (1 - target) * zero
 
 
 def label_matrix(scores: PairScores, relations: Sequence[Tuple[int, int, int]]) -> np.ndarray:
