@@ -48,6 +48,26 @@ def test_same_scores_as_on_the_cpu(make_nlp, architecture, most, monkeypatch):
         torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("settings", [{}, {"shared_layers": 1}, {"shared_encoder": True}], ids=str)
+def test_nearly_the_same_scores_in_bfloat16(make_nlp, settings):
+    nlp = make_nlp("KMGRE", mixed_precision=True, **settings)
+    nlp.initialize(lambda: [make_example(nlp)])
+    pipe = nlp.get_pipe("kmgre_relations")
+    docs = [make_doc(nlp), make_other_doc(nlp), make_doc(nlp)]
+
+    def scores(field):
+        return [
+            torch.cat([getattr(part, field).cpu() for part in parts]) for _, parts in pipe.score_pairs(docs)
+        ]
+
+    fields = ("relation", "key")
+    on_gpu = {field: scores(field) for field in fields}
+    pipe.model.to_cpu()
+    for field in fields:
+        for found, expected in zip(on_gpu[field], scores(field)):
+            torch.testing.assert_close(found, expected, rtol=0.05, atol=0.05)
+
+
 @pytest.mark.parametrize("architecture", ["KMGRE", "ATLOP"])
 @pytest.mark.parametrize("mixed_precision", [False, True])
 def test_learns_its_example_and_saves_it(make_nlp, architecture, mixed_precision):

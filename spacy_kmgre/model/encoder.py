@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..errors import Errors
 from ..pieces import Pieces
-from .layers import adopt, rounded
+from .layers import HALF, adopt, rounded
 
 # Models whose last layer's attention is softmax(q k^T / sqrt(head width)) of these two submodules. For
 # them the rows of the markers are computed alone, and every layer may use the fused kernel, which
@@ -99,8 +99,8 @@ class Encoder(nn.Module):
             submodules = {path.rsplit(".", 1)[-1]: module for path, module in transformer.named_modules()}
             for name in PLAIN_ATTENTION[transformer.config.model_type]:  # of the last layer
                 submodules[name].register_forward_hook(partial(_collect, name))
-        adopt(transformer)
         self.transformer = transformer
+        self._layers = adopt(transformer)
         self.batch_pieces = batch_pieces
         self.mixed_precision = False
         self.shared_layers = 0
@@ -119,6 +119,7 @@ class Encoder(nn.Module):
         if count:
             self.shared_layers = count
             _keep_upper_layers(other.transformer, count)
+            other._layers = adopt(other.transformer)
 
     @property
     def width(self) -> int:
@@ -135,7 +136,7 @@ class Encoder(nn.Module):
             (number, start, end) for number, pieces in enumerate(batch) for start, end in pieces.windows
         ]
         parts: List[List[_Window]] = [[] for _ in batch]
-        with rounded(self.transformer) if self._is_rounded else nullcontext():
+        with rounded(self._layers) if self._is_rounded else nullcontext():
             for group in self._groups(windows, batch):
                 for (number, *_), window in zip(group, self._encode(group, batch, lower)):
                     parts[number].append(window)
@@ -214,6 +215,8 @@ class Encoder(nn.Module):
             return output.last_hidden_state, last[places // length, :, places % length].float()
         names = PLAIN_ATTENTION[config.model_type]
         given = lower.popleft() if isinstance(self.transformer.embeddings, _Given) else None
+        if given is not None and self._is_rounded:
+            given = given.to(HALF)  # the mask will be what this is, and has to be what queries are
         shares = self.shared_layers > 0
         with _passing(_Pass(given)) as this, self._autocast(inputs.device):
             output = self.transformer(inputs, attention_mask=given_mask, output_hidden_states=shares)

@@ -4,11 +4,12 @@ import platform
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple, cast
+from typing import Any, Dict, Iterator, List, Optional, Tuple, Union, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch._utils import _unflatten_dense_tensors
 
 HALF = torch.bfloat16
 
@@ -71,25 +72,24 @@ class LayerNorm(nn.LayerNorm):
         return F.layer_norm(inputs, self.normalized_shape, weight, bias, self.eps)
 
 
-def adopt(transformer: nn.Module) -> None:
+Layers = List[Union[Linear, LayerNorm]]
+
+
+def adopt(transformer: nn.Module) -> Layers:
     """Make its layers those of this file. Their parameters stay what and where they are."""
     kinds = {nn.Linear: Linear, nn.LayerNorm: LayerNorm}
     for module in transformer.modules():
         module.__class__ = kinds.get(type(module), type(module))
+    return [module for module in transformer.modules() if isinstance(module, (Linear, LayerNorm))]
 
 
 @contextmanager
-def rounded(transformer: nn.Module) -> Iterator[None]:
+def rounded(layers: Layers) -> Iterator[None]:
     """Let an adopted transformer work in bfloat16 altogether, with weights that are rounded once for all layers.
 
     Autocast rounds each weight by itself, and what goes into each layer: on a GPU, a third of all kernels.
     """
-    weights: List[Tensor] = [
-        parameter
-        for module in transformer.modules()
-        if isinstance(module, (Linear, LayerNorm))
-        for parameter in module.parameters()
-    ]
+    weights: List[Tensor] = [p for layer in layers for p in (layer.weight, layer.bias) if p is not None]
     token = _ROUNDED.set(dict(zip(weights, _Round.apply(*weights))))
     try:
         yield
@@ -103,16 +103,18 @@ class _Round(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *wide: Tensor) -> Tuple[Tensor, ...]:
         ctx.set_materialize_grads(False)
-        return tuple(_copied(wide, HALF))
+        return _copied(list(wide), HALF)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Optional[Tensor]) -> Tuple[Optional[Tensor], ...]:
-        wide = iter(_copied([gradient for gradient in gradients if gradient is not None], torch.float32))
+        known = [gradient for gradient in gradients if gradient is not None]
+        wide = iter(_copied(known, torch.float32))
         return tuple(None if gradient is None else next(wide) for gradient in gradients)
 
 
-def _copied(tensors: Any, dtype: torch.dtype) -> List[Tensor]:
-    copies = [torch.empty_like(tensor, dtype=dtype) for tensor in tensors]
-    if copies:
-        torch._foreach_copy_(copies, tensors)
+def _copied(tensors: List[Tensor], dtype: torch.dtype) -> Tuple[Tensor, ...]:
+    """:param tensors: One at least."""
+    flat = tensors[0].new_empty(sum(tensor.numel() for tensor in tensors), dtype=dtype)
+    copies = _unflatten_dense_tensors(flat, tensors)
+    torch._foreach_copy_(copies, tensors)
     return copies

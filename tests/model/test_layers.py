@@ -146,12 +146,12 @@ def test_a_rounded_transformer_learns_what_the_exact_one_does(family, monkeypatc
 
 def test_rounded_layers_work_in_bfloat16_throughout():
     model = nn.Sequential(nn.LayerNorm(8), nn.Linear(8, 8, bias=False), nn.LayerNorm(8), nn.Linear(8, 4))
-    adopt(model)
+    adopted = adopt(model)
     kept = []
     for module in model:
         module.register_forward_hook(lambda module, inputs, output: kept.append(output.dtype))
     values = torch.randn(5, 8)
-    with rounded(model):
+    with rounded(adopted):
         out = model(values)
         out.float().sum().backward()
         with ThreadPoolExecutor(1) as pool:  # it is this thread's alone
@@ -161,7 +161,7 @@ def test_rounded_layers_work_in_bfloat16_throughout():
     assert model(values).dtype == torch.float32
     norm, linear = model[0], model[1]
     assert isinstance(norm, LayerNorm) and isinstance(linear, Linear)
-    with rounded(model):
+    with rounded(adopted):
         expected = norm(values).float() @ linear.weight.bfloat16().float().T
         torch.testing.assert_close(linear(norm(values)).float(), expected, rtol=1e-2, atol=1e-2)
 
@@ -169,9 +169,9 @@ def test_rounded_layers_work_in_bfloat16_throughout():
 def test_what_has_no_part_in_the_loss_gets_no_gradient():
     """Adam would move a parameter whose gradient is zero."""
     model = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4), nn.LayerNorm(4, elementwise_affine=False)])
-    adopt(model)
+    adopted = adopt(model)
     model[0].bias.requires_grad_(False)
-    with rounded(model):
+    with rounded(adopted):
         model[2](model[0](torch.randn(2, 4))).float().sum().backward()
     assert model[0].weight.grad is not None and model[0].bias.grad is None
     assert model[1].weight.grad is None and model[1].bias.grad is None

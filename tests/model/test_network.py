@@ -284,6 +284,27 @@ def test_shared_layers_in_mixed_precision(family, moving, monkeypatch):
     assert all(torch.isfinite(s.key).all() and s.key.dtype == torch.float32 for s in scores)
 
 
+@pytest.mark.parametrize("family", PLAIN_ATTENTION)
+@pytest.mark.parametrize("shared", [0, 1])
+def test_masks_are_as_precise_as_queries(family, shared, monkeypatch):
+    """Kernels of GPUs take a mask of float32 beside queries of bfloat16 and give nonsense."""
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
+    attend, seen = torch.nn.functional.scaled_dot_product_attention, []
+
+    def watched(query, key, value, attn_mask=None, **kwargs):
+        seen.append((query.dtype, query.dtype if attn_mask is None else attn_mask.dtype))
+        return attend(query, key, value, attn_mask=attn_mask, **kwargs)
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", watched)
+    encoders = [Encoder(make_transformer(family, seed=seed)) for seed in (0, 1)]
+    network = build_network({**KMGRE, "shared_layers": shared, "mixed_precision": True}, encoders, CLASSES)
+    for moving in (BOTH, {RELATION}, {KEY}):
+        network(*BATCH, frozenset(moving))
+    if family != "electra":  # which has no fused attention
+        assert torch.bfloat16 in {query for query, _ in seen}
+    assert all(mask == query for query, mask in seen)
+
+
 def test_layers_are_shared_where_attention_is_plain():
     encoders = [Encoder(make_transformer("deberta-v2", attention="eager")) for _ in range(2)]
     build_network(KMGRE, encoders, CLASSES)
