@@ -93,7 +93,7 @@ def decode(
     kept = keep.nonzero().squeeze(1)
     pair_index = scores.pair_index[kept]
     rows = kept if scores.share is None else pair_index  # of the relation logits
-    index, relation = pair_index.cpu().numpy(), scores.relation[rows].float().cpu().numpy()
+    index, relation = pair_index.cpu().numpy(), maths.wide(scores.relation[rows]).cpu().numpy()
     key = np.ones(len(index)) if scores.key is None else torch.sigmoid(scores.key[kept].float()).cpu().numpy()
     focus = None if scores.focus is None else scores.focus[rows].cpu().numpy()
     given = None if scores.share is None else scores.share[kept].cpu().numpy()

@@ -4,7 +4,7 @@ Everything that depends on Hugging Face's classes is here and in serialize.py.
 """
 
 from collections import deque
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..errors import Errors
 from ..pieces import Pieces
-from .layers import HALF, adopt, rounded
+from .layers import HALF, ROUNDS, Layers, adopt, adopted, rounded
 
 # Models whose last layer's attention is softmax(q k^T / sqrt(head width)) of these two submodules. For
 # them the rows of the markers are computed alone, and every layer may use the fused kernel, which
@@ -99,8 +99,8 @@ class Encoder(nn.Module):
             submodules = {path.rsplit(".", 1)[-1]: module for path, module in transformer.named_modules()}
             for name in PLAIN_ATTENTION[transformer.config.model_type]:  # of the last layer
                 submodules[name].register_forward_hook(partial(_collect, name))
+        adopt(transformer)
         self.transformer = transformer
-        self._layers = adopt(transformer)
         self.batch_pieces = batch_pieces
         self.mixed_precision = False
         self.shared_layers = 0
@@ -119,7 +119,6 @@ class Encoder(nn.Module):
         if count:
             self.shared_layers = count
             _keep_upper_layers(other.transformer, count)
-            other._layers = adopt(other.transformer)
 
     @property
     def width(self) -> int:
@@ -136,10 +135,9 @@ class Encoder(nn.Module):
             (number, start, end) for number, pieces in enumerate(batch) for start, end in pieces.windows
         ]
         parts: List[List[_Window]] = [[] for _ in batch]
-        with rounded(self._layers) if self._is_rounded else nullcontext():
-            for group in self._groups(windows, batch):
-                for (number, *_), window in zip(group, self._encode(group, batch, lower)):
-                    parts[number].append(window)
+        for group in self._groups(windows, batch):
+            for (number, *_), window in zip(group, self._encode(group, batch, lower)):
+                parts[number].append(window)
         return [_join(pieces, windows) for pieces, windows in zip(batch, parts)]
 
     def _groups(self, windows, batch):
@@ -214,11 +212,13 @@ class Encoder(nn.Module):
                 raise ValueError(Errors.E027.format(kind=config.model_type))
             return output.last_hidden_state, last[places // length, :, places % length].float()
         names = PLAIN_ATTENTION[config.model_type]
+        layers = self._layers_to_round()
         given = lower.popleft() if isinstance(self.transformer.embeddings, _Given) else None
-        if given is not None and self._is_rounded:
+        if given is not None and layers:
             given = given.to(HALF)  # the mask will be what this is, and has to be what queries are
         shares = self.shared_layers > 0
-        with _passing(_Pass(given)) as this, self._autocast(inputs.device):
+        precision = rounded(layers) if layers else self._autocast(inputs.device)
+        with _passing(_Pass(given)) as this, precision:
             output = self.transformer(inputs, attention_mask=given_mask, output_hidden_states=shares)
         if shares:  # in float32, since the other encoder may not run in bfloat16
             lower.append(output.hidden_states[self.shared_layers].float())
@@ -244,15 +244,17 @@ class Encoder(nn.Module):
         # Not in prediction: padding would change more than the last digits of its scores.
         return self.training and getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
 
-    @property
-    def _is_rounded(self) -> bool:
-        """Whether nothing needs autocast: attention that is not fused would bring float32 in."""
-        config = self.transformer.config
-        return self._is_mixed and has_plain_attention(config) and config._attn_implementation == "sdpa"
-
     def _autocast(self, device: torch.device) -> ContextManager:
-        enabled = self._is_mixed and not self._is_rounded
-        return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
+        return torch.autocast(device.type, torch.bfloat16, enabled=self._is_mixed)
+
+    def _layers_to_round(self) -> Layers:
+        """None where autocast is better, or where something would bring float32 in: attention that is not fused, or
+        what is computed again when nobody rounds."""
+        transformer = self.transformer
+        device = next(transformer.parameters()).device.type
+        if not self._is_mixed or device not in ROUNDS or transformer.config._attn_implementation != "sdpa":
+            return []
+        return [] if self.training and transformer.is_gradient_checkpointing else adopted(transformer)
 
 
 class _Pass:

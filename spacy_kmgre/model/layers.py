@@ -4,7 +4,7 @@ import platform
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple, Union, cast
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Union, cast
 
 import torch
 import torch.nn.functional as F
@@ -21,38 +21,56 @@ def _is_from_amd() -> bool:
 
 # Whether oneDNN, with weights laid out once, is faster than MKL: encoders by an eighth on an AMD EPYC; on an Intel Xeon
 # it is slower by as much.
-LAYS_OUT = torch.backends.mkldnn.is_available() and torch.backends.mkl.is_available() and _is_from_amd()
+LAYS_OUT = (
+    torch.backends.mkldnn.is_available()
+    and torch.backends.mkl.is_available()
+    and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")  # what torch.compile uses, but no public function
+    and _is_from_amd()
+)
+
+# Where rounding once is faster than autocast. On a processor it is not, and there torch adds up the gradients of layer
+# norms' weights in bfloat16, far off after some hundred word pieces.
+ROUNDS = {"cuda"}
 
 _ROUNDED: ContextVar[Optional[Dict[Tensor, Tensor]]] = ContextVar("rounded", default=None)
 
 
 class Linear(nn.Linear):
-    """On a processor of `LAYS_OUT`, in inference mode, it keeps a copy of its weights as oneDNN wants them."""
+    """On a processor of `LAYS_OUT`, in inference mode, it keeps a copy of its weights as oneDNN wants them.
 
-    _laid_out: Optional[Tuple[Tuple[int, int], Tensor]] = None
+    The copy is made anew after a change of the weights, but for one through `.data`, which torch does not note: after
+    that, call `train()` or `eval()`.
+    """
+
+    # The version of the weights, they, and the copy.
+    _laid_out: Optional[Tuple[int, Tensor, Tensor]] = None
 
     def forward(self, inputs: Tensor) -> Tensor:
-        rounded = _ROUNDED.get()
-        if rounded is not None:
-            bias = None if self.bias is None else rounded[self.bias]
-            return F.linear(inputs.to(HALF), rounded[self.weight], bias)
-        known = inputs.dtype is self.weight.dtype is torch.float32 and inputs.device.type == "cpu"
-        if known and LAYS_OUT and torch.is_inference_mode_enabled() and torch.backends.mkldnn.enabled:
-            return torch.ops.mkldnn._linear_pointwise(inputs, self._weights(), self.bias, "none", [], "")
+        halves = _ROUNDED.get()
+        if halves is not None:
+            bias = None if self.bias is None else _half(self.bias, halves)
+            return F.linear(inputs.to(HALF), _half(self.weight, halves), bias)
+        if LAYS_OUT and torch.is_inference_mode_enabled() and self._can_lay_out(inputs):
+            return torch.ops.mkldnn._linear_pointwise(inputs, self._copy(), self.bias, "none", [], "")
         return super().forward(inputs)
 
-    def _weights(self) -> Tensor:
-        weight = self.weight
-        version = 0 if weight.is_inference() else weight._version
-        state = (version, weight.data_ptr())  # another one after a change, and after a move
-        laid_out = self._laid_out
-        if laid_out is None or laid_out[0] != state:
-            laid_out = self._laid_out = (state, torch.ops.mkldnn._reorder_linear_weight(weight.detach()))
-        return laid_out[1]
+    def _can_lay_out(self, inputs: Tensor) -> bool:
+        exact = inputs.dtype is self.weight.dtype is torch.float32
+        known = exact and inputs.device.type == self.weight.device.type == "cpu"
+        # Tensors made in inference mode have no version.
+        return known and not self.weight.is_inference() and bool(torch.backends.mkldnn.enabled)
+
+    def _copy(self) -> Tensor:
+        weight, known = self.weight, self._laid_out
+        version = weight._version  # before the copy, as another thread may be changing the weights
+        if known is None or known[0] != version or known[1].data_ptr() != weight.data_ptr():
+            copy = torch.ops.mkldnn._reorder_linear_weight(weight.detach())
+            # The weights are kept too, so that no others come to be where they were.
+            known = self._laid_out = (version, weight.detach(), copy)
+        return known[2]
 
     def train(self, mode: bool = True) -> "Linear":
-        if mode:
-            self._laid_out = None
+        self._laid_out = None
         return cast(Linear, super().train(mode))
 
     def __getstate__(self) -> Dict[str, Any]:
@@ -63,24 +81,30 @@ class LayerNorm(nn.LayerNorm):
     """Of what comes in float32 in float32, and gives on what `rounded` works with."""
 
     def forward(self, inputs: Tensor) -> Tensor:
-        rounded = _ROUNDED.get()
-        if rounded is None:
+        halves = _ROUNDED.get()
+        if halves is None:
             return super().forward(inputs)
         if inputs.dtype is not HALF:
             return super().forward(inputs).to(HALF)
-        weight, bias = (rounded.get(p) for p in (self.weight, self.bias))
+        weight, bias = (None if p is None else _half(p, halves) for p in (self.weight, self.bias))
         return F.layer_norm(inputs, self.normalized_shape, weight, bias, self.eps)
 
 
 Layers = List[Union[Linear, LayerNorm]]
+_KINDS = {nn.Linear: Linear, nn.LayerNorm: LayerNorm}
 
 
-def adopt(transformer: nn.Module) -> Layers:
+def adopt(transformer: nn.Module) -> None:
     """Make its layers those of this file. Their parameters stay what and where they are."""
-    kinds = {nn.Linear: Linear, nn.LayerNorm: LayerNorm}
     for module in transformer.modules():
-        module.__class__ = kinds.get(type(module), type(module))
-    return [module for module in transformer.modules() if isinstance(module, (Linear, LayerNorm))]
+        module.__class__ = _KINDS.get(type(module), type(module))
+
+
+def adopted(transformer: nn.Module) -> Layers:
+    """The layers of a transformer; none where one is not of this file, since somebody has put it in afterwards."""
+    found = [module for module in transformer.modules() if isinstance(module, tuple(_KINDS))]
+    ours = [module for module in found if isinstance(module, (Linear, LayerNorm))]
+    return ours if len(ours) == len(found) else []
 
 
 @contextmanager
@@ -90,11 +114,22 @@ def rounded(layers: Layers) -> Iterator[None]:
     Autocast rounds each weight by itself, and what goes into each layer: on a GPU, a third of all kernels.
     """
     weights: List[Tensor] = [p for layer in layers for p in (layer.weight, layer.bias) if p is not None]
-    token = _ROUNDED.set(dict(zip(weights, _Round.apply(*weights))))
+    learns = [weight for weight in weights if weight.requires_grad]
+    frozen = [weight for weight in weights if not weight.requires_grad]
+    halves = dict(zip(learns, _Round.apply(*learns)))
+    with torch.no_grad():
+        halves.update(zip(frozen, _copied(frozen, HALF)))
+    token = _ROUNDED.set(halves)
     try:
         yield
     finally:
         _ROUNDED.reset(token)
+
+
+def _half(weight: Tensor, halves: Dict[Tensor, Tensor]) -> Tensor:
+    """What is not among them is no parameter, but made of some (`torch.nn.utils.parametrize`)."""
+    found = halves.get(weight)
+    return weight.to(HALF) if found is None else found
 
 
 class _Round(torch.autograd.Function):
@@ -103,18 +138,20 @@ class _Round(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *wide: Tensor) -> Tuple[Tensor, ...]:
         ctx.set_materialize_grads(False)
-        return _copied(list(wide), HALF)
+        return _copied(wide, HALF)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Optional[Tensor]) -> Tuple[Optional[Tensor], ...]:
-        known = [gradient for gradient in gradients if gradient is not None]
-        wide = iter(_copied(known, torch.float32))
+        wide = iter(_copied([gradient for gradient in gradients if gradient is not None], torch.float32))
         return tuple(None if gradient is None else next(wide) for gradient in gradients)
 
 
-def _copied(tensors: List[Tensor], dtype: torch.dtype) -> Tuple[Tensor, ...]:
-    """:param tensors: One at least."""
-    flat = tensors[0].new_empty(sum(tensor.numel() for tensor in tensors), dtype=dtype)
-    copies = _unflatten_dense_tensors(flat, tensors)
-    torch._foreach_copy_(copies, tensors)
+def _copied(tensors: Iterable[Tensor], dtype: torch.dtype) -> Tuple[Tensor, ...]:
+    """Copies in one block."""
+    originals = list(tensors)
+    if not originals:
+        return ()
+    block = originals[0].new_empty(sum(tensor.numel() for tensor in originals), dtype=dtype)
+    copies = _unflatten_dense_tensors(block, originals)
+    torch._foreach_copy_(copies, originals)
     return copies

@@ -30,7 +30,7 @@ def context_weights(attention: Tensor, head: Tensor, tail: Tensor, mode: str = "
     """
     if mode not in CONTEXT_MODES:
         raise ValueError(f"Context is one of {CONTEXT_MODES}, got: {mode!r}")
-    rows = _wide(attention)
+    rows = wide(attention)
     if rows.requires_grad and attention.dtype == torch.float16:
         # The gradient of a small probability overflows float16. Half the range is for its other paths.
         limit = torch.finfo(attention.dtype).max / 2
@@ -61,7 +61,7 @@ def key_pseudo_labels(pair_probs: Tensor, pair_index: Tensor, labels: Tensor) ->
     :param labels: Gold relations of the entity pairs, bool. *Shape:* (N, C)
     :returns: bool. *Shape:* (P,)
     """
-    probs = _wide(pair_probs)
+    probs = wide(pair_probs)
     # A mean of equal values may round to just above them, and then none of them would be key.
     mean = _segment_mean(probs, pair_index, len(labels))
     mean = torch.minimum(mean, _segment_max(probs, pair_index, len(labels)))
@@ -78,7 +78,7 @@ def key_posterior(key_probs: Tensor, pair_probs: Tensor, pair_index: Tensor, lab
     :param labels: Gold relations of the entity pairs, bool. *Shape:* (N, C)
     :returns: In [0, 1], 0 without gold relation. *Shape:* (P,)
     """
-    joint = _wide(key_probs)[:, None] * _wide(pair_probs)
+    joint = wide(key_probs)[:, None] * wide(pair_probs)
     posterior = joint / divisor(_segment_max(joint, pair_index, len(labels)))[pair_index]
     return posterior.masked_fill(~labels.bool()[pair_index], 0.0)[:, 1:].amax(dim=1)
 
@@ -94,7 +94,7 @@ def key_focal_loss(
     :param gamma: How strongly pairs that are right already are discounted.
     :returns: *Shape:* (P,)
     """
-    logits = _wide(key_logits)
+    logits = wide(key_logits)
     yes, no = F.logsigmoid(logits), F.logsigmoid(-logits)
     # (1 - p)^gamma by its logarithm: the power has no gradient at 0 where gamma < 1.
     one, zero = -alpha * torch.exp(gamma * no) * yes, (alpha - 1.0) * torch.exp(gamma * yes) * no
@@ -107,7 +107,7 @@ def key_threshold(key_probs: Tensor, pair_index: Tensor, num_pairs: int, xi: flo
     :param key_probs: p_ω(z=1). *Shape:* (P,)
     :returns: At most 0 for an entity pair without mention pairs. *Shape:* (N,)
     """
-    probs = _wide(key_probs)
+    probs = wide(key_probs)
     high = _segment_max(probs, pair_index, num_pairs)
     low = -_segment_max(-probs, pair_index, num_pairs)
     mean = _segment_mean(probs, pair_index, num_pairs)
@@ -121,7 +121,7 @@ def select_key_pairs(key_probs: Tensor, pair_index: Tensor, num_pairs: int, xi: 
     :param key_probs: p_ω(z=1). *Shape:* (P,)
     :returns: bool. *Shape:* (P,)
     """
-    probs = _wide(key_probs)
+    probs = wide(key_probs)
     threshold = key_threshold(probs, pair_index, num_pairs, xi, tau)
     best = _segment_max(probs, pair_index, num_pairs)
     return probs >= torch.minimum(threshold, best)[pair_index]
@@ -139,7 +139,7 @@ def fuse_mention_logits(
     if selected is not None:
         (rows,) = selected.nonzero(as_tuple=True)
         logits, pair_index = logits.index_select(0, rows), pair_index[rows]
-    logits = _wide(logits)
+    logits = wide(logits)
     # The peak is only there for numerical range; no gradient belongs to it.
     peak = _segment_max(logits.detach(), pair_index, num_pairs)
     total = torch.zeros_like(peak).index_add(0, pair_index, torch.exp(logits - peak[pair_index]))
@@ -154,7 +154,7 @@ def adaptive_threshold_loss(logits: Tensor, labels: Tensor) -> Tensor:
     :param labels: Gold relations, bool; column 0 is ignored. *Shape:* (N, C)
     :returns: *Shape:* (N,)
     """
-    logits = _wide(logits)
+    logits = wide(logits)
     positive = labels.bool().clone()
     positive[:, 0] = False
     threshold = torch.zeros_like(positive)
@@ -176,7 +176,7 @@ def mention_pair_share(
     :param selected: Which mention pairs are key, bool; all where None. *Shape:* (P,)
     :returns: *Shape:* (P, C), zero for pairs that are not key
     """
-    logits = _wide(logits)
+    logits = wide(logits)
     if selected is not None:
         logits = logits.masked_fill(~selected[:, None], -torch.inf)
     peak = _segment_max(logits, pair_index, num_pairs)
@@ -187,7 +187,7 @@ def mention_pair_share(
 
 def margins(logits: Tensor) -> Tensor:
     """How far each relation is above TH, l_c - l_TH, in float32 at least. *Shape:* (N, C), 0 in column 0"""
-    logits = _wide(logits)
+    logits = wide(logits)
     return logits - logits[:, :1]
 
 
@@ -225,7 +225,7 @@ def segment_sizes(pair_index: Tensor, num_pairs: int) -> Tensor:
     return pair_index.new_zeros(num_pairs).index_add(0, pair_index, torch.ones_like(pair_index))
 
 
-def _wide(values: Tensor) -> Tensor:
+def wide(values: Tensor) -> Tensor:
     """In float32 at least: exponentials, and products of small probabilities, leave the range of half
     precision."""
     return values.to(torch.promote_types(values.dtype, torch.float32))

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from spacy_kmgre.model import context
+from spacy_kmgre.model import encoder as encoder_module
 from spacy_kmgre.model.encoder import PLAIN_ATTENTION, Encoder
 from spacy_kmgre.model.network import (
     BOTH,
@@ -289,6 +290,7 @@ def test_shared_layers_in_mixed_precision(family, moving, monkeypatch):
 def test_masks_are_as_precise_as_queries(family, shared, monkeypatch):
     """Kernels of GPUs take a mask of float32 beside queries of bfloat16 and give nonsense."""
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
+    monkeypatch.setattr(encoder_module, "ROUNDS", {"cpu"})
     attend, seen = torch.nn.functional.scaled_dot_product_attention, []
 
     def watched(query, key, value, attn_mask=None, **kwargs):
