@@ -248,8 +248,8 @@ class Encoder(nn.Module):
         return torch.autocast(device.type, torch.bfloat16, enabled=self._is_mixed)
 
     def _layers_to_round(self) -> Layers:
-        """None where autocast is better, or where something would bring float32 in: attention that is not fused, or
-        what is computed again when nobody rounds."""
+        """Empty where autocast is better, where attention that is not fused would bring float32 in, or where layers are
+        run again in the backward pass, when nobody rounds."""
         transformer = self.transformer
         device = next(transformer.parameters()).device.type
         if not self._is_mixed or device not in ROUNDS or transformer.config._attn_implementation != "sdpa":

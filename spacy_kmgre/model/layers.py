@@ -4,12 +4,13 @@ import platform
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Union, cast
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch._utils import _unflatten_dense_tensors
+from torch.nn.utils.parametrize import ParametrizationList
 
 HALF = torch.bfloat16
 
@@ -35,15 +36,33 @@ ROUNDS = {"cuda"}
 _ROUNDED: ContextVar[Optional[Dict[Tensor, Tensor]]] = ContextVar("rounded", default=None)
 
 
+class _Copy(NamedTuple):
+    """Weights laid out anew.
+
+    :param weight: What they were made of.
+    :param version: Its version then.
+    :param values: Its values then, kept so that no others come to be where they were.
+    """
+
+    weight: Tensor
+    version: int
+    values: Tensor
+    laid_out: Tensor
+
+    def is_of(self, weight: Tensor) -> bool:
+        """Whether it still is what would be made."""
+        same_place = self.values.data_ptr() == weight.data_ptr() and self.values.stride() == weight.stride()
+        return self.weight is weight and self.version == weight._version and same_place
+
+
 class Linear(nn.Linear):
     """On a processor of `LAYS_OUT`, in inference mode, it keeps a copy of its weights as oneDNN wants them.
 
-    The copy is made anew after a change of the weights, but for one through `.data`, which torch does not note: after
-    that, call `train()` or `eval()`.
+    The copy is made anew after every change of the weights that torch notes. It notes neither changes through `.data`
+    and numpy nor the steps of its own fused optimisers: after these, call `train()` or `eval()`, as training does.
     """
 
-    # The version of the weights, they, and the copy.
-    _laid_out: Optional[Tuple[int, Tensor, Tensor]] = None
+    _copy: Optional[_Copy] = None
 
     def forward(self, inputs: Tensor) -> Tensor:
         halves = _ROUNDED.get()
@@ -51,7 +70,7 @@ class Linear(nn.Linear):
             bias = None if self.bias is None else _half(self.bias, halves)
             return F.linear(inputs.to(HALF), _half(self.weight, halves), bias)
         if LAYS_OUT and torch.is_inference_mode_enabled() and self._can_lay_out(inputs):
-            return torch.ops.mkldnn._linear_pointwise(inputs, self._copy(), self.bias, "none", [], "")
+            return torch.ops.mkldnn._linear_pointwise(inputs, self._laid_out(), self.bias, "none", [], "")
         return super().forward(inputs)
 
     def _can_lay_out(self, inputs: Tensor) -> bool:
@@ -60,21 +79,25 @@ class Linear(nn.Linear):
         # Tensors made in inference mode have no version.
         return known and not self.weight.is_inference() and bool(torch.backends.mkldnn.enabled)
 
-    def _copy(self) -> Tensor:
-        weight, known = self.weight, self._laid_out
-        version = weight._version  # before the copy, as another thread may be changing the weights
-        if known is None or known[0] != version or known[1].data_ptr() != weight.data_ptr():
-            copy = torch.ops.mkldnn._reorder_linear_weight(weight.detach())
-            # The weights are kept too, so that no others come to be where they were.
-            known = self._laid_out = (version, weight.detach(), copy)
-        return known[2]
+    def _laid_out(self) -> Tensor:
+        weight, copy = self.weight, self._copy
+        if copy is None or not copy.is_of(weight):
+            version = weight._version  # before the copy, as another thread may be changing the weights
+            values = weight.detach()
+            laid_out = torch.ops.mkldnn._reorder_linear_weight(values)
+            copy = self._copy = _Copy(weight, version, values, laid_out)
+        return copy.laid_out
 
     def train(self, mode: bool = True) -> "Linear":
-        self._laid_out = None
+        self._copy = None
         return cast(Linear, super().train(mode))
 
+    def _apply(self, *args: Any, **kwargs: Any) -> "Linear":
+        self._copy = None  # of no use elsewhere
+        return cast(Linear, super()._apply(*args, **kwargs))
+
     def __getstate__(self) -> Dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_laid_out"}
+        return {name: value for name, value in self.__dict__.items() if name != "_copy"}
 
 
 class LayerNorm(nn.LayerNorm):
@@ -101,10 +124,14 @@ def adopt(transformer: nn.Module) -> None:
 
 
 def adopted(transformer: nn.Module) -> Layers:
-    """The layers of a transformer; none where one is not of this file, since somebody has put it in afterwards."""
-    found = [module for module in transformer.modules() if isinstance(module, tuple(_KINDS))]
-    ours = [module for module in found if isinstance(module, (Linear, LayerNorm))]
-    return ours if len(ours) == len(found) else []
+    """The layers of a transformer; none where somebody has put in others, with parameters of their own."""
+    found: Layers = []
+    for module in transformer.modules():
+        if isinstance(module, (Linear, LayerNorm)):
+            found.append(module)
+        elif module._parameters and not isinstance(module, (nn.Embedding, ParametrizationList)):
+            return []
+    return found
 
 
 @contextmanager
@@ -113,7 +140,7 @@ def rounded(layers: Layers) -> Iterator[None]:
 
     Autocast rounds each weight by itself, and what goes into each layer: on a GPU, a third of all kernels.
     """
-    weights: List[Tensor] = [p for layer in layers for p in (layer.weight, layer.bias) if p is not None]
+    weights: List[Tensor] = [parameter for layer in layers for parameter in layer.parameters(recurse=False)]
     learns = [weight for weight in weights if weight.requires_grad]
     frozen = [weight for weight in weights if not weight.requires_grad]
     halves = dict(zip(learns, _Round.apply(*learns)))
@@ -127,7 +154,7 @@ def rounded(layers: Layers) -> Iterator[None]:
 
 
 def _half(weight: Tensor, halves: Dict[Tensor, Tensor]) -> Tensor:
-    """What is not among them is no parameter, but made of some (`torch.nn.utils.parametrize`)."""
+    """What is not among them is no parameter, but made of some (`torch.nn.utils.parametrize`, `prune`)."""
     found = halves.get(weight)
     return weight.to(HALF) if found is None else found
 

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn.utils.prune import l1_unstructured
 
 from spacy_kmgre.model import encoder as encoder_module
 from spacy_kmgre.model import layers
@@ -40,7 +41,7 @@ def assert_follows_its_weights(linear):
     values = torch.randn(3, 5, linear.in_features)
     with torch.inference_mode():
         found = linear(values)
-    assert linear._laid_out is not None
+    assert linear._copy is not None
     torch.testing.assert_close(found, nn.functional.linear(values, linear.weight, linear.bias))
 
 
@@ -52,7 +53,7 @@ def test_laid_out_weights_multiply_the_same(inputs, outputs, rows, bias):
     with pytest.MonkeyPatch.context() as patch, torch.inference_mode():
         patch.setattr(layers, "LAYS_OUT", True)
         found = linear(values)
-    assert linear._laid_out is not None
+    assert linear._copy is not None
     torch.testing.assert_close(found, nn.functional.linear(values, linear.weight, linear.bias))
 
 
@@ -65,16 +66,37 @@ def test_laid_out_weights_are_never_old_ones(lays_out):
     assert_follows_its_weights(linear)
     linear.load_state_dict(make_linear().state_dict())
     assert_follows_its_weights(linear)
-    for _ in range(3):  # which may come to be where those before were
-        linear.weight.data = linear.weight.data * 2
+    for _ in range(30):  # of which the second may come to be where those before the first were
+        linear.weight.data = linear.weight.data * -2
+        linear.weight.data = linear.weight.data * 0.5
         assert_follows_its_weights(linear)
     linear.bfloat16().float()
     assert_follows_its_weights(linear)
     linear.weight = nn.Parameter(torch.randn_like(linear.weight))
     assert_follows_its_weights(linear)
+    with torch.no_grad():
+        for _ in range(2):
+            linear.weight.mul_(2)
+            assert_follows_its_weights(linear)
+            linear.weight = nn.Parameter(linear.weight.data)  # whose versions begin anew
+    square = make_linear(8, 8)
+    assert_follows_its_weights(square)
+    square.weight.data = square.weight.data.T
+    assert_follows_its_weights(square)
     linear.weight.data.add_(1)  # which leaves the version as it was
     linear.eval()
     assert_follows_its_weights(linear)
+
+
+@needs_onednn
+def test_weights_are_laid_out_once(lays_out):
+    linear = make_linear()
+    assert_follows_its_weights(linear)
+    first = linear._copy
+    assert_follows_its_weights(linear)
+    assert linear._copy is first
+    linear.to(torch.float64)
+    assert linear._copy is None
 
 
 @needs_onednn
@@ -87,15 +109,15 @@ def test_weights_are_laid_out_in_inference_alone_and_not_copied(lays_out):
         linear(values)
     with torch.inference_mode(), torch.backends.mkldnn.flags(enabled=False):
         linear(values)
-    assert linear._laid_out is None and linear.weight.grad is not None
+    assert linear._copy is None and linear.weight.grad is not None
     wide = copy.deepcopy(linear).double()
     with torch.inference_mode():
         linear(values)
         wide(values.double())
         linear(values[:, None])
-    assert linear._laid_out is not None and wide._laid_out is None
+    assert linear._copy is not None and wide._copy is None
     for other in (copy.deepcopy(linear), pickle.loads(pickle.dumps(linear))):
-        assert type(other) is Linear and other._laid_out is None
+        assert type(other) is Linear and other._copy is None
         assert_follows_its_weights(other)
     assert list(linear.state_dict()) == ["weight", "bias"]
 
@@ -105,7 +127,7 @@ def test_parameters_without_a_version_are_not_laid_out(lays_out):
     with torch.inference_mode():
         linear = make_linear()
         linear(torch.randn(3, 16))
-    assert linear._laid_out is None
+    assert linear._copy is None
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -175,11 +197,34 @@ def test_a_rounded_transformer_learns_what_the_exact_one_does(family, batch_piec
 
 
 def test_layer_norms_keep_their_epsilon(rounds):
-    """With one as large as this they would give next to nothing."""
+    """With one as large as this they give next to nothing."""
     encoder = make_encoder("bert", layer_norm_eps=1e4)
     encoder.mixed_precision = True
-    (encoded,) = encoder([random_pieces(20, markers=[3])])
-    assert rounds and encoded.hidden.abs().max() < 0.2
+    kept = []
+    for module in encoder.modules():
+        if isinstance(module, LayerNorm):
+            module.register_forward_hook(lambda module, inputs, output: kept.append(output.abs().max()))
+    encoder([random_pieces(20, markers=[3])])
+    assert rounds and len(kept) == 5 and max(kept) < 0.2
+
+
+def test_processors_stay_with_autocast(rounds, monkeypatch):
+    monkeypatch.setattr(encoder_module, "ROUNDS", layers.ROUNDS)
+    encoder = make_encoder("bert")
+    encoder.mixed_precision = True
+    encoder([random_pieces(20, markers=[3])])
+    assert not rounds
+
+
+def test_layers_with_a_way_of_their_own_are_left_alone():
+    class Doubled(nn.Linear):
+        def forward(self, inputs):
+            return 2 * super().forward(inputs)
+
+    model = nn.Sequential(nn.Linear(4, 4), Doubled(4, 4))
+    adopt(model)
+    assert [type(module) for module in model] == [Linear, Doubled]
+    assert adopted(model) == []
 
 
 def test_frozen_layers_are_not_gone_back_through(rounds):
@@ -213,15 +258,35 @@ def parametrise(encoder):
     nn.utils.parametrizations.weight_norm(encoder.transformer.encoder.layer[0].output.dense)
 
 
-@pytest.mark.parametrize("change", [change_nothing, checkpoint, prune_heads, parametrise])
+def prune(encoder):
+    l1_unstructured(encoder.transformer.encoder.layer[0].output.dense, "weight", 0.3)
+
+
+class Adapter(nn.Module):
+    def __init__(self, linear):
+        super().__init__()
+        self.linear = linear
+        self.low, self.high = (nn.Parameter(torch.randn(linear.in_features, 2)) for _ in range(2))
+
+    def forward(self, inputs):
+        return self.linear(inputs) + inputs @ self.low @ self.high.T
+
+
+def adapt(encoder):
+    attention = encoder.transformer.encoder.layer[0].attention.output
+    attention.dense = Adapter(attention.dense)
+
+
+@pytest.mark.parametrize("change", [change_nothing, checkpoint, prune_heads, parametrise, prune, adapt])
 @pytest.mark.parametrize("mixed_precision", [False, True])
 def test_transformers_changed_afterwards_still_learn(change, mixed_precision, rounds):
     encoder = make_encoder("bert")
     change(encoder)
     encoder.mixed_precision = mixed_precision
-    found = gradients_of(encoder, [random_pieces(20, markers=[3])])
-    assert all(gradient is not None and gradient.isfinite().all() for gradient in found.values())
-    assert bool(rounds) == (mixed_precision and change in (change_nothing, parametrise))
+    for _ in range(2):
+        found = gradients_of(encoder, [random_pieces(20, markers=[3])])
+        assert all(gradient is not None and gradient.isfinite().all() for gradient in found.values())
+    assert bool(rounds) == (mixed_precision and change in (change_nothing, parametrise, prune))
 
 
 def test_rounded_layers_work_in_bfloat16_throughout():
