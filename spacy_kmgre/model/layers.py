@@ -20,7 +20,7 @@ def _is_from_amd() -> bool:
     return "AuthenticAMD" in (known.read_text("utf8") if known.exists() else platform.processor())
 
 
-# Whether oneDNN, with weights laid out once, is faster than MKL: encoders by an eighth on an AMD EPYC; on an Intel Xeon
+# Whether oneDNN, with weights laid out once, is faster than MKL: encoders by a tenth on an AMD EPYC; on an Intel Xeon
 # it is slower by as much.
 LAYS_OUT = (
     torch.backends.mkldnn.is_available()
