@@ -5,7 +5,6 @@ from typing import Callable, List, Optional, Tuple, Union
 
 import numpy as np
 import torch
-from scipy.special import expit
 from torch import Tensor
 
 from .model import maths
@@ -107,10 +106,10 @@ def decode(
     starts = np.append(0, np.cumsum(ends - firsts))
     relations = np.repeat(np.arange(len(pairs)), ends - firsts)
     lines = np.arange(starts[-1]) - starts[relations] + firsts[relations]
-    line_logits = relation[lines, labels[relations]]
+    line_logits = torch.from_numpy(relation[lines, labels[relations]])
     if given is None:
-        weights = np.exp(line_logits - np.maximum.reduceat(line_logits, starts[:-1])[relations])
-        shares = weights / np.add.reduceat(weights, starts[:-1])[relations]
+        of_lines = maths.mention_pair_share(line_logits[:, None], torch.from_numpy(relations), len(pairs))
+        shares = of_lines.squeeze(1).numpy()
     else:
         shares = given[lines]
     if focus is not None:
@@ -122,7 +121,7 @@ def decode(
             scores.head[numbers].tolist(),
             scores.tail[numbers].tolist(),
             key[lines[order]].tolist(),
-            expit(line_logits[order]).tolist(),
+            torch.sigmoid(line_logits[order]).tolist(),
             shares[order].tolist(),
         )
     )

@@ -8,7 +8,7 @@ from spacy.tokens import Doc, Span
 from torch import Tensor
 
 from .controls import Controls
-from .decode import fuse, selected_pairs
+from .decode import fuse
 from .docs import mention_offsets
 from .errors import Errors
 from .model import maths
@@ -150,10 +150,9 @@ def _explain(
 ) -> Explanation:
     network = get_shim(pipe.model).require_network()
     tau = network.tau
-    selected = selected_pairs(scores, xi=network.xi, tau=tau)
-    fused = fuse(scores, selected, fusion=network.fusion)
     controls = pipe.controls
-    adjusted, _ = pipe.relation_logits(scores, entities, controls)
+    adjusted, selected = pipe.relation_logits(scores, entities, controls)
+    fused = fuse(scores, selected, fusion=network.fusion)
     calibrated = controls.calibrate(adjusted)
     predicted = maths.predict_relations(calibrated, pipe.max_labels, controls.threshold)[row]
     score = maths.relation_scores(calibrated)[row].tolist()

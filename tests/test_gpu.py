@@ -27,6 +27,10 @@ def _network(nlp):
     return nlp.get_pipe("kmgre_relations").model.shims[0].require_network()
 
 
+def _scores(pipe, docs, field):
+    return [[getattr(part, field).cpu() for part in parts] for _, parts in pipe.score_pairs(docs)]
+
+
 @pytest.mark.parametrize("most", [products.MOST, 1])
 @pytest.mark.parametrize("architecture", ["KMGRE", "ATLOP"])
 def test_same_scores_as_on_the_cpu(make_nlp, architecture, most, monkeypatch):
@@ -39,12 +43,9 @@ def test_same_scores_as_on_the_cpu(make_nlp, architecture, most, monkeypatch):
     assert _network(nlp).device.type == "cuda"
     docs = [make_doc(nlp), make_other_doc(nlp), make_doc(nlp)]
 
-    def scores():
-        return [[part.relation.cpu() for part in parts] for _, parts in pipe.score_pairs(docs)]
-
-    on_gpu = scores()
+    on_gpu = _scores(pipe, docs, "relation")
     pipe.model.to_cpu()
-    for found, expected in zip(on_gpu, scores()):
+    for found, expected in zip(on_gpu, _scores(pipe, docs, "relation")):
         torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
 
 
@@ -55,16 +56,11 @@ def test_nearly_the_same_scores_in_bfloat16(make_nlp, settings):
     pipe = nlp.get_pipe("kmgre_relations")
     docs = [make_doc(nlp), make_other_doc(nlp), make_doc(nlp)]
 
-    def scores(field):
-        return [
-            torch.cat([getattr(part, field).cpu() for part in parts]) for _, parts in pipe.score_pairs(docs)
-        ]
-
     fields = ("relation", "key")
-    on_gpu = {field: scores(field) for field in fields}
+    on_gpu = {field: _scores(pipe, docs, field) for field in fields}
     pipe.model.to_cpu()
     for field in fields:
-        for found, expected in zip(on_gpu[field], scores(field)):
+        for found, expected in zip(on_gpu[field], _scores(pipe, docs, field)):
             torch.testing.assert_close(found, expected, rtol=0.05, atol=0.05)
 
 
