@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Annotated, Any, Dict, List, NamedTuple, Optional
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import spacy
@@ -29,7 +29,7 @@ from spacy_kmgre.evaluation.report import count_examples, score_examples
 from spacy_kmgre.evaluation.significance import compare
 from spacy_kmgre.evaluation.table import count_tables
 from spacy_kmgre.evaluation.thresholds import collect_candidates, find_thresholds
-from spacy_kmgre.scorer import RelationCounts, Tally
+from spacy_kmgre.scoring.relations import RelationCounts, Tally
 from spacy_kmgre.training.corpus import create_corpus_reader
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -47,12 +47,12 @@ class Recipe(NamedTuple):
     """
 
     config: str
-    settings: Dict[str, Any]
+    settings: dict[str, Any]
 
 
-NO_EVIDENCE: Dict[str, Any] = {f"{MODEL}.evidence_keys": False, f"{MODEL}.evidence_focus": 0.0}
+NO_EVIDENCE: dict[str, Any] = {f"{MODEL}.evidence_keys": False, f"{MODEL}.evidence_focus": 0.0}
 # As the paper has it, in updates of 4 documents, like ATLOP.
-PAPER: Dict[str, Any] = {
+PAPER: dict[str, Any] = {
     **NO_EVIDENCE,
     f"{MODEL}.shared_encoder": False,
     f"{MODEL}.encoder.typed_markers": False,
@@ -60,7 +60,7 @@ PAPER: Dict[str, Any] = {
     f"{COMPONENT}.threshold": 0.5,
     "training.batcher.size": 4,
 }
-RECIPES: Dict[str, Recipe] = {
+RECIPES: dict[str, Recipe] = {
     "kmgre": Recipe(KMGRE, PAPER),
     "no-classifier": Recipe(KMGRE, {**PAPER, f"{MODEL}.key_classifier": False}),
     "no-fusion": Recipe(KMGRE, {**PAPER, f"{MODEL}.fusion": False}),
@@ -81,14 +81,14 @@ def run(
     corpus: Annotated[str, typer.Option(help="What the results call it")],
     results: Annotated[Path, typer.Option(help="JSON lines that runs are added to")],
     work: Annotated[Path, typer.Option(help="Folder for trained pipelines and logs")],
-    recipe: Annotated[Optional[List[str]], typer.Option(help=f"Of {', '.join(RECIPES)}; all")] = None,
-    seed: Annotated[Optional[List[int]], typer.Option(help="0 and 1")] = None,
+    recipe: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(RECIPES)}; all")] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="0 and 1")] = None,
     passes: Annotated[float, typer.Option(help="Over the training corpus")] = 8,
     name: Annotated[
-        Optional[str], typer.Option(help="What the results call a recipe that --set changes")
+        str | None, typer.Option(help="What the results call a recipe that --set changes")
     ] = None,
     settings: Annotated[
-        Optional[List[str]], typer.Option("--set", help="Change the config: section.name=JSON value")
+        list[str] | None, typer.Option("--set", help="Change the config: section.name=JSON value")
     ] = None,
     threads: Annotated[int, typer.Option(help="Processor threads of a run")] = 1,
     gpu: Annotated[int, typer.Option(help="Number of the GPU, -1 for none")] = -1,
@@ -128,7 +128,7 @@ def run(
 PLACE = ("corpus", "recipe", "seed", "passes")
 
 
-def read(results: Path) -> List[Dict[str, Any]]:
+def read(results: Path) -> list[dict[str, Any]]:
     return list(srsly.read_jsonl(results)) if results.exists() else []
 
 
@@ -174,7 +174,7 @@ def one(job: str) -> None:
     print("\n" + json.dumps(row))
 
 
-def score(nlp: spacy.Language, dev: Path) -> Dict[str, Any]:
+def score(nlp: spacy.Language, dev: Path) -> dict[str, Any]:
     """All figures of a pipeline on a corpus, in percent."""
     pipe: Any = nlp.get_pipe("kmgre_relations")
     read_corpus = create_corpus_reader(dev)
@@ -205,11 +205,11 @@ def score(nlp: spacy.Language, dev: Path) -> Dict[str, Any]:
     }
 
 
-def any_evidence(examples: List[Example]) -> bool:
+def any_evidence(examples: list[Example]) -> bool:
     return any(relation.evidence for example in examples for relation in example.reference._.relations)
 
 
-def tally_of(counts: RelationCounts, name: str) -> List[int]:
+def tally_of(counts: RelationCounts, name: str) -> list[int]:
     tally = counts.groups.get(name, Tally())
     return [tally.correct, tally.predicted, tally.gold]
 
@@ -273,11 +273,11 @@ def show(
             print(table(compared, header=[f"F less that of {baseline}", *COUNTED], divider=True))
 
 
-def spread(values: List[float]) -> str:
+def spread(values: list[float]) -> str:
     return f"{fmean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")
 
 
-def difference(pairs: List[Any], name: str) -> str:
+def difference(pairs: list[Any], name: str) -> str:
     """Of all seeds together, with a 95 % interval of the paired bootstrap over documents, and the p-value of the paired
     randomisation test."""
     tables = [

@@ -1,8 +1,9 @@
 """How well `spacy_kmgre.ner_entities.v1` clusters the gold mentions of a corpus whose clusters are hidden."""
 
+from collections.abc import Hashable, Iterable
 from inspect import signature
 from pathlib import Path
-from typing import Annotated, Dict, Hashable, Iterable, List, Optional, Set, Tuple
+from typing import Annotated
 
 import spacy
 import srsly
@@ -11,16 +12,16 @@ from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 from wasabi import msg, table
 
-from spacy_kmgre.clusters import ClusterCounts, count_clusters
-from spacy_kmgre.docs import read_entities
+from spacy_kmgre.annotations import read_entities
 from spacy_kmgre.entities.ner import NerEntities, ner_entities
 from spacy_kmgre.formats.counts import Counts
 from spacy_kmgre.formats.docred import read_docred
+from spacy_kmgre.scoring.entities import ClusterCounts, count_clusters
 
 PARTS = ("train", "dev")
 RULES = [name for name, setting in signature(ner_entities).parameters.items() if setting.default is True]
 
-Clustering = Dict[Tuple[int, int], Hashable]
+Clustering = dict[tuple[int, int], Hashable]
 
 
 def main(
@@ -29,7 +30,7 @@ def main(
         typer.Argument(help="Holds train.json and dev.json in DocRED's format", exists=True, file_okay=False),
     ],
     results: Annotated[
-        Optional[Path], typer.Option(help="Append the figures to this file, as JSON lines")
+        Path | None, typer.Option(help="Append the figures to this file, as JSON lines")
     ] = None,
 ) -> None:
     """Print B³ for equal names alone, and with one rule more each time."""
@@ -55,7 +56,7 @@ def main(
     print(table(rows, header=header, divider=True, aligns=("l", *"r" * (len(header) - 1))))
 
 
-def cluster(doc: Doc, reader: NerEntities) -> Tuple[Clustering, Clustering]:
+def cluster(doc: Doc, reader: NerEntities) -> tuple[Clustering, Clustering]:
     """The clusters that the reader finds among the gold mentions, and the gold clusters.
 
     Mentions that overlap cannot all be in `doc.ents`: the longest is, the others are clusters of their own.
@@ -77,15 +78,15 @@ def cluster(doc: Doc, reader: NerEntities) -> Tuple[Clustering, Clustering]:
     return found, gold
 
 
-def b_cubed(clusterings: Iterable[Tuple[Clustering, Clustering]]) -> List[float]:
+def b_cubed(clusterings: Iterable[tuple[Clustering, Clustering]]) -> list[float]:
     """Precision, recall and F1 of B³."""
     counts = sum((count_clusters(*map(_mentions, pair)) for pair in clusterings), ClusterCounts()).scores()
     return [counts[f"ent_b3_{part}"] or 0.0 for part in "prf"]
 
 
-def _mentions(clustering: Clustering) -> List[Set[Tuple[int, int]]]:
+def _mentions(clustering: Clustering) -> list[set[tuple[int, int]]]:
     """The mentions of each cluster."""
-    clusters: Dict[Hashable, Set[Tuple[int, int]]] = {}
+    clusters: dict[Hashable, set[tuple[int, int]]] = {}
     for mention, cluster in clustering.items():
         clusters.setdefault(cluster, set()).add(mention)
     return list(clusters.values())

@@ -1,8 +1,9 @@
 """How many seconds the readers of entities take for one document with many mentions."""
 
 import random
+from collections.abc import Callable
 from time import process_time
-from typing import Annotated, Callable, Dict, List, Tuple
+from typing import Annotated
 
 import spacy
 import typer
@@ -18,7 +19,7 @@ NLP = spacy.blank("en")
 SYLLABLES = ["Ba", "ro", "li", "mon", "ter", "va", "sil", "ka", "du", "nel"]
 
 # Two mentions, [in brackets], with the words between them. * is any word, = the word before it.
-CASES: Dict[str, Tuple[str, str]] = {
+CASES: dict[str, tuple[str, str]] = {
     "all names differ": ("PERSON", "[ * * ] met [ * * ] ."),
     "all have one surname": ("PERSON", "[ * Lee ] met [ * Lee ] ."),
     "all have one given name": ("PERSON", "[ Ann * ] met [ Ann * ] ."),
@@ -60,8 +61,8 @@ def main(mentions: Annotated[int, typer.Option(help="In the document", min=2)] =
 def make_doc(label: str, pattern: str, mentions: int) -> Doc:
     """A document of that pattern."""
     chance = random.Random(0)
-    words: List[str] = []
-    spans: List[Tuple[int, int]] = []
+    words: list[str] = []
+    spans: list[tuple[int, int]] = []
     while len(spans) < mentions:
         start, word = 0, ""
         for part in pattern.split():
@@ -78,7 +79,7 @@ def make_doc(label: str, pattern: str, mentions: int) -> Doc:
     return doc
 
 
-def make_chains(doc: Doc, reach: int) -> Callable[[Doc], List[Entity]]:
+def make_chains(doc: Doc, reach: int) -> Callable[[Doc], list[Entity]]:
     """A reader of chains, each of a name and words up to so many mentions away."""
     chance = random.Random(0)
     names = doc.ents
@@ -89,7 +90,7 @@ def make_chains(doc: Doc, reach: int) -> Callable[[Doc], List[Entity]]:
     return lambda doc: chain_entities(doc, chains, True)
 
 
-def seconds(reader: Callable[[Doc], List[Entity]], doc: Doc) -> str:
+def seconds(reader: Callable[[Doc], list[Entity]], doc: Doc) -> str:
     """How long a reader takes."""
     start = process_time()
     reader(doc)

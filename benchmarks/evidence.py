@@ -1,19 +1,20 @@
 """Evidence as a score of its own: which sentences a relation comes from, by several ways to choose them."""
 
 from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from statistics import fmean
-from typing import Any, Dict, Iterable, Iterator, List, Sequence, Set, Tuple
+from typing import Any
 
 import torch
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_kmgre.docs import mention_offsets, relation_data
-from spacy_kmgre.evidence import evidence_sentences
+from spacy_kmgre.annotations import mention_offsets, relation_data
 from spacy_kmgre.model import maths
-from spacy_kmgre.ranking import average_precision
-from spacy_kmgre.scorer import Tally
+from spacy_kmgre.pipeline.evidence import evidence_sentences
+from spacy_kmgre.scoring.key_pairs import average_precision
+from spacy_kmgre.scoring.relations import Tally
 from spacy_kmgre.types import Entity
 
 # Parts of the shares that the leading key mention pairs must reach, and least scores of a sentence's own.
@@ -21,10 +22,10 @@ SHARES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 OWN_SCORES = (0.3, 0.4, 0.5, 0.6)
 BATCH = 8
 
-Triple = Tuple[str, str, str]
+Triple = tuple[str, str, str]
 
 
-def evidence_scores(pipe: Any, examples: Iterable[Example]) -> Dict[str, Any]:
+def evidence_scores(pipe: Any, examples: Iterable[Example]) -> dict[str, Any]:
     """Score the evidence of predicted relations between gold entities.
 
     - `official`: DocRED's, a sentence counts only with a right relation; `labelled`: without what is predicted for
@@ -36,8 +37,8 @@ def evidence_scores(pipe: Any, examples: Iterable[Example]) -> Dict[str, Any]:
       p_ω, p_θ and share; a mention pair is relevant if both mentions are in evidence sentences. Over those of
       which some are and some are not.
     """
-    tallies: Dict[str, Dict[str, Tally]] = {"official": defaultdict(Tally), "labelled": defaultdict(Tally)}
-    precisions: Dict[str, List[float]] = defaultdict(list)
+    tallies: dict[str, dict[str, Tally]] = {"official": defaultdict(Tally), "labelled": defaultdict(Tally)}
+    precisions: dict[str, list[float]] = defaultdict(list)
     examples = list(examples)
     for start in range(0, len(examples), BATCH):
         batch = examples[start : start + BATCH]
@@ -48,7 +49,7 @@ def evidence_scores(pipe: Any, examples: Iterable[Example]) -> Dict[str, Any]:
                 (data["head"], data["tail"], data["label"]): {tuple(sent) for sent in data["evidence"]}
                 for data in relation_data(example.reference)
             }
-            chosen: Dict[str, Set[Tuple[Triple, Tuple[int, int]]]] = defaultdict(set)
+            chosen: dict[str, set[tuple[Triple, tuple[int, int]]]] = defaultdict(set)
             sentences = _Sentences(example.reference, entities)
             for scores in parts:
                 _read_part(pipe, scores, entities, sentences, gold, chosen, precisions)
@@ -58,7 +59,7 @@ def evidence_scores(pipe: Any, examples: Iterable[Example]) -> Dict[str, Any]:
                 labelled = {pair for pair in found if pair[0] not in silent}
                 for kind, predicted in (("official", found), ("labelled", labelled)):
                     tallies[kind][name] += Tally(len(predicted & known), len(predicted), len(known))
-    result: Dict[str, Any] = {
+    result: dict[str, Any] = {
         kind: {name: _percent(tally) for name, tally in by_name.items()} for kind, by_name in tallies.items()
     }
     result["ap"] = {name: round(100 * fmean(values), 2) for name, values in precisions.items()}
@@ -86,7 +87,7 @@ class _Sentences:
         self.bounds = bounds
         self.of_mention = [number[start] for start, _ in mention_offsets(entities)]
 
-    def of(self, heads: Iterable[int], tails: Iterable[int]) -> Set[int]:
+    def of(self, heads: Iterable[int], tails: Iterable[int]) -> set[int]:
         return {self.of_mention[mention] for mention in (*heads, *tails)}
 
 
@@ -96,7 +97,7 @@ def _read_part(pipe, scores, entities, sentences, gold, chosen, precisions) -> N
     predicted = maths.predict_relations(controls.calibrate(logits), pipe.max_labels, controls.threshold)
     certainty = maths.relation_scores(logits)
     by_mention = scores.share is None
-    rows_of: Dict[int, List[int]] = defaultdict(list)
+    rows_of: dict[int, list[int]] = defaultdict(list)
     for row, pair in enumerate(scores.pair_index.tolist()):
         rows_of[pair].append(row)
     labels = {label: number for number, label in enumerate(pipe.labels, start=1)}
@@ -135,7 +136,7 @@ def _read_part(pipe, scores, entities, sentences, gold, chosen, precisions) -> N
                     chosen[way] |= {((*keys, name), sentences.bounds[sentence]) for sentence in found}
 
 
-def _choose(values, heads, tails, sentences: _Sentences, score, focus) -> Dict[str, Set[int]]:
+def _choose(values, heads, tails, sentences: _Sentences, score, focus) -> dict[str, set[int]]:
     of_mention = sentences.of_mention
     found = {
         "all": sentences.of(heads, tails),
@@ -157,5 +158,5 @@ def _choose(values, heads, tails, sentences: _Sentences, score, focus) -> Dict[s
     return found
 
 
-def _percent(tally: Tally) -> Dict[str, float]:
+def _percent(tally: Tally) -> dict[str, float]:
     return {name: round(100 * (value or 0.0), 2) for name, value in tally.scores().items()}

@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, Dict, List, Optional, Tuple
+from typing import Annotated, Any
 
 import numpy as np
 import psutil
@@ -27,16 +27,16 @@ from tokenizers import BertWordPieceTokenizer
 from transformers import BertConfig, BertModel, BertTokenizerFast
 from wasabi import msg, table
 
-from spacy_kmgre.docs import project_entities, read_entities
-from spacy_kmgre.embedded import generate_documents
+from spacy_kmgre.annotations import project_entities, read_entities
 from spacy_kmgre.formats.jsonl import document_to_json
+from spacy_kmgre.synthetic import generate_documents
 
 NAME = "kmgre_relations"
 # Seconds between two looks at a process.
 INTERVAL = 0.1
 # How often a run is killed while it is still loading its pipeline.
 EARLY = 0.2
-Sample = Tuple[float, int, float]
+Sample = tuple[float, int, float]
 
 
 def main(
@@ -45,7 +45,7 @@ def main(
     n_process: Annotated[int, typer.Option(help="Processes of each run")] = 1,
     batch_size: Annotated[int, typer.Option(help="Documents that go through the model at a time")] = 16,
     seed: Annotated[int, typer.Option(help="Seed of the documents and of the kills")] = 0,
-    results: Annotated[Optional[Path], typer.Option(help="Append a JSON line to this file")] = None,
+    results: Annotated[Path | None, typer.Option(help="Append a JSON line to this file")] = None,
 ) -> None:
     """Measure, and fail where the outputs differ."""
     random.seed(seed)
@@ -130,12 +130,12 @@ def make_documents(path: Path, count: int, seed: int) -> Path:
     return path
 
 
-def watch(command: List[str], target: Path) -> List[Sample]:
+def watch(command: list[str], target: Path) -> list[Sample]:
     """Run, and look at it from the first part on.
 
     :returns: Seconds, documents done, MiB of the process and its children.
     """
-    samples: List[Sample] = []
+    samples: list[Sample] = []
     with subprocess.Popen([*command, str(target)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as run:
         while run.poll() is None:
             done = count_documents(target)
@@ -149,7 +149,7 @@ def watch(command: List[str], target: Path) -> List[Sample]:
     return samples
 
 
-def kill(command: List[str], target: Path, wait: float, early: bool) -> bool:
+def kill(command: list[str], target: Path, wait: float, early: bool) -> bool:
     """Run, and kill it.
 
     :param wait: Seconds, from the first new part on; from the start where `early`.
@@ -178,7 +178,7 @@ def count_documents(target: Path) -> int:
         return 0
 
 
-def memory(samples: List[Sample]) -> Dict[str, float]:
+def memory(samples: list[Sample]) -> dict[str, float]:
     """MiB after a tenth of the documents, in the middle, at the end and at most; and the slope of a line
     through the samples of the second half."""
     _, done, sizes = (np.array(column) for column in zip(*samples))

@@ -11,14 +11,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Annotated, Any, Dict, List, Set, Tuple
+from typing import Annotated, Any
 
 import spacy
 import typer
 from spacy.tokens import Doc
 from wasabi import table
 
-from spacy_kmgre.docs import document_name, read_entities
+from spacy_kmgre.annotations import document_name, read_entities
 from spacy_kmgre.formats import FORMATS, Format
 from spacy_kmgre.formats.counts import Counts
 from spacy_kmgre.formats.guess import guess_source
@@ -35,7 +35,7 @@ PROGRAMS = {
 }
 
 
-def main(paths: Annotated[List[Path], typer.Argument(exists=True, help="Corpora in any format")]) -> None:
+def main(paths: Annotated[list[Path], typer.Argument(exists=True, help="Corpora in any format")]) -> None:
     failed = False
     for path in paths:
         form = guess_source(path)
@@ -47,14 +47,14 @@ def main(paths: Annotated[List[Path], typer.Argument(exists=True, help="Corpora 
     sys.exit(failed)
 
 
-def read(form: Format, path: Path, **options: Any) -> List[Doc]:
+def read(form: Format, path: Path, **options: Any) -> list[Doc]:
     return list(form.read(path, spacy.blank("en").vocab, Counts(), **options))
 
 
 def check_counts(path: Path) -> bool:
     """Compare the lines of grep and awk with what is on the Docs."""
     docs = read(FORMATS["pubtator"], path)
-    ours: Dict[str, List[str]] = {name: [] for name in PROGRAMS}
+    ours: dict[str, list[str]] = {name: [] for name in PROGRAMS}
     for doc in docs:
         for name, lines in lines_of(doc).items():
             ours[name] += lines
@@ -72,7 +72,7 @@ def check_counts(path: Path) -> bool:
     return right
 
 
-def lines_of(doc: Doc) -> Dict[str, Set[str]]:
+def lines_of(doc: Doc) -> dict[str, set[str]]:
     """What grep and awk should print for a document."""
     name = doc.user_data["title"]
     entities = read_entities(doc)
@@ -100,8 +100,8 @@ def check_round_trips(path: Path, form: Format) -> bool:
         for name, target in FORMATS.items():
             suffix = ".spacy" if name == "spacy" else ""
             paths = [Path(folder) / f"{name}{number}{suffix}" for number in (1, 2)]
-            seconds: List[float] = []
-            copies: List[List[Doc]] = []
+            seconds: list[float] = []
+            copies: list[list[Doc]] = []
             source = docs
             for copy in paths:
                 options = {"documents": docs} if name == "docred_submission" else {}
@@ -139,7 +139,7 @@ def check_round_trips(path: Path, form: Format) -> bool:
     return right
 
 
-def facts(doc: Doc) -> Tuple[Any, ...]:
+def facts(doc: Doc) -> tuple[Any, ...]:
     """All that a document says, in characters."""
     return (
         document_name(doc),

@@ -5,10 +5,11 @@ Documents are made by joining those of a corpus. Each figure comes from a proces
 
 import subprocess
 import sys
+from collections.abc import Iterable
 from datetime import datetime
 from itertools import cycle
 from pathlib import Path
-from typing import Annotated, Any, Dict, Iterable, List, NamedTuple, Optional
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import spacy
@@ -21,12 +22,12 @@ from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from wasabi import table
 
-from spacy_kmgre.docs import read_entities, write_entities
+from spacy_kmgre.annotations import read_entities, write_entities
 from spacy_kmgre.types import Entity
 
 COMPONENT = "kmgre_relations"
 # Per axis what it is against, and its points; what a point does not say is as in `Point`.
-AXES: Dict[str, Dict[str, Any]] = {
+AXES: dict[str, dict[str, Any]] = {
     "words": {
         "against": "words",
         "points": [{"words": words} for words in (150, 300, 1_000, 3_000, 10_000, 30_000)]
@@ -67,9 +68,9 @@ class Point(NamedTuple):
     """
 
     words: int = 0
-    mentions: Optional[int] = None
-    entities: Optional[int] = None
-    labels: Optional[int] = None
+    mentions: int | None = None
+    entities: int | None = None
+    labels: int | None = None
     documents: int = 0
     batch: int = 1
 
@@ -79,7 +80,7 @@ def measure(
     model: Annotated[Path, typer.Argument(help="A trained pipeline", exists=True, file_okay=False)],
     corpus: Annotated[Path, typer.Argument(help="A .spacy corpus to join documents of", exists=True)],
     results: Annotated[Path, typer.Option(help="Append JSON lines to this file")],
-    axis: Annotated[Optional[List[str]], typer.Option(help=f"Of {', '.join(AXES)}; all")] = None,
+    axis: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(AXES)}; all")] = None,
 ) -> None:
     """Measure every point of each axis."""
     for name in axis or AXES:
@@ -112,7 +113,7 @@ def one(model: Path, corpus: Path, point: str) -> None:
     with Measure() as measured:
         relations = sum(len(doc._.relations) for doc in nlp.pipe(read, batch_size=at.batch))
     sizes = [np.array([len(entity.mentions) for entity in read_entities(doc)]) for doc in read]
-    row: Dict[str, Any] = {
+    row: dict[str, Any] = {
         "words": sum(map(len, read)),
         "mentions": sum(int(size.sum()) for size in sizes),
         "entities": sum(map(len, sizes)),
@@ -129,7 +130,7 @@ def one(model: Path, corpus: Path, point: str) -> None:
     print(srsly.json_dumps(row))
 
 
-def relabelled(nlp: Language, docs: List[Doc], count: int) -> Language:
+def relabelled(nlp: Language, docs: list[Doc], count: int) -> Language:
     """The same untrained, with that many labels, of which it predicts none."""
     fresh = spacy.blank("en", vocab=nlp.vocab)
     config = dict(nlp.config.interpolate()["components"][COMPONENT])
@@ -150,7 +151,7 @@ def unread(doc: Doc) -> Doc:
 
 def joined(docs: Iterable[Doc], words: int, mentions: int = sys.maxsize) -> Doc:
     """A document of about so many words and at most so many mentions."""
-    parts: List[Doc] = []
+    parts: list[Doc] = []
     docs = list(docs)
     for doc in cycle([doc for doc in docs if len(doc) <= words] or docs[:1]):
         if parts and sum(map(len, parts)) + len(doc) > words:
@@ -188,7 +189,7 @@ def drawn(doc: Doc, mentions: int, entities: int) -> Doc:
 @app.command()
 def show(
     results: Annotated[Path, typer.Argument(help="What `measure` has written", exists=True)],
-    plot: Annotated[Optional[Path], typer.Option(help="Draw it to this .svg file")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw it to this .svg file")] = None,
 ) -> None:
     """Print a table of each axis with its slopes, and draw them."""
     rows = list(srsly.read_jsonl(results))
@@ -207,7 +208,7 @@ def show(
         draw(measured, plot)
 
 
-def draw(measured: Dict[str, List[Dict[str, Any]]], path: Path) -> None:
+def draw(measured: dict[str, list[dict[str, Any]]], path: Path) -> None:
     import matplotlib
 
     matplotlib.use("svg")
@@ -230,7 +231,7 @@ def draw(measured: Dict[str, List[Dict[str, Any]]], path: Path) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
-def _slope(rows: List[Dict[str, Any]], against: str, name: str) -> float:
+def _slope(rows: list[dict[str, Any]], against: str, name: str) -> float:
     rows = rows[len(rows) // 2 :]
     x, y = (np.log([max(row[key], 0.01) for row in rows]) for key in (against, name))
     return float(np.polyfit(x, y, 1)[0]) if len(rows) > 1 else 0.0

@@ -3,7 +3,6 @@
 import threading
 import time
 from types import TracebackType
-from typing import Optional, Type
 
 import psutil
 import torch
@@ -42,9 +41,9 @@ class Measure:
 
     def __exit__(
         self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self.cuda is not None:
             torch.cuda.synchronize(self.cuda)

@@ -14,6 +14,7 @@ import json
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +22,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Annotated, Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Annotated, Any
 
 import numpy as np
 import spacy
@@ -37,19 +38,19 @@ from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer, BertConfig
 from wasabi import msg, table
 
-from spacy_kmgre import pipe as pipe_module
-from spacy_kmgre.docs import read_entities, relation_data
+from spacy_kmgre.annotations import read_entities, relation_data
 from spacy_kmgre.evaluation.thresholds import collect_candidates
-from spacy_kmgre.model.bridge import NetworkShim, get_shim
 from spacy_kmgre.model.encoder import Encoder
+from spacy_kmgre.model.huggingface import resolve_encoder
 from spacy_kmgre.model.network import Network
-from spacy_kmgre.model.serialize import resolve_encoder
-from spacy_kmgre.pieces import Document, Pieces
+from spacy_kmgre.model.pieces import Document, Pieces
+from spacy_kmgre.model.thinc_shim import NetworkShim, get_shim
+from spacy_kmgre.pipeline import relations as pipe_module
 from spacy_kmgre.training.corpus import create_corpus_reader
 from spacy_kmgre.training.optim import create_adamw
 
 # Of our pipelines: the architecture, its settings, and how many encoders the bare contender has.
-OURS: Dict[str, Tuple[str, Dict[str, Any], int]] = {
+OURS: dict[str, tuple[str, dict[str, Any], int]] = {
     "KMGRE, two encoders": ("KMGRE", {"head": "linear"}, 2),
     "KMGRE, two encoders, half their layers shared": ("KMGRE", {"head": "linear", "shared_layers": 3}, 2),
     "KMGRE, shared encoder": ("KMGRE", {"head": "linear", "shared_encoder": True}, 1),
@@ -100,12 +101,10 @@ def run(
     random: Annotated[
         bool, typer.Option(help="A BERT-base of random weights that reads the word pieces of --encoder")
     ] = False,
-    atlop: Annotated[Optional[Path], typer.Option(help="Checkout of the authors' code", exists=True)] = None,
-    contender: Annotated[
-        Optional[List[str]], typer.Option(help="Only these, beside the bare encoders")
-    ] = None,
+    atlop: Annotated[Path | None, typer.Option(help="Checkout of the authors' code", exists=True)] = None,
+    contender: Annotated[list[str] | None, typer.Option(help="Only these, beside the bare encoders")] = None,
     memory: Annotated[bool, typer.Option(help="Measure memory too")] = True,
-    results: Annotated[Optional[Path], typer.Option(help="Append JSON lines to this file")] = None,
+    results: Annotated[Path | None, typer.Option(help="Append JSON lines to this file")] = None,
 ) -> None:
     """Measure all contenders, print a Markdown table, and say where the time goes."""
     chosen = contender or [*OURS, *([AUTHORS] if atlop else [])]
@@ -158,7 +157,7 @@ def name_of(device: str) -> str:
     return f"cpu, {models[0]}" if models else "cpu"
 
 
-def print_table(rows: List[Dict[str, Any]]) -> None:
+def print_table(rows: list[dict[str, Any]]) -> None:
     header = [
         "contender",
         "documents/s",
@@ -184,15 +183,15 @@ def print_table(rows: List[Dict[str, Any]]) -> None:
     print(table(body, header=["| " + header[0], *header[1:-1], header[-1] + " |"], divider=True, spacing=3))
 
 
-def measure(setting: Setting, task: str, chosen: List[str], rounds: int) -> List[Dict[str, Any]]:
+def measure(setting: Setting, task: str, chosen: list[str], rounds: int) -> list[dict[str, Any]]:
     torch.set_num_threads(setting.threads)
     contenders = {name: make(setting, task, name) for name in chosen}
     for count in sorted({OURS[name][2] for name in chosen if name in OURS} | {1}):
         contenders[BARE[count]] = make(setting, task, BARE[count])
     gc.collect()
     gc.freeze()  # what is there already: looking through it takes longer than many a run on a GPU
-    seconds: Dict[str, List[float]] = defaultdict(list)
-    megabytes: Dict[str, float] = {}
+    seconds: dict[str, list[float]] = defaultdict(list)
+    megabytes: dict[str, float] = {}
     for number in range(rounds + 1):
         for name, contender in contenders.items():
             contender.prepare()
@@ -205,7 +204,7 @@ def measure(setting: Setting, task: str, chosen: List[str], rounds: int) -> List
         msg.text(f"{task}: round {number} of {rounds}", no_print=not number)
     rows = []
     for name, contender in contenders.items():
-        row: Dict[str, Any] = {
+        row: dict[str, Any] = {
             "contender": name,
             "documents_per_second": round(setting.docs / median(seconds[name]), 3),
             "seconds": [round(value, 3) for value in seconds[name]],
@@ -225,7 +224,7 @@ def measure(setting: Setting, task: str, chosen: List[str], rounds: int) -> List
     return rows
 
 
-def ratio(upper: List[float], lower: List[float]) -> float:
+def ratio(upper: list[float], lower: list[float]) -> float:
     return median(a / b for a, b in zip(upper, lower))
 
 
@@ -280,8 +279,8 @@ def make(setting: Setting, task: str, name: str) -> Contender:
 
 
 def make_pipeline(
-    setting: Setting, architecture: str, settings: Dict[str, Any]
-) -> Tuple[Language, List[Example]]:
+    setting: Setting, architecture: str, settings: dict[str, Any]
+) -> tuple[Language, list[Example]]:
     nlp = spacy.blank("en")
     encoder = {"@architectures": "spacy_kmgre.Encoder.v1", "name": setting.encoder}
     model = {"@architectures": f"spacy_kmgre.{architecture}.v1", "encoder": encoder, **settings}
@@ -291,14 +290,14 @@ def make_pipeline(
     return nlp, everything[: setting.docs]
 
 
-def make_ours(setting: Setting, task: str, nlp: Language, examples: List[Example]) -> Contender:
+def make_ours(setting: Setting, task: str, nlp: Language, examples: list[Example]) -> Contender:
     pipe: Any = nlp.get_pipe(COMPONENT)
     if task == "predict":
         gold = sum(len(relation_data(example.reference)) for example in examples)
         scores = collect_candidates(pipe, examples, floor=0.0).score
         pipe.threshold = float(np.sort(scores)[-gold - 1])
         # What the component reads must not be there already.
-        fresh: List[Doc] = []
+        fresh: list[Doc] = []
 
         def prepare() -> None:
             fresh[:] = [example.predicted.copy() for example in examples]
@@ -318,7 +317,7 @@ def make_ours(setting: Setting, task: str, nlp: Language, examples: List[Example
     return Contender(update)
 
 
-def load_transformers(setting: Setting, count: int, **config: Any) -> List[Any]:
+def load_transformers(setting: Setting, count: int, **config: Any) -> list[Any]:
     """Encoders without anything around them."""
     source = resolve_encoder(setting.encoder)
     loaded = []
@@ -329,7 +328,7 @@ def load_transformers(setting: Setting, count: int, **config: Any) -> List[Any]:
     return loaded
 
 
-def make_bare(setting: Setting, task: str, count: int, pieces: List[Pieces]) -> Contender:
+def make_bare(setting: Setting, task: str, count: int, pieces: list[Pieces]) -> Contender:
     """The windows of all documents, sorted by length, through the encoders and back."""
     windows = [
         torch.from_numpy(
@@ -360,7 +359,7 @@ def make_bare(setting: Setting, task: str, count: int, pieces: List[Pieces]) -> 
     return Contender(run)
 
 
-def padded(rows: List[Tensor], device: str) -> Tuple[Tensor, Tensor]:
+def padded(rows: list[Tensor], device: str) -> tuple[Tensor, Tensor]:
     lengths = torch.tensor([len(row) for row in rows])
     ids = nn.utils.rnn.pad_sequence(rows, batch_first=True)
     mask = torch.arange(ids.shape[1])[None, :] < lengths[:, None]
@@ -377,9 +376,9 @@ def make_authors(
     task: str,
     shim: NetworkShim,
     nlp: Language,
-    examples: List[Example],
-    documents: List[Document],
-    pieces: List[Pieces],
+    examples: list[Example],
+    documents: list[Document],
+    pieces: list[Pieces],
 ) -> Contender:
     """Their model and loss on our word pieces; AdamW and clipping as in their train.py."""
     sys.path.insert(0, str(setting.atlop))
@@ -423,8 +422,8 @@ def make_authors(
 
 
 def authors_features(
-    example: Example, document: Document, pieces: Pieces, labels: Tuple[str, ...]
-) -> Dict[str, Any]:
+    example: Example, document: Document, pieces: Pieces, labels: tuple[str, ...]
+) -> dict[str, Any]:
     keys = [entity.key for entity in read_entities(example.predicted)]
     pairs = [[head, tail] for head in range(len(keys)) for tail in range(len(keys)) if head != tail]
     rows = {(keys[head], keys[tail]): row for row, (head, tail) in enumerate(pairs)}
@@ -444,13 +443,13 @@ def authors_features(
 
 
 # What takes the time, as (owner, name of the function).
-READING: Dict[str, Tuple[Any, str]] = {
+READING: dict[str, tuple[Any, str]] = {
     "tokenise": (NetworkShim, "pieces"),
     "encode": (Encoder, "forward"),
     "project": (Network, "_read"),
     "score pairs": (Network, "_score"),
 }
-PARTS: Dict[str, Dict[str, Tuple[Any, str]]] = {
+PARTS: dict[str, dict[str, tuple[Any, str]]] = {
     "predict": {
         **READING,
         "decode": (pipe_module, "decode"),
@@ -466,8 +465,8 @@ PARTS: Dict[str, Dict[str, Tuple[Any, str]]] = {
 
 
 def parts_of(
-    contender: Contender, parts: Dict[str, Tuple[Any, str]], on_gpu: bool = False
-) -> Dict[str, float]:
+    contender: Contender, parts: dict[str, tuple[Any, str]], on_gpu: bool = False
+) -> dict[str, float]:
     """Percent of a run's time in each part; of a GPU's, until it has done what the part asked of it."""
     seconds = dict.fromkeys(parts, 0.0)
     wait = torch.cuda.synchronize if on_gpu else lambda: None
@@ -483,7 +482,7 @@ def parts_of(
 
 @contextmanager
 def timed(
-    parts: Dict[str, Tuple[Any, str]], seconds: Dict[str, float], wait: Callable[[], None]
+    parts: dict[str, tuple[Any, str]], seconds: dict[str, float], wait: Callable[[], None]
 ) -> Iterator[None]:
     kept = {name: getattr(owner, function) for name, (owner, function) in parts.items()}
 
@@ -508,7 +507,7 @@ def timed(
             setattr(owner, function, kept[name])
 
 
-def gpu_of(contender: Contender, seconds: float) -> Dict[str, Any]:
+def gpu_of(contender: Contender, seconds: float) -> dict[str, Any]:
     """What a GPU does in a run: the percent of the time it is busy, how many kernels it is given, how often the
     processor waits for it, and what takes most of its time, in percent of what it is busy.
 
@@ -523,7 +522,7 @@ def gpu_of(contender: Contender, seconds: float) -> Dict[str, Any]:
     assert events is not None
     kernels = [event for event in events if event.device_type == torch.autograd.DeviceType.CUDA]
     busy = end = 0.0
-    taken: Dict[str, float] = defaultdict(float)
+    taken: dict[str, float] = defaultdict(float)
     for kernel in sorted(kernels, key=lambda kernel: kernel.time_range.start):
         taken[kernel.name] += kernel.time_range.elapsed_us()
         busy += max(0.0, kernel.time_range.end - max(end, kernel.time_range.start))

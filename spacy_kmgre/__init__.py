@@ -1,6 +1,6 @@
 """Key mention pairs guided document-level relation extraction (KMGRE) for spaCy."""
 
-from .docs import install_extensions
+from .annotations import install_extensions
 from .types import Entity, MentionPair, Relation
 
 __version__ = "0.1.0"

@@ -1,7 +1,7 @@
 """What a user reads off a Doc: entities, mention pairs and relations."""
 
 from dataclasses import dataclass
-from typing import Any, Dict, Tuple
+from typing import Any
 
 from spacy.tokens import Span
 
@@ -16,7 +16,7 @@ class Entity:
     :param kb_id: An identifier in a knowledge base, "" where unknown.
     """
 
-    mentions: Tuple[Span, ...]
+    mentions: tuple[Span, ...]
     key: str
     label: str = ""
     kb_id: str = ""
@@ -44,7 +44,7 @@ class MentionPair:
     relation_score: float
     share: float
 
-    def to_dict(self) -> Dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain data; the mentions as token offsets [start, end)."""
         return {
             "head": [self.head.start, self.head.end],
@@ -68,10 +68,10 @@ class Relation:
     tail: Entity
     label: str
     score: float = 1.0
-    key_mention_pairs: Tuple[MentionPair, ...] = ()
-    evidence: Tuple[Span, ...] = ()
+    key_mention_pairs: tuple[MentionPair, ...] = ()
+    evidence: tuple[Span, ...] = ()
 
-    def to_dict(self) -> Dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain data that the setter of `doc._.relations` takes back: entities as span group keys,
         mentions and sentences as token offsets [start, end)."""
         return {
@@ -84,7 +84,7 @@ class Relation:
         }
 
 
-def _specificity(mention: Span) -> Tuple[float, int, int]:
+def _specificity(mention: Span) -> tuple[float, int, int]:
     words = [token for token in mention if not (token.is_stop or token.is_punct or token.is_space)]
     named = sum(token.text[0].isupper() or token.like_num for token in words)
     return (named / len(words) if words else 0.0, len(mention.text), -mention.start)

@@ -1,8 +1,9 @@
 """Tiny encoders made on the spot: 2 layers, width 32, random weights, a vocabulary of characters and words."""
 
 import string
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any
 
 import pytest
 import spacy
@@ -14,8 +15,8 @@ from spacy.training import Example
 from tokenizers import BertWordPieceTokenizer
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
-from spacy_kmgre.model.bridge import get_shim
-from spacy_kmgre.pipe import KmgreRelations
+from spacy_kmgre.model.thinc_shim import get_shim
+from spacy_kmgre.pipeline.relations import KmgreRelations
 
 torch.set_num_threads(1)
 
@@ -89,8 +90,8 @@ def make_nlp(tiny_encoder) -> Callable[..., Language]:
 
     def make(
         architecture: str = "KMGRE",
-        encoder: Optional[Dict[str, Any]] = None,
-        component: Optional[Dict[str, Any]] = None,
+        encoder: dict[str, Any] | None = None,
+        component: dict[str, Any] | None = None,
         **settings: Any,
     ) -> Language:
         settings.setdefault("head_width", 32)
@@ -142,7 +143,7 @@ def make_doc(nlp: Language) -> Doc:
     return annotate(doc, [(0, 2), (5, 6), (10, 11)], [(3, 4)], [(8, 9), (13, 14)])
 
 
-RELATIONS: List[Dict[str, Any]] = [
+RELATIONS: list[dict[str, Any]] = [
     {"head": "entity_1", "tail": "entity_2", "label": "founded"},
     {"head": "entity_1", "tail": "entity_3", "label": "lives_in"},
     {"head": "entity_1", "tail": "entity_3", "label": "works_in"},
@@ -176,20 +177,20 @@ def make_other_doc(nlp: Language) -> Doc:
     return annotate(doc, [(0, 1), (9, 10)], [(3, 4), (5, 6)])
 
 
-OTHER_RELATIONS: List[Dict[str, Any]] = [
+OTHER_RELATIONS: list[dict[str, Any]] = [
     {"head": "entity_1", "tail": "entity_2", "label": "founded"},
     {"head": "entity_2", "tail": "entity_1", "label": "founded_by"},
 ]
 
 
-def make_examples(nlp: Language) -> List[Example]:
+def make_examples(nlp: Language) -> list[Example]:
     """The Docs of `make_doc` and `make_other_doc`, whose relations go in both directions."""
     reference = make_other_doc(nlp)
     reference._.relations = OTHER_RELATIONS
     return [make_example(nlp), Example(make_other_doc(nlp), reference)]
 
 
-def triples(doc: Doc) -> List[Tuple[str, str, str]]:
+def triples(doc: Doc) -> list[tuple[str, str, str]]:
     """Head, label and tail of the relations on a Doc, sorted."""
     return sorted((relation.head.key, relation.label, relation.tail.key) for relation in doc._.relations)
 
@@ -215,14 +216,14 @@ def component(nlp: Language) -> KmgreRelations:
     return pipe
 
 
-def state(nlp: Language) -> Dict[str, torch.Tensor]:
+def state(nlp: Language) -> dict[str, torch.Tensor]:
     """A copy of all weights, τ included."""
     network = get_shim(component(nlp).model).require_network()
     weights = {key: value.clone() for key, value in network.state_dict().items()}
     return {**weights, "τ": torch.tensor(network.tau, dtype=torch.float64)}
 
 
-def same_state(left: Dict[str, torch.Tensor], right: Dict[str, torch.Tensor]) -> bool:
+def same_state(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
     """Equal to the bit."""
     return left.keys() == right.keys() and all(torch.equal(left[key], right[key]) for key in left)
 
@@ -236,7 +237,7 @@ def architecture(request) -> str:
 def trained_folder(tiny_encoder, tmp_path_factory) -> Callable[[str], Path]:
     """Gives the saved pipeline of an architecture ("KMGRE" or "ATLOP") that has learned both Docs of
     `make_examples` by heart. Each is trained once, with `max_labels = 8` and else the defaults."""
-    folders: Dict[str, Path] = {}
+    folders: dict[str, Path] = {}
 
     def train(architecture: str) -> Path:
         if architecture not in folders:

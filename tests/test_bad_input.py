@@ -3,8 +3,9 @@
 import pickle
 import shutil
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any
 
 import pytest
 import spacy
@@ -16,8 +17,8 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import Linear, Model, chain, softmax_activation
 
-from spacy_kmgre.docs import TITLE
-from spacy_kmgre.model.bridge import get_shim
+from spacy_kmgre.annotations import TITLE
+from spacy_kmgre.model.thinc_shim import get_shim
 from spacy_kmgre.training.objective import Phase
 
 from .conftest import (
@@ -41,7 +42,7 @@ from .conftest import (
 Loader = Callable[..., Language]
 
 
-def gradients(nlp: Language) -> List[torch.Tensor]:
+def gradients(nlp: Language) -> list[torch.Tensor]:
     parameters = get_shim(component(nlp).model).require_network().parameters()
     return [parameter.grad.clone() for parameter in parameters if parameter.grad is not None]
 
@@ -137,7 +138,7 @@ def test_no_warning_where_all_is_read(cut):
     ],
     ids=["overlapping", "nested", "the same", "shared", "side by side"],
 )
-def test_odd_mentions(load, clusters: List[List[Tuple[int, int]]]):
+def test_odd_mentions(load, clusters: list[list[tuple[int, int]]]):
     nlp = load()
     doc = make_doc(nlp)
     doc.spans.clear()
@@ -271,7 +272,7 @@ def foreign(model: Model) -> Callable[[Path, Path], None]:
     return lambda file, other: file.write_bytes(model.initialize().to_bytes())
 
 
-def edit_weights(change: Callable[[Dict[str, Any]], Any]) -> Callable[[Path, Path], None]:
+def edit_weights(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path, Path], None]:
     """Changes the message that holds the network."""
 
     def damage(file: Path, other: Path) -> None:
@@ -291,7 +292,7 @@ class Bomb:
         return (pytest.exit, ("something was unpickled",))
 
 
-DAMAGE: Dict[str, Callable[[Path, Path], Any]] = {
+DAMAGE: dict[str, Callable[[Path, Path], Any]] = {
     "missing": lambda file, other: file.unlink(),
     "empty": truncate(0.0),
     "first half": truncate(0.5),
@@ -350,7 +351,7 @@ def test_damaged_bytes(load):
 @pytest.mark.parametrize(
     "setting", [{"head": "bilinear"}, {"key_classifier": False}, {"shared_encoder": True}], ids=str
 )
-def test_a_config_that_does_not_fit_the_weights(trained_folder, setting: Dict[str, Any]):
+def test_a_config_that_does_not_fit_the_weights(trained_folder, setting: dict[str, Any]):
     ((key, value),) = setting.items()
     with pytest.raises(ValueError, match=f"E016.*{key}.*{value!r}"):
         spacy.load(trained_folder("KMGRE"), config={f"components.{NAME}.model.{key}": value})

@@ -3,7 +3,7 @@
 import re
 import warnings
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any
 
 import pytest
 import spacy
@@ -17,8 +17,8 @@ from spacy.training.loop import train
 from spacy.util import load_config
 from typer.testing import CliRunner
 
+from spacy_kmgre.annotations import ENTITY_PREFIX, read_entities, write_ents
 from spacy_kmgre.cli import kmgre
-from spacy_kmgre.docs import ENTITY_PREFIX, read_entities, write_ents
 from spacy_kmgre.evaluation.report import between_gold_entities
 from spacy_kmgre.formats.docbin import write_corpus
 from spacy_kmgre.training.corpus import create_corpus_reader
@@ -28,7 +28,7 @@ from .test_project import script
 CONFIG = Path(__file__).parent.parent / "configs" / "end_to_end.cfg"
 FOUNDED, LIVES = "founded", "lives_in"
 # Entities are (name, type), and in each text a name stands for one entity.
-TEXTS: List[Tuple[str, Dict[str, str], List[Tuple[str, str, str]]]] = [
+TEXTS: list[tuple[str, dict[str, str], list[tuple[str, str, str]]]] = [
     (
         "Ann founded Acme. Ann lives in Oslo.",
         {"Ann": "PER", "Acme": "ORG", "Oslo": "LOC"},
@@ -46,7 +46,7 @@ TEXTS: List[Tuple[str, Dict[str, str], List[Tuple[str, str, str]]]] = [
     ),
     ("It was in the company near Oslo.", {"Oslo": "LOC"}, []),
 ]
-Triples = List[Tuple[str, str, str]]
+Triples = list[tuple[str, str, str]]
 
 
 @Language.component("careless")
@@ -58,7 +58,7 @@ def careless(doc: Doc) -> Doc:
     return doc
 
 
-def make_gold(nlp: Language) -> List[Doc]:
+def make_gold(nlp: Language) -> list[Doc]:
     docs = []
     for text, types, relations in TEXTS:
         doc = nlp.make_doc(text)
@@ -90,7 +90,7 @@ def corpus(tmp_path_factory) -> Path:
 def trained_path(tiny_encoder, corpus, tmp_path_factory) -> Path:
     """The folder of the pipeline that `spacy train` makes of the config."""
     folder = tmp_path_factory.mktemp("end_to_end")
-    overrides: Dict[str, Any] = {
+    overrides: dict[str, Any] = {
         "paths.train": str(corpus),
         "paths.dev": str(corpus),
         "paths.encoder": tiny_encoder,
@@ -191,7 +191,7 @@ def evaluate(*args: object) -> str:
     return result.output
 
 
-def rows(output: str) -> Dict[str, List[str]]:
+def rows(output: str) -> dict[str, list[str]]:
     cells = [re.split(r"\s{2,}", line.strip()) for line in output.splitlines() if line.strip()]
     return {name: values for name, *values in cells}
 

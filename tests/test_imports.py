@@ -4,11 +4,12 @@ import ast
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from configparser import ConfigParser
 from graphlib import TopologicalSorter
 from importlib.metadata import distribution
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Set
+from typing import NamedTuple
 
 import pytest
 
@@ -42,7 +43,7 @@ def find_imports(name: str) -> Iterator[Import]:
     package = name.split(".") if FILES[name].name == "__init__.py" else name.split(".")[:-1]
     package = [part for part in package if part]
 
-    def local(target: List[str], late: bool) -> Import:
+    def local(target: list[str], late: bool) -> Import:
         while ".".join(target) not in FILES:  # the rest names something in the module
             target = target[:-1]
         return Import(name, ".".join(target), True, late)
@@ -79,29 +80,29 @@ def within(name: str, *parents: str) -> bool:
 
 
 def test_the_walk_finds_imports_of_every_form():
-    assert Import("", "docs", True, False) in IMPORTS
-    assert Import("pipe", "training.objective", True, False) in IMPORTS
-    assert Import("decode", "model.maths", True, False) in IMPORTS  # from .model import maths
+    assert Import("", "annotations", True, False) in IMPORTS
+    assert Import("pipeline.relations", "training.objective", True, False) in IMPORTS
+    assert Import("pipeline.decode", "model.maths", True, False) in IMPORTS  # from .model import maths
     assert Import("model.network", "model.maths", True, False) in IMPORTS  # from . import maths
-    assert Import("model.network", "pieces", True, False) in IMPORTS
-    assert Import("factories", "pipe", True, True) in IMPORTS  # in a function
-    assert Import("factories", "model.bridge", True, True) in IMPORTS  # and for type checkers
+    assert Import("model.network", "model.pieces", True, False) in IMPORTS
+    assert Import("pipeline.factories", "pipeline.relations", True, True) in IMPORTS  # in a function
+    assert Import("pipeline.factories", "model.thinc_shim", True, True) in IMPORTS  # and for type checkers
     assert Import("model.maths", "torch.nn.functional", False, False) in IMPORTS
     assert {found.module for found in IMPORTS} <= set(FILES)
     assert {found.target for found in IMPORTS if found.local} <= set(FILES)
 
 
 # What each part of the core may import of the package; everything else is not for it.
-CORE: Dict[str, Set[str]] = {
+CORE: dict[str, set[str]] = {
     "types": {"errors"},
     "errors": {"types"},
-    "tokens": set(),
-    "docs": {"errors", "tokens", "types"},
-    "alignment": {"types"},
-    "pieces": {"errors"},
-    "model": {"errors", "pieces", "model"},
-    "controls": {"errors"},
-    "decode": {"errors", "model"},
+    "retokenize": set(),
+    "annotations": {"errors", "retokenize", "types"},
+    "scoring.alignment": {"types"},
+    "model.pieces": {"errors"},
+    "model": {"errors", "model.pieces", "model"},
+    "pipeline.settings": {"errors"},
+    "pipeline.decode": {"errors", "model"},
 }
 
 
@@ -122,27 +123,27 @@ def test_the_core_keeps_to_itself(part):
         # What predicts knows nothing of what is around it.
         (
             "entities",
-            ["training", "formats", "embedded", "cli", "pipe", "model", "decode", "scorer", "factories"],
+            ["training", "formats", "synthetic", "cli", "pipeline.relations", "model", "pipeline.decode", "scoring.relations", "pipeline.factories"],
         ),
         # Names are strings, whoever reads them.
-        ("entities.names", ["docs", "types", "entities"]),
-        ("entities.stated", ["docs", "types", "entities.ner", "entities.grouping"]),
-        ("scorer", ["training", "formats", "embedded", "cli", "pipe", "model", "decode", "factories"]),
-        ("clusters", ["training", "formats", "embedded", "cli", "pipe", "model", "decode", "factories"]),
-        ("pipe", ["formats", "embedded", "cli", "factories", "ranking", "clusters"]),
-        ("factories", ["training", "formats", "embedded", "cli"]),
+        ("entities.names", ["annotations", "types", "entities"]),
+        ("entities.stated_aliases", ["annotations", "types", "entities.ner", "entities.grouping"]),
+        ("scoring.relations", ["training", "formats", "synthetic", "cli", "pipeline.relations", "model", "pipeline.decode", "pipeline.factories"]),
+        ("scoring.entities", ["training", "formats", "synthetic", "cli", "pipeline.relations", "model", "pipeline.decode", "pipeline.factories"]),
+        ("pipeline.relations", ["formats", "synthetic", "cli", "pipeline.factories", "scoring.key_pairs", "scoring.entities"]),
+        ("pipeline.factories", ["training", "formats", "synthetic", "cli"]),
         # Learning, reading and making corpora know nothing of each other.
-        ("training", ["pipe", "factories", "formats", "embedded", "cli"]),
-        ("training.objective", ["docs", "scorer", "types"]),
-        ("training.em", ["docs", "scorer", "types", "model"]),
-        ("formats", ["training", "embedded", "cli", "pipe", "factories", "model", "decode", "pieces"]),
-        ("embedded", ["training", "cli", "pipe", "factories", "model", "decode", "pieces"]),
+        ("training", ["pipeline.relations", "pipeline.factories", "formats", "synthetic", "cli"]),
+        ("training.objective", ["annotations", "scoring.relations", "types"]),
+        ("training.em", ["annotations", "scoring.relations", "types", "model"]),
+        ("formats", ["training", "synthetic", "cli", "pipeline.relations", "pipeline.factories", "model", "pipeline.decode", "model.pieces"]),
+        ("synthetic", ["training", "cli", "pipeline.relations", "pipeline.factories", "model", "pipeline.decode", "model.pieces"]),
         # What the command line shows, Python can have without it.
-        ("evaluation", ["training", "formats", "embedded", "cli", "factories", "ranking"]),
-        ("explain", ["training", "formats", "embedded", "cli", "factories"]),
-        ("extraction", ["training", "embedded", "cli", "pipe", "factories", "model", "decode"]),
+        ("evaluation", ["training", "formats", "synthetic", "cli", "pipeline.factories", "scoring.key_pairs"]),
+        ("evaluation.explain", ["training", "formats", "synthetic", "cli", "pipeline.factories"]),
+        ("extraction", ["training", "synthetic", "cli", "pipeline.relations", "pipeline.factories", "model", "pipeline.decode"]),
         # The package itself is imported with all of them.
-        ("", ["training", "formats", "embedded", "cli", "pipe", "model", "decode", "scorer", "factories"]),
+        ("", ["training", "formats", "synthetic", "cli", "pipeline.relations", "model", "pipeline.decode", "scoring.relations", "pipeline.factories"]),
     ],
 )
 def test_no_arrow_points_outwards(inner, outer):
@@ -151,7 +152,7 @@ def test_no_arrow_points_outwards(inner, outer):
     assert not [x for x in IMPORTS if x.local and x.module in modules and within(x.target, *outer)]
 
 
-@pytest.mark.parametrize("part", ["evaluation", "explain", "extraction"])
+@pytest.mark.parametrize("part", ["evaluation", "evaluation.explain", "extraction"])
 def test_parts_that_only_the_command_line_needs(part):
     importers = {x.module for x in IMPORTS if x.local and within(x.target, part)}
     outside = {name for name in importers if not within(name, part)}
@@ -161,12 +162,12 @@ def test_parts_that_only_the_command_line_needs(part):
 @pytest.mark.parametrize(
     "library, modules",
     [
-        ("transformers", {"model.serialize"}),
-        ("spacy_transformers", {"model.serialize"}),
-        ("safetensors", {"model.serialize"}),
+        ("transformers", {"model.huggingface"}),
+        ("spacy_transformers", {"model.huggingface"}),
+        ("safetensors", {"model.huggingface"}),
         ("coreferee", {"entities.coreferee"}),
         ("fastcoref", set()),
-        ("thinc", {"model.bridge", "pipe", "training.optim"}),
+        ("thinc", {"model.thinc_shim", "pipeline.relations", "training.optim"}),
     ],
 )
 def test_libraries_that_few_modules_know(library, modules):
@@ -177,12 +178,12 @@ def test_spacy_stays_out_of_the_model():
     quiet = [
         name
         for name in FILES
-        if within(name, "pieces", "controls", "decode", "model", "errors", "entities.names")
+        if within(name, "model.pieces", "pipeline.settings", "pipeline.decode", "model", "errors", "entities.names")
     ]
     quiet += ["training.objective", "training.em"]
     assert not [found for found in IMPORTS if found.module in quiet and within(found.target, "spacy")]
     plain = [
-        f"model.{name}" for name in ("maths", "products", "heads", "context", "pairs", "encoder", "network")
+        f"model.{name}" for name in ("maths", "products", "heads", "context", "batch", "encoder", "network")
     ]
     libraries = ("spacy_transformers", "transformers", "thinc", "srsly")
     assert not [found for found in IMPORTS if found.module in plain and within(found.target, *libraries)]
@@ -193,7 +194,7 @@ def test_spacy_stays_out_of_the_model():
 
 def test_no_cycles():
     """Late imports aside, which are late in order not to be needed."""
-    graph: Dict[str, Set[str]] = {name: set() for name in FILES}
+    graph: dict[str, set[str]] = {name: set() for name in FILES}
     for found in IMPORTS:
         # A module's own package is there before it: `from . import maths` in it is no cycle.
         if found.local and not found.late and not within(found.module, found.target or NAME):
@@ -201,7 +202,7 @@ def test_no_cycles():
     assert set(TopologicalSorter(graph).static_order()) == set(FILES)
 
 
-def loaded_with(name: str) -> Set[str]:
+def loaded_with(name: str) -> set[str]:
     """The modules of the package that are loaded with one of them."""
     todo, found = [name], set()
     while todo:
@@ -217,11 +218,11 @@ def loaded_with(name: str) -> Set[str]:
 @pytest.mark.parametrize(
     "name",
     [
-        "factories",
-        "scorer",
-        "clusters",
+        "pipeline.factories",
+        "scoring.relations",
+        "scoring.entities",
         "entities.span_groups",
-        "entities.component",
+        "pipeline.entities",
         "entities.coreferee",
         "entities.fastcoref",
         "entities.merged",
@@ -232,12 +233,12 @@ def loaded_with(name: str) -> Set[str]:
 )
 def test_torch_waits_until_a_model_is_made(name):
     heavy = {x.module for x in IMPORTS if within(x.target, "torch", "transformers", "spacy_transformers")}
-    assert heavy >= {"model.maths", "model.serialize"}
+    assert heavy >= {"model.maths", "model.huggingface"}
     assert not loaded_with(name) & heavy
-    assert loaded_with("pipe") & heavy
+    assert loaded_with("pipeline.relations") & heavy
 
 
-def entry_points() -> Dict[str, Dict[str, str]]:
+def entry_points() -> dict[str, dict[str, str]]:
     """What setup.cfg has spaCy find, by group and name."""
     parser = ConfigParser()
     parser.optionxform = str  # type: ignore[assignment]
@@ -271,7 +272,7 @@ def test_entry_points_do_not_load_transformers():
 
 
 def test_entry_points_are_installed_as_written():
-    installed: Dict[str, Dict[str, str]] = {}
+    installed: dict[str, dict[str, str]] = {}
     for point in distribution("spacy-kmgre").entry_points:
         installed.setdefault(point.group, {})[point.name] = point.value
     assert installed == entry_points()

@@ -1,5 +1,3 @@
-from typing import List, Tuple
-
 import pytest
 import spacy
 from spacy.tokens import Doc, Span
@@ -12,7 +10,7 @@ NLP = spacy.blank("en")
 def make_entity(*mentions: str) -> Entity:
     """An entity with these mentions, in a text that holds nothing else."""
     doc = Doc(NLP.vocab, words=[word for mention in mentions for word in mention.split()])
-    spans: List[Span] = []
+    spans: list[Span] = []
     for mention in mentions:
         start = spans[-1].end if spans else 0
         spans.append(doc[start : start + len(mention.split())])
@@ -32,7 +30,7 @@ def make_entity(*mentions: str) -> Entity:
     ],
 )
 @pytest.mark.parametrize("order", [1, -1])
-def test_text_is_the_most_specific_mention(mentions: Tuple[str, ...], order: int):
+def test_text_is_the_most_specific_mention(mentions: tuple[str, ...], order: int):
     expected = mentions[0]
     if mentions[0].lower() == mentions[1].lower() and order == -1:
         expected = mentions[1]

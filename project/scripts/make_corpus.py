@@ -2,10 +2,11 @@
 
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from hashlib import sha1
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Callable, Dict, Iterator, Optional
+from typing import Annotated
 
 import spacy
 import srsly
@@ -15,12 +16,12 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from wasabi import msg
 
-from spacy_kmgre.docs import document_name
-from spacy_kmgre.embedded import generate_documents
+from spacy_kmgre.annotations import document_name
 from spacy_kmgre.formats import FORMATS
 from spacy_kmgre.formats.counts import Counts
 from spacy_kmgre.formats.docbin import write_corpus
 from spacy_kmgre.formats.docred import read_docred
+from spacy_kmgre.synthetic import generate_documents
 
 EMBEDDED = {"train": 1500, "dev": 50, "test": 100}
 # Re-DocRED as published (Tan et al., EMNLP 2022, table 1): documents and relations of each part.
@@ -34,7 +35,7 @@ DWIE_TEXTS = Path("data/annos_with_content")
 # DWIE has no development part: every so many of its training documents are one.
 DWIE_DEV = 10
 
-Parts = Dict[str, Callable[[Counts], Iterator[Doc]]]
+Parts = dict[str, Callable[[Counts], Iterator[Doc]]]
 
 
 def main(
@@ -43,7 +44,7 @@ def main(
     ],
     out_dir: Annotated[Path, typer.Argument(help="The folder to write to", file_okay=False)],
     relation_names: Annotated[
-        Optional[Path],
+        Path | None,
         typer.Option(help="rel_info.json: labels become names (country), not ids (P17)", exists=True),
     ] = None,
     limit: Annotated[int, typer.Option(help="At most so many documents a part; 0 is all", min=0)] = 0,
@@ -99,7 +100,7 @@ def dwie_parts(vocab: Vocab, folder: Path) -> Parts:
     if not (folder / DWIE_TEXTS).exists():
         subprocess.run([sys.executable, "src/dwie_download.py"], cwd=folder, check=True)
 
-    def read(counts: Counts, tag: str, dev: Optional[bool]) -> Iterator[Doc]:
+    def read(counts: Counts, tag: str, dev: bool | None) -> Iterator[Doc]:
         whole = Counts()
         # What articles that were changed since have lost is counted, not refused.
         docs = FORMATS["dwie"].read(folder / DWIE_TEXTS, vocab, whole, part=tag, lenient=True)
@@ -118,7 +119,7 @@ def in_dwie_dev(doc: Doc) -> bool:
     return int(sha1(document_name(doc).encode()).hexdigest(), 16) % DWIE_DEV == 0
 
 
-def docred_parts(vocab: Vocab, folder: Path, names: Optional[Dict[str, str]]) -> Parts:
+def docred_parts(vocab: Vocab, folder: Path, names: dict[str, str] | None) -> Parts:
     if folder == OFFICIAL and not folder.exists():
         project_assets(Path.cwd())
     files = {part: sorted(folder.glob(f"{part}*.json")) for part in ("train", "dev", "test")}

@@ -3,7 +3,7 @@ Or the text is plain, and the pipeline finds them."""
 
 import re
 from pathlib import Path
-from typing import Annotated, Dict, List, Tuple
+from typing import Annotated
 
 import spacy
 import typer
@@ -12,7 +12,7 @@ from spacy.vocab import Vocab
 from wasabi import color, msg
 
 from spacy_kmgre import MentionPair
-from spacy_kmgre.docs import ENTITY_PREFIX, all_entities
+from spacy_kmgre.annotations import ENTITY_PREFIX, all_entities
 from spacy_kmgre.evaluation.report import between_gold_entities
 
 COMPONENT = "kmgre_relations"
@@ -58,7 +58,7 @@ def read_marked(text: str, vocab: Vocab) -> Doc:
     nlp.add_pipe("sentencizer")
     doc = nlp(plain + text[position:])
     labels = {entity: label for _, _, entity, label in spans if label}
-    mentions: Dict[str, List[Span]] = {}
+    mentions: dict[str, list[Span]] = {}
     for start, end, entity, _ in spans:
         span = doc.char_span(start, end, label=labels.get(entity, ""), alignment_mode="expand")
         mentions.setdefault(ENTITY_PREFIX + entity, []).append(span)
@@ -70,7 +70,7 @@ def read_marked(text: str, vocab: Vocab) -> Doc:
 def in_sentence(pair: MentionPair) -> str:
     """The sentence or sentences of a mention pair, with both mentions highlighted."""
     sentences = sorted({(sent.start, sent.end) for sent in (pair.head.sent, pair.tail.sent)})
-    marks: List[Tuple[Span, str]] = [(pair.head, "blue"), (pair.tail, "green")]
+    marks: list[tuple[Span, str]] = [(pair.head, "blue"), (pair.tail, "green")]
     shown = []
     for start, end in sentences:
         out = ""

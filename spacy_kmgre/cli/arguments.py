@@ -1,6 +1,7 @@
 """Checks of arguments that need more than typer does."""
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import typer
 

@@ -1,22 +1,22 @@
 """What the commands that run a pipeline have in common."""
 
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any
 
 import spacy
 from spacy import Language
 from spacy.cli._util import import_code, setup_gpu
 
 from ..errors import Errors
-from ..pipe import KmgreRelations
+from ..pipeline.relations import KmgreRelations
 
 
 def load_pipeline(
     model: str,
     component: str,
     *,
-    config: Optional[Dict[str, Any]] = None,
-    code: Optional[Path] = None,
+    config: dict[str, Any] | None = None,
+    code: Path | None = None,
     use_gpu: int = -1,
 ) -> Language:
     """Load a pipeline for a command.

@@ -1,8 +1,9 @@
 """`spacy kmgre convert`."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, Mapping, Optional
+from typing import Any
 
 import spacy
 from spacy.tokens import Doc
@@ -10,7 +11,7 @@ from spacy.vocab import Vocab
 from tqdm import tqdm
 from wasabi import msg
 
-from ..docs import mention_offsets, read_entities, relation_data
+from ..annotations import mention_offsets, read_entities, relation_data
 from ..errors import Errors
 from ..formats import Format
 from ..formats.base import EVIDENCE, IDENTIFIERS, KEY_PAIRS, SCORES, SHARED
@@ -23,13 +24,13 @@ from .printing import failing
 def convert(
     source: Path,
     target: Path,
-    source_format: Optional[str] = None,
-    target_format: Optional[str] = None,
+    source_format: str | None = None,
+    target_format: str | None = None,
     *,
     force: bool = False,
     limit: int = 0,
     lang: str = "en",
-    options: Optional[Dict[str, Any]] = None,
+    options: dict[str, Any] | None = None,
 ) -> None:
     """Convert documents; print their counts, or what is wrong with them, and exit then.
 
@@ -54,12 +55,12 @@ def convert(
 
 def read_source(
     source: Path,
-    source_format: Optional[str],
+    source_format: str | None,
     counts: Counts,
     *,
     limit: int = 0,
     lang: str = "en",
-    options: Optional[Dict[str, Any]] = None,
+    options: dict[str, Any] | None = None,
     quiet: bool = False,
 ) -> Iterator[Doc]:
     """The documents of a source in any format.
@@ -79,7 +80,7 @@ def read_source(
     return islice(form.read(source, vocab, counts, **options), limit or None)
 
 
-def _read_names(path: Path) -> Mapping[str, Optional[str]]:
+def _read_names(path: Path) -> Mapping[str, str | None]:
     names = read_json(path)
     if not isinstance(names, dict) or not all(
         name is None or isinstance(name, str) for name in names.values()

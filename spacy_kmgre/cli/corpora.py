@@ -1,7 +1,7 @@
 """The commands around corpora, as typer sees them. What they need is imported when they run."""
 
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any
 
 import typer
 from spacy.cli._util import Arg, Opt
@@ -24,7 +24,7 @@ doccano            doccano's export of relations: JSON lines
 """
 
 
-def known_format(name: Optional[str]) -> Optional[str]:
+def known_format(name: str | None) -> str | None:
     """The name of a format, if there is one of that name."""
     from ..formats.guess import get_format
 
@@ -70,8 +70,8 @@ DOCUMENTS = Opt(None, help="The documents that a docred_submission is about, in 
 def convert_cli(
     source: Path = Arg(..., help="The file or folder to read", exists=True),
     target: Path = Arg(..., help="The file or folder to write", callback=not_a_dash),
-    source_format: Optional[str] = FROM,
-    target_format: Optional[str] = Opt(
+    source_format: str | None = FROM,
+    target_format: str | None = Opt(
         None,
         "--to",
         help="Format of the target; where left out, its ending tells: .spacy, .jsonl, .pubtator, .xml (bioc)",
@@ -79,7 +79,7 @@ def convert_cli(
         metavar="FORMAT",
     ),
     force: bool = Opt(False, "--force", help="Replace a target file that is there already"),
-    relation_names: Optional[Path] = RELATION_NAMES,
+    relation_names: Path | None = RELATION_NAMES,
     limit: int = LIMIT,
     lang: str = LANG,
     sentences: bool = SENTENCES,
@@ -88,7 +88,7 @@ def convert_cli(
     novelty: bool = NOVELTY,
     all_types: bool = ALL_TYPES,
     part: str = PART,
-    documents: Optional[Path] = DOCUMENTS,
+    documents: Path | None = DOCUMENTS,
 ) -> None:
     from .convert import convert
 
@@ -100,12 +100,12 @@ def convert_cli(
 
 def info_cli(
     source: Path = Arg(..., help="The file or folder to read", exists=True),
-    source_format: Optional[str] = FROM,
+    source_format: str | None = FROM,
     as_json: bool = Opt(False, "--json", help="Print JSON instead of tables"),
     long_words: int = Opt(
         350, help="Words beyond which a document is long; 350 are about 512 word pieces", min=1
     ),
-    relation_names: Optional[Path] = RELATION_NAMES,
+    relation_names: Path | None = RELATION_NAMES,
     limit: int = LIMIT,
     lang: str = LANG,
     sentences: bool = SENTENCES,
@@ -114,7 +114,7 @@ def info_cli(
     novelty: bool = NOVELTY,
     all_types: bool = ALL_TYPES,
     part: str = PART,
-    documents: Optional[Path] = DOCUMENTS,
+    documents: Path | None = DOCUMENTS,
 ) -> None:
     from .info import info
 
@@ -139,7 +139,7 @@ Exit status: 0; 1 where the source or an option's value does not fit; 2 where th
 """
 
 
-def _options(given: Dict[str, Any]) -> Dict[str, Any]:
+def _options(given: dict[str, Any]) -> dict[str, Any]:
     """The reader's options that differ from their defaults: a format need not know the others."""
     names = {
         "relation_names": None,

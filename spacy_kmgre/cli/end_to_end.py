@@ -1,14 +1,14 @@
 """`spacy kmgre evaluate --entities predicted`."""
 
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any
 
 from spacy import Language
 from spacy.scorer import Scorer
 from wasabi import msg
 
-from ..clusters import score_entities
-from ..docs import all_entities
+from ..annotations import all_entities
+from ..scoring.entities import score_entities
 from ..training.corpus import create_corpus_reader
 from .printing import precision_recall_f, print_table
 
@@ -32,7 +32,7 @@ LOSSES = {
 }
 
 
-def evaluate_predicted(nlp: Language, corpus: Path, gold: Dict[str, Any]) -> Dict[str, Any]:
+def evaluate_predicted(nlp: Language, corpus: Path, gold: dict[str, Any]) -> dict[str, Any]:
     """Score a pipeline on the raw texts of a corpus, with tokens and entities of its own, and print tables.
 
     :param gold: The scores between gold entities, shown beside.

@@ -1,14 +1,15 @@
 """`spacy kmgre evaluate`."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any
 
 import srsly
 from spacy import Language
 from spacy.training import Example
 from wasabi import msg
 
-from ..docs import relation_data
+from ..annotations import relation_data
 from ..errors import Errors
 from ..evaluation.calibration import find_calibration
 from ..evaluation.render import (
@@ -30,7 +31,7 @@ from ..evaluation.report import (
 )
 from ..evaluation.settings import write_settings
 from ..evaluation.thresholds import collect_candidates, find_thresholds
-from ..ranking import rank_key_pairs
+from ..scoring.key_pairs import rank_key_pairs
 from ..training.corpus import create_corpus_reader
 from .common import load_pipeline
 from .end_to_end import evaluate_predicted
@@ -50,17 +51,17 @@ def evaluate(
     per_type: bool = False,
     use_gpu: int = -1,
     from_text: bool = False,
-    baseline: Optional[str] = None,
+    baseline: str | None = None,
     samples: int = 1000,
     confidence: float = 0.95,
     seed: int = 0,
     thresholds: bool = False,
-    write: Optional[str] = None,
+    write: str | None = None,
     calibrate: bool = False,
     min_gold: int = 10,
-    code: Optional[Path] = None,
-    config: Optional[Dict[str, Any]] = None,
-) -> Dict[str, Any]:
+    code: Path | None = None,
+    config: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """Score a pipeline on a corpus with gold entities, print tables, and write the scores.
 
     Where the corpus knows key mention pairs and the model has a key instance classifier, it is also told
@@ -103,7 +104,7 @@ def evaluate(
             confidence=confidence,
             seed=seed,
         )
-        changed: Dict[str, Any] = {}
+        changed: dict[str, Any] = {}
         if thresholds or writes:
             with between_gold_entities(nlp, component):
                 candidates = collect_candidates(pipe, examples)
@@ -141,7 +142,7 @@ def evaluate(
     return scores
 
 
-def _count_baseline(model: str, corpus: Path, component: str) -> List[Any]:
+def _count_baseline(model: str, corpus: Path, component: str) -> list[Any]:
     nlp = load_pipeline(model, component)
     examples = list(create_corpus_reader(corpus)(nlp))
     with between_gold_entities(nlp, component):
@@ -174,7 +175,7 @@ def _print(report: Report, per_type: bool) -> None:
             print_table(("relation", "threshold"), own)
 
 
-def _rank(nlp: Language, component: str, examples: Sequence[Example], scores: Dict[str, Any]) -> None:
+def _rank(nlp: Language, component: str, examples: Sequence[Example], scores: dict[str, Any]) -> None:
     pipe: Any = nlp.get_pipe(component)
     known = any(data["key_mention_pairs"] for eg in examples for data in relation_data(eg.reference))
     if not known or not pipe.has_key_classifier:

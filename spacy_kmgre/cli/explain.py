@@ -1,16 +1,17 @@
 """`spacy kmgre explain`."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any
 
 from spacy.tokens import Doc, Span
 from wasabi import msg, table
 
-from ..docs import all_entities
+from ..annotations import all_entities
 from ..errors import Errors
+from ..evaluation.explain import Explanation, RelationReason, check_labels, explain, find_entity
 from ..evaluation.report import between_gold_entities
-from ..explain import Explanation, RelationReason, check_labels, explain, find_entity
 from ..extraction.sources import Item, Reader, find_sources, splits_sentences
 from ..types import Relation
 from .common import load_pipeline
@@ -24,17 +25,17 @@ def explain_pair(
     model: str,
     source: Path,
     *,
-    head: Optional[str] = None,
-    tail: Optional[str] = None,
+    head: str | None = None,
+    tail: str | None = None,
     labels: Sequence[str] = (),
-    document: Optional[str] = None,
+    document: str | None = None,
     as_json: bool = False,
-    source_format: Optional[str] = None,
+    source_format: str | None = None,
     given_entities: bool = False,
     component: str = "kmgre_relations",
-    code: Optional[Path] = None,
+    code: Path | None = None,
     use_gpu: int = -1,
-    config: Optional[Dict[str, Any]] = None,
+    config: dict[str, Any] | None = None,
 ) -> None:
     """Print why relations are predicted between two entities of a document, or are not. Without both entities,
     print the document's entities and its relations, those of the one entity where one is given.
@@ -63,7 +64,7 @@ def explain_pair(
         _print(found, doc, item.name, tau=pipe.tau)
 
 
-def _choose(items: Any, name: Optional[str], source: Path) -> Item:
+def _choose(items: Any, name: str | None, source: Path) -> Item:
     for item in items:
         if name is None or item.name == name:
             return item
@@ -73,8 +74,8 @@ def _choose(items: Any, name: Optional[str], source: Path) -> Item:
 
 
 def _choose_relations(
-    doc: Doc, head: Optional[str], tail: Optional[str], labels: Sequence[str], known: Sequence[str]
-) -> List[Relation]:
+    doc: Doc, head: str | None, tail: str | None, labels: Sequence[str], known: Sequence[str]
+) -> list[Relation]:
     """The Doc's relations with that head, that tail and one of those labels, as far as they are given."""
     check_labels(labels, known)
     entities = all_entities(doc)
@@ -145,7 +146,7 @@ def _pair_table(relation: RelationReason, sentences: "_Sentences") -> str:
         ("TH", "threshold_logit", "{:.2f}"),
     ]
     shown = [score for score in scores if getattr(relation.mention_pairs[0], score[1]) is not None]
-    rows: List[Sequence[str]] = []
+    rows: list[Sequence[str]] = []
     for pair in relation.mention_pairs:
         row = [_short(pair.head.text), _short(pair.tail.text)]
         row.append(f"{sentences.number(pair.head)}, {sentences.number(pair.tail)}")

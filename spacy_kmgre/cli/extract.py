@@ -1,16 +1,17 @@
 """`spacy kmgre extract`."""
 
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack, redirect_stdout
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence
+from typing import Any
 
 from tqdm import tqdm
 from wasabi import msg
 
 from ..evaluation.report import between_gold_entities
+from ..extraction.journal import Parts
 from ..extraction.outputs import find_output, places_lacking
-from ..extraction.parts import Parts
 from ..extraction.run import Plan, Summary, extract, stream
 from ..extraction.sources import STDIN, Reader, count_items, find_sources, splits_sentences
 from .common import load_pipeline
@@ -28,18 +29,18 @@ def extract_relations(
     sources: Sequence[Path],
     target: Path,
     *,
-    source_format: Optional[str] = None,
+    source_format: str | None = None,
     target_format: str = "",
     resume: bool = False,
     force: bool = False,
     batch_size: int = 16,
     n_process: int = 1,
-    max_length: Optional[int] = None,
+    max_length: int | None = None,
     given_entities: bool = False,
     component: str = "kmgre_relations",
-    code: Optional[Path] = None,
+    code: Path | None = None,
     use_gpu: int = -1,
-    config: Optional[Dict[str, Any]] = None,
+    config: dict[str, Any] | None = None,
 ) -> int:
     """Write the relations of documents; say what went wrong.
 

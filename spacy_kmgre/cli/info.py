@@ -1,19 +1,20 @@
 """`spacy kmgre info`."""
 
 from collections import Counter
+from collections import Counter as CounterType
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha1
 from pathlib import Path
 from statistics import mean, median
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Set, Tuple
-from typing import Counter as CounterType
+from typing import Any
 
 import srsly
 from spacy.tokens import Doc
 from wasabi import msg
 
-from ..docs import document_name, read_entities, relation_data
+from ..annotations import document_name, read_entities, relation_data
 from ..formats.counts import Counts
 from ..types import Entity
 from .convert import read_source
@@ -42,16 +43,16 @@ class Profile:
 
     long_words: int
     labels: CounterType[str] = field(default_factory=Counter)
-    types: Dict[str, List[int]] = field(default_factory=dict)
-    per_document: Dict[str, List[int]] = field(default_factory=dict)
-    long_documents: List[Tuple[int, int, str]] = field(default_factory=list)
+    types: dict[str, list[int]] = field(default_factory=dict)
+    per_document: dict[str, list[int]] = field(default_factory=dict)
+    long_documents: list[tuple[int, int, str]] = field(default_factory=list)
     within: int = 0
     across: int = 0
     related_pairs: int = 0
     several_labels: int = 0
     problems: CounterType[str] = field(default_factory=Counter)
-    texts: Set[bytes] = field(default_factory=set)
-    groups: Set[str] = field(default_factory=set)
+    texts: set[bytes] = field(default_factory=set)
+    groups: set[str] = field(default_factory=set)
 
     def add(self, doc: Doc) -> None:
         entities, relations = read_entities(doc), relation_data(doc)
@@ -93,7 +94,7 @@ class Profile:
         self.texts.add(text)
 
     def _add_sentences(
-        self, doc: Doc, entities: Iterable[Entity], relations: Iterable[Dict[str, Any]]
+        self, doc: Doc, entities: Iterable[Entity], relations: Iterable[dict[str, Any]]
     ) -> None:
         if not doc.has_annotation("SENT_START"):
             return
@@ -113,13 +114,13 @@ class Profile:
 
 def info(
     source: Path,
-    source_format: Optional[str] = None,
+    source_format: str | None = None,
     *,
     as_json: bool = False,
     long_words: int = 350,
     limit: int = 0,
     lang: str = "en",
-    options: Optional[Dict[str, Any]] = None,
+    options: dict[str, Any] | None = None,
 ) -> None:
     """Print what is in a corpus, or what is wrong with it, and exit then (see `convert`)."""
     counts, profile = Counts(), Profile(long_words)
@@ -136,7 +137,7 @@ def info(
         _show(source, counts, profile)
 
 
-def _data(source: Path, counts: Counts, profile: Profile) -> Dict[str, Any]:
+def _data(source: Path, counts: Counts, profile: Profile) -> dict[str, Any]:
     sizes = dict(vars(counts))
     oddities = sizes.pop("oddities")
     return {
@@ -205,7 +206,7 @@ def _show(source: Path, counts: Counts, profile: Profile) -> None:
         )
 
 
-def _spread(numbers: Sequence[int]) -> Dict[str, float]:
+def _spread(numbers: Sequence[int]) -> dict[str, float]:
     return {
         "least": min(numbers),
         "median": median(numbers),
@@ -214,10 +215,10 @@ def _spread(numbers: Sequence[int]) -> Dict[str, float]:
     }
 
 
-def _by_size(types: Dict[str, List[int]]) -> List[Tuple[str, List[int]]]:
+def _by_size(types: dict[str, list[int]]) -> list[tuple[str, list[int]]]:
     return sorted(types.items(), key=lambda item: (-item[1][0], item[0]))
 
 
-def _cut(rows: Sequence[Tuple[str, ...]], length: int) -> Sequence[Tuple[str, ...]]:
+def _cut(rows: Sequence[tuple[str, ...]], length: int) -> Sequence[tuple[str, ...]]:
     """The rows, and how many are not shown."""
     return [*rows, (f"... {length - len(rows)} more", "", "")] if length > len(rows) else rows

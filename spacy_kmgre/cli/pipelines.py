@@ -1,8 +1,9 @@
 """The commands that run pipelines, as typer sees them. What they need is imported when they run."""
 
+from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Tuple
+from typing import Any
 
 import typer
 from spacy.cli._util import Arg, NoSuchOption, Opt, parse_config_overrides
@@ -28,7 +29,7 @@ class EntitySource(str, Enum):
     predicted = "predicted"
 
 
-def known_source(name: Optional[str]) -> Optional[str]:
+def known_source(name: str | None) -> str | None:
     """The format of sources, if there is one of that name."""
     from ..extraction.sources import check_source_format
 
@@ -42,7 +43,7 @@ def known_target(name: str) -> str:
     return checked(check_output_format, name)
 
 
-def python_file(path: Optional[Path]) -> Optional[Path]:
+def python_file(path: Path | None) -> Path | None:
     if path is not None and path.suffix != ".py":
         raise typer.BadParameter(f"{path} is no Python file (.py)")
     return path
@@ -66,7 +67,7 @@ ENTITIES = Opt(
 )
 
 
-def parse_overrides(ctx: typer.Context, arguments: List[str]) -> Dict[str, Any]:
+def parse_overrides(ctx: typer.Context, arguments: list[str]) -> dict[str, Any]:
     """What the arguments that are left over override in the pipeline's config."""
     try:
         return parse_config_overrides(arguments)
@@ -74,7 +75,7 @@ def parse_overrides(ctx: typer.Context, arguments: List[str]) -> Dict[str, Any]:
         return ctx.fail(error.format_message())
 
 
-def split_overrides(arguments: Iterable[str]) -> Tuple[List[Path], List[str]]:
+def split_overrides(arguments: Iterable[str]) -> tuple[list[Path], list[str]]:
     """Sources, and what follows them as overrides: an argument that takes any number of values takes these too."""
     found = [str(argument) for argument in arguments]
     first = next((i for i, argument in enumerate(found) if argument.startswith("--")), len(found))
@@ -85,10 +86,10 @@ def evaluate_cli(
     ctx: typer.Context,
     model: str = Arg(..., help="A trained pipeline: a folder, or an installed package"),
     corpus: Path = Arg(..., help="A .spacy file, or a folder of them", exists=True),
-    output: List[Path] = Opt(
+    output: list[Path] = Opt(
         [], "--output", "-o", help="Where to write the report: .json, .md, .html; may be given several times"
     ),
-    baseline: Optional[str] = Opt(
+    baseline: str | None = Opt(
         None,
         "--baseline",
         "-b",
@@ -101,7 +102,7 @@ def evaluate_cli(
         help="Look for the thresholds with the best micro F, for all labels and for each, and for how far scores are "
         "from probabilities",
     ),
-    write_thresholds: Optional[ThresholdKind] = Opt(
+    write_thresholds: ThresholdKind | None = Opt(
         None,
         "--write-thresholds",
         help="Write the best thresholds into the pipeline's folder; use a dev corpus",
@@ -123,7 +124,7 @@ def evaluate_cli(
     confidence: float = Opt(0.95, help="Confidence of the intervals", min=0.0, max=1.0),
     seed: int = Opt(0, help="Seed of the samples", min=0),
     component: str = COMPONENT,
-    code: Optional[Path] = CODE,
+    code: Path | None = CODE,
     use_gpu: int = GPU,
 ) -> None:
     """Score a pipeline's relations between gold entities: overall, by kind of relation and by label, with bootstrap
@@ -157,13 +158,13 @@ def evaluate_cli(
 def extract_cli(
     ctx: typer.Context,
     model: str = Arg(..., help="A trained pipeline: a folder, or an installed package"),
-    sources: List[str] = Arg(
+    sources: list[str] = Arg(
         ..., metavar="SOURCE", help="Files and folders to read, in this order; - is standard input"
     ),
     output: Path = Opt(
         Path("-"), "--output", "-o", help="File or folder to write; - is standard output (jsonl, csv)"
     ),
-    source_format: Optional[str] = Opt(
+    source_format: str | None = Opt(
         None,
         "--from",
         metavar="FORMAT",
@@ -189,12 +190,12 @@ def extract_cli(
     ),
     batch_size: int = Opt(16, help="Documents that go through the model at a time", min=1),
     n_process: int = Opt(1, "--n-process", "-n", help="Processes, -1 for one a processor", min=-1),
-    max_length: Optional[int] = Opt(
+    max_length: int | None = Opt(
         None, help="Most characters of a document; the pipeline's max_length where left out", min=1
     ),
     entities: RelatedEntities = ENTITIES,
     component: str = COMPONENT,
-    code: Optional[Path] = CODE,
+    code: Path | None = CODE,
     use_gpu: int = GPU,
 ) -> None:
     """Write the relations of many documents.
@@ -245,25 +246,25 @@ def explain_cli(
     ctx: typer.Context,
     model: str = Arg(..., help="A trained pipeline: a folder, or an installed package"),
     source: Path = Arg(..., help="A file to read, as in `extract`; - is standard input"),
-    head: Optional[str] = Opt(
+    head: str | None = Opt(
         None, "--head", help="The head entity: its key, or the text of one of its mentions"
     ),
-    tail: Optional[str] = Opt(None, "--tail", help="The tail entity"),
-    labels: List[str] = Opt(
+    tail: str | None = Opt(None, "--tail", help="The tail entity"),
+    labels: list[str] = Opt(
         [],
         "--label",
         "-l",
         help="A relation to explain; the predicted ones, or the most probable, where left out. Without both entities: "
         "the relations to list",
     ),
-    document: Optional[str] = Opt(None, "--document", "-d", help="Name of the document; else the first one"),
+    document: str | None = Opt(None, "--document", "-d", help="Name of the document; else the first one"),
     as_json: bool = Opt(False, "--json", help="Print JSON instead of tables"),
-    source_format: Optional[str] = Opt(
+    source_format: str | None = Opt(
         None, "--from", metavar="FORMAT", callback=known_source, help="Format of the file, as in `extract`"
     ),
     entities: RelatedEntities = ENTITIES,
     component: str = COMPONENT,
-    code: Optional[Path] = CODE,
+    code: Path | None = CODE,
     use_gpu: int = GPU,
 ) -> None:
     """Show why a relation is predicted between two entities of a document, or is not.

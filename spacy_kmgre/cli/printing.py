@@ -1,7 +1,8 @@
 """What commands print alike: tables, scores, and what went wrong."""
 
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, Sequence, Tuple
+from typing import Any
 
 from spacy.cli._util import show_validation_error
 from spacy.util import logger
@@ -28,6 +29,6 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], max_col: i
     print(table(rows, header=header, divider=True, aligns=aligns, max_col=max_col))
 
 
-def precision_recall_f(scores: Dict[str, Any], name: str) -> Tuple[str, ...]:
+def precision_recall_f(scores: dict[str, Any], name: str) -> tuple[str, ...]:
     """The scores whose names begin so, "-" for those that are None or absent."""
     return tuple(percent(scores.get(f"{name}_{part}")) for part in "prf")

@@ -1,7 +1,9 @@
 """What the readers of coreference share: finding a mention by its head, and chains as entities."""
 
+import itertools
 from collections import defaultdict
-from typing import Dict, Generic, Iterable, List, Optional, Sequence, Tuple, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Generic, TypeVar
 
 from spacy.tokens import Doc, Span
 
@@ -28,8 +30,8 @@ class MentionIndex(Generic[T]):
 
     def __init__(self, doc: Doc) -> None:
         self._parsed = doc.has_annotation("DEP")
-        self._offsets: Dict[Tuple[int, int], T] = {}
-        self._heads: Dict[int, Optional[T]] = {}
+        self._offsets: dict[tuple[int, int], T] = {}
+        self._heads: dict[int, T | None] = {}
 
     def add(self, span: Span, value: T) -> None:
         """Values of several mentions with one head cannot be found by it."""
@@ -38,17 +40,17 @@ class MentionIndex(Generic[T]):
         if head is not None:
             self._heads[head] = value if self._heads.get(head, value) == value else None
 
-    def find(self, span: Span) -> Optional[T]:
+    def find(self, span: Span) -> T | None:
         """The value of the mention at the same place, else of that with the same head."""
         value = self._offsets.get((span.start, span.end))
         head = None if value is not None else self._head(span)
         return value if head is None else self._heads.get(head)
 
-    def at(self, head: int) -> Optional[T]:
+    def at(self, head: int) -> T | None:
         """The value of the mention with that token as its head."""
         return self._heads.get(head)
 
-    def _head(self, span: Span) -> Optional[int]:
+    def _head(self, span: Span) -> int | None:
         """The token that the others of a mention belong to, by the parse or, without one, by the word order of
         English; None where several are joined by "and"."""
         if self._parsed:
@@ -75,7 +77,7 @@ def is_pronoun(span: Span) -> bool:
     return token.pos_ == "PRON" or (not token.pos and token.lower_ in PRONOUNS)
 
 
-def chain_entities(doc: Doc, chains: Iterable[Sequence[Span]], pronouns: bool) -> List[Entity]:
+def chain_entities(doc: Doc, chains: Iterable[Sequence[Span]], pronouns: bool) -> list[Entity]:
     """The entities that chains of mentions stand for; chains that share a mention are one.
 
     Label and `kb_id` come from the named mentions: those that `doc.ents` has too, perhaps with other words
@@ -86,8 +88,8 @@ def chain_entities(doc: Doc, chains: Iterable[Sequence[Span]], pronouns: bool) -
     names: MentionIndex[Span] = MentionIndex(doc)
     for span in doc.ents:
         names.add(span, span)
-    spans: List[Span] = []
-    numbers: Dict[Tuple[int, int], int] = {}
+    spans: list[Span] = []
+    numbers: dict[tuple[int, int], int] = {}
     grouping = Grouping()
     for chain in chains:
         mentions = [span for span in chain if len(span) and (pronouns or not is_pronoun(span))]
@@ -96,8 +98,8 @@ def chain_entities(doc: Doc, chains: Iterable[Sequence[Span]], pronouns: bool) -
                 numbers[span.start, span.end] = grouping.add()
                 spans.append(span)
         places = [numbers[span.start, span.end] for span in mentions]
-        grouping.join(zip(places, places[1:]))
-    groups: Dict[int, List[Span]] = defaultdict(list)
+        grouping.join(itertools.pairwise(places))
+    groups: dict[int, list[Span]] = defaultdict(list)
     for number, span in enumerate(spans):
         groups[grouping.find(number)].append(span)
     clusters = []

@@ -1,20 +1,21 @@
 """Entities from the chains of coreferee (https://github.com/richardpaulhudson/coreferee)."""
 
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
-from typing import Any, Callable, Iterator, List
+from typing import Any
 
 from spacy.tokens import Doc, Span
 from spacy.util import registry
 
-from ..docs import document_name
+from ..annotations import document_name
 from ..errors import Errors
 from ..types import Entity
 from .chains import MentionIndex, chain_entities, is_pronoun
 
 
 @registry.misc("spacy_kmgre.coreferee_entities.v1")
-def coreferee_entities(pronouns: bool = True, coordinated: bool = True) -> Callable[[Doc], List[Entity]]:
+def coreferee_entities(pronouns: bool = True, coordinated: bool = True) -> Callable[[Doc], list[Entity]]:
     """Reads `doc._.coref_chains`, one entity a chain.
 
     coreferee marks heads only. A mention is the name in `doc.ents` with that head, else the head and what
@@ -32,7 +33,7 @@ def coreferee_entities(pronouns: bool = True, coordinated: bool = True) -> Calla
     return partial(_read, pronouns=pronouns, coordinated=coordinated)
 
 
-def _read(doc: Doc, pronouns: bool, coordinated: bool) -> List[Entity]:
+def _read(doc: Doc, pronouns: bool, coordinated: bool) -> list[Entity]:
     names: MentionIndex[Span] = MentionIndex(doc)
     for span in doc.ents:
         names.add(span, span)
@@ -66,7 +67,7 @@ def _chains(doc: Doc) -> Iterator[Any]:
     return iter(holder)
 
 
-def _span(doc: Doc, heads: List[int], names: "MentionIndex[Span]") -> Span:
+def _span(doc: Doc, heads: list[int], names: "MentionIndex[Span]") -> Span:
     spans = []
     for head in heads:
         name, alone = names.at(head), doc[head : head + 1]

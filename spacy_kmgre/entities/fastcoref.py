@@ -1,19 +1,19 @@
 """Entities from the clusters of fastcoref (https://github.com/shon-otmazgin/fastcoref)."""
 
+from collections.abc import Callable
 from functools import partial
-from typing import Callable, List
 
 from spacy.tokens import Doc
 from spacy.util import registry
 
-from ..docs import document_name
+from ..annotations import document_name
 from ..errors import Errors
 from ..types import Entity
 from .chains import chain_entities
 
 
 @registry.misc("spacy_kmgre.fastcoref_entities.v1")
-def fastcoref_entities(pronouns: bool = True) -> Callable[[Doc], List[Entity]]:
+def fastcoref_entities(pronouns: bool = True) -> Callable[[Doc], list[Entity]]:
     """Reads `doc._.coref_clusters`: lists of [start, end) character offsets, one list an entity.
 
     A mention that begins or ends within a token gets the whole token. A named mention, one that `doc.ents`
@@ -27,7 +27,7 @@ def fastcoref_entities(pronouns: bool = True) -> Callable[[Doc], List[Entity]]:
     return partial(_read, pronouns=pronouns)
 
 
-def _read(doc: Doc, pronouns: bool) -> List[Entity]:
+def _read(doc: Doc, pronouns: bool) -> list[Entity]:
     clusters = doc._.coref_clusters
     if clusters is None:
         raise ValueError(

@@ -1,15 +1,16 @@
 """What all readers share: joining what is one entity, and giving entities their keys."""
 
 from collections import Counter
-from typing import Dict, Hashable, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
+from collections.abc import Hashable, Iterable, Sequence
+from typing import NamedTuple
 
 from spacy.pipeline import EntityLinker
 from spacy.tokens import Doc, Span
 
-from ..docs import ENTITY_PREFIX, free_keys, mention_offsets, read_entities
+from ..annotations import ENTITY_PREFIX, free_keys, mention_offsets, read_entities
 from ..types import Entity
 
-Link = Tuple[int, int]
+Link = tuple[int, int]
 
 
 class Grouping:
@@ -20,10 +21,10 @@ class Grouping:
     """
 
     def __init__(self) -> None:
-        self._parents: List[int] = []
-        self._marks: List[Tuple[Optional[Hashable], ...]] = []
+        self._parents: list[int] = []
+        self._marks: list[tuple[Hashable | None, ...]] = []
 
-    def add(self, *marks: Optional[Hashable]) -> int:
+    def add(self, *marks: Hashable | None) -> int:
         """A new thing, in a group of its own; as many marks each time.
 
         :returns: Its number.
@@ -40,12 +41,12 @@ class Grouping:
             number = parents[number]
         return number
 
-    def join(self, links: Iterable[Link]) -> List[Set[int]]:
+    def join(self, links: Iterable[Link]) -> list[set[int]]:
         """Join the groups that the links connect, all at once, so that their order does not matter.
 
         :returns: The sets of groups that are connected, but whose marks differ: none of them is joined.
         """
-        connected: Dict[int, Set[int]] = {}
+        connected: dict[int, set[int]] = {}
         for link in links:
             left, right = (connected.setdefault(root, {root}) for root in map(self.find, link))
             if left is not right:
@@ -64,7 +65,7 @@ class Grouping:
             self._marks[first] = tuple(next(iter(place), None) for place in values)
         return refused
 
-    def marks(self, number: int) -> Tuple[Optional[Hashable], ...]:
+    def marks(self, number: int) -> tuple[Hashable | None, ...]:
         """The marks of a thing's group."""
         return self._marks[self.find(number)]
 
@@ -81,7 +82,7 @@ class Cluster(NamedTuple):
     key: str = ""
 
 
-def make_entities(doc: Doc, clusters: Iterable[Cluster]) -> List[Entity]:
+def make_entities(doc: Doc, clusters: Iterable[Cluster]) -> list[Entity]:
     """Entities in the order of their first mentions.
 
     A cluster that the Doc holds already keeps its key, so that reading a Doc again gives the same
@@ -120,5 +121,5 @@ def _content(entity: Entity) -> Hashable:
     return (tuple(mention_offsets([entity])), entity.label, entity.kb_id)
 
 
-def _offsets(span: Span) -> Tuple[int, int]:
+def _offsets(span: Span) -> tuple[int, int]:
     return span.start, span.end

@@ -2,19 +2,19 @@
 
 import warnings
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Callable, Dict, Iterable, Iterator, List, Sequence, Set, Tuple
 
 from spacy.tokens import Doc, Span
 from spacy.util import registry
 
-from ..docs import document_name
+from ..annotations import document_name
 from ..errors import Errors, Warnings
 from ..types import Entity
 from .chains import MentionIndex
 from .grouping import Cluster, Grouping, make_entities
 
-Reader = Callable[[Doc], List[Entity]]
+Reader = Callable[[Doc], list[Entity]]
 
 
 @registry.misc("spacy_kmgre.merged_entities.v1")
@@ -36,7 +36,7 @@ def merged_entities(*readers: Reader, untyped: bool = False) -> Reader:
     return partial(_read, readers=readers, untyped=untyped)
 
 
-def _read(doc: Doc, readers: Sequence[Reader], untyped: bool) -> List[Entity]:
+def _read(doc: Doc, readers: Sequence[Reader], untyped: bool) -> list[Entity]:
     merging = _Merging(doc)
     first, *later = readers
     for entity in first(doc):
@@ -54,9 +54,9 @@ class _Merging:
         self._doc = doc
         self._grouping = Grouping()
         self._numbers: MentionIndex[int] = MentionIndex(doc)
-        self._entities: List[Entity] = []  # by number in the grouping
-        self._mentions: List[List[Span]] = []  # those that are no others' before them
-        self._taken: Set[Tuple[int, int]] = set()
+        self._entities: list[Entity] = []  # by number in the grouping
+        self._mentions: list[list[Span]] = []  # those that are no others' before them
+        self._taken: set[tuple[int, int]] = set()
 
     def add(self, entity: Entity, mentions: Iterable[Span]) -> int:
         """A new entity; of the mentions, those that no other has."""
@@ -95,7 +95,7 @@ class _Merging:
 
     def clusters(self) -> Iterator[Cluster]:
         """What has become of the entities. One that came from a span group keeps its key."""
-        groups: Dict[int, List[int]] = defaultdict(list)
+        groups: dict[int, list[int]] = defaultdict(list)
         for number in range(len(self._entities)):
             groups[self._grouping.find(number)].append(number)
         for root, numbers in groups.items():

@@ -7,16 +7,17 @@ mostly English ones.
 
 import re
 import unicodedata
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Callable, Dict, FrozenSet, Hashable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
-Words = Tuple[str, ...]
+Words = tuple[str, ...]
 
 PERSON, ORGANISATION, PLACE, VALUE, OTHER = KINDS = ("person", "organisation", "place", "value", "other")
 
 # The labels of OntoNotes, CoNLL-2003 and DocRED; what is not here is "other".
-LABEL_KINDS: Dict[str, str] = {
+LABEL_KINDS: dict[str, str] = {
     **dict.fromkeys(("PERSON", "PER"), PERSON),
     "ORG": ORGANISATION,
     **dict.fromkeys(("GPE", "LOC", "FAC"), PLACE),
@@ -24,7 +25,7 @@ LABEL_KINDS: Dict[str, str] = {
 }
 
 
-def word_set(words: str) -> FrozenSet[str]:
+def word_set(words: str) -> frozenset[str]:
     """The words of a text, for lists of them."""
     return frozenset(words.split())
 
@@ -123,13 +124,13 @@ class Name:
     core: Words
 
     @property
-    def gender(self) -> Optional[str]:
+    def gender(self) -> str | None:
         """What a person's title tells, None where it tells nothing."""
         title = fold(self.words[0]) if self.kind == PERSON and len(self.words) > 1 else ""
         return "male" if title in MALE_TITLES else "female" if title in FEMALE_TITLES else None
 
     @cached_property
-    def parts(self) -> List[Tuple[Words, bool]]:
+    def parts(self) -> list[tuple[Words, bool]]:
         """Words at the beginning or the end of a person's name, and single ones, each with whether they hold
         the surname (the last word).
 
@@ -196,7 +197,7 @@ class Spelling:
         return tuple(map(str.casefold, words)) if self.case else words
 
 
-def _core(name: Name) -> Optional[Hashable]:
+def _core(name: Name) -> Hashable | None:
     return name.core
 
 
@@ -211,13 +212,13 @@ class ShortForms(NamedTuple):
     """
 
     offers: Callable[[Name], Iterator[Hashable]]
-    asks: Callable[[Name], Optional[Hashable]] = _core
+    asks: Callable[[Name], Hashable | None] = _core
     rivals: Callable[[Name], Iterator[Hashable]] = lambda name: iter(())
     after: bool = False
     topic: bool = False
 
 
-def _without_ending(words: Words, endings: FrozenSet[str]) -> Iterator[Words]:
+def _without_ending(words: Words, endings: frozenset[str]) -> Iterator[Words]:
     """What is left without the last ending, the last two ...; no small word stays behind at the end."""
     while len(words) > 1 and fold(words[-1]) in endings:
         words = words[:-1]
@@ -264,7 +265,7 @@ def _heads(name: Name) -> Iterator[Words]:
             yield name.words[-1:]
 
 
-def _acronym(name: Name) -> Optional[str]:
+def _acronym(name: Name) -> str | None:
     """A single word in capitals, its plural s aside."""
     word = name.written[-1]
     word = word[:-1] if word.endswith("s") else word
@@ -317,7 +318,7 @@ def _given_names(name: Name) -> Iterator[Words]:
 
 
 # By the name of the rule, the surest first: that is the order in which they are applied.
-SHORT_FORMS: Dict[str, ShortForms] = {
+SHORT_FORMS: dict[str, ShortForms] = {
     "legal_forms": ShortForms(_legal_forms),
     "acronyms": ShortForms(_first_letters, asks=_acronym),
     "initials": ShortForms(_initials),

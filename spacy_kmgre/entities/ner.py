@@ -1,24 +1,13 @@
 """Entities from named entity recognition: `doc.ents`, clustered by identifier, then by name."""
 
 from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import (
     Any,
-    Callable,
-    Dict,
-    FrozenSet,
-    Hashable,
-    Iterable,
-    Iterator,
-    List,
     NamedTuple,
-    Optional,
-    Sequence,
-    Set,
-    Tuple,
-    Union,
 )
 
 import srsly
@@ -30,21 +19,21 @@ from ..errors import Errors
 from ..types import Entity
 from .grouping import Cluster, Grouping, identifier, make_entities, most_common
 from .names import COUNTRIES, KINDS, LABEL_KINDS, OTHER, PLACE, SHORT_FORMS, Name, ShortForms, Spelling, Words
-from .stated import LONGEST_STATEMENT, NEXT_MENTIONS, is_stated_alias
+from .stated_aliases import LONGEST_STATEMENT, NEXT_MENTIONS, is_stated_alias
 
 # For each name the numbers of the rows of a table of aliases that hold it.
-Rows = Dict[Words, Set[int]]
+Rows = dict[Words, set[int]]
 # A short form that so many names have is ambiguous without a look at them.
 MOST_READINGS = 8
 # For each short form the groups that it may belong to.
-Readings = Dict[int, Set[int]]
+Readings = dict[int, set[int]]
 
 
 @registry.misc("spacy_kmgre.ner_entities.v1")
 def ner_entities(
-    labels: Optional[List[str]] = None,
-    kinds: Dict[str, str] = util.SimpleFrozenDict(),  # noqa: B008
-    aliases: Union[Dict[str, List[str]], str, Path, None] = None,
+    labels: list[str] | None = None,
+    kinds: dict[str, str] = util.SimpleFrozenDict(),  # noqa: B008
+    aliases: dict[str, list[str]] | str | Path | None = None,
     case: bool = True,
     accents: bool = True,
     articles: bool = True,
@@ -132,15 +121,15 @@ def ner_entities(
 class NerEntities:
     """The reader that `ner_entities` makes; it can be pickled."""
 
-    labels: Optional[FrozenSet[str]]
-    kinds: Dict[str, str]
+    labels: frozenset[str] | None
+    kinds: dict[str, str]
     spelling: Spelling
     aliases: Rows
     countries: Rows
     stated_aliases: bool
-    short_forms: Tuple[str, ...]
+    short_forms: tuple[str, ...]
 
-    def __call__(self, doc: Doc) -> List[Entity]:
+    def __call__(self, doc: Doc) -> list[Entity]:
         """The entities of a Doc."""
         clustering = _Clustering(doc, self._named_mentions(doc))
         clustering.join_equal(lambda name: name.words)
@@ -153,8 +142,8 @@ class NerEntities:
             clustering.join_short_forms(SHORT_FORMS[rule])
         return make_entities(doc, clustering.clusters())
 
-    def _named_mentions(self, doc: Doc) -> Iterator[Tuple[Span, Name]]:
-        names: Dict[Tuple[str, str], Name] = {}
+    def _named_mentions(self, doc: Doc) -> Iterator[tuple[Span, Name]]:
+        names: dict[tuple[str, str], Name] = {}
         for span in doc.ents:
             label, text = span.label_, span.text
             if self.labels is None or label in self.labels:
@@ -164,7 +153,7 @@ class NerEntities:
 
 
 # Short forms, with the groups that have them and where these begin.
-Offers = Dict[Tuple[str, Hashable], Dict[int, int]]
+Offers = dict[tuple[str, Hashable], dict[int, int]]
 
 
 class _Mention(NamedTuple):
@@ -180,11 +169,11 @@ class _Clustering:
     What is grouped are nodes: all mentions with one identifier, or all without one that have equal names.
     """
 
-    def __init__(self, doc: Doc, named: Iterable[Tuple[Span, Name]]) -> None:
+    def __init__(self, doc: Doc, named: Iterable[tuple[Span, Name]]) -> None:
         named = list(named)
         identifiers = _identifiers([span for span, _ in named])
-        marks: Dict[Hashable, Tuple[Set[str], ...]] = {}
-        keys: List[Hashable] = []
+        marks: dict[Hashable, tuple[set[str], ...]] = {}
+        keys: list[Hashable] = []
         for (span, name), (kb_id, ent_id) in zip(named, identifiers):
             key = ("kb", kb_id) if kb_id else ("ent", ent_id) if ent_id else (span.label_, name.words)
             keys.append(key)
@@ -206,15 +195,15 @@ class _Clustering:
             _Mention(span, span.label_, name, numbers[key]) for (span, name), key in zip(named, keys)
         ]
         # The first mention of each way to write a name: what the rules look at.
-        first: Dict[Hashable, _Mention] = {}
+        first: dict[Hashable, _Mention] = {}
         for mention in self._mentions:
             first.setdefault((mention.label, mention.name.text, mention.node), mention)
         self._forms = list(first.values())
-        self._explained: Set[int] = set()  # nodes that a rule has seen as short forms
+        self._explained: set[int] = set()  # nodes that a rule has seen as short forms
 
-    def clusters(self) -> List[Cluster]:
+    def clusters(self) -> list[Cluster]:
         """The mentions of each group."""
-        members: Dict[int, List[_Mention]] = defaultdict(list)
+        members: dict[int, list[_Mention]] = defaultdict(list)
         for mention in self._mentions:
             members[self._grouping.find(mention.node)].append(mention)
         return [
@@ -228,14 +217,14 @@ class _Clustering:
 
     def join_equal(self, key: Callable[[Name], Words]) -> None:
         """Join names with one key."""
-        first: Dict[Tuple[str, Words], int] = {}
+        first: dict[tuple[str, Words], int] = {}
         self._grouping.join(
             [(first.setdefault((form.label, key(form.name)), form.node), form.node) for form in self._forms]
         )
 
     def join_rows(self, rows: Rows, kinds: Sequence[str]) -> None:
         """Join names of these kinds that stand in one row; a name that two rows explain joins nobody."""
-        nodes: Dict[Tuple[str, int], List[int]] = defaultdict(list)
+        nodes: dict[tuple[str, int], list[int]] = defaultdict(list)
         for form in self._forms:
             if form.name.kind in kinds:
                 for row in rows.get(form.name.words, ()):
@@ -243,7 +232,7 @@ class _Clustering:
         met = [found for found in nodes.values() if len(set(map(self._grouping.find, found))) > 1]
         times = Counter(node for found in met for node in set(found))
         sure = [[node for node in found if times[node] == 1] for found in met]
-        self._grouping.join([link for found in sure for link in zip(found, found[1:])])
+        self._grouping.join([link for found in sure for link in pairwise(found)])
 
     def join_stated(self) -> None:
         """Join a mention with one soon after it where the text states that they are one."""
@@ -286,7 +275,7 @@ class _Clustering:
                 readings[form.node].update(found, others)
         self._join_short(readings)
 
-    def _groups(self, form: _Mention, offered: Dict[int, int], before: bool = False) -> List[int]:
+    def _groups(self, form: _Mention, offered: dict[int, int], before: bool = False) -> list[int]:
         """The first other groups that offer a short form; only those that begin before it, where asked."""
         own = self._grouping.find(form.node)
         return [
@@ -310,13 +299,13 @@ class _Clustering:
             }
 
 
-def _identifiers(mentions: Sequence[Span]) -> List[Tuple[str, str]]:
+def _identifiers(mentions: Sequence[Span]) -> list[tuple[str, str]]:
     """The `kb_id_` and the `ent_id_` of each mention, "" for none.
 
     A mention that has only an `ent_id_` takes the `kb_id_` of those that have both, if they agree.
     """
     found = [(identifier(span), span.ent_id_) for span in mentions]
-    linked: Dict[str, Set[str]] = defaultdict(set)
+    linked: dict[str, set[str]] = defaultdict(set)
     for kb_id, ent_id in found:
         if kb_id and ent_id:
             linked[ent_id].add(kb_id)
@@ -334,7 +323,7 @@ def _rows(table: Iterable[Sequence[str]], spelling: Spelling) -> Rows:
     return dict(rows)
 
 
-def _read_aliases(aliases: Union[Dict[str, List[str]], str, Path, None]) -> List[List[str]]:
+def _read_aliases(aliases: dict[str, list[str]] | str | Path | None) -> list[list[str]]:
     """One list of names for each entity."""
     if aliases is None:
         return []

@@ -1,8 +1,9 @@
 """Scores that are probabilities: how far they are from that, and what brings them there."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Dict, Sequence, Tuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from torch import nn
 from .thresholds import CENTRES, FOLDS, Candidates, document_folds
 
 if TYPE_CHECKING:
-    from ..pipe import KmgreRelations
+    from ..pipeline.relations import KmgreRelations
 
 # Scores up to this are left out of the error: of the many that are next to nothing all would be right.
 LEAST = 0.1
@@ -36,7 +37,7 @@ class Calibration:
     before: float
     cross_validated: float
 
-    def settings(self, pipe: "KmgreRelations", changed: Dict[str, Any]) -> Dict[str, Any]:
+    def settings(self, pipe: "KmgreRelations", changed: dict[str, Any]) -> dict[str, Any]:
         """What the component must be set to: its predictions stay the same, and their scores become probabilities.
 
         :param changed: Thresholds that it will have in place of its own.
@@ -97,7 +98,7 @@ def score_margins(margins: np.ndarray, line: Sequence[float]) -> np.ndarray:
         return 1 / (1 + np.exp(-line[0] * margins - line[1]))
 
 
-def fit_line(counts: np.ndarray) -> Tuple[float, float]:
+def fit_line(counts: np.ndarray) -> tuple[float, float]:
     """Slope, above 0 so that no order of scores changes, and intercept.
 
     :param counts: How many wrong and right relations have the margins `CENTRES`. *Shape:* (B, 2)

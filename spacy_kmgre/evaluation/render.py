@@ -1,7 +1,5 @@
 """Reports as Markdown and HTML."""
 
-from typing import Dict, List, Optional, Tuple
-
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from .calibration import LEAST
@@ -35,13 +33,13 @@ def render(report: Report, suffix: str) -> str:
     )
 
 
-def table_header(report: Report) -> Tuple[str, ...]:
+def table_header(report: Report) -> tuple[str, ...]:
     """The first column of the tables of scores is for the kind of relation."""
     columns = ("P", "R", "F", f"{100 * report.confidence:g} % of F", "right", "predicted", "gold")
     return columns if report.baseline is None else (*columns, "F - baseline", "its interval", "p")
 
 
-def table_row(report: Report, line: Line) -> List[str]:
+def table_row(report: Report, line: Line) -> list[str]:
     """Cells of a table with the kind of relation and `table_header`."""
     cells = [line.title, percent(line.p), percent(line.r), percent(line.f), interval(line.intervals["f"])]
     cells += ["-" if count is None else str(count) for count in (line.correct, line.predicted, line.gold)]
@@ -51,7 +49,7 @@ def table_row(report: Report, line: Line) -> List[str]:
     return cells
 
 
-def threshold_rows(report: Report) -> List[Tuple[str, str, str, str]]:
+def threshold_rows(report: Report) -> list[tuple[str, str, str, str]]:
     """Kind of threshold, threshold, F on the corpus, F in cross-validation."""
     return [
         (
@@ -75,7 +73,7 @@ def calibration_note(report: Report) -> str:
     )
 
 
-def own_thresholds(report: Report) -> Dict[str, float]:
+def own_thresholds(report: Report) -> dict[str, float]:
     """The thresholds of single labels."""
     return {
         label: value
@@ -84,11 +82,11 @@ def own_thresholds(report: Report) -> Dict[str, float]:
     }
 
 
-def percent(value: Optional[float], sign: bool = False) -> str:
+def percent(value: float | None, sign: bool = False) -> str:
     return "-" if value is None else f"{100 * value:{'+' if sign else ''}.1f}"
 
 
-def interval(ends: Optional[Tuple[float, float]], sign: bool = False) -> str:
+def interval(ends: tuple[float, float] | None, sign: bool = False) -> str:
     return "-" if ends is None else " to ".join(percent(end, sign) for end in ends)
 
 

@@ -2,29 +2,30 @@
 another pipeline, and the best thresholds."""
 
 import math
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from timeit import default_timer
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Any
 
 import numpy as np
 from spacy import Language
 from spacy.scorer import Scorer
 from spacy.training import Example
 
-from ..docs import read_entities
-from ..scorer import RelationCounts, count_relations
+from ..annotations import read_entities
+from ..scoring.relations import RelationCounts, count_relations
 from .calibration import Calibration
 from .groups import DISTANCES, GROUPINGS, MENTION_PAIRS, bin_titles
 from .significance import bootstrap_intervals, compare
 from .table import CountTable, Row, count_tables
 from .thresholds import Thresholds
 
-Interval = Tuple[float, float]
+Interval = tuple[float, float]
 
 # Sections that need sentence boundaries.
 PLACE, DISTANCE = "Within and across sentences", "Distance between the nearest mentions, in sentences"
-SECTIONS: Dict[str, Dict[str, str]] = {
+SECTIONS: dict[str, dict[str, str]] = {
     "Overall": {
         "micro": "all relations",
         "ign": "not stated in training (Ign)",
@@ -50,22 +51,22 @@ class Line:
 
     name: str
     title: str
-    p: Optional[float]
-    r: Optional[float]
-    f: Optional[float]
-    intervals: Dict[str, Optional[Interval]]
-    correct: Optional[int] = None
-    predicted: Optional[int] = None
-    gold: Optional[int] = None
-    difference: Optional[float] = None
-    difference_interval: Optional[Interval] = None
-    p_value: Optional[float] = None
+    p: float | None
+    r: float | None
+    f: float | None
+    intervals: dict[str, Interval | None]
+    correct: int | None = None
+    predicted: int | None = None
+    gold: int | None = None
+    difference: float | None = None
+    difference_interval: Interval | None = None
+    p_value: float | None = None
 
 
 @dataclass(frozen=True)
 class Section:
     title: str
-    lines: List[Line]
+    lines: list[Line]
 
 
 @dataclass(frozen=True)
@@ -84,18 +85,18 @@ class Report:
     documents: int
     samples: int
     confidence: float
-    sections: List[Section]
-    settings: Dict[str, Any]
-    notes: List[str]
-    baseline: Optional[str] = None
-    thresholds: Optional[Dict[str, Thresholds]] = None
-    calibration: Optional[Calibration] = None
+    sections: list[Section]
+    settings: dict[str, Any]
+    notes: list[str]
+    baseline: str | None = None
+    thresholds: dict[str, Thresholds] | None = None
+    calibration: Calibration | None = None
 
-    def to_dict(self) -> Dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain data."""
         return asdict(self)
 
-    def with_settings(self, thresholds: Dict[str, Thresholds], calibration: Calibration) -> "Report":
+    def with_settings(self, thresholds: dict[str, Thresholds], calibration: Calibration) -> "Report":
         return replace(self, thresholds=thresholds, calibration=calibration)
 
 
@@ -112,7 +113,7 @@ def between_gold_entities(nlp: Language, component: str) -> Iterator[None]:
         pipe.entities = reader
 
 
-def score_examples(nlp: Language, examples: Sequence[Example]) -> Dict[str, Any]:
+def score_examples(nlp: Language, examples: Sequence[Example]) -> dict[str, Any]:
     """What `nlp.evaluate` gives, but the examples keep their predictions."""
     start = default_timer()
     for example, doc in zip(examples, nlp.pipe(example.predicted for example in examples)):
@@ -122,7 +123,7 @@ def score_examples(nlp: Language, examples: Sequence[Example]) -> Dict[str, Any]
     return {**Scorer(nlp).score(examples), "speed": words / seconds}
 
 
-def count_examples(pipe: Any, examples: Iterable[Example]) -> List[RelationCounts]:
+def count_examples(pipe: Any, examples: Iterable[Example]) -> list[RelationCounts]:
     """The counts of each document, by `GROUPINGS` too. The predicted Docs have their relations already.
 
     :param pipe: The relation component, for the facts of its training corpus.
@@ -130,7 +131,7 @@ def count_examples(pipe: Any, examples: Iterable[Example]) -> List[RelationCount
     return [count_relations(example, pipe.known_facts, GROUPINGS) for example in examples]
 
 
-def relation_settings(pipe: Any) -> Dict[str, Any]:
+def relation_settings(pipe: Any) -> dict[str, Any]:
     """The settings of the component that decide which relations are predicted, where they do."""
     names = (
         "threshold",
@@ -150,8 +151,8 @@ def make_report(
     *,
     model: str = "",
     corpus: str = "",
-    settings: Optional[Dict[str, Any]] = None,
-    baseline: Optional[Sequence[RelationCounts]] = None,
+    settings: dict[str, Any] | None = None,
+    baseline: Sequence[RelationCounts] | None = None,
     baseline_name: str = "",
     samples: int = 1000,
     confidence: float = 0.95,
@@ -201,7 +202,7 @@ def make_report(
     )
 
 
-def _line(table: CountTable, row: Row, title: str, columns: Dict[str, Tuple[np.ndarray, np.ndarray]]) -> Line:
+def _line(table: CountTable, row: Row, title: str, columns: dict[str, tuple[np.ndarray, np.ndarray]]) -> Line:
     number = table.rows.index(row)
     totals = table.totals()
     p, r, f = (_plain(value) for value in table.scores(totals)[number])
@@ -223,9 +224,9 @@ def _line(table: CountTable, row: Row, title: str, columns: Dict[str, Tuple[np.n
     )
 
 
-def _plain(value: float) -> Optional[float]:
+def _plain(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-def _pair(low: float, high: float) -> Optional[Interval]:
+def _pair(low: float, high: float) -> Interval | None:
     return None if math.isnan(low) else (float(low), float(high))

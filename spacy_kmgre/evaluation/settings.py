@@ -2,17 +2,17 @@
 
 import shutil
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any
 
 import spacy
 
 
 def write_settings(
     model: Path,
-    settings: Dict[str, Any],
+    settings: dict[str, Any],
     *,
     component: str = "kmgre_relations",
-    config: Optional[Dict[str, Any]] = None,
+    config: dict[str, Any] | None = None,
 ) -> None:
     """Put settings of the component into a saved pipeline, in its config. After an error the folder is as it was.
 

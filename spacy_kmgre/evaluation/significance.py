@@ -3,7 +3,8 @@
 Documents are drawn, not relations: those of one document depend on one another.
 """
 
-from typing import Callable, Iterator, List, NamedTuple, Tuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,7 +31,7 @@ class Comparison(NamedTuple):
 
 def bootstrap_intervals(
     table: CountTable, *, samples: int = 1000, confidence: float = 0.95, seed: int = 0
-) -> Tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray]:
     """Percentile bootstrap intervals of all scores (Efron and Tibshirani, An Introduction to the Bootstrap,
     1993, chapter 13), over samples of as many documents, drawn with replacement. Samples in which a score
     is not defined do not count for it.
@@ -106,9 +107,9 @@ def _blocks(
         yield make(random, min(size, samples - start))
 
 
-def _interval(drawn: np.ndarray, confidence: float) -> Tuple[np.ndarray, np.ndarray]:
+def _interval(drawn: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
     """:param drawn: *Shape:* (S, rows, 3)"""
-    ends: List[np.ndarray] = []
+    ends: list[np.ndarray] = []
     undefined = np.isnan(drawn).all(axis=0)
     # Without a warning where all is NaN.
     filled = np.where(undefined, 0.0, drawn)

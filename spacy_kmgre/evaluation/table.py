@@ -1,14 +1,14 @@
 """Counts of many documents as one array, from which the scores of any sample of them are a product away."""
 
-from typing import Iterable, List, Optional, Sequence, Tuple, Union
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ..scorer import RelationCounts, Tally
+from ..scoring.relations import RelationCounts, Tally
 
 MICRO, IGN, MACRO = "micro", "ign", "macro"
 # A group, or ("label", its name).
-Row = Union[str, Tuple[str, str]]
+Row = str | tuple[str, str]
 
 
 class CountTable:
@@ -21,7 +21,7 @@ class CountTable:
     def __init__(self, documents: Sequence[RelationCounts], groups: Iterable[str], labels: Iterable[str]):
         groups = [MICRO, *sorted({*groups} - {MICRO})]
         labels = sorted(labels)
-        self.rows: List[Row] = [*groups, IGN, *(("label", label) for label in labels), MACRO]
+        self.rows: list[Row] = [*groups, IGN, *(("label", label) for label in labels), MACRO]
         self.counts = np.zeros((len(documents), len(self.rows) - 1, 3))
         nothing = Tally()
         for counts, document in zip(self.counts, documents):
@@ -34,7 +34,7 @@ class CountTable:
     def __len__(self) -> int:
         return len(self.counts)
 
-    def totals(self, weights: Optional[np.ndarray] = None) -> np.ndarray:
+    def totals(self, weights: np.ndarray | None = None) -> np.ndarray:
         """Counts of the corpus, or of samples of its documents.
 
         :param weights: How often each sample holds each document. *Shape:* (S, D)
@@ -66,7 +66,7 @@ class CountTable:
         return np.concatenate((scores, macro[..., None, :]), axis=-2)
 
 
-def count_tables(*models: Sequence[RelationCounts]) -> List[CountTable]:
+def count_tables(*models: Sequence[RelationCounts]) -> list[CountTable]:
     """A table for each model's counts of the same documents, all with the same rows."""
     whole = sum((document for documents in models for document in documents), RelationCounts())
     return [CountTable(documents, whole.groups, whole.labels) for documents in models]

@@ -1,7 +1,8 @@
 """The thresholds that give a pipeline the best micro F on a corpus."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Sequence, Set, Tuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -9,13 +10,13 @@ from spacy.training import Example
 from spacy.util import minibatch
 from torch import Tensor
 
-from ..alignment import align_entities
-from ..docs import all_entities, relation_data
+from ..annotations import all_entities, relation_data
 from ..model import maths
-from ..scorer import Tally
+from ..scoring.alignment import align_entities
+from ..scoring.relations import Tally
 
 if TYPE_CHECKING:
-    from ..pipe import KmgreRelations
+    from ..pipeline.relations import KmgreRelations
 
 # Scores up to this are not kept, and thresholds below it not looked for.
 FLOOR = 0.01
@@ -43,7 +44,7 @@ class Candidates:
     :param max_labels: Most relations of an entity pair.
     """
 
-    labels: Tuple[str, ...]
+    labels: tuple[str, ...]
     document: np.ndarray
     pair: np.ndarray
     label: np.ndarray
@@ -99,12 +100,12 @@ class Thresholds:
     """
 
     threshold: float
-    thresholds: Dict[str, float]
+    thresholds: dict[str, float]
     tally: Tally
     cross_validated: Tally
 
     @property
-    def settings(self) -> Dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """What the component must be set to."""
         return {"threshold": self.threshold, "thresholds": dict(self.thresholds)}
 
@@ -120,9 +121,9 @@ def collect_candidates(
     """
     known = {label: number for number, label in enumerate(pipe.labels)}
     controls = pipe.controls
-    gold: List[np.ndarray] = []
-    margins: List[np.ndarray] = []
-    columns: List[List[np.ndarray]] = []
+    gold: list[np.ndarray] = []
+    margins: list[np.ndarray] = []
+    columns: list[list[np.ndarray]] = []
     pairs = 0
     for batch in minibatch(examples, batch_size):
         scored = pipe.score_pairs([example.predicted for example in batch])
@@ -167,9 +168,9 @@ def collect_candidates(
 def _count_margins(
     logits: Tensor,
     entities: Tensor,
-    keys: Sequence[Optional[str]],
-    known: Dict[str, int],
-    relations: Set[Tuple[str, str, str]],
+    keys: Sequence[str | None],
+    known: dict[str, int],
+    relations: set[tuple[str, str, str]],
 ) -> np.ndarray:
     """How many wrong and right relations each bin of margins holds, without those that no triple allows.
 

@@ -4,17 +4,18 @@ import csv
 import io
 import json
 import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, Callable, Iterable, Iterator, List, Sequence
+from typing import Any
 
 import spacy
 import srsly
 from spacy.tokens import Doc
 
-from ..docs import TITLE
+from ..annotations import TITLE
 from ..formats import FORMATS, Format
 from ..formats.base import EVERYTHING
 from ..formats.guess import check_format, guess_target
@@ -95,8 +96,8 @@ def csv_rows(doc: Doc) -> bytes:
     return _csv(_row(title, relation) for relation in doc._.relations)
 
 
-def _row(title: str, relation: Relation) -> List[Any]:
-    pair: List[Any] = [""] * 5
+def _row(title: str, relation: Relation) -> list[Any]:
+    pair: list[Any] = [""] * 5
     if relation.key_mention_pairs:
         best = relation.key_mention_pairs[0]
         pair = [*(x for span in (best.head, best.tail) for x in (span.start_char, span.end_char)), best.share]
@@ -105,7 +106,7 @@ def _row(title: str, relation: Relation) -> List[Any]:
     return [title, *head, relation.label, *tail, relation.score, *pair, evidence]
 
 
-def _side(entity: Entity) -> List[str]:
+def _side(entity: Entity) -> list[str]:
     return [entity.text, entity.label, entity.kb_id, entity.key]
 
 
@@ -140,7 +141,7 @@ def _from_bytes(parts: Iterable[bytes], lang: str) -> Iterator[Doc]:
         yield Doc(vocab).from_bytes(zlib.decompress(data))
 
 
-def places_lacking(output: Output) -> List[str]:
+def places_lacking(output: Output) -> list[str]:
     """What the format has no place for."""
     form = FORMATS.get(output.name)
     return sorted(EVERYTHING - form.holds) if form else []

@@ -4,6 +4,7 @@ import hashlib
 import os
 import threading
 import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -11,26 +12,16 @@ from pathlib import Path
 from typing import (
     Any,
     BinaryIO,
-    Callable,
-    Dict,
-    Iterable,
-    Iterator,
-    List,
-    Optional,
-    Sequence,
-    Set,
-    Tuple,
-    Union,
 )
 
 from spacy import Language
 from spacy.tokens import Doc
 from spacy.util import ignore_error, raise_error
 
-from ..docs import all_entities, relation_data
+from ..annotations import all_entities, relation_data
 from ..errors import Errors
+from .journal import Parts
 from .outputs import Output
-from .parts import Parts
 from .sources import Item
 
 # Batches of each process between two parts. Worker processes are started anew for every part: that takes time,
@@ -54,10 +45,10 @@ class Summary:
     entities: int = 0
     relations: int = 0
     repeated: int = 0
-    failed: List[Dict[str, str]] = field(default_factory=list)
+    failed: list[dict[str, str]] = field(default_factory=list)
     complete: bool = False
 
-    def add(self, record: Dict[str, Any]) -> None:
+    def add(self, record: dict[str, Any]) -> None:
         self.documents += record["documents"]
         self.entities += record["entities"]
         self.relations += record["relations"]
@@ -95,7 +86,7 @@ def extract(
     output: Output,
     *,
     plan: Plan = Plan(),
-    settings: Optional[Dict[str, Any]] = None,
+    settings: dict[str, Any] | None = None,
     resume: bool = False,
     force: bool = False,
     progress: Progress = lambda count: None,
@@ -181,12 +172,12 @@ def stream(
 
 def process(
     nlp: Language, items: Sequence[Item], output: Output, plan: Plan, progress: Progress
-) -> Tuple[bytes, Dict[str, Any]]:
+) -> tuple[bytes, dict[str, Any]]:
     """Run the pipeline over a part.
 
     :returns: The part, and the record of it.
     """
-    encoded: List[bytes] = []
+    encoded: list[bytes] = []
     failed = []
     entities = relations = 0
     # Words that only these documents have are forgotten with them.
@@ -209,7 +200,7 @@ def process(
 
 def annotate(
     nlp: Language, items: Sequence[Item], plan: Plan, progress: Progress = lambda count: None
-) -> List[Union[Doc, str]]:
+) -> list[Doc | str]:
     """Run the pipeline over documents.
 
     Where a component fails, spaCy drops the batch that the document is in. Its documents are then run
@@ -217,7 +208,7 @@ def annotate(
 
     :returns: For each item the Doc, or what is wrong with it.
     """
-    results: List[Union[Doc, str, None]] = [None] * len(items)
+    results: list[Doc | str | None] = [None] * len(items)
     docs = []
     for place, item in enumerate(items):
         try:
@@ -277,7 +268,7 @@ class _Names:
     def __init__(self) -> None:
         self.count = self.repeated = 0
         self._all = hashlib.blake2b(digest_size=16)
-        self._known: Set[int] = set()
+        self._known: set[int] = set()
 
     @property
     def digest(self) -> str:

@@ -3,17 +3,18 @@
 import json
 import os
 import sys
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, FrozenSet, Iterable, Iterator, List, Optional
+from typing import Any, BinaryIO
 
 import spacy
 from spacy import Language
 from spacy.tokens import Doc
 
-from ..docs import TITLE, set_relations
+from ..annotations import TITLE, set_relations
 from ..errors import Errors
 from ..formats import FORMATS
 from ..formats.assemble import TextDocs
@@ -61,7 +62,7 @@ def check_source_format(name: str) -> None:
     check_format(name, (*TEXTS, *(form for form in FORMATS if "documents" not in FORMATS[form].options)))
 
 
-def find_sources(paths: Iterable[Path], form: Optional[str] = None) -> List[Source]:
+def find_sources(paths: Iterable[Path], form: str | None = None) -> list[Source]:
     """What paths stand for.
 
     :param form: A name of `TEXTS` or `FORMATS`; by ending and contents where None.
@@ -69,7 +70,7 @@ def find_sources(paths: Iterable[Path], form: Optional[str] = None) -> List[Sour
     """
     if form is not None:
         check_source_format(form)
-    found: List[Source] = []
+    found: list[Source] = []
     for path in paths:
         if path == STDIN:
             if form not in (None, *TEXTS, JSON_LINES):
@@ -87,7 +88,7 @@ def find_sources(paths: Iterable[Path], form: Optional[str] = None) -> List[Sour
     return found
 
 
-def count_items(sources: Iterable[Source]) -> Optional[int]:
+def count_items(sources: Iterable[Source]) -> int | None:
     """The number of documents, None where it takes reading to know it."""
     count = 0
     for source in sources:
@@ -112,7 +113,7 @@ class Reader:
         self.lang = nlp.lang or "xx"
         self.docs = TextDocs(nlp.vocab, Counts(), Options(sentences=not split))
         self.docs.nlp = nlp  # for its own tokenizer
-        self.passed_over: List[Path] = []
+        self.passed_over: list[Path] = []
 
     def read(self, sources: Iterable[Source]) -> Iterator[Item]:
         """The documents one by one. What cannot be read is an item that raises."""
@@ -135,7 +136,7 @@ class Reader:
 
     def _stream(self, source: Source, file: BinaryIO) -> Iterator[Item]:
         form = source.form
-        start: List[bytes] = []
+        start: list[bytes] = []
         if not form:
             start = _start(file)
             first = start[-1].lstrip(b"\xef\xbb\xbf \t") if start else b""
@@ -237,7 +238,7 @@ def _guess(path: Path) -> str:
 def _walk(
     source: Source,
     passed_over: Callable[[Path], Any] = lambda path: None,
-    made: FrozenSet[str] = frozenset(),
+    made: frozenset[str] = frozenset(),
 ) -> Iterator[Source]:
     """The source itself, or the files of a folder in a fixed order, hidden ones aside. Links are followed, but to
     where a walk has been.
@@ -268,7 +269,7 @@ def _walk(
                 passed_over(path)
 
 
-def _start(file: BinaryIO) -> List[bytes]:
+def _start(file: BinaryIO) -> list[bytes]:
     """The lines of a stream up to the first one that is not empty."""
     lines = []
     for line in file:

@@ -1,20 +1,21 @@
 """From what a format says to a Doc: text and characters, or tokens, with entities and relations."""
 
 import sys
-from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import spacy
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.vocab import Vocab
 
-from ..docs import ENTITY_PREFIX, TITLE, set_relations, write_entities, write_ents
+from ..annotations import ENTITY_PREFIX, TITLE, set_relations, write_entities, write_ents
 from ..errors import Errors
-from ..tokens import split_tokens
+from ..retokenize import split_tokens
 from ..types import Entity
 from .base import Options, squeeze
 from .counts import Counts
 
-Offsets = Tuple[int, int]
+Offsets = tuple[int, int]
 
 # The span group of a document's parts, labelled by their kind: title, abstract ...
 PASSAGES = "passages"
@@ -26,7 +27,7 @@ class Cluster(NamedTuple):
     :param mentions: Offsets [start, end) in the text.
     """
 
-    mentions: List[Offsets]
+    mentions: list[Offsets]
     label: str = ""
     kb_id: str = ""
     key: str = ""
@@ -45,7 +46,7 @@ def annotate(
     entities: Iterable[Entity],
     relations: Iterable[Mapping[str, Any]],
     counts: Counts,
-    relation_names: Optional[Mapping[str, Optional[str]]],
+    relation_names: Mapping[str, str | None] | None,
 ) -> Doc:
     """Write entities, relations and `doc.ents` (the mentions) to a Doc: all readers come through here.
 
@@ -57,7 +58,7 @@ def annotate(
     entities = list(entities)
     write_entities(doc, entities)
     write_ents(doc, entities)
-    found: Dict[Tuple[str, str, str], Dict[str, Any]] = {}
+    found: dict[tuple[str, str, str], dict[str, Any]] = {}
     for relation in relations:
         label = relation["label"]
         if relation_names is not None:
@@ -83,11 +84,11 @@ def annotate(
     return doc
 
 
-def _join(left: Sequence[Mapping[str, Any]], right: Sequence[Mapping[str, Any]]) -> List[Mapping[str, Any]]:
+def _join(left: Sequence[Mapping[str, Any]], right: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The key mention pairs of both, each once; their shares sum to 1 again."""
     if not (left and right):
         return list(left or right)
-    pairs: Dict[Tuple[Offsets, Offsets], Mapping[str, Any]] = {}
+    pairs: dict[tuple[Offsets, Offsets], Mapping[str, Any]] = {}
     for pair in (*left, *right):
         pairs.setdefault((tuple(pair["head"]), tuple(pair["tail"])), pair)  # type: ignore[arg-type]
     total = sum(pair["share"] for pair in pairs.values()) or 1.0
@@ -110,10 +111,10 @@ class TextDocs:
         text: str,
         start: int,
         end: int,
-        expected: Optional[str] = None,
+        expected: str | None = None,
         *,
         strip: bool = True,
-    ) -> Optional[Offsets]:
+    ) -> Offsets | None:
         """The mention's offsets; None where it is left out, as it is not in the text and the options are
         lenient.
 
@@ -145,8 +146,8 @@ class TextDocs:
         relations: Iterable[Mapping[str, Any]],
         *,
         title: str = "",
-        tokens: Optional[Sequence[Offsets]] = None,
-        sentences: Optional[Sequence[Offsets]] = None,
+        tokens: Sequence[Offsets] | None = None,
+        sentences: Sequence[Offsets] | None = None,
         passages: Sequence[Passage] = (),
     ) -> Doc:
         """A Doc with tokens that all mentions fit.
@@ -211,8 +212,8 @@ class TextDocs:
     def _from_tokens(self, where: str, text: str, tokens: Sequence[Offsets]) -> Doc:
         """A Doc of given tokens. White space between them, but for a single space, makes tokens too."""
         check_order(where, "token", text, tokens)
-        words: List[str] = []
-        spaces: List[bool] = []
+        words: list[str] = []
+        spaces: list[bool] = []
         at = 0
         for start, end in (*tokens, (len(text), len(text))):
             gap = text[at:start]

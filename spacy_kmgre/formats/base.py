@@ -1,29 +1,21 @@
 """What all formats have in common: one interface, the options of readers, checks of fields."""
 
 import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from reprlib import repr as short_repr
 from typing import (
     Any,
-    Callable,
-    Dict,
-    FrozenSet,
-    Iterable,
-    Iterator,
-    Mapping,
     NamedTuple,
-    Optional,
-    Set,
-    Type,
     TypeVar,
 )
 
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from ..docs import TITLE, document_name, read_entities, relation_data
+from ..annotations import TITLE, document_name, read_entities, relation_data
 from ..errors import Errors, Warnings
 from .counts import Counts
 from .files import replacing
@@ -55,13 +47,13 @@ class Options:
     """
 
     sentences: bool = True
-    relation_names: Optional[Mapping[str, Optional[str]]] = None
+    relation_names: Mapping[str, str | None] | None = None
     lenient: bool = False
     coref_label: str = "COREF"
     novelty: bool = False
     all_types: bool = False
     part: str = ""
-    documents: Optional[Iterable[Doc]] = None
+    documents: Iterable[Doc] | None = None
 
 
 # Soft hyphen, zero-width space, byte order mark.
@@ -81,7 +73,7 @@ class Draft(NamedTuple):
     """
 
     title: str
-    make: Callable[[], Optional[Doc]]
+    make: Callable[[], Doc | None]
 
     @classmethod
     def broken(cls, title: str, error: Exception) -> "Draft":
@@ -114,13 +106,11 @@ class Format:
     description: str
     reader: Reader
     writer: Writer
-    options: FrozenSet[str] = NAMES
-    holds: FrozenSet[str] = field(default=EVERYTHING)
+    options: frozenset[str] = NAMES
+    holds: frozenset[str] = field(default=EVERYTHING)
     changes: Callable[[Doc], Iterable[str]] = lambda doc: ()
 
-    def read(
-        self, path: Path, vocab: Vocab, counts: Optional[Counts] = None, **options: Any
-    ) -> Iterator[Doc]:
+    def read(self, path: Path, vocab: Vocab, counts: Counts | None = None, **options: Any) -> Iterator[Doc]:
         """Read Docs one by one, with entities, relations and what else the format holds.
 
         :param vocab: Its language, English where it has none, tokenizes texts that come without tokens.
@@ -144,9 +134,9 @@ class Format:
         )
 
     def _read(
-        self, drafts: Iterable[Draft], path: Path, counts: Optional[Counts], noted: Counts
+        self, drafts: Iterable[Draft], path: Path, counts: Counts | None, noted: Counts
     ) -> Iterator[Doc]:
-        titles: Set[str] = set()
+        titles: set[str] = set()
         for draft in drafts:
             doc = draft.make()
             if doc is None:
@@ -182,12 +172,12 @@ def coreferring_labels(doc: Doc) -> Iterator[str]:
         yield f"documents in which a relation {Options.coref_label} makes one of two entities"
 
 
-def doc_labels(doc: Doc) -> Set[str]:
+def doc_labels(doc: Doc) -> set[str]:
     """The labels of a Doc's entities and relations."""
     return {entity.label for entity in read_entities(doc)} | {data["label"] for data in relation_data(doc)}
 
 
-def _labelled(path: Path, make: Callable[[], Optional[Doc]]) -> Optional[Doc]:
+def _labelled(path: Path, make: Callable[[], Doc | None]) -> Doc | None:
     """The Doc, if its relations have labels."""
     doc = make()
     if doc is not None and not all(data["label"].strip() for data in relation_data(doc)):
@@ -208,7 +198,7 @@ def _checked(doc: Doc) -> Doc:
     return doc
 
 
-def typed(where: str, name: str, value: Any, kind: Type[T]) -> T:
+def typed(where: str, name: str, value: Any, kind: type[T]) -> T:
     """The value, if it is of a type. JSON's true is no int; half a surrogate pair is no text.
 
     :raises ValueError: Names the place and the field.
@@ -224,12 +214,12 @@ def typed(where: str, name: str, value: Any, kind: Type[T]) -> T:
     return value
 
 
-def take(where: str, data: Dict[str, Any], name: str, kind: Type[T], default: Optional[T] = None) -> T:
+def take(where: str, data: dict[str, Any], name: str, kind: type[T], default: T | None = None) -> T:
     """A field of a JSON object, if it is of a type."""
     return typed(where, name, data.get(name, default), kind)
 
 
-def take_share(where: str, data: Dict[str, Any], name: str, default: Optional[float] = None) -> float:
+def take_share(where: str, data: dict[str, Any], name: str, default: float | None = None) -> float:
     """A number between 0 and 1 from a JSON object."""
     value = data.get(name, default)
     if type(value) not in (int, float) or not 0 <= value <= 1:  # type: ignore[operator]

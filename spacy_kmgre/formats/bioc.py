@@ -6,9 +6,10 @@ Comeau et al. 2013, "BioC: a minimalist approach to interoperability for biomedi
 """
 
 import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
@@ -16,7 +17,7 @@ from xml.sax.saxutils import escape, quoteattr
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from ..docs import TITLE
+from ..annotations import TITLE
 from ..errors import Errors
 from .assemble import Offsets, Passage, TextDocs
 from .base import IDENTIFIERS, SHARED, TEXT, Draft, Format, Options, shared_identifiers
@@ -47,7 +48,7 @@ class Place(NamedTuple):
     """Where messages say something is, and the text that offsets count from."""
 
     path: Path
-    lines: Dict[ET.Element, int]
+    lines: dict[ET.Element, int]
     name: str
 
     def of(self, element: ET.Element) -> str:
@@ -66,7 +67,7 @@ def _check_start(path: Path) -> None:
     """See that a file is a BioC collection without entities of its own making, which can blow up a parser's
     memory. They are declared before the first element, and BioC has no use for them. (External ones are never
     fetched.)"""
-    seen: List[str] = []
+    seen: list[str] = []
 
     class Enough(Exception):
         pass
@@ -89,14 +90,14 @@ def _check_start(path: Path) -> None:
         raise ValueError(Errors.E128.format(path=path, found=seen[0]))
 
 
-def _documents(path: Path) -> Iterator[Tuple[ET.Element, Dict[ET.Element, int]]]:
+def _documents(path: Path) -> Iterator[tuple[ET.Element, dict[ET.Element, int]]]:
     """The documents one by one, with the lines in which their elements begin."""
     parser: Any = ET.XMLPullParser(("start", "end"))
-    lines: Dict[ET.Element, int] = {}
-    stack: List[ET.Element] = []
+    lines: dict[ET.Element, int] = {}
+    stack: list[ET.Element] = []
     line = 1
 
-    def events() -> Iterator[Tuple[ET.Element, Dict[ET.Element, int]]]:
+    def events() -> Iterator[tuple[ET.Element, dict[ET.Element, int]]]:
         for event, element in parser.read_events():
             if event == "start":
                 stack.append(element)
@@ -124,10 +125,10 @@ def _read_document(document: ET.Element, place: Place, docs: TextDocs) -> Doc:
     if document.find(".//document") is not None:
         raise ValueError(Errors.E130.format(where=place.of(document), what="a document within a document"))
     text = ""
-    passages: List[Passage] = []
-    sentences: List[Offsets] = []
-    annotations: List[ET.Element] = list(document.findall("annotation"))
-    relations: List[ET.Element] = list(document.findall("relation"))
+    passages: list[Passage] = []
+    sentences: list[Offsets] = []
+    annotations: list[ET.Element] = list(document.findall("annotation"))
+    relations: list[ET.Element] = list(document.findall("relation"))
     for passage in document.findall("passage"):
         start = len(text)
         parts = passage.findall("sentence") or [passage]
@@ -147,13 +148,13 @@ def _read_document(document: ET.Element, place: Place, docs: TextDocs) -> Doc:
             relations += passage.findall("relation")
         if start < len(text):
             passages.append(Passage(start, len(text), _infons(passage).get("type", "")))
-    mentions: List[Mention] = []
-    numbers: Dict[str, List[Optional[int]]] = {}
+    mentions: list[Mention] = []
+    numbers: dict[str, list[int | None]] = {}
     for annotation in annotations:
         mention = _mention(annotation, place, text, docs)
         numbers.setdefault(annotation.get("id", ""), []).append(len(mentions) if mention else None)
         mentions += [mention] if mention else []
-    triples: List[Triple] = []
+    triples: list[Triple] = []
     for relation in relations:
         triples += _triples(relation, mentions, numbers, place, docs)
     clusters, data = join_identified(mentions, triples, docs.counts)
@@ -168,7 +169,7 @@ def _read_document(document: ET.Element, place: Place, docs: TextDocs) -> Doc:
     )
 
 
-def _mention(annotation: ET.Element, place: Place, text: str, docs: TextDocs) -> Optional[Mention]:
+def _mention(annotation: ET.Element, place: Place, text: str, docs: TextDocs) -> Mention | None:
     """A mention; None where it is left out."""
     where = place.of(annotation)
     infons = _infons(annotation)
@@ -193,7 +194,7 @@ def _mention(annotation: ET.Element, place: Place, text: str, docs: TextDocs) ->
 def _triples(
     relation: ET.Element,
     mentions: Sequence[Mention],
-    numbers: Mapping[str, List[Optional[int]]],
+    numbers: Mapping[str, list[int | None]],
     place: Place,
     docs: TextDocs,
 ) -> Iterator[Triple]:
@@ -216,7 +217,7 @@ def _triples(
     if len(nodes) != 2:
         docs.counts.note("relations left out, as they have not two arguments")
         return
-    ends: List[List[Union[str, int]]] = []
+    ends: list[list[str | int]] = []
     for node in nodes:
         if node not in numbers:
             raise ValueError(Errors.E131.format(where=where, reference=node, known=", ".join(numbers)[:80]))
@@ -233,11 +234,11 @@ def _triples(
             yield Triple(head, tail, label)
 
 
-def _infons(element: ET.Element) -> Dict[str, str]:
+def _infons(element: ET.Element) -> dict[str, str]:
     return {infon.get("key", ""): infon.text or "" for infon in element.findall("infon")}
 
 
-def _number(where: str, name: str, text: Optional[str]) -> int:
+def _number(where: str, name: str, text: str | None) -> int:
     text = (text or "").strip()
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise ValueError(Errors.E130.format(where=where, what=f"{name} {text!r} where a number belongs"))

@@ -10,15 +10,17 @@ notes (#) are left out and counted.
 https://brat.nlplab.org/standoff.html
 """
 
+import itertools
 import re
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Iterable, Iterator, List, NamedTuple, Optional, Set
+from typing import NamedTuple
 
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from ..docs import TITLE, document_name
+from ..annotations import TITLE, document_name
 from ..errors import Errors
 from .assemble import TextDocs
 from .base import (
@@ -61,7 +63,7 @@ class Line(NamedTuple):
 
     where: str
     name: str
-    columns: List[str]
+    columns: list[str]
 
     def match(self, pattern: "re.Pattern[str]", texts: bool = False) -> "re.Match[str]":
         """The first column, as the pattern takes it apart.
@@ -90,7 +92,7 @@ def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterato
         yield Draft(name, partial(_read_document, name, file, annotations.get(stem), docs))
 
 
-def _read_document(name: str, file: Path, annotation: Optional[Path], docs: TextDocs) -> Doc:
+def _read_document(name: str, file: Path, annotation: Path | None, docs: TextDocs) -> Doc:
     try:
         text = file.read_bytes().decode("utf8")
     except UnicodeDecodeError as error:
@@ -102,7 +104,7 @@ def _read_document(name: str, file: Path, annotation: Optional[Path], docs: Text
     return docs.make(str(file), text, clusters, relations, title=name)
 
 
-def _lines(path: Optional[Path], counts: Counts) -> Iterator[Line]:
+def _lines(path: Path | None, counts: Counts) -> Iterator[Line]:
     for number, line in read_lines(path, counts) if path else ():
         if line.strip():
             name, *columns = line.split("\t")
@@ -111,7 +113,7 @@ def _lines(path: Optional[Path], counts: Counts) -> Iterator[Line]:
             yield Line(f"{path} line {number}", name, columns)
 
 
-def _add(lines: List[Line], graph: MentionGraph) -> None:
+def _add(lines: list[Line], graph: MentionGraph) -> None:
     """Add the annotation of a document, mentions first."""
     counts = graph.docs.counts
     events = {line.name: line.match(EVENT)[1] for line in lines if line.name[0] == "E"}
@@ -135,7 +137,7 @@ def _add(lines: List[Line], graph: MentionGraph) -> None:
                 graph.relate(line.where, head, tail, label)
         elif kind == "*":
             names = line.match(EQUIV)[1].split()
-            for one, other in zip(names, names[1:]):
+            for one, other in itertools.pairwise(names):
                 graph.join(line.where, one, other)
         elif kind == "N":
             graph.identify(line.where, *line.match(REFERENCE, texts=True).groups())
@@ -148,7 +150,7 @@ def _add(lines: List[Line], graph: MentionGraph) -> None:
 def _add_mention(line: Line, graph: MentionGraph) -> None:
     label, offsets = line.match(PARTS, texts=True).groups()
     parts = [tuple(map(int, part.split())) for part in offsets.split(";")]
-    words: Optional[str] = "\t".join(line.columns[1:])
+    words: str | None = "\t".join(line.columns[1:])
     if len(parts) > 1:
         graph.docs.counts.note("discontinuous mentions, read from their first to their last part")
         if squeeze("".join(graph.text[start:end] for start, end in parts)) == squeeze(words or ""):
@@ -159,7 +161,7 @@ def _add_mention(line: Line, graph: MentionGraph) -> None:
 
 def _write(docs: Iterable[Doc], path: Path) -> None:
     path.mkdir()
-    taken: Set[str] = set()
+    taken: set[str] = set()
     for doc in docs:
         stem = path / file_name(document_name(doc), taken)
         stem.parent.mkdir(parents=True, exist_ok=True)

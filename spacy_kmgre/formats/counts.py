@@ -1,14 +1,14 @@
 """What is in a corpus, and what was odd about it."""
 
 from collections import Counter
+from collections import Counter as CounterType
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
-from typing import Counter as CounterType
-from typing import Iterable, Iterator, Tuple
 
 import wasabi
 from spacy.tokens import Doc
 
-from ..docs import ENTITY_PREFIX, read_entities, relation_data
+from ..annotations import ENTITY_PREFIX, read_entities, relation_data
 
 
 @dataclass
@@ -73,6 +73,6 @@ class Counts:
         return "\n".join(filter(None, (self.sizes(), _table(sorted(self.oddities.items())))))
 
 
-def _table(numbers: Iterable[Tuple[str, int]]) -> str:
+def _table(numbers: Iterable[tuple[str, int]]) -> str:
     rows = [(name, f"{number:,}") for name, number in numbers]
     return wasabi.table(rows, aligns=("l", "r"), max_col=70).strip("\n") if rows else ""

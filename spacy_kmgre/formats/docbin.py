@@ -1,14 +1,14 @@
 """spaCy's own corpus format: a `.spacy` file, which is a DocBin, or a folder of them."""
 
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
-from typing import Iterable, Iterator, Union
 
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
-from ..docs import TITLE, read_entities, relation_data
+from ..annotations import TITLE, read_entities, relation_data
 from ..errors import Errors
 from .assemble import annotate
 from .base import Draft, Format, Options
@@ -20,7 +20,7 @@ SUFFIX = ".spacy"
 FILE_SIZE = 1000
 
 
-def write_corpus(docs: Iterable[Doc], path: Union[str, Path]) -> None:
+def write_corpus(docs: Iterable[Doc], path: str | Path) -> None:
     """Write Docs to a `.spacy` file with all that `spacy_kmgre.Corpus.v1` reads: relations and titles
     are user data, which a DocBin leaves out unless told. Folders on the way are made."""
     with replacing(Path(path)) as temporary:

@@ -3,14 +3,15 @@
 https://github.com/doccano/doccano/pull/1703
 """
 
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator
+from typing import Any
 
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from ..docs import TITLE
+from ..annotations import TITLE
 from .assemble import TextDocs
 from .base import KEY_PAIRS, SHARED, TEXT, Draft, Format, Options, coreferring_labels, take, typed
 from .counts import Counts
@@ -48,7 +49,7 @@ def _write(docs: Iterable[Doc], path: Path) -> None:
     write_json_lines((_document(number, doc) for number, doc in enumerate(docs, 1)), path)
 
 
-def _document(number: int, doc: Doc) -> Dict[str, Any]:
+def _document(number: int, doc: Doc) -> dict[str, Any]:
     found = part_mentions(doc)
     return {
         "id": number,

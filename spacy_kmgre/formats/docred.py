@@ -7,15 +7,16 @@ https://github.com/thunlp/DocRED/tree/master/data
 """
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
+from typing import Any
 
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
-from ..docs import ENTITY_PREFIX, TITLE, document_name, read_entities, relation_data
+from ..annotations import ENTITY_PREFIX, TITLE, document_name, read_entities, relation_data
 from ..errors import Errors
 from ..types import Entity
 from .assemble import Offsets, annotate
@@ -27,8 +28,8 @@ from .files import read_json_list, write_json_list
 def read_docred(
     path: Path,
     vocab: Vocab,
-    counts: Optional[Counts] = None,
-    relation_names: Optional[Mapping[str, Optional[str]]] = None,
+    counts: Counts | None = None,
+    relation_names: Mapping[str, str | None] | None = None,
 ) -> Iterator[Doc]:
     """Read documents with sentences, entities and gold relations; tokens are joined by single spaces.
 
@@ -75,7 +76,7 @@ def _read_document(where: str, line: str, data: Any, vocab: Vocab, counts: Count
         sent_starts=[position == 0 for sent in sents for position in range(len(sent))],
     )
     doc.user_data[TITLE] = title
-    entities: Dict[int, Entity] = {}
+    entities: dict[int, Entity] = {}
     for number, mentions in enumerate(take(where, data, "vertexSet", list)):
         entity = _read_entity(f"{where} vertexSet[{number}]", number, mentions, doc, bounds, counts)
         if entity is not None:
@@ -85,11 +86,11 @@ def _read_document(where: str, line: str, data: Any, vocab: Vocab, counts: Count
 
 
 def _read_entity(
-    where: str, number: int, data: Any, doc: Doc, sentences: List[Offsets], counts: Counts
-) -> Optional[Entity]:
+    where: str, number: int, data: Any, doc: Doc, sentences: list[Offsets], counts: Counts
+) -> Entity | None:
     """The entity; None where it has no mentions."""
-    spans: Dict[Offsets, Span] = {}
-    types: List[str] = []
+    spans: dict[Offsets, Span] = {}
+    types: list[str] = []
     for mention in typed(where, "entity", data, list):
         start, end = _read_mention(where, mention, sentences)
         counts.note("mentions that their entity lists twice", (start, end) in spans)
@@ -105,7 +106,7 @@ def _read_entity(
     return Entity(mentions=tuple(spans.values()), key=_key(number), label=label)
 
 
-def _read_mention(where: str, data: Any, sentences: List[Offsets]) -> Offsets:
+def _read_mention(where: str, data: Any, sentences: list[Offsets]) -> Offsets:
     """The mention's token offsets in the document."""
     typed(where, "mention", data, dict)
     sent_id = take(where, data, "sent_id", int)
@@ -118,8 +119,8 @@ def _read_mention(where: str, data: Any, sentences: List[Offsets]) -> Offsets:
 
 
 def _read_labels(
-    where: str, data: Dict[str, Any], entities: Dict[int, Entity], sentences: List[Offsets], counts: Counts
-) -> Iterator[Dict[str, Any]]:
+    where: str, data: dict[str, Any], entities: dict[int, Entity], sentences: list[Offsets], counts: Counts
+) -> Iterator[dict[str, Any]]:
     counts.note("documents without labels", "labels" not in data)
     for number, label in enumerate(take(where, data, "labels", list, default=[])):
         at = f"{where} labels[{number}]"
@@ -132,11 +133,11 @@ def _relation(
     where: str,
     head: int,
     tail: int,
-    data: Dict[str, Any],
+    data: dict[str, Any],
     entities: Mapping[int, Entity],
-    sentences: List[Offsets],
+    sentences: list[Offsets],
     counts: Counts,
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
     """A relation in the form that `set_relations` takes."""
     for entity in (head, tail):
         if entity not in entities:
@@ -159,12 +160,12 @@ def _write(docs: Iterable[Doc], path: Path) -> None:
     write_json_list(map(_document, docs), path)
 
 
-def _document(doc: Doc) -> Dict[str, Any]:
+def _document(doc: Doc) -> dict[str, Any]:
     """A Doc as DocRED has it. A mention over a sentence's end makes one sentence of the two; a Doc without
     boundaries is one sentence."""
     sentences = _sentences(doc)
     of_token = {i: number for number, (start, end) in enumerate(sentences) for i in range(start, end)}
-    vertices: Dict[int, List[Dict[str, Any]]] = {}
+    vertices: dict[int, list[dict[str, Any]]] = {}
     for number, entity in entity_numbers(doc).items():
         vertices[number] = []
         for span in entity.mentions:
@@ -190,7 +191,7 @@ def _document(doc: Doc) -> Dict[str, Any]:
     }
 
 
-def _sentences(doc: Doc) -> List[Offsets]:
+def _sentences(doc: Doc) -> list[Offsets]:
     starts = [0] if len(doc) else []
     if doc.has_annotation("SENT_START"):
         starts = [sent.start for sent in doc.sents]
@@ -204,7 +205,7 @@ def _sentences(doc: Doc) -> List[Offsets]:
     return list(zip(starts, [*starts[1:], len(doc)]))
 
 
-def entity_numbers(doc: Doc) -> Dict[int, Entity]:
+def entity_numbers(doc: Doc) -> dict[int, Entity]:
     """The Doc's entities by their numbers in DocRED: `entity_1` is number 0. Where there is an `entity_0`
     they are counted anew."""
     entities = read_entities(doc)
@@ -214,7 +215,7 @@ def entity_numbers(doc: Doc) -> Dict[int, Entity]:
     return dict(zip(numbers, entities))
 
 
-def _submission(doc: Doc) -> Iterator[Dict[str, Any]]:
+def _submission(doc: Doc) -> Iterator[dict[str, Any]]:
     """The Doc's relations as the official evaluation takes them."""
     numbers = {entity.key: number for number, entity in entity_numbers(doc).items()}
     sentences = _sentences(doc)
@@ -240,7 +241,7 @@ def _read_submission(path: Path, vocab: Vocab, counts: Counts, options: Options)
     """The Docs of the option `documents` with the relations of a submission in place of their own."""
     if options.documents is None:
         raise ValueError(Errors.E107.format(path=path))
-    relations: Dict[str, List[Tuple[str, Dict[str, Any]]]] = {}
+    relations: dict[str, list[tuple[str, dict[str, Any]]]] = {}
     for index, (line, data) in enumerate(read_json_list(path)):
         where = f"{path}[{index}] line {line}"
         title = take(where, typed(where, "relation", data, dict), "title", str)
@@ -256,7 +257,7 @@ def _read_submission(path: Path, vocab: Vocab, counts: Counts, options: Options)
 
 
 def _submitted(
-    doc: Doc, relations: Iterable[Tuple[str, Dict[str, Any]]], counts: Counts, options: Options
+    doc: Doc, relations: Iterable[tuple[str, dict[str, Any]]], counts: Counts, options: Options
 ) -> Doc:
     numbers, sentences = entity_numbers(doc), _sentences(doc)
     data = []

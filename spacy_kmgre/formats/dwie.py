@@ -7,14 +7,15 @@ https://github.com/klimzaporojets/DWIE
 """
 
 import json
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Set
+from typing import Any
 
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from ..docs import ENTITY_PREFIX, document_name, relation_data
+from ..annotations import ENTITY_PREFIX, document_name, relation_data
 from ..errors import Errors
 from .assemble import Cluster, TextDocs
 from .base import IDENTIFIERS, SHARED, TEXT, Draft, Format, Options, take, typed
@@ -38,7 +39,7 @@ def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterato
         yield Draft(file.stem, partial(_read_document, file, docs))
 
 
-def _read_document(file: Path, docs: TextDocs) -> Optional[Doc]:
+def _read_document(file: Path, docs: TextDocs) -> Doc | None:
     """The document of a file; None where it is of another part."""
     data = typed(str(file), "document", read_json(file), dict)
     name = take(str(file), data, "id", str)
@@ -51,8 +52,8 @@ def _read_document(file: Path, docs: TextDocs) -> Optional[Doc]:
     if "content" not in data:
         raise ValueError(Errors.E133.format(where=where))
     text = take(where, data, "content", str)
-    numbers: Dict[int, int] = {}
-    clusters: List[Cluster] = []
+    numbers: dict[int, int] = {}
+    clusters: list[Cluster] = []
     for place, concept in enumerate(take(where, data, "concepts", list)):
         at = f"{where} concepts[{place}]"
         number = take(at, typed(at, "concept", concept, dict), "concept", int)
@@ -88,7 +89,7 @@ def _read_document(file: Path, docs: TextDocs) -> Optional[Doc]:
     for place, relation in enumerate(take(where, data, "relations", list)):
         at = f"{where} relations[{place}]"
         typed(at, "relation", relation, dict)
-        ends: List[Optional[int]] = []
+        ends: list[int | None] = []
         for role in ("s", "o"):
             concept = take(at, relation, role, int)
             if concept not in numbers:
@@ -116,7 +117,7 @@ def _label(tags: Iterable[str], docs: TextDocs) -> str:
 
 def _write(docs: Iterable[Doc], path: Path) -> None:
     path.mkdir()
-    taken: Set[str] = set()
+    taken: set[str] = set()
     for doc in docs:
         name = document_name(doc)
         file = path / f"{file_name(name.replace('/', '_'), taken)}.json"
@@ -124,7 +125,7 @@ def _write(docs: Iterable[Doc], path: Path) -> None:
         file.write_text(data, encoding="utf8", newline="\n")
 
 
-def _document(name: str, doc: Doc) -> Dict[str, Any]:
+def _document(name: str, doc: Doc) -> dict[str, Any]:
     entities = entity_numbers(doc)
     numbers = {entity.key: number for number, entity in entities.items()}
     mentions = sorted(

@@ -4,10 +4,11 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Iterable, Iterator, Optional, Set, TextIO, Tuple
+from typing import Any, TextIO
 
 from ..errors import Errors
 from .counts import Counts
@@ -24,7 +25,7 @@ NAME_BYTES = 240
 SHORT = 40
 
 
-def read_lines(path: Path, counts: Optional[Counts] = None) -> Iterator[Tuple[int, str]]:
+def read_lines(path: Path, counts: Counts | None = None) -> Iterator[tuple[int, str]]:
     """The lines of a UTF-8 file, without their ends, each with its number from 1 on. Lines end in
     a line feed; a carriage return before it belongs to the end.
 
@@ -43,7 +44,7 @@ def read_lines(path: Path, counts: Optional[Counts] = None) -> Iterator[Tuple[in
             yield number, text.rstrip("\n").rstrip("\r")
 
 
-def read_json_lines(path: Path) -> Iterator[Tuple[str, Callable[[], Any]]]:
+def read_json_lines(path: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
     """The place of each line of a file, for messages, and what gives what it holds, or says what is wrong with it.
     Empty lines are passed over."""
     with path.open("rb") as file:
@@ -71,7 +72,7 @@ def read_json(path: Path) -> Any:
         raise ValueError(Errors.E100.format(path=path, error=error)) from error
 
 
-def read_json_list(path: Path) -> Iterator[Tuple[int, Any]]:
+def read_json_list(path: Path) -> Iterator[tuple[int, Any]]:
     """The items of a file that is one JSON list, each with the number of the line in which it begins. No more
     of the file is in memory than an item and a chunk."""
     with path.open(encoding="utf-8-sig") as file:
@@ -88,7 +89,7 @@ class _JsonList:
         self.line = 1
         self.decode = json.JSONDecoder().raw_decode
 
-    def __iter__(self) -> Iterator[Tuple[int, Any]]:
+    def __iter__(self) -> Iterator[tuple[int, Any]]:
         if self.peek() == "{":
             raise ValueError(Errors.E101.format(path=self.path, kind="dict"))
         if self.peek() != "[":
@@ -196,7 +197,7 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink()
 
 
-def file_name(title: str, taken: Set[str]) -> str:
+def file_name(title: str, taken: set[str]) -> str:
     """A name for a document's file, without an ending and unlike those taken, which it joins. Slashes make folders."""
     parts = [re.sub(r"[^\w.+-]+", "_", part).lstrip(".") for part in title.split("/")]
     short = [part.encode("utf8")[:NAME_BYTES].decode("utf8", "ignore") for part in parts if part]

@@ -1,8 +1,9 @@
 """Which format a file or folder has, where its name and its beginning leave no doubt."""
 
+from collections.abc import Callable, Collection
 from itertools import islice
 from pathlib import Path
-from typing import Any, Callable, Collection, Dict, Optional
+from typing import Any
 
 from ..errors import Errors
 from . import FORMATS, Format
@@ -47,14 +48,14 @@ def guess_target(path: Path) -> Format:
     return _found(SUFFIXES.get(path.suffix.lower()), path, "--to", " by its ending")
 
 
-def _found(name: Optional[str], path: Path, option: str, why: str) -> Format:
+def _found(name: str | None, path: Path, option: str, why: str) -> Format:
     if name is None:
         known = ", ".join(FORMATS)
         raise ValueError(Errors.E145.format(path=path, option=option, why=why, known=known))
     return FORMATS[name]
 
 
-def _source(path: Path) -> Optional[str]:
+def _source(path: Path) -> str | None:
     if path.is_dir():
         return _folder(path)
     suffix = path.suffix.lower()
@@ -68,7 +69,7 @@ def _source(path: Path) -> Optional[str]:
     return "bioc" if line.lstrip().startswith(("<?xml", "<!DOCTYPE collection", "<collection")) else None
 
 
-def _folder(path: Path) -> Optional[str]:
+def _folder(path: Path) -> str | None:
     """By the first file of each kind."""
     firsts = {kind: min(path.rglob(f"*{kind}"), default=None) for kind in (".spacy", ".ann", ".json")}
     found = {kind for kind, file in firsts.items() if file}
@@ -77,7 +78,7 @@ def _folder(path: Path) -> Optional[str]:
     return {".spacy": "spacy", ".ann": "brat"}[found.pop()] if len(found) == 1 else None
 
 
-def _json(path: Path) -> Optional[str]:
+def _json(path: Path) -> str | None:
     """A list of objects, an object a line, or one object (DWIE's) over many lines."""
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         start = file.read(PEEK).lstrip()
@@ -89,7 +90,7 @@ def _json(path: Path) -> Optional[str]:
     return next(filter(None, found), None)
 
 
-def _line(parse: Callable[[], Any]) -> Optional[str]:
+def _line(parse: Callable[[], Any]) -> str | None:
     """The format that a line is of, None also for one that is broken: others may tell."""
     try:
         return _item(parse())
@@ -97,7 +98,7 @@ def _line(parse: Callable[[], Any]) -> Optional[str]:
         return None
 
 
-def _item(data: Any) -> Optional[str]:
+def _item(data: Any) -> str | None:
     """The format that one document is of, by the names of its fields."""
     if not isinstance(data, dict):
         return None
@@ -116,7 +117,7 @@ def _item(data: Any) -> Optional[str]:
     return found[0] if len(found) == 1 else None
 
 
-def _first(data: Dict[str, Any], name: str) -> Dict[str, Any]:
+def _first(data: dict[str, Any], name: str) -> dict[str, Any]:
     """The first item of a list among the fields."""
     items = data.get(name)
     return items[0] if isinstance(items, list) and items and isinstance(items[0], dict) else {}

@@ -5,12 +5,13 @@ each of them), or none ("-1": an entity of its own). Mentions of the same type a
 """
 
 import re
-from typing import Any, Dict, Iterable, List, NamedTuple, Sequence, Tuple, Union
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from spacy.tokens import Doc
 
-from ..docs import ENTITY_PREFIX, read_entities, relation_data
+from ..annotations import ENTITY_PREFIX, read_entities, relation_data
 from .assemble import PASSAGES, Cluster, Offsets, Passage
 from .counts import Counts
 
@@ -35,15 +36,15 @@ class Mention(NamedTuple):
 class Triple(NamedTuple):
     """A relation between identifiers, or between mentions that have none, by their numbers."""
 
-    head: Union[str, int]
-    tail: Union[str, int]
+    head: str | int
+    tail: str | int
     label: str
 
 
-def split_identifiers(text: str) -> List[str]:
+def split_identifiers(text: str) -> list[str]:
     """The identifiers of a mention, each once; "-1" for none. What a separator in one is written as is
     read back: %7C for |, %2C for a comma, %3B for ;."""
-    found: List[str] = []
+    found: list[str] = []
     for part in text.split(","):
         pieces = [part] if VARIANT.match(part) else SEPARATOR.split(part)
         found += [unquote(piece.strip()) or NONE for piece in pieces]
@@ -67,14 +68,14 @@ def quote_identifier(identifier: str) -> str:
 
 def join_identified(
     mentions: Sequence[Mention], triples: Iterable[Triple], counts: Counts
-) -> Tuple[List[Cluster], List[Dict[str, Any]]]:
+) -> tuple[list[Cluster], list[dict[str, Any]]]:
     """The entities, in text order, and the relations, as `TextDocs.make` takes them.
 
     :param triples: Their identifiers as `unquote` gives them.
 
     A relation of an identifier that no mention has cannot be shown on a Doc: it is left out and counted.
     """
-    groups: Dict[Tuple[str, str, int], List[Offsets]] = {}
+    groups: dict[tuple[str, str, int], list[Offsets]] = {}
     for number, (start, end, label, text) in enumerate(mentions):
         identifiers = split_identifiers(text)
         counts.note("composite mentions, which belong to several entities", len(identifiers) > 1)
@@ -83,8 +84,8 @@ def join_identified(
             own = number if identifier == NONE else -1
             groups.setdefault((label, identifier, own), []).append((start, end))
     ordered = sorted(groups.items(), key=lambda item: (min(item[1]), item[0][0]))
-    places: Dict[Union[str, int], List[int]] = {}
-    clusters: List[Cluster] = []
+    places: dict[str | int, list[int]] = {}
+    clusters: list[Cluster] = []
     for (label, identifier, own), offsets in ordered:
         places.setdefault(own if identifier == NONE else identifier, []).append(len(clusters))
         kb_id = "" if identifier == NONE or MADE_UP.fullmatch(identifier) else identifier
@@ -100,13 +101,13 @@ def join_identified(
     return clusters, relations
 
 
-def part_identified(doc: Doc) -> Tuple[List[Mention], List[Triple]]:
+def part_identified(doc: Doc) -> tuple[list[Mention], list[Triple]]:
     """The mentions of a Doc, in text order and with all their identifiers, and its relations. An entity without an
     identifier gets its span group's name for one, which is not read as one, where it has several mentions, a
     relation, or shares its only mention and its type with another such entity."""
     related = {relation[end] for relation in relation_data(doc) for end in ("head", "tail")}
-    names: Dict[str, str] = {}
-    found: Dict[Tuple[int, int, str], List[str]] = {}
+    names: dict[str, str] = {}
+    found: dict[tuple[int, int, str], list[str]] = {}
     for entity in read_entities(doc):
         places = [
             found.setdefault((span.start_char, span.end_char, entity.label), []) for span in entity.mentions
@@ -134,16 +135,16 @@ def add_novelty(label: str, novelty: str, keep: bool, counts: Counts) -> str:
     return label
 
 
-def part_novelty(label: str) -> Tuple[str, str]:
+def part_novelty(label: str) -> tuple[str, str]:
     """Label and novelty; "" for none."""
     name, _, novelty = label.rpartition(":")
     return (name, novelty) if name and novelty in NOVELTIES else (label, "")
 
 
-def part_passages(doc: Doc) -> List[Passage]:
+def part_passages(doc: Doc) -> list[Passage]:
     """The parts of a document, in text order: as its reader has marked them, else its first sentence as the
     title and, after a character of white space, the rest as the abstract."""
-    found: List[Passage] = []
+    found: list[Passage] = []
     text = doc.text
     if PASSAGES in doc.spans:
         for span in sorted(doc.spans[PASSAGES], key=lambda span: span.start):

@@ -5,14 +5,15 @@ two directions.
 """
 
 import re
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Set
+from typing import Any
 
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
-from ..docs import ENTITY_PREFIX, TITLE, read_entities
+from ..annotations import ENTITY_PREFIX, TITLE, read_entities
 from ..errors import Errors
 from .assemble import Cluster, Offsets, TextDocs, check_order
 from .base import EVERYTHING, TEXT, Draft, Format, Options, take, take_share, typed
@@ -23,7 +24,7 @@ KEY = re.compile(re.escape(ENTITY_PREFIX) + "[0-9]+")
 SCHEMA = Path(__file__).with_name("jsonl.schema.json")
 
 
-def document_to_json(doc: Doc) -> Dict[str, Any]:
+def document_to_json(doc: Doc) -> dict[str, Any]:
     """A Doc's text, tokens, sentences, entities and relations as plain data."""
     entities = read_entities(doc)
     numbers = {entity.key: number for number, entity in enumerate(entities)}
@@ -67,7 +68,7 @@ def document_to_json(doc: Doc) -> Dict[str, Any]:
     }
 
 
-def _span(span: Span) -> Dict[str, int]:
+def _span(span: Span) -> dict[str, int]:
     return {"start": span.start_char, "end": span.end_char}
 
 
@@ -85,9 +86,9 @@ def document_from_json(where: str, data: Any, docs: TextDocs) -> Doc:
     sentences = _pairs(where, data, "sentences") if "sentences" in data else None
     if sentences:
         check_order(where, "sentence", text, sentences)
-    clusters: List[Cluster] = []
-    keys: Set[str] = set()
-    kept: Dict[int, int] = {}
+    clusters: list[Cluster] = []
+    keys: set[str] = set()
+    kept: dict[int, int] = {}
     listed = take(where, data, "entities", list, default=[])
     for number, entity in enumerate(listed):
         at = f"{where} entities[{number}]"
@@ -129,7 +130,7 @@ def document_from_json(where: str, data: Any, docs: TextDocs) -> Doc:
 
 
 def _cluster(
-    where: str, text: str, data: Dict[str, Any], number: int, strip: bool, docs: TextDocs
+    where: str, text: str, data: dict[str, Any], number: int, strip: bool, docs: TextDocs
 ) -> Cluster:
     key = take(where, data, "key", str, default=f"{ENTITY_PREFIX}{number + 1}")
     if not KEY.fullmatch(key):
@@ -147,7 +148,7 @@ def _cluster(
     return Cluster(mentions, label=label, kb_id=kb_id, key=key)
 
 
-def _pairs(where: str, data: Dict[str, Any], name: str) -> List[Offsets]:
+def _pairs(where: str, data: dict[str, Any], name: str) -> list[Offsets]:
     """A list of [start, end]."""
     found = []
     for pair in take(where, data, name, list):
@@ -169,7 +170,7 @@ def _offsets(where: str, text: str, data: Any) -> Offsets:
     return start, end
 
 
-def _pair(where: str, text: str, data: Any) -> Dict[str, Any]:
+def _pair(where: str, text: str, data: Any) -> dict[str, Any]:
     typed(where, "key mention pair", data, dict)
     return {
         "head": _offsets(where, text, data.get("head")),

@@ -5,14 +5,15 @@ relations (`from_id`, `to_id`, `direction`, `labels`). (Its JSON-MIN has no rela
 https://labelstud.io/guide/task_format
 """
 
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Any
 
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from ..docs import TITLE
+from ..annotations import TITLE
 from ..errors import Errors
 from .assemble import Offsets, TextDocs
 from .base import KEY_PAIRS, SHARED, TEXT, Draft, Format, Options, coreferring_labels, squeeze, take, typed
@@ -27,7 +28,7 @@ def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterato
         yield Draft("", partial(_read_task, f"{path}[{index}] line {line}", task, docs))
 
 
-def _annotation(where: str, task: Dict[str, Any], docs: TextDocs) -> Optional[Dict[str, Any]]:
+def _annotation(where: str, task: dict[str, Any], docs: TextDocs) -> dict[str, Any] | None:
     """The annotation of a task to read: the one that is marked as ground truth, else the first. None where
     the task has none or its annotator has skipped it."""
     found = []
@@ -43,7 +44,7 @@ def _annotation(where: str, task: Dict[str, Any], docs: TextDocs) -> Optional[Di
     return next((annotation for annotation in found if annotation.get("ground_truth") is True), found[0])
 
 
-def _read_task(where: str, task: Any, docs: TextDocs) -> Optional[Doc]:
+def _read_task(where: str, task: Any, docs: TextDocs) -> Doc | None:
     """The document of a task; None where it has no annotation."""
     data = take(where, typed(where, "task", task, dict), "data", dict)
     annotation = _annotation(where, task, docs)
@@ -51,7 +52,7 @@ def _read_task(where: str, task: Any, docs: TextDocs) -> Optional[Doc]:
         return None
     text = _text(where, data)
     graph = MentionGraph(docs, text)
-    relations: List[Tuple[str, Dict[str, Any]]] = []
+    relations: list[tuple[str, dict[str, Any]]] = []
     for number, item in enumerate(take(where, annotation, "result", list)):
         at = f"{where} result[{number}]"
         kind = take(at, typed(at, "result", item, dict), "type", str)
@@ -69,7 +70,7 @@ def _read_task(where: str, task: Any, docs: TextDocs) -> Optional[Doc]:
     return docs.make(where, text, clusters, found, title=title)
 
 
-def _text(where: str, data: Dict[str, Any]) -> str:
+def _text(where: str, data: dict[str, Any]) -> str:
     """The text among a task's data: under the name text, or the only string."""
     if "text" in data:
         return take(where, data, "text", str)
@@ -79,7 +80,7 @@ def _text(where: str, data: Dict[str, Any]) -> str:
     return typed(where, "text", strings[0], str)
 
 
-def _add_region(where: str, item: Dict[str, Any], graph: MentionGraph) -> None:
+def _add_region(where: str, item: dict[str, Any], graph: MentionGraph) -> None:
     value = take(where, item, "value", dict)
     labels = [typed(where, "labels", label, str) for label in take(where, value, "labels", list, default=[])]
     graph.docs.counts.note("labels beyond a region's first (left out)", max(0, len(labels) - 1))
@@ -102,7 +103,7 @@ def _from_utf16(text: str, offsets: Offsets, words: str) -> Offsets:
     return offsets
 
 
-def _relate(where: str, relation: Dict[str, Any], graph: MentionGraph) -> None:
+def _relate(where: str, relation: dict[str, Any], graph: MentionGraph) -> None:
     head, tail = take(where, relation, "from_id", str), take(where, relation, "to_id", str)
     direction = take(where, relation, "direction", str, default="right")
     labels = [
@@ -123,7 +124,7 @@ def _write(docs: Iterable[Doc], path: Path) -> None:
     write_json_list((_task(number, doc) for number, doc in enumerate(docs, 1)), path)
 
 
-def _task(number: int, doc: Doc) -> Dict[str, Any]:
+def _task(number: int, doc: Doc) -> dict[str, Any]:
     found = part_mentions(doc)
     regions = [
         {

@@ -6,11 +6,12 @@ Writing: the other way round.
 """
 
 from collections import Counter
-from typing import Any, Dict, Hashable, Iterable, List, NamedTuple, Optional, Tuple
+from collections.abc import Hashable, Iterable
+from typing import Any, NamedTuple
 
 from spacy.tokens import Doc, Span
 
-from ..docs import read_entities
+from ..annotations import read_entities
 from ..errors import Errors
 from ..types import Relation
 from .assemble import Cluster, Offsets, TextDocs
@@ -33,12 +34,12 @@ class MentionGraph:
     def __init__(self, docs: TextDocs, text: str):
         self.docs = docs
         self.text = text
-        self.mentions: Dict[Hashable, Optional[Mention]] = {}  # None for one that is left out
-        self.same: List[Tuple[Hashable, Hashable]] = []
-        self.links: List[Tuple[Hashable, Hashable, str]] = []
+        self.mentions: dict[Hashable, Mention | None] = {}  # None for one that is left out
+        self.same: list[tuple[Hashable, Hashable]] = []
+        self.links: list[tuple[Hashable, Hashable, str]] = []
 
     def add(
-        self, where: str, name: Hashable, start: int, end: int, label: str = "", words: Optional[str] = None
+        self, where: str, name: Hashable, start: int, end: int, label: str = "", words: str | None = None
     ) -> None:
         """Add a mention (see `TextDocs.mention`).
 
@@ -72,20 +73,20 @@ class MentionGraph:
         else:
             self.docs.counts.note("relations left out with their mention")
 
-    def _find(self, where: str, name: Hashable) -> Optional[Mention]:
+    def _find(self, where: str, name: Hashable) -> Mention | None:
         """A mention; None where it has been left out."""
         if name not in self.mentions:
             known = ", ".join(map(str, self.mentions))
             raise ValueError(Errors.E131.format(where=where, reference=name, known=known[:200] or "none"))
         return self.mentions[name]
 
-    def assemble(self) -> Tuple[List[Cluster], List[Dict[str, Any]]]:
+    def assemble(self) -> tuple[list[Cluster], list[dict[str, Any]]]:
         """The entities, in text order, and the relations that the mentions and their links amount to, as
         `TextDocs.make` takes them."""
         counts = self.docs.counts
         mentions = {name: mention for name, mention in self.mentions.items() if mention is not None}
         clusters = []
-        place: Dict[Hashable, int] = {}
+        place: dict[Hashable, int] = {}
         groups = _groups(mentions, self.same)
         for number, names in enumerate(
             sorted(groups, key=lambda names: min(mentions[name][:2] for name in names))
@@ -98,7 +99,7 @@ class MentionGraph:
             offsets = [mentions[name][:2] for name in names]
             kb_id = kb_ids.most_common(1)[0][0] if kb_ids else ""
             clusters.append(Cluster(offsets, label=labels.most_common(1)[0][0], kb_id=kb_id))
-        pairs: Dict[Tuple[int, int, str], List[Tuple[Offsets, Offsets]]] = {}
+        pairs: dict[tuple[int, int, str], list[tuple[Offsets, Offsets]]] = {}
         for head, tail, label in self.links:
             pair = (mentions[head][:2], mentions[tail][:2])
             known = pairs.setdefault((place[head], place[tail], label), [])
@@ -118,11 +119,11 @@ class MentionGraph:
 
 
 def _groups(
-    mentions: Dict[Hashable, Mention], same: Iterable[Tuple[Hashable, Hashable]]
-) -> List[List[Hashable]]:
+    mentions: dict[Hashable, Mention], same: Iterable[tuple[Hashable, Hashable]]
+) -> list[list[Hashable]]:
     """The names of mentions, grouped by entity."""
     group = {name: [name] for name in mentions}
-    identified: Dict[Tuple[str, str], Hashable] = {}
+    identified: dict[tuple[str, str], Hashable] = {}
     also = [
         (identified.setdefault((mention.label, mention.kb_id), name), name)
         for name, mention in mentions.items()
@@ -144,11 +145,11 @@ class MentionDocument(NamedTuple):
     :param chains: Numbers of mentions of one entity, for entities with several.
     """
 
-    mentions: List[Span]
-    links: List[Tuple[int, int, str]]
-    chains: List[List[int]]
+    mentions: list[Span]
+    links: list[tuple[int, int, str]]
+    chains: list[list[int]]
 
-    def all_links(self) -> List[Tuple[int, int, str]]:
+    def all_links(self) -> list[tuple[int, int, str]]:
         """The relations, and those of coreference, from each mention of an entity to the one before."""
         pairs = [pair for chain in self.chains for pair in zip(chain[1:], chain)]
         return [*self.links, *((later, earlier, COREF) for later, earlier in pairs)]
@@ -163,7 +164,7 @@ def part_mentions(doc: Doc) -> MentionDocument:
         for number, entity in enumerate(entities)
         for place, span in enumerate(entity.mentions)
     )
-    numbers: Dict[Tuple[str, int, int], int] = {}
+    numbers: dict[tuple[str, int, int], int] = {}
     mentions = []
     for position, (start, end, number, place) in enumerate(order):
         numbers[entities[number].key, start, end] = position
@@ -182,7 +183,7 @@ def part_mentions(doc: Doc) -> MentionDocument:
     return MentionDocument(mentions, links, chains)
 
 
-def _pairs(relation: Relation) -> List[Tuple[Span, Span]]:
+def _pairs(relation: Relation) -> list[tuple[Span, Span]]:
     heads = {(span.start, span.end) for span in relation.head.mentions}
     tails = {(span.start, span.end) for span in relation.tail.mentions}
     found = [

@@ -5,14 +5,15 @@ A span is told by its offsets, so that entities which share one are a single ent
 https://prodi.gy/docs/api-interfaces#relations
 """
 
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional
+from typing import Any
 
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
-from ..docs import TITLE
+from ..annotations import TITLE
 from ..errors import Errors
 from .assemble import Offsets, TextDocs
 from .base import KEY_PAIRS, TEXT, Draft, Format, Options, coreferring_labels, take, typed
@@ -27,7 +28,7 @@ def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterato
         yield Draft("", partial(_read_document, where, parse, docs))
 
 
-def _read_document(where: str, parse: Callable[[], Any], docs: TextDocs) -> Optional[Doc]:
+def _read_document(where: str, parse: Callable[[], Any], docs: TextDocs) -> Doc | None:
     """The document of a line; None where the annotator has not accepted it."""
     data = typed(where, "document", parse(), dict)
     if take(where, data, "answer", str, default="accept") != "accept":
@@ -67,7 +68,7 @@ def _offsets(where: str, data: Any) -> Offsets:
 
 
 def _end(
-    where: str, relation: Dict[str, Any], end: str, tokens: List[Offsets], graph: MentionGraph
+    where: str, relation: dict[str, Any], end: str, tokens: list[Offsets], graph: MentionGraph
 ) -> Offsets:
     """The offsets of a relation's head or child: its span, or the span that its token is in, or the token."""
     span = relation.get(f"{end}_span")
@@ -77,7 +78,7 @@ def _end(
     if not 0 <= number < len(tokens):
         raise ValueError(Errors.E131.format(where=where, reference=number, known=f"{len(tokens)} tokens"))
     start, stop = tokens[number]
-    spans: List[Offsets] = list(graph.mentions)  # type: ignore[arg-type]
+    spans: list[Offsets] = list(graph.mentions)  # type: ignore[arg-type]
     return next((span for span in spans if span[0] <= start and stop <= span[1]), (start, stop))
 
 
@@ -85,7 +86,7 @@ def _write(docs: Iterable[Doc], path: Path) -> None:
     write_json_lines(map(_document, docs), path)
 
 
-def _document(doc: Doc) -> Dict[str, Any]:
+def _document(doc: Doc) -> dict[str, Any]:
     found = part_mentions(doc)
     mentions = found.mentions
     title = doc.user_data.get(TITLE)
@@ -111,7 +112,7 @@ def _document(doc: Doc) -> Dict[str, Any]:
     }
 
 
-def _span(span: Span) -> Dict[str, Any]:
+def _span(span: Span) -> dict[str, Any]:
     return {
         "start": span.start_char,
         "end": span.end_char,
@@ -121,7 +122,7 @@ def _span(span: Span) -> Dict[str, Any]:
     }
 
 
-def _relation(head: Span, child: Span, label: str) -> Dict[str, Any]:
+def _relation(head: Span, child: Span, label: str) -> dict[str, Any]:
     return {
         "head": head.end - 1,
         "child": child.end - 1,

@@ -10,15 +10,15 @@ https://ncbi.nlm.nih.gov/research/pubtator3/tutorial (formats)
 """
 
 import re
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Iterable, Iterator, List, Optional, Tuple
 from urllib.parse import unquote
 
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from ..docs import TITLE
+from ..annotations import TITLE
 from ..errors import Errors
 from .assemble import Passage, TextDocs
 from .base import IDENTIFIERS, SHARED, TEXT, Draft, Format, Options, doc_labels, shared_identifiers
@@ -48,9 +48,9 @@ def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterato
         yield Draft(heading[1] if heading else "", partial(_read_document, path, lines, docs))
 
 
-def _documents(path: Path, counts: Counts) -> Iterator[List[Tuple[int, str]]]:
+def _documents(path: Path, counts: Counts) -> Iterator[list[tuple[int, str]]]:
     """The lines of each document. Another title begins one too, where the empty line is missing."""
-    lines: List[Tuple[int, str]] = []
+    lines: list[tuple[int, str]] = []
     for number, line in read_lines(path, counts):
         heading = HEADING.fullmatch(line)
         if lines and (not line.strip() or (heading and heading[2] == "t")):
@@ -62,7 +62,7 @@ def _documents(path: Path, counts: Counts) -> Iterator[List[Tuple[int, str]]]:
         yield lines
 
 
-def _read_document(path: Path, lines: List[Tuple[int, str]], docs: TextDocs) -> Doc:
+def _read_document(path: Path, lines: list[tuple[int, str]], docs: TextDocs) -> Doc:
     for number, line in lines:
         if "\r" in line:
             raise ValueError(Errors.E150.format(where=f"{path} line {number}"))
@@ -80,8 +80,8 @@ def _read_document(path: Path, lines: List[Tuple[int, str]], docs: TextDocs) -> 
             if heading[3]:
                 text = f"{title} {heading[3]}"
                 passages.append(Passage(len(title) + 1, len(text), "abstract"))
-    mentions: List[Mention] = []
-    triples: List[Triple] = []
+    mentions: list[Mention] = []
+    triples: list[Triple] = []
     seen = set()
     for number, line in rest:
         where = f"{path} line {number} {name!r}"
@@ -108,7 +108,7 @@ def _read_document(path: Path, lines: List[Tuple[int, str]], docs: TextDocs) -> 
     return docs.make(where, text, clusters, relations, title=name, passages=passages)
 
 
-def _mention(where: str, text: str, columns: List[str], docs: TextDocs) -> Optional[Mention]:
+def _mention(where: str, text: str, columns: list[str], docs: TextDocs) -> Mention | None:
     start, end, words, label = int(columns[1]), int(columns[2]), columns[3], columns[4]
     offsets = docs.mention(where, text, start, end, words)
     docs.counts.note("composite mentions whose parts are named (left out)", len(columns) == 7)

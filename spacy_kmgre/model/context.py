@@ -7,8 +7,9 @@ common, and only those that have are looked at: time and memory grow with the te
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -58,7 +59,7 @@ class RunPool(Pool):
     :param size: U.
     """
 
-    weights: List[Tuple[Tensor, int, Tensor]]
+    weights: list[tuple[Tensor, int, Tensor]]
     size: int
 
     def __call__(self, columns: Tensor) -> Tensor:
@@ -139,7 +140,7 @@ def contexts_of_mentions(batch: Sequence[Encoded], indices: Sequence[Indices], m
 
 def contexts_of_entities(
     batch: Sequence[Encoded], rows: Sequence[Rows], indices: Sequence[Indices], mode: str
-) -> Tuple[Contexts, Tensor]:
+) -> tuple[Contexts, Tensor]:
     """The contexts of entity pairs, whose rows are the means of their mentions' (ATLOP).
 
     :param rows: The entities' rows; unused in a long text.
@@ -160,7 +161,7 @@ def contexts_of_entities(
     return _contexts(batch, indices, pools), cat(shares)
 
 
-def _contexts(batch: Sequence[Encoded], indices: Sequence[Indices], pools: Dict[int, Pool]) -> Contexts:
+def _contexts(batch: Sequence[Encoded], indices: Sequence[Indices], pools: dict[int, Pool]) -> Contexts:
     lengths = [len(encoded.hidden) for encoded in batch]
     return Contexts(
         [pools[number] for number in range(len(batch))], lengths, cat([own.row for own in indices])
@@ -169,9 +170,9 @@ def _contexts(batch: Sequence[Encoded], indices: Sequence[Indices], pools: Dict[
 
 def _dense_pools(
     batch: Sequence[Encoded], rows: Sequence[Rows], indices: Sequence[Indices], mode: str
-) -> Dict[int, Pool]:
+) -> dict[int, Pool]:
     """By number of their document, those of texts of one window."""
-    pools: Dict[int, Pool] = {}
+    pools: dict[int, Pool] = {}
     for numbers in read_together(batch, rows):
         low, high = (cat([getattr(indices[number], side) for number in numbers]) for side in ("low", "high"))
         weights = maths.context_weights(rows[numbers[0]].block, low, high, mode)
@@ -180,9 +181,9 @@ def _dense_pools(
     return pools
 
 
-def read_together(batch: Sequence[Encoded], rows: Sequence[Rows]) -> Iterable[List[int]]:
+def read_together(batch: Sequence[Encoded], rows: Sequence[Rows]) -> Iterable[list[int]]:
     """Numbers of the texts of one window, those whose rows are in one block together."""
-    blocks: Dict[int, List[int]] = defaultdict(list)
+    blocks: dict[int, list[int]] = defaultdict(list)
     for number, encoded in enumerate(batch):
         if encoded.starts is None:
             blocks[id(rows[number].block)].append(number)
@@ -195,7 +196,7 @@ def cat(values: Sequence[Tensor]) -> Tensor:
 
 def _run_pool(
     encoded: Encoded, head: Tensor, tail: Tensor, target: Tensor, size: int, mode: str
-) -> Tuple[RunPool, Tensor]:
+) -> tuple[RunPool, Tensor]:
     """
     :param target: What each mention pair adds to, 0..size-1: itself, or its entity pair. *Shape:* (P,)
     :returns: The pool, and the attention that each mention pair has in common, without gradient. *Shape:* (P,)
@@ -220,7 +221,7 @@ def _run_pool(
     return RunPool(weights, size), mass
 
 
-def _products(encoded: Encoded, head: Tensor, tail: Tensor) -> Iterator[Tuple[Tensor, int, Tensor]]:
+def _products(encoded: Encoded, head: Tensor, tail: Tensor) -> Iterator[tuple[Tensor, int, Tensor]]:
     """The products of attention rows that meet: the numbers of mention pairs, where their runs have met, and the
     products there. *Shape:* (p,), (p, K, b)
 

@@ -4,19 +4,20 @@ Everything that depends on Hugging Face's classes is here and in serialize.py.
 """
 
 from collections import deque
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ContextManager, Deque, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..errors import Errors
-from ..pieces import Pieces
-from .layers import HALF, ROUNDS, Layers, adopt, adopted, rounded
+from .fast_linear import HALF, ROUNDS, Layers, adopt, adopted, rounded
+from .pieces import Pieces
 
 # Models whose last layer's attention is softmax(q k^T / sqrt(head width)) of these two submodules. For
 # them the rows of the markers are computed alone, and every layer may use the fused kernel, which
@@ -45,7 +46,7 @@ class Rows(NamedTuple):
     block: Tensor
     first: int = 0
 
-    def own(self, count: int, length: Optional[int] = None) -> Tensor:
+    def own(self, count: int, length: int | None = None) -> Tensor:
         """Those of the document, of `length` word pieces. *Shape:* (count, K, length)"""
         return self.block[self.first : self.first + count, :, :length]
 
@@ -64,7 +65,7 @@ class Encoded:
     hidden: Tensor
     mentions: Tensor
     rows: Rows
-    starts: Optional[Tensor] = None
+    starts: Tensor | None = None
 
     @property
     def attention(self) -> Tensor:
@@ -90,7 +91,7 @@ class Encoder(nn.Module):
 
     transformer: Any
 
-    def __init__(self, transformer: Any, batch_pieces: Optional[int] = None):
+    def __init__(self, transformer: Any, batch_pieces: int | None = None):
         super().__init__()
         # The pooler of a sequence classifier has no part in hidden states.
         if getattr(transformer, "pooler", None) is not None:
@@ -124,7 +125,7 @@ class Encoder(nn.Module):
     def width(self) -> int:
         return self.transformer.config.hidden_size
 
-    def forward(self, batch: Sequence[Pieces], lower: Optional[Deque[Tensor]] = None) -> List[Encoded]:
+    def forward(self, batch: Sequence[Pieces], lower: deque[Tensor] | None = None) -> list[Encoded]:
         """
         :param batch: Documents as word pieces, markers inserted.
         :param lower: Hidden states above the shared layers, of each run of the transformer: the encoder that has
@@ -134,7 +135,7 @@ class Encoder(nn.Module):
         windows = [
             (number, start, end) for number, pieces in enumerate(batch) for start, end in pieces.windows
         ]
-        parts: List[List[_Window]] = [[] for _ in batch]
+        parts: list[list[_Window]] = [[] for _ in batch]
         for group in self._groups(windows, batch):
             for (number, *_), window in zip(group, self._encode(group, batch, lower)):
                 parts[number].append(window)
@@ -145,7 +146,7 @@ class Encoder(nn.Module):
         device = next(self.transformer.parameters()).device.type
         batch_pieces = self.batch_pieces or BATCH_PIECES.get(device, BATCH_PIECES["cpu"])
         windows = sorted(windows, key=lambda window: window[2] - window[1])
-        group: List[Tuple[int, int, int]] = []
+        group: list[tuple[int, int, int]] = []
         for window in windows:
             pieces = batch[window[0]]
             length = window[2] - window[1] + pieces.prefix + pieces.suffix
@@ -157,8 +158,8 @@ class Encoder(nn.Module):
             yield group
 
     def _encode(
-        self, group: Sequence[Tuple[int, int, int]], batch: Sequence[Pieces], lower: Deque[Tensor]
-    ) -> List["_Window"]:
+        self, group: Sequence[tuple[int, int, int]], batch: Sequence[Pieces], lower: deque[Tensor]
+    ) -> list["_Window"]:
         device = next(self.transformer.parameters()).device
         rows, inside = [], []
         for number, start, end in group:
@@ -193,8 +194,8 @@ class Encoder(nn.Module):
         ]
 
     def _run(
-        self, inputs: Tensor, mask: Optional[Tensor], places: Tensor, lower: Deque[Tensor]
-    ) -> Tuple[Tensor, Tensor]:
+        self, inputs: Tensor, mask: Tensor | None, places: Tensor, lower: deque[Tensor]
+    ) -> tuple[Tensor, Tensor]:
         """
         :param inputs: Word pieces. *Shape:* (B, L)
         :param mask: Which of them are none of the padding; None where all. *Shape:* (B, L)
@@ -244,7 +245,7 @@ class Encoder(nn.Module):
         # Not in prediction: padding would change more than the last digits of its scores.
         return self.training and getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
 
-    def _autocast(self, device: torch.device) -> ContextManager:
+    def _autocast(self, device: torch.device) -> AbstractContextManager:
         return torch.autocast(device.type, torch.bfloat16, enabled=self._is_mixed)
 
     def _layers_to_round(self) -> Layers:
@@ -264,12 +265,12 @@ class _Pass:
     :ivar projected: What the last layer's projections have returned.
     """
 
-    def __init__(self, given: Optional[Tensor] = None):
+    def __init__(self, given: Tensor | None = None):
         self.given = given
-        self.projected: Dict[str, Tensor] = {}
+        self.projected: dict[str, Tensor] = {}
 
 
-_PASS: ContextVar[Optional[_Pass]] = ContextVar("pass", default=None)
+_PASS: ContextVar[_Pass | None] = ContextVar("pass", default=None)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ is exact and avoids a P x d tensor.
 
 import math
 from abc import ABC, abstractmethod
-from typing import NamedTuple, Tuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +27,7 @@ class Projected(NamedTuple):
     tail: Tensor
     context: Tensor
 
-    def sides(self, head: Tensor, tail: Tensor) -> Tuple[Tensor, Tensor]:
+    def sides(self, head: Tensor, tail: Tensor) -> tuple[Tensor, Tensor]:
         """Both sides of pairs, given as numbers of rows. *Shape:* (P, c) each"""
         # Not by indexing, whose gradient takes long to add up.
         return self.head.index_select(0, head), self.tail.index_select(0, tail)

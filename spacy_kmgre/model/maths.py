@@ -5,8 +5,6 @@ pairs, N entity pairs, C classes, of which class 0 is the threshold class TH. `p
 entity pair, 0..N-1, of each mention pair. Numbers in brackets are equations of the KMGRE paper.
 """
 
-from typing import Optional, Union
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -128,7 +126,7 @@ def select_key_pairs(key_probs: Tensor, pair_index: Tensor, num_pairs: int, xi: 
 
 
 def fuse_mention_logits(
-    logits: Tensor, pair_index: Tensor, num_pairs: int, selected: Optional[Tensor] = None
+    logits: Tensor, pair_index: Tensor, num_pairs: int, selected: Tensor | None = None
 ) -> Tensor:
     """The logits of the entity pairs (16): for each class the logsumexp over their key mention pairs.
 
@@ -167,7 +165,7 @@ def adaptive_threshold_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def mention_pair_share(
-    logits: Tensor, pair_index: Tensor, num_pairs: int, selected: Optional[Tensor] = None
+    logits: Tensor, pair_index: Tensor, num_pairs: int, selected: Tensor | None = None
 ) -> Tensor:
     """What each key mention pair contributes to the fused logits: for each class the softmax over the
     entity pair's key mention pairs, which is the gradient of the logsumexp (16).
@@ -191,7 +189,7 @@ def margins(logits: Tensor) -> Tensor:
     return logits - logits[:, :1]
 
 
-def predict_relations(logits: Tensor, max_labels: int = 4, threshold: Union[float, Tensor] = 0.5) -> Tensor:
+def predict_relations(logits: Tensor, max_labels: int = 4, threshold: float | Tensor = 0.5) -> Tensor:
     """The predicted relations of each entity pair: those whose score σ(l_c - l_TH) is above the threshold,
     at most `max_labels`.
 

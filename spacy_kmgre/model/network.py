@@ -1,21 +1,22 @@
 """The networks: KMGRE (Jiang et al., COLING 2022) and ATLOP (Zhou et al., AAAI 2021)."""
 
 from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice, zip_longest
 from threading import Lock
-from typing import Deque, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..pieces import Document, Pieces
 from . import maths
+from .batch import chunk_entity_pairs, count_mention_pairs, mention_pairs, without_direction
 from .context import Contexts, Indices, cat, contexts_of_entities, contexts_of_mentions, read_together
 from .encoder import Encoded, Encoder, Rows, on_device
 from .heads import Head, LinearHead, Projected, make_head
-from .pairs import chunk_entity_pairs, count_mention_pairs, mention_pairs, without_direction
+from .pieces import Document, Pieces
 
 # The two halves that EM trains in turn: θ and ω.
 RELATION, KEY = "relation", "key"
@@ -45,9 +46,9 @@ class PairScores:
     tail: Tensor
     pair_index: Tensor
     relation: Tensor
-    key: Optional[Tensor] = None
-    share: Optional[Tensor] = None
-    focus: Optional[Tensor] = None
+    key: Tensor | None = None
+    share: Tensor | None = None
+    focus: Tensor | None = None
 
     @property
     def row_index(self) -> Tensor:
@@ -91,7 +92,7 @@ def join_scores(batch: Sequence[PairScores]) -> PairScores:
     )
 
 
-def _cat_known(values: Sequence[Optional[Tensor]]) -> Optional[Tensor]:
+def _cat_known(values: Sequence[Tensor | None]) -> Tensor | None:
     known = [value for value in values if value is not None]
     return torch.cat(known) if known else None
 
@@ -108,8 +109,8 @@ class Reading:
 
     encoded: Sequence[Encoded]
     projected: Projected
-    sentences: Optional[Tensor] = None
-    entities: Optional[Sequence[Rows]] = None
+    sentences: Tensor | None = None
+    entities: Sequence[Rows] | None = None
 
     @property
     def rows(self) -> Sequence[Rows]:
@@ -135,7 +136,7 @@ class RelationExtractor(nn.Module):
         self,
         encoded: Sequence[Encoded],
         clusters: Sequence[Sequence[Sequence[int]]],
-        sentences: Optional[Tensor] = None,
+        sentences: Tensor | None = None,
     ) -> Reading:
         """:param clusters: Of each document."""
         mentions, hidden = cat([x.mentions for x in encoded]), cat([x.hidden for x in encoded])
@@ -172,8 +173,8 @@ class Extracted(NamedTuple):
 
     logits: Tensor
     contexts: Contexts
-    share: Optional[Tensor]
-    focus: Optional[Tensor]
+    share: Tensor | None
+    focus: Tensor | None
 
 
 class KeyInstanceClassifier(nn.Module):
@@ -183,7 +184,7 @@ class KeyInstanceClassifier(nn.Module):
         whole of that one. It does not move what is not its own.
     """
 
-    def __init__(self, encoder: Optional[Encoder], width: int, context: str):
+    def __init__(self, encoder: Encoder | None, width: int, context: str):
         super().__init__()
         self.encoder = encoder
         self.head = LinearHead(width, 1)
@@ -229,13 +230,13 @@ class _Text(NamedTuple):
     """
 
     relation: Encoded
-    key: Optional[Encoded]
+    key: Encoded | None
     clusters: Sequence[Sequence[int]]
-    windows: Optional[np.ndarray]
-    sentences: Optional[np.ndarray]
+    windows: np.ndarray | None
+    sentences: np.ndarray | None
 
 
-Readings = Tuple[Reading, Optional[Reading]]
+Readings = tuple[Reading, Reading | None]
 
 
 class Network(nn.Module):
@@ -252,12 +253,12 @@ class Network(nn.Module):
     def __init__(
         self,
         extractor: RelationExtractor,
-        classifier: Optional[KeyInstanceClassifier] = None,
+        classifier: KeyInstanceClassifier | None = None,
         *,
         xi: float = 0.15,
         fusion: bool = True,
         far_pairs: bool = True,
-        chunk: Optional[int] = None,
+        chunk: int | None = None,
     ):
         super().__init__()
         self.extractor = extractor
@@ -269,7 +270,7 @@ class Network(nn.Module):
         self.tau = 0.5
 
     @property
-    def halves(self) -> FrozenSet[str]:
+    def halves(self) -> frozenset[str]:
         return BOTH if self.classifier is not None else frozenset((RELATION,))
 
     def part(self, name: str) -> nn.Module:
@@ -283,8 +284,8 @@ class Network(nn.Module):
         return self.classifier
 
     def forward(
-        self, documents: Sequence[Document], batch: Sequence[Pieces], moving: FrozenSet[str]
-    ) -> List[PairScores]:
+        self, documents: Sequence[Document], batch: Sequence[Pieces], moving: frozenset[str]
+    ) -> list[PairScores]:
         """Scores of all pairs of the documents, in training.
 
         :param moving: The halves that learn; the others run without dropout and without gradient. What the classifier
@@ -300,7 +301,7 @@ class Network(nn.Module):
 
     def predict(
         self, documents: Sequence[Document], batch: Sequence[Pieces], mirrored: bool = False
-    ) -> List[Iterator[PairScores]]:
+    ) -> list[Iterator[PairScores]]:
         """Scores of all pairs, computed in parts as they are asked for, so that memory does not grow with the number
         of mention pairs. Documents of one part are scored together.
 
@@ -310,7 +311,7 @@ class Network(nn.Module):
             texts = self._texts(documents, batch, frozenset(), with_sentences=True)
         chunk = self.chunk or self.sizes.chunk
         counts = [max(count_mention_pairs(text.clusters), len(text.relation.hidden)) for text in texts]
-        found: List[Iterator[PairScores]] = []
+        found: list[Iterator[PairScores]] = []
         for together in _runs(counts, chunk, self.sizes.together):
             parts = _Parts(self._predict([texts[number] for number in together], chunk, mirrored))
             found += [parts.of(number) for number in range(len(together))]
@@ -318,7 +319,7 @@ class Network(nn.Module):
 
     def _predict(
         self, texts: Sequence[_Text], chunk: int, mirrored: bool
-    ) -> Iterator[List[Tuple[int, PairScores]]]:
+    ) -> Iterator[list[tuple[int, PairScores]]]:
         """The parts of one text, or the only ones of several, each with the number of its text."""
         readings = None
         parts = [chunk_entity_pairs(text.clusters, chunk, mirrored, text.windows) for text in texts]
@@ -330,7 +331,7 @@ class Network(nn.Module):
                 scores = self._score(readings, some, [pairs[number] for number in numbers], frozenset())
             yield list(zip(numbers, scores))
 
-    def _texts(self, documents, batch, moving, with_sentences: bool) -> List[_Text]:
+    def _texts(self, documents, batch, moving, with_sentences: bool) -> list[_Text]:
         relation, key = self._encode(batch, moving)
         return [
             _Text(
@@ -344,7 +345,7 @@ class Network(nn.Module):
         ]
 
     def _encode(self, batch, moving):
-        lower: Deque[Tensor] = deque()
+        lower: deque[Tensor] = deque()
         with self._running(RELATION, moving):
             relation = self.extractor.encoder(batch, lower)
         if self.classifier is None:
@@ -354,7 +355,7 @@ class Network(nn.Module):
         with self._running(KEY, moving):
             return relation, self.classifier.encoder(batch, deque(hidden.detach() for hidden in lower))
 
-    def _read(self, texts: Sequence[_Text], moving: FrozenSet[str]) -> Readings:
+    def _read(self, texts: Sequence[_Text], moving: frozenset[str]) -> Readings:
         with self._running(RELATION, moving):
             encoded = [text.relation for text in texts]
             sentences = _sentence_columns([text.sentences for text in texts], encoded)
@@ -369,8 +370,8 @@ class Network(nn.Module):
         readings: Readings,
         texts: Sequence[_Text],
         pairs: Sequence[np.ndarray],
-        moving: FrozenSet[str],
-    ) -> List[PairScores]:
+        moving: frozenset[str],
+    ) -> list[PairScores]:
         """:param pairs: Of each text, entity numbers. *Shape:* (N, 2)"""
         of_relation, of_key = readings
         # Both encoders read the same texts together, so that their attention rows have the same numbers.
@@ -383,7 +384,7 @@ class Network(nn.Module):
                 key = self.classifier(of_key, indices, found)
         by_mention = [len(own.head) for own in indices]
         by_row = by_mention if found.share is None else [own.size for own in indices]
-        focus: List[Optional[Tensor]] = [
+        focus: list[Tensor | None] = [
             None if own is None or text.sentences is None else own[:, : text.sentences.shape[1]]
             for text, own in zip(texts, _split(found.focus, by_row))
         ]
@@ -409,9 +410,9 @@ class Network(nn.Module):
 
     def _indices(
         self, texts: Sequence[_Text], pairs: Sequence[np.ndarray], first_rows: Sequence[int]
-    ) -> Tuple[List[Tuple[np.ndarray, np.ndarray]], List[Indices]]:
+    ) -> tuple[list[tuple[np.ndarray, np.ndarray]], list[Indices]]:
         """Mention numbers of the mention pairs, and everything on the device, brought there in one copy."""
-        arrays: List[np.ndarray] = []
+        arrays: list[np.ndarray] = []
         sides = []
         start = distinct = 0
         for text, entities, first in zip(texts, pairs, first_rows):
@@ -441,7 +442,7 @@ class Network(nn.Module):
     def device(self) -> torch.device:
         return next(self.parameters()).device
 
-    def _running(self, name: str, moving: FrozenSet[str]):
+    def _running(self, name: str, moving: frozenset[str]):
         half = self.part(name)
         with SWITCHING:
             if half.training != (name in moving):
@@ -459,9 +460,9 @@ class _Parts:
     :param parts: Lists of (number of the text, its part).
     """
 
-    def __init__(self, parts: Iterator[List[Tuple[int, PairScores]]]):
+    def __init__(self, parts: Iterator[list[tuple[int, PairScores]]]):
         self._parts = parts
-        self._waiting: Dict[int, Deque[PairScores]] = defaultdict(deque)
+        self._waiting: dict[int, deque[PairScores]] = defaultdict(deque)
 
     def of(self, number: int) -> Iterator[PairScores]:
         waiting = self._waiting[number]
@@ -494,21 +495,21 @@ def _runs(counts: Sequence[int], most_of_one: int, most: int) -> Iterator[range]
         yield range(start, len(counts))
 
 
-def _sides(indices: Sequence[Indices]) -> Tuple[Tensor, Tensor]:
+def _sides(indices: Sequence[Indices]) -> tuple[Tensor, Tensor]:
     """The heads and the tails of all documents' pairs."""
     return cat([own.head_row for own in indices]), cat([own.tail_row for own in indices])
 
 
-def _split(values: Optional[Tensor], sizes: List[int]) -> Sequence[Optional[Tensor]]:
+def _split(values: Tensor | None, sizes: list[int]) -> Sequence[Tensor | None]:
     return [None] * len(sizes) if values is None else values.split(sizes)
 
 
-def encoded_clusters(document: Document, pieces: Pieces) -> List[List[int]]:
+def encoded_clusters(document: Document, pieces: Pieces) -> list[list[int]]:
     """The mentions of each entity that lie in the encoded text."""
     return [[mention for mention in cluster if pieces.markers[mention] >= 0] for cluster in document.clusters]
 
 
-def sentence_columns(document: Document, pieces: Pieces) -> Optional[np.ndarray]:
+def sentence_columns(document: Document, pieces: Pieces) -> np.ndarray | None:
     """Which sentence each word piece is in, one column a sentence; None where the document does not say.
     *Shape:* (L, S)"""
     if not len(document.sentences):
@@ -516,7 +517,7 @@ def sentence_columns(document: Document, pieces: Pieces) -> Optional[np.ndarray]
     return pieces.sentences[:, None] == np.arange(len(document.sentences))
 
 
-def _sentence_columns(sentences: Sequence[Optional[np.ndarray]], like: Sequence[Encoded]) -> Optional[Tensor]:
+def _sentence_columns(sentences: Sequence[np.ndarray | None], like: Sequence[Encoded]) -> Tensor | None:
     """Of several documents, with the columns of the one that has most; zeros for one that does not say, and None
     where none does. *Shape:* (ΣL, S)"""
     columns = max((own.shape[1] for own in sentences if own is not None), default=0)
@@ -541,7 +542,7 @@ def entity_embeddings(mentions: Tensor, clusters: Sequence[Sequence[int]]) -> Te
     return embeddings.masked_fill(empty[:, None], 0.0)
 
 
-def rows_of_entities(batch: Sequence[Encoded], clusters: Sequence[Sequence[Sequence[int]]]) -> List[Rows]:
+def rows_of_entities(batch: Sequence[Encoded], clusters: Sequence[Sequence[Sequence[int]]]) -> list[Rows]:
     """The attention rows of each document's entities; in a long text, where nobody asks for them, its mentions'."""
     found = [encoded.rows for encoded in batch]
     for numbers in read_together(batch, found):
@@ -565,7 +566,7 @@ def entity_rows(attention: Tensor, clusters: Sequence[Sequence[int]]) -> Tensor:
     return total.index_add(0, index, attention.index_select(0, members)) / count[:, None, None]
 
 
-def _members(clusters: Sequence[Sequence[int]], device: torch.device) -> Tuple[Tensor, Tensor]:
+def _members(clusters: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
     """All mentions of all entities, and whose they are."""
     pairs = [(mention, entity) for entity, cluster in enumerate(clusters) for mention in cluster]
     members, index = on_device(np.array(pairs, dtype=np.int64).reshape(-1, 2).T, device)

@@ -4,7 +4,8 @@ Written with torch's operations, the backward pass would keep several tensors of
 kept, and on a processor none is made: pairs with the same head go together, which stays in the cache.
 """
 
-from typing import Any, Iterator, Tuple, Union
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,7 +54,7 @@ class _NormalisedProducts(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, d_means: Tensor) -> Tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, d_means: Tensor) -> tuple[Tensor, None, None, None]:
         rows, totals, head, tail = ctx.saved_tensors
         d_rows = torch.zeros_like(rows, memory_format=torch.contiguous_format)
         share = 1.0 / divisor(totals)
@@ -90,10 +91,10 @@ def _on_gpu(rows: Tensor) -> bool:
     return rows.device.type != "cpu"
 
 
-Numbers = Union[int, slice, Tensor]
+Numbers = int | slice | Tensor
 
 
-def _groups(rows: Tensor, head: Tensor, tail: Tensor) -> Iterator[Tuple[slice, Numbers, Numbers]]:
+def _groups(rows: Tensor, head: Tensor, tail: Tensor) -> Iterator[tuple[slice, Numbers, Numbers]]:
     """Pairs to look at together, and the rows on both sides: on a processor runs of pairs with one head; on a GPU,
     which takes longer to be asked than to answer, as many as `MOST` allows."""
     if _on_gpu(rows):
@@ -114,7 +115,7 @@ def _groups(rows: Tensor, head: Tensor, tail: Tensor) -> Iterator[Tuple[slice, N
         yield pairs, int(heads[start]), tail[pairs] if apart else slice(first, first + end - start)
 
 
-def _rectangles(heads: np.ndarray, tails: np.ndarray) -> Iterator[Tuple[slice, slice, slice]]:
+def _rectangles(heads: np.ndarray, tails: np.ndarray) -> Iterator[tuple[slice, slice, slice]]:
     """Pairs that are most of those of a range of heads and a range of tails, as those of one document are."""
     starts, ends = _runs(heads)
     if not len(starts):
@@ -133,7 +134,7 @@ def _rectangles(heads: np.ndarray, tails: np.ndarray) -> Iterator[Tuple[slice, s
         yield pairs, slice(first[begin], first[end - 1] + 1), of_tails
 
 
-def _runs(heads: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+def _runs(heads: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where runs of pairs with one head start and end."""
     edges = np.flatnonzero(np.diff(heads, prepend=-1, append=-1))
     return edges[:-1], edges[1:]

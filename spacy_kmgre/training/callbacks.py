@@ -1,6 +1,7 @@
 """The callbacks of `[training.before_update]` and `[initialize.before_init]`."""
 
-from typing import Any, Callable, Dict
+from collections.abc import Callable
+from typing import Any
 
 from spacy import Language
 from spacy.util import registry
@@ -16,7 +17,7 @@ def em_callback(
     alternate: str = "joint",
     tau_max: float = 0.5,
     tau_rate: float = 0.999,
-) -> Callable[[Language, Dict[str, Any]], None]:
+) -> Callable[[Language, dict[str, Any]], None]:
     """Tells the component before each update which phase of EM it is in, and the value of τ.
 
     :param component: Name of the component in the pipeline.
@@ -31,7 +32,7 @@ def em_callback(
             Errors.E023.format(setting="alternate", value=alternate, expected=f"one of {ALTERNATE}")
         )
 
-    def before_update(nlp: Language, args: Dict[str, Any]) -> None:
+    def before_update(nlp: Language, args: dict[str, Any]) -> None:
         step, epoch = args["step"], args["epoch"]
         nlp.get_pipe(component).start_step(  # type: ignore[attr-defined]
             step=step,
@@ -53,7 +54,7 @@ def resolve_encoders() -> Callable[[Language], Language]:
     """
 
     def before_init(nlp: Language) -> Language:
-        from ..model.serialize import resolve_encoder
+        from ..model.huggingface import resolve_encoder
 
         for _, pipe in nlp.pipeline:
             model: Any = getattr(pipe, "model", None)

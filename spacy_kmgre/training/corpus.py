@@ -1,9 +1,9 @@
 """The reader `spacy_kmgre.Corpus.v1`."""
 
 import warnings
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Callable, Iterable, Iterator, Optional, Union
 
 from spacy import Language, Vocab
 from spacy.tokens import Doc
@@ -11,13 +11,13 @@ from spacy.training import Corpus, Example
 from spacy.training.corpus import FILE_TYPE, walk_corpus
 from spacy.util import ensure_path, registry
 
-from ..docs import ENTITY_PREFIX, TITLE, project_entities, read_entities, relation_data
+from ..annotations import ENTITY_PREFIX, TITLE, project_entities, read_entities, relation_data
 from ..errors import Errors, Warnings
 
 
 @registry.readers("spacy_kmgre.Corpus.v1")
 def create_corpus_reader(
-    path: Optional[Union[str, Path]],
+    path: str | Path | None,
     gold_entities: bool = True,
     gold_tokens: bool = True,
     limit: int = 0,

@@ -1,8 +1,9 @@
 """The training log, with the phase, τ and the losses of both parts of KMGRE."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, Callable, Dict, List, Optional, Tuple, Union
+from typing import IO, Any
 
 import srsly
 from spacy.language import Language
@@ -11,17 +12,17 @@ from spacy.util import ensure_path, registry
 from tqdm import tqdm
 from wasabi import Printer
 
-LogStep = Callable[[Optional[Dict[str, Any]]], None]
+LogStep = Callable[[dict[str, Any] | None], None]
 Finalize = Callable[[], None]
-Place = Tuple[str, ...]
+Place = tuple[str, ...]
 
 SPACING = 2
 
 
 @registry.loggers("spacy_kmgre.EMLogger.v1")
 def em_logger(
-    progress_bar: bool = False, output_file: Optional[Union[str, Path]] = None
-) -> Callable[..., Tuple[LogStep, Finalize]]:
+    progress_bar: bool = False, output_file: str | Path | None = None
+) -> Callable[..., tuple[LogStep, Finalize]]:
     """Print a row at each evaluation: epoch, step, scores and seconds, and for each component trained by EM
     the phase of the last update, τ, and the losses of the relation extractor and of the key instance
     classifier, summed since the row before; for any other trainable component its loss. "-" stands for
@@ -37,10 +38,10 @@ def em_logger(
 
     def setup_logger(
         nlp: Language, stdout: IO[str] = sys.stdout, stderr: IO[str] = sys.stderr
-    ) -> Tuple[LogStep, Finalize]:
+    ) -> tuple[LogStep, Finalize]:
         config = nlp.config["training"]
         # Not hasattr: it would read τ, which a component has only once it is initialized.
-        em: Dict[str, Any] = {name: pipe for name, pipe in nlp.pipeline if {"phase", "tau"} <= set(dir(pipe))}
+        em: dict[str, Any] = {name: pipe for name, pipe in nlp.pipeline if {"phase", "tau"} <= set(dir(pipe))}
         trained = [name for name, pipe in nlp.pipeline if getattr(pipe, "is_trainable", False)]
         scores = [name for name, weight in config["score_weights"].items() if weight is not None]
         columns = _columns(list(em), [name for name in trained if name not in em], scores)
@@ -48,16 +49,16 @@ def em_logger(
             cols=[header for header, _, _ in columns], widths=[width for _, width, _ in columns]
         )
         printer = Printer(no_print=True)
-        lines: Optional[IO[str]] = None
-        progress: Optional[tqdm] = None
+        lines: IO[str] | None = None
+        progress: tqdm | None = None
 
         def write(text: str) -> None:
             print(text, file=stdout, flush=True)
 
-        def write_row(cells: List[str]) -> None:
+        def write_row(cells: list[str]) -> None:
             write(printer.row(cells, widths=widths, aligns=aligns, spacing=SPACING))
 
-        def read(info: Dict[str, Any]) -> Dict[str, Any]:
+        def read(info: dict[str, Any]) -> dict[str, Any]:
             losses = [*trained, *(f"{name}_{part}" for name in em for part in ("relation", "key"))]
             return {
                 "epoch": info["epoch"],
@@ -70,7 +71,7 @@ def em_logger(
                 "seconds": info["seconds"],
             }
 
-        def log_step(info: Optional[Dict[str, Any]]) -> None:
+        def log_step(info: dict[str, Any] | None) -> None:
             nonlocal progress
             if info is None:
                 if progress is not None:
@@ -108,9 +109,9 @@ def em_logger(
     return setup_logger
 
 
-def _columns(em: List[str], others: List[str], scores: List[str]) -> List[Tuple[str, int, Place]]:
+def _columns(em: list[str], others: list[str], scores: list[str]) -> list[tuple[str, int, Place]]:
     """Header, width and place in the record of each column."""
-    columns: List[Tuple[str, int, Place]] = [("E", 3, ("epoch",)), ("#", 6, ("step",))]
+    columns: list[tuple[str, int, Place]] = [("E", 3, ("epoch",)), ("#", 6, ("step",))]
     for name in em:
         suffix = f" {name}" if len(em) > 1 else ""
         columns += [
@@ -124,7 +125,7 @@ def _columns(em: List[str], others: List[str], scores: List[str]) -> List[Tuple[
     return [*columns, ("Score", 6, ("score",)), ("Sec", 6, ("seconds",))]
 
 
-def _cell(record: Dict[str, Any], place: Place) -> str:
+def _cell(record: dict[str, Any], place: Place) -> str:
     value: Any = record
     for key in place:
         value = value.get(key)
@@ -135,5 +136,5 @@ def _cell(record: Dict[str, Any], place: Place) -> str:
     return str(value)
 
 
-def _percent(name: str, score: Optional[float]) -> Optional[float]:
+def _percent(name: str, score: float | None) -> float | None:
     return score if score is None or name == "speed" else 100.0 * score

@@ -1,19 +1,20 @@
 """The losses of the phases of EM, on the scores of a batch."""
 
 import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import islice
-from typing import Collection, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..decode import fuse, selected_pairs
 from ..model import maths
 from ..model.encoder import on_device
 from ..model.network import BOTH, KEY, RELATION, PairScores, join_scores
+from ..pipeline.decode import fuse, selected_pairs
 
 # What scores have gradients of.
 FIELDS = ("relation", "key", "focus")
@@ -30,7 +31,7 @@ class Phase(str, Enum):
     JOINT = "joint"
 
     @property
-    def moving(self) -> FrozenSet[str]:
+    def moving(self) -> frozenset[str]:
         if self is Phase.E_STEP:
             return frozenset((KEY,))
         return frozenset((RELATION,)) if self is Phase.M_STEP else BOTH
@@ -74,7 +75,7 @@ class Evidence(NamedTuple):
     :param mentions: The sentence of each mention.
     """
 
-    sentences: Mapping[Tuple[int, int], Collection[int]]
+    sentences: Mapping[tuple[int, int], Collection[int]]
     mentions: Sequence[int]
 
 
@@ -98,18 +99,18 @@ class Located(NamedTuple):
 
 
 # For every document those with respect to its `relation`, `key` and `focus`, None where there is none.
-Gradients = List[Tuple[Optional[Tensor], Optional[Tensor], Optional[Tensor]]]
+Gradients = list[tuple[Tensor | None, Tensor | None, Tensor | None]]
 
 
 def loss_and_gradients(
     batch: Sequence[PairScores],
-    gold: Sequence[Sequence[Tuple[int, int, int]]],
+    gold: Sequence[Sequence[tuple[int, int, int]]],
     phase: Phase,
     objective: Objective,
     *,
     tau: float,
-    evidence: Optional[Sequence[Evidence]] = None,
-) -> Tuple[Dict[str, float], Dict[str, int], Gradients]:
+    evidence: Sequence[Evidence] | None = None,
+) -> tuple[dict[str, float], dict[str, int], Gradients]:
     """The losses of a batch and their gradients with respect to the scores.
 
     Losses are sums over entity pairs ("relation") and mention pairs ("key"); whoever steps divides by
@@ -131,8 +132,8 @@ def loss_and_gradients(
         scores.relation.device,
     )
     located = locate(some, [evidence[number] for number in known]) if evidence else None
-    losses: Dict[str, List[Tensor]] = {RELATION: [], KEY: []}
-    leaves: Dict[str, Tensor] = {}
+    losses: dict[str, list[Tensor]] = {RELATION: [], KEY: []}
+    leaves: dict[str, Tensor] = {}
     with torch.enable_grad():
         if RELATION in phase.moving:
             leaves["relation"] = scores.relation.detach().requires_grad_()
@@ -169,7 +170,7 @@ def loss_and_gradients(
 
 
 def relation_loss(
-    scores: PairScores, labels: Tensor, objective: Objective, selected: Optional[Tensor]
+    scores: PairScores, labels: Tensor, objective: Objective, selected: Tensor | None
 ) -> Tensor:
     """The M-step's loss (17)-(19).
 
@@ -189,9 +190,7 @@ def relation_loss(
     return (maths.adaptive_threshold_loss(logits, labels[rows]) * weight[rows]).sum()
 
 
-def focus_loss(
-    scores: PairScores, objective: Objective, located: Located, selected: Optional[Tensor]
-) -> Tensor:
+def focus_loss(scores: PairScores, objective: Objective, located: Located, selected: Tensor | None) -> Tensor:
     """How far the contexts of key mention pairs are from gold evidence: -log of the part that lies in it, for each
     document a mean over the entity pairs that have some, times their number and the objective's weight, to be one
     beside the mean over all entity pairs. DREEAM (Ma et al., EACL 2023) has a divergence over word pieces in its
@@ -208,8 +207,8 @@ def focus_loss(
 
 
 def key_targets(
-    scores: PairScores, labels: Tensor, objective: Objective, located: Optional[Located] = None
-) -> Tuple[Tensor, Tensor]:
+    scores: PairScores, labels: Tensor, objective: Objective, located: Located | None = None
+) -> tuple[Tensor, Tensor]:
     """What ω is to learn: which mention pairs are key, as numbers in [0, 1], and which of them it learns from.
 
     :returns: *Shape:* (P,), (P,) bool
@@ -231,7 +230,7 @@ def key_targets(
     return target, counted
 
 
-def label_matrix(scores: PairScores, relations: Sequence[Tuple[int, int, int]]) -> np.ndarray:
+def label_matrix(scores: PairScores, relations: Sequence[tuple[int, int, int]]) -> np.ndarray:
     """Gold relations in the order of the scores' entity pairs, bool. *Shape:* (N, C)"""
     rows = {(head, tail): row for row, (head, tail) in enumerate(scores.entities.tolist())}
     labels = np.zeros((len(rows), scores.relation.shape[1]), dtype=bool)
@@ -241,12 +240,12 @@ def label_matrix(scores: PairScores, relations: Sequence[Tuple[int, int, int]]) 
     return labels
 
 
-def locate(batch: Sequence[PairScores], evidence: Sequence[Evidence]) -> Optional[Located]:
+def locate(batch: Sequence[PairScores], evidence: Sequence[Evidence]) -> Located | None:
     """Where the evidence of some documents is, in the order of their joined scores; None where no scored pair has any.
 
     :param evidence: For every document.
     """
-    inside: List[Tuple[int, int]] = []
+    inside: list[tuple[int, int]] = []
     heads, tails, weights = [], [], []
     start = 0
     for scores, known in zip(batch, evidence):

@@ -1,7 +1,5 @@
 """An optimiser for spaCy's training config with learning rates for encoders, heads, and other components."""
 
-from typing import Optional
-
 from spacy.util import registry
 from thinc.optimizers import FloatOrSeq, Optimizer
 
@@ -14,7 +12,7 @@ class AdamW(Optimizer):
         self,
         learn_rate: FloatOrSeq,
         head_learn_rate: FloatOrSeq,
-        encoder_learn_rate: Optional[FloatOrSeq],
+        encoder_learn_rate: FloatOrSeq | None,
         **kwargs,
     ):
         super().__init__(learn_rate, use_averages=False, **kwargs)
@@ -27,7 +25,7 @@ class AdamW(Optimizer):
 def create_adamw(
     learn_rate: FloatOrSeq = 5e-5,
     head_learn_rate: FloatOrSeq = 1e-4,
-    encoder_learn_rate: Optional[FloatOrSeq] = None,
+    encoder_learn_rate: FloatOrSeq | None = None,
     beta1: FloatOrSeq = 0.9,
     beta2: FloatOrSeq = 0.999,
     eps: FloatOrSeq = 1e-6,

@@ -11,8 +11,8 @@ from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 from spacy_kmgre.cli import kmgre
-from spacy_kmgre.embedded import generate_documents
 from spacy_kmgre.formats.docbin import write_corpus
+from spacy_kmgre.synthetic import generate_documents
 
 from ..conftest import make_example
 

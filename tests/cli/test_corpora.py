@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Dict
 
 import pytest
 import spacy
@@ -14,8 +13,8 @@ from spacy.cli._util import app
 from spacy.tokens import Doc, Span
 from typer.testing import CliRunner
 
+from spacy_kmgre.annotations import read_entities
 from spacy_kmgre.cli import kmgre
-from spacy_kmgre.docs import read_entities
 from spacy_kmgre.formats import FORMATS
 from spacy_kmgre.formats.base import Options
 from spacy_kmgre.formats.docbin import write_corpus
@@ -31,7 +30,7 @@ def run(*args: object):
 
 def rows(output: str):
     """The tables' last columns, by the first."""
-    found: Dict[str, str] = {}
+    found: dict[str, str] = {}
     for line in output.splitlines():
         if "  " in line:
             found.setdefault(line.split("  ")[0], line.split()[-1])

@@ -3,7 +3,6 @@
 import math
 import shutil
 from pathlib import Path
-from typing import List, Tuple
 
 import pytest
 import spacy
@@ -112,7 +111,7 @@ def test_calibration_is_found_and_written(trained_folder, corpus, tmp_path):
     assert both.thresholds and both.calibration == component(after).calibration
 
 
-def predictions(nlp: Language, corpus: Path) -> List[Tuple[object, ...]]:
+def predictions(nlp: Language, corpus: Path) -> list[tuple[object, ...]]:
     """All but the scores."""
     docs = nlp.pipe(example.predicted for example in create_corpus_reader(corpus)(nlp))
     found = [(r.head.key, r.label, r.tail.key, r.evidence) for doc in docs for r in doc._.relations]

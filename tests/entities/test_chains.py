@@ -1,16 +1,14 @@
-from typing import List, Tuple
-
 import pytest
 import spacy
 from spacy.tokens import Doc, Span
 
-from spacy_kmgre.docs import mention_offsets
+from spacy_kmgre.annotations import mention_offsets
 from spacy_kmgre.entities.chains import MentionIndex, chain_entities, is_pronoun
 
 from .texts import TOKENS, make_doc
 
 NLP = spacy.blank("en")
-Chains = List[List[Tuple[int, int]]]
+Chains = list[list[tuple[int, int]]]
 
 ANN = [(0, 2), (8, 9), (12, 13)]
 BOB = [(3, 7), (10, 11), (14, 15)]
@@ -37,7 +35,7 @@ def read(doc: Doc, chains: Chains, pronouns: bool = True):
         ((8, 9), None),
     ],
 )
-def test_a_mention_is_found_by_its_place_or_its_head(parsed: bool, span: Tuple[int, int], found):
+def test_a_mention_is_found_by_its_place_or_its_head(parsed: bool, span: tuple[int, int], found):
     doc = make_doc(NLP.vocab, parsed)
     index: MentionIndex[str] = MentionIndex(doc)
     for ent in doc.ents:

@@ -4,15 +4,15 @@ import importlib.util
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Callable, Dict, List, Sequence
 
 import pytest
 import spacy
 from coreferee.data_model import Chain, ChainHolder, Mention
 from spacy.tokens import Doc, DocBin
 
-from spacy_kmgre.docs import mention_offsets
+from spacy_kmgre.annotations import mention_offsets
 from spacy_kmgre.entities.coreferee import coreferee_entities
 
 from .texts import make_doc
@@ -60,7 +60,7 @@ def by_docbin(doc: Doc) -> Doc:
     return next(iter(DocBin(store_user_data=True).from_bytes(data).get_docs(NLP.vocab)))
 
 
-COPIES: Dict[str, Callable[[Doc], Doc]] = {
+COPIES: dict[str, Callable[[Doc], Doc]] = {
     "itself": lambda doc: doc,
     "bytes": lambda doc: Doc(NLP.vocab).from_bytes(doc.to_bytes()),
     "docbin": by_docbin,
@@ -111,7 +111,7 @@ LATE = """
 import sys
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
-from spacy_kmgre.docs import mention_offsets
+from spacy_kmgre.annotations import mention_offsets
 
 doc = Doc(Vocab()).from_disk(sys.argv[1])
 assert "coreferee" not in sys.modules
@@ -127,7 +127,7 @@ def test_chains_that_were_loaded_before_coreferee(doc: Doc, tmp_path: Path):
     assert done.stdout.strip() == str(EXPECTED)
 
 
-def models() -> List[str]:
+def models() -> list[str]:
     return [
         name for name in ("en_core_web_sm", "coreferee_model_en") if importlib.util.find_spec(name) is None
     ]

@@ -6,7 +6,7 @@ import pytest
 import spacy
 from spacy.tokens import Doc
 
-from spacy_kmgre.docs import mention_offsets
+from spacy_kmgre.annotations import mention_offsets
 from spacy_kmgre.entities.fastcoref import fastcoref_entities
 
 from .texts import make_doc

@@ -1,12 +1,10 @@
-from typing import Dict, List, Set, Tuple
-
 import pytest
 import spacy
 from hypothesis import given
 from hypothesis import strategies as st
 from spacy.tokens import Doc, Span
 
-from spacy_kmgre.docs import write_entities
+from spacy_kmgre.annotations import write_entities
 from spacy_kmgre.entities.grouping import Cluster, Grouping, identifier, make_entities, most_common
 
 NLP = spacy.blank("en")
@@ -16,14 +14,14 @@ def make_doc(length: int = 12) -> Doc:
     return Doc(NLP.vocab, words=[f"w{number}" for number in range(length)])
 
 
-def groups(grouping: Grouping, size: int) -> Set[frozenset]:
-    found: Dict[int, Set[int]] = {}
+def groups(grouping: Grouping, size: int) -> set[frozenset]:
+    found: dict[int, set[int]] = {}
     for number in range(size):
         found.setdefault(grouping.find(number), set()).add(number)
     return {frozenset(group) for group in found.values()}
 
 
-def connected(size: int, links: List[Tuple[int, int]]) -> Set[frozenset]:
+def connected(size: int, links: list[tuple[int, int]]) -> set[frozenset]:
     """The components of a graph, by spreading until nothing changes."""
     component = list(range(size))
     for _ in range(size):

@@ -1,12 +1,13 @@
 import warnings
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any
 
 import pytest
 import spacy
 from spacy.tokens import Doc, Span
 
-from spacy_kmgre.docs import mention_offsets, read_entities, write_entities
+from spacy_kmgre.annotations import mention_offsets, read_entities, write_entities
 from spacy_kmgre.entities.chains import chain_entities
 from spacy_kmgre.entities.merged import merged_entities
 from spacy_kmgre.entities.ner import ner_entities
@@ -17,10 +18,10 @@ from .test_chains import ANN, BOB, BOTH
 from .texts import make_doc
 
 NLP = spacy.blank("en")
-Reader = Callable[[Doc], List[Entity]]
+Reader = Callable[[Doc], list[Entity]]
 
 
-def chains(*offsets: List[Tuple[int, int]]) -> Reader:
+def chains(*offsets: list[tuple[int, int]]) -> Reader:
     """A reader of these chains."""
     return lambda doc: chain_entities(
         doc, [[doc[start:end] for start, end in chain] for chain in offsets], True
@@ -41,7 +42,7 @@ def found(doc: Doc, *readers: Reader, **settings: Any):
     ]
 
 
-def describe(entities: List[Entity]):
+def describe(entities: list[Entity]):
     return [(entity.key, mention_offsets([entity]), entity.label, entity.kb_id) for entity in entities]
 
 
@@ -93,7 +94,7 @@ def test_a_chain_makes_one_entity_of_several():
         ({"Lee": "Q1", "Bob": "Q2"}, [(8, 9), (12, 13), (0, 2), (10, 11), (14, 15), (3, 7)]),
     ],
 )
-def test_a_chain_of_different_entities_joins_none(kb_ids: Dict[str, str], chain: List[Tuple[int, int]]):
+def test_a_chain_of_different_entities_joins_none(kb_ids: dict[str, str], chain: list[tuple[int, int]]):
     doc = link(make_doc(NLP.vocab), **kb_ids)
     before = found(doc, ner_entities())
     with pytest.warns(UserWarning, match=r"W400.*'Ann Lee met.*Ann Lee PER.*(Bob PER|Acme ORG)"):

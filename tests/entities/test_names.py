@@ -1,5 +1,4 @@
 from dataclasses import fields
-from typing import List
 
 import pytest
 
@@ -189,7 +188,7 @@ def test_short_forms(rule: str, kind: str, short: str, long: str):
     ],
 )
 def test_what_is_no_short_form(kind: str, short: str, long: str):
-    found: List[str] = [rule for rule in SHORT_FORMS if explains(rule, kind, short, long)]
+    found: list[str] = [rule for rule in SHORT_FORMS if explains(rule, kind, short, long)]
     assert not found
 
 

@@ -4,13 +4,13 @@ import re
 import string
 from inspect import signature
 from pathlib import Path
-from typing import Any, Dict, List, Set, Tuple
+from typing import Any
 
 import pytest
 import spacy
 from spacy.tokens import Doc, Span
 
-from spacy_kmgre.docs import write_entities
+from spacy_kmgre.annotations import write_entities
 from spacy_kmgre.entities.ner import ner_entities
 from spacy_kmgre.types import Entity
 
@@ -19,7 +19,7 @@ RULES = [name for name, setting in signature(ner_entities).parameters.items() if
 OFF = dict.fromkeys(RULES, False)
 
 
-def read(text: str, **settings: Any) -> List[Entity]:
+def read(text: str, **settings: Any) -> list[Entity]:
     """The entities of a text with marked mentions: [Ann Lee](PER), [Oslo](LOC Q585), [Acme](ORG NIL acme)."""
     return ner_entities(**settings)(mark(text))
 
@@ -42,7 +42,7 @@ def mark(text: str) -> Doc:
     return doc
 
 
-def texts(entities: List[Entity]) -> Set[Tuple[str, ...]]:
+def texts(entities: list[Entity]) -> set[tuple[str, ...]]:
     return {tuple(span.text for span in entity.mentions) for entity in entities}
 
 
@@ -60,7 +60,7 @@ def test_equal_names_with_one_label_are_one_entity():
 
 
 # For each rule a text in which it alone joins two mentions, and no other rule does.
-JOINED: Dict[str, str] = {
+JOINED: dict[str, str] = {
     "case": "[ENASA](ORG) is [Enasa](ORG).",
     "accents": "[Wałęsa](PER) is [Walesa](PER).",
     "articles": "[The Killers](ORG) are [Killers](ORG).",

@@ -3,7 +3,8 @@
 import random
 import warnings
 from collections import Counter
-from typing import Callable, List, NamedTuple, Tuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import spacy
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 
-from spacy_kmgre.docs import mention_offsets, read_entities, replace_entities
+from spacy_kmgre.annotations import mention_offsets, read_entities, replace_entities
 from spacy_kmgre.entities.chains import chain_entities
 from spacy_kmgre.entities.merged import merged_entities
 from spacy_kmgre.entities.ner import ner_entities
@@ -28,7 +29,7 @@ ENT_IDS = ("", "", "", "a", "b")
 
 class Case(NamedTuple):
     doc: Doc
-    chains: List[List[Span]]
+    chains: list[list[Span]]
 
 
 @st.composite
@@ -60,8 +61,8 @@ def cases(draw) -> Case:
     return Case(doc, [[doc[start:end] for start, end in chain] for chain in chains])
 
 
-def readers(case: Case) -> List[Callable[[Doc], List[Entity]]]:
-    def chains(doc: Doc) -> List[Entity]:
+def readers(case: Case) -> list[Callable[[Doc], list[Entity]]]:
+    def chains(doc: Doc) -> list[Entity]:
         return chain_entities(doc, case.chains, True)
 
     names, groups = ner_entities(), span_group_entities("chain_")
@@ -76,7 +77,7 @@ def readers(case: Case) -> List[Callable[[Doc], List[Entity]]]:
     ]
 
 
-def describe(entities: List[Entity]) -> List[Tuple]:
+def describe(entities: list[Entity]) -> list[tuple]:
     return [(entity.key, mention_offsets([entity]), entity.label, entity.kb_id) for entity in entities]
 
 

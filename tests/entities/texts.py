@@ -1,12 +1,12 @@
 """A Doc with what a tagger, a parser and a named entity recogniser would say of it."""
 
-from typing import List, Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 # word, part of speech, head, dependency
-TOKENS: List[Tuple[str, str, int, str]] = [
+TOKENS: list[tuple[str, str, int, str]] = [
     ("Ann", "PROPN", 1, "compound"),  # 0
     ("Lee", "PROPN", 2, "nsubj"),
     ("met", "VERB", 2, "ROOT"),
@@ -54,7 +54,7 @@ ENTS = [
 ]
 
 
-def make_doc(vocab: Vocab, parsed: bool = True, ents: Optional[Sequence[str]] = None) -> Doc:
+def make_doc(vocab: Vocab, parsed: bool = True, ents: Sequence[str] | None = None) -> Doc:
     """The Doc; without a parse it has neither heads nor parts of speech."""
     words, tags, heads, deps = zip(*TOKENS)
     annotation = {"pos": tags, "heads": heads, "deps": deps} if parsed else {}

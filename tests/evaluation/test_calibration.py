@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import replace
-from typing import List, Tuple
 
 import numpy as np
 import pytest
@@ -51,7 +50,7 @@ def draw_candidates(slope: float, intercept: float, count: int, seed: int = 0) -
     return make_candidates(margin, random.random(count) < probability)
 
 
-def error_slowly(scores: List[float], counts: List[Tuple[int, int]]) -> float:
+def error_slowly(scores: list[float], counts: list[tuple[int, int]]) -> float:
     total, everything = 0.0, sum(map(sum, counts))
     for number in range(10):
         inside = [i for i, score in enumerate(scores) if min(int(10 * score), 9) == number]
@@ -63,7 +62,7 @@ def error_slowly(scores: List[float], counts: List[Tuple[int, int]]) -> float:
     return total
 
 
-def loss_slowly(rows: List[Tuple[float, bool]], slope: float, intercept: float) -> float:
+def loss_slowly(rows: list[tuple[float, bool]], slope: float, intercept: float) -> float:
     """With Platt's targets."""
     right = sum(correct for _, correct in rows)
     high, low = (right + 1) / (right + 2), 1 / (len(rows) - right + 2)

@@ -11,7 +11,7 @@ from spacy_kmgre.evaluation.groups import (
     by_distance,
     by_mention_pairs,
 )
-from spacy_kmgre.scorer import Tally, count_relations
+from spacy_kmgre.scoring.relations import Tally, count_relations
 
 NLP = spacy.blank("en")
 

@@ -3,7 +3,6 @@
 import html
 import json
 import re
-from typing import List
 
 import pytest
 from spacy.training import Example
@@ -18,14 +17,14 @@ from spacy_kmgre.evaluation.report import (
     score_examples,
 )
 from spacy_kmgre.evaluation.thresholds import Thresholds
-from spacy_kmgre.scorer import RelationCounts, Tally
+from spacy_kmgre.scoring.relations import RelationCounts, Tally
 
 from ..conftest import component, make_doc, make_examples
 
 ODD = "a|b <i>*"
 
 
-def counted(*tallies: Tally, label: str = "founded", **groups: Tally) -> List[RelationCounts]:
+def counted(*tallies: Tally, label: str = "founded", **groups: Tally) -> list[RelationCounts]:
     return [RelationCounts({"micro": tally, **groups}, {label: tally}) for tally in tallies]
 
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from typing import List, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from spacy_kmgre.evaluation import significance
 from spacy_kmgre.evaluation.significance import bootstrap_intervals, compare
 from spacy_kmgre.evaluation.table import count_tables
-from spacy_kmgre.scorer import RelationCounts, Tally
+from spacy_kmgre.scoring.relations import RelationCounts, Tally
 
 
 def document(correct: int, predicted: int, gold: int, label: str = "founded") -> RelationCounts:
@@ -18,7 +18,7 @@ def document(correct: int, predicted: int, gold: int, label: str = "founded") ->
     return RelationCounts({"micro": tally}, {label: tally})
 
 
-def random_documents(count: int, seed: int, quality: float = 0.5) -> List[RelationCounts]:
+def random_documents(count: int, seed: int, quality: float = 0.5) -> list[RelationCounts]:
     random = np.random.default_rng(seed)
     found = []
     for _ in range(count):
@@ -33,7 +33,7 @@ def f_of(documents: Sequence[RelationCounts]) -> float:
     return math.nan if scores["rel_micro_f"] is None else scores["rel_micro_f"]
 
 
-def quantile(values: List[float], share: float) -> float:
+def quantile(values: list[float], share: float) -> float:
     """Linear between the two neighbours."""
     values = sorted(values)
     place = share * (len(values) - 1)

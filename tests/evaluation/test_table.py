@@ -1,7 +1,6 @@
 """Tables of counts against the scorer's own sums."""
 
 import math
-from typing import List
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_kmgre.evaluation.table import CountTable, count_tables
-from spacy_kmgre.scorer import RelationCounts, Tally
+from spacy_kmgre.scoring.relations import RelationCounts, Tally
 
 LABELS = ("founded", "lives_in", "spouse")
 GROUPS = ("intra", "m1", "pairs_2")
@@ -34,7 +33,7 @@ def documents(draw) -> RelationCounts:
 corpora = st.lists(documents(), min_size=1, max_size=6)
 
 
-def same(found: np.ndarray, expected: List) -> bool:
+def same(found: np.ndarray, expected: list) -> bool:
     """NaN for None."""
     return found.tolist() == pytest.approx(
         [math.nan if x is None else x for x in expected], nan_ok=True, abs=1e-12

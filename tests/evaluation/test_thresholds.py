@@ -2,7 +2,6 @@
 
 import shutil
 from itertools import product
-from typing import List
 
 import numpy as np
 import pytest
@@ -22,7 +21,7 @@ from spacy_kmgre.evaluation.thresholds import (
     collect_candidates,
     find_thresholds,
 )
-from spacy_kmgre.scorer import RelationCounts, Tally, count_relations
+from spacy_kmgre.scoring.relations import RelationCounts, Tally, count_relations
 
 from ..conftest import NAME, component, make_doc, make_empty_doc, make_examples
 
@@ -68,7 +67,7 @@ def candidates(draw, max_labels: int = 9) -> Candidates:
     )
 
 
-def predict_slowly(found: Candidates, thresholds: List[float]) -> List[bool]:
+def predict_slowly(found: Candidates, thresholds: list[float]) -> list[bool]:
     result = [False] * len(found.score)
     for pair in set(found.pair.tolist()):
         above = [
@@ -81,7 +80,7 @@ def predict_slowly(found: Candidates, thresholds: List[float]) -> List[bool]:
     return result
 
 
-def f_slowly(found: Candidates, thresholds: List[float]) -> float:
+def f_slowly(found: Candidates, thresholds: list[float]) -> float:
     predicted = predict_slowly(found, thresholds)
     right = sum(p and c for p, c in zip(predicted, found.correct.tolist()))
     total = sum(predicted) + int(found.gold.sum())
@@ -172,7 +171,7 @@ def trained(load):
     return nlp
 
 
-def some_examples(nlp) -> List[Example]:
+def some_examples(nlp) -> list[Example]:
     """Gold relations that the model knows, one less and one of an unknown label; a document without any."""
     examples = make_examples(nlp)
     examples[0].reference._.relations = [

@@ -1,7 +1,7 @@
 """Documents of two entities each, and a component that fails where the text says so."""
 
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any
 
 import pytest
 import spacy
@@ -32,7 +32,7 @@ def fragile(nlp) -> Language:
 
 def line(
     number: int, text: str = "Acme works near Bolt . Bolt was founded by Acme", **more: Any
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
     """A document as a line of JSON: its text is its own."""
     text = f"{text} {number}"
     names = [name for name in ("Acme", "Bolt") if name in text]
@@ -43,10 +43,10 @@ def line(
     return {"id": f"doc {number}", "text": text, "entities": entities, **more}
 
 
-def write_lines(path: Path, lines: List[Any]) -> Path:
+def write_lines(path: Path, lines: list[Any]) -> Path:
     srsly.write_jsonl(path, lines)
     return path
 
 
-def read(nlp: Language, *paths: Path, form: str = "") -> List[Item]:
+def read(nlp: Language, *paths: Path, form: str = "") -> list[Item]:
     return list(Reader(nlp, splits_sentences(nlp)).read(find_sources(paths, form or None)))

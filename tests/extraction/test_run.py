@@ -5,8 +5,9 @@ import multiprocessing
 import os
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable, List
+from typing import Any
 
 import pytest
 import spacy
@@ -27,7 +28,7 @@ def run(nlp: Language, source: Path, target: Path, plan: Plan = SMALL, **setting
     return extract(nlp, read(nlp, source), target, find_output(target), plan=plan, **settings)
 
 
-def ids(path: Path) -> List[str]:
+def ids(path: Path) -> list[str]:
     return [data["title"] for data in srsly.read_jsonl(path)]
 
 
@@ -63,7 +64,7 @@ def test_parts_hold_whole_batches():
 
 def mixed(tmp_path: Path) -> Path:
     """Documents that fail, in a batch, in a line, in a component, and one that is empty."""
-    lines: List[Any] = [line(number) for number in range(9)]
+    lines: list[Any] = [line(number) for number in range(9)]
     lines[1] = line(1, "Acme will explode near Bolt")
     lines[4]["text"] = 7
     lines[6]["text"], lines[6]["entities"] = "", []
@@ -191,7 +192,7 @@ class Killed(BaseException):
     pass
 
 
-def killing(items: List[Item], place: int) -> List[Item]:
+def killing(items: list[Item], place: int) -> list[Item]:
     """The run ends, without any clean-up of its own, when it comes to this document."""
 
     def kill():

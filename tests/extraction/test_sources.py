@@ -3,13 +3,12 @@
 import io
 import sys
 from pathlib import Path
-from typing import List
 
 import pytest
 import spacy
 from spacy.tokens import Doc, Span
 
-from spacy_kmgre.docs import read_entities
+from spacy_kmgre.annotations import read_entities
 from spacy_kmgre.extraction.sources import STDIN, Item, count_items, find_sources, splits_sentences
 from spacy_kmgre.formats import FORMATS
 from spacy_kmgre.formats.docbin import write_corpus
@@ -18,11 +17,11 @@ from ..conftest import make_example
 from .conftest import line, read, write_lines
 
 
-def names(items: List[Item]) -> List[str]:
+def names(items: list[Item]) -> list[str]:
     return [item.name for item in items]
 
 
-def errors(items: List[Item]) -> List[str]:
+def errors(items: list[Item]) -> list[str]:
     found = []
     for item in items:
         try:

@@ -1,13 +1,14 @@
 """Small corpora written by hand, one for each format, and what all formats have in common to be tested."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any
 
 import spacy
 from spacy.tokens import Doc
 
-from spacy_kmgre.docs import read_entities
+from spacy_kmgre.annotations import read_entities
 from spacy_kmgre.formats import FORMATS
 from spacy_kmgre.formats.assemble import PASSAGES
 from spacy_kmgre.formats.counts import Counts
@@ -121,7 +122,7 @@ SUBMISSION = [
     {"title": "Ann Lee", "h_idx": 0, "t_idx": 2, "r": "P112", "evidence": [0, 2]},
 ]
 
-DWIE: List[Dict[str, Any]] = [
+DWIE: list[dict[str, Any]] = [
     {
         "id": "DW_1",
         "content": "Lee leaves\n\nAnn Lee left Berlin.\u00a0She is German.",
@@ -331,7 +332,7 @@ JSONL = [
 ]
 
 
-def lines(items: List[Any]) -> str:
+def lines(items: list[Any]) -> str:
     return "".join(json.dumps(item) + "\n" for item in items)
 
 
@@ -364,7 +365,7 @@ def text_file(text: str) -> Callable[[Path], Path]:
 
 
 # Each writes a corpus of two documents to a path that is not there.
-SAMPLES: Dict[str, Callable[[Path], Path]] = {
+SAMPLES: dict[str, Callable[[Path], Path]] = {
     "spacy": spacy_file,
     "jsonl": text_file(lines(JSONL)),
     "docred": text_file(json.dumps(DOCRED, indent=1)),
@@ -388,7 +389,7 @@ def sample(name: str, folder: Path) -> Path:
     return SAMPLES[name](path_for(name, folder))
 
 
-def documents() -> List[Doc]:
+def documents() -> list[Doc]:
     """The documents that the submission is about."""
     import tempfile
 
@@ -396,13 +397,13 @@ def documents() -> List[Doc]:
         return read("docred", SAMPLES["docred"](Path(folder) / "docred.json"))
 
 
-def read(name: str, path: Path, counts: Optional[Counts] = None, **options: Any) -> List[Doc]:
+def read(name: str, path: Path, counts: Counts | None = None, **options: Any) -> list[Doc]:
     if name == "docred_submission":
         options.setdefault("documents", documents())
     return list(FORMATS[name].read(path, VOCAB, Counts() if counts is None else counts, **options))
 
 
-def clusters(doc: Doc) -> List[Tuple[str, str, str, List[Tuple[int, int]]]]:
+def clusters(doc: Doc) -> list[tuple[str, str, str, list[tuple[int, int]]]]:
     """Key, label, identifier and characters of each entity."""
     return [
         (
@@ -415,12 +416,12 @@ def clusters(doc: Doc) -> List[Tuple[str, str, str, List[Tuple[int, int]]]]:
     ]
 
 
-def texts(doc: Doc) -> List[List[str]]:
+def texts(doc: Doc) -> list[list[str]]:
     """The mentions of each entity."""
     return [[span.text for span in entity.mentions] for entity in read_entities(doc)]
 
 
-def relations(doc: Doc) -> List[Tuple[str, str, str]]:
+def relations(doc: Doc) -> list[tuple[str, str, str]]:
     """Head, label and tail of each relation, as texts."""
     return sorted((r.head.text, r.label, r.tail.text) for r in doc._.relations)
 
@@ -428,7 +429,7 @@ def relations(doc: Doc) -> List[Tuple[str, str, str]]:
 def facts(doc: Doc) -> Any:
     """All that a document says, as plain data."""
 
-    def chars(span: Any) -> Tuple[int, int]:
+    def chars(span: Any) -> tuple[int, int]:
         return span.start_char, span.end_char
 
     return {

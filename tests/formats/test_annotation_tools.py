@@ -3,7 +3,7 @@
 import json
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, List
+from typing import Any
 
 import pytest
 import spacy
@@ -34,7 +34,7 @@ def changed(name: str, folder: Path, path: str, value: Any) -> Path:
     return file
 
 
-def pairs(doc: Doc) -> List[Any]:
+def pairs(doc: Doc) -> list[Any]:
     return [[(p.head.text, p.tail.text, p.share) for p in r.key_mention_pairs] for r in doc._.relations]
 
 

@@ -1,8 +1,9 @@
 import json
 import re
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, Callable, List
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
-from spacy_kmgre.docs import read_entities, write_entities
+from spacy_kmgre.annotations import read_entities, write_entities
 from spacy_kmgre.formats import FORMATS
 from spacy_kmgre.formats.counts import Counts
 from spacy_kmgre.formats.docbin import write_corpus
@@ -68,7 +69,7 @@ def changed(path: str, value: Any) -> Any:
     return data
 
 
-def read(path: Path, **settings: Any) -> List[Doc]:
+def read(path: Path, **settings: Any) -> list[Doc]:
     return list(read_docred(path, Vocab(), **settings))
 
 

@@ -2,8 +2,9 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any
 
 import pytest
 import spacy
@@ -17,7 +18,7 @@ from .samples import path_for
 NLP = spacy.blank("en")
 
 
-def documents() -> List[Doc]:
+def documents() -> list[Doc]:
     docs = []
     for title in "abc":
         doc = NLP("Acme works near Bolt")
@@ -60,7 +61,7 @@ def in_file(name: str, text: str) -> Callable[[Path], None]:
     return lambda folder: (folder / name).write_text(text) and None
 
 
-BROKEN: Dict[str, Callable[[Path], None]] = {
+BROKEN: dict[str, Callable[[Path], None]] = {
     "jsonl": in_json("entities", 0, "mentions", 0, "start"),
     "docred": in_json("vertexSet", 0, 0, "sent_id"),
     "dwie": in_file("b.json", '{"id": "b", "content"'),

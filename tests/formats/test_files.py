@@ -1,6 +1,6 @@
 import json
 from pathlib import Path
-from typing import Any, List
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -32,7 +32,7 @@ ANY = settings(max_examples=100, deadline=None, suppress_health_check=[HealthChe
 @ANY
 @given(items=st.lists(JSON, max_size=5), indent=st.sampled_from([None, 0, 2]), chunk=st.integers(1, 40))
 def test_a_json_list_is_read_as_json_reads_it(
-    items: List[Any], indent: Any, chunk: int, tmp_path, monkeypatch
+    items: list[Any], indent: Any, chunk: int, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(files, "CHUNK", chunk)
     path = tmp_path / "list.json"
@@ -42,7 +42,7 @@ def test_a_json_list_is_read_as_json_reads_it(
 
 @ANY
 @given(items=st.lists(JSON, max_size=4), data=st.data(), chunk=st.integers(1, 40))
-def test_a_broken_json_list_is_an_error(items: List[Any], data: Any, chunk: int, tmp_path, monkeypatch):
+def test_a_broken_json_list_is_an_error(items: list[Any], data: Any, chunk: int, tmp_path, monkeypatch):
     monkeypatch.setattr(files, "CHUNK", chunk)
     path = tmp_path / "list.json"
     text = json.dumps(items, indent=data.draw(st.sampled_from([None, 1])))

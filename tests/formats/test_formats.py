@@ -1,13 +1,13 @@
 """What holds for every format."""
 
-from typing import Any, Dict, List
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Doc, Span
 
-from spacy_kmgre.docs import read_entities
+from spacy_kmgre.annotations import read_entities
 from spacy_kmgre.formats import FORMATS
 from spacy_kmgre.formats.base import EVIDENCE, IDENTIFIERS, KEY_PAIRS, SCORES, Options
 from spacy_kmgre.formats.counts import Counts
@@ -190,7 +190,7 @@ def any_documents(draw) -> Doc:
             Span(doc, s, e + 1, label=label, kb_id=kb_id) for s, e in sorted(spans)
         ]
     keys = st.sampled_from(sorted(key for key in doc.spans))
-    found: Dict[Any, Any] = {}
+    found: dict[Any, Any] = {}
     for head, tail, label in draw(st.lists(st.tuples(keys, keys, LABELS), max_size=4)):
         evidence = [[sent.start, sent.end] for sent in doc.sents][:1] if starts else []
         pair = {"head": [doc.spans[head][0].start, doc.spans[head][0].end]}
@@ -235,7 +235,7 @@ def outline(doc: Doc, holds: Any) -> Any:
 @QUICK
 @given(docs=st.lists(any_documents(), min_size=1, max_size=2, unique_by=lambda doc: doc.user_data["title"]))
 @pytest.mark.parametrize("name", ["jsonl", "spacy", "dwie", "label_studio", "doccano"])
-def test_any_document_is_kept(name, docs: List[Doc], tmp_path_factory):
+def test_any_document_is_kept(name, docs: list[Doc], tmp_path_factory):
     path = path_for(name, tmp_path_factory.mktemp("any"))
     FORMATS[name].write(docs, path)
     again = {doc.user_data["title"]: doc for doc in read(name, path)}
@@ -248,7 +248,7 @@ def test_any_document_is_kept(name, docs: List[Doc], tmp_path_factory):
 @QUICK
 @given(docs=st.lists(any_documents(), min_size=1, max_size=2, unique_by=lambda doc: doc.user_data["title"]))
 @pytest.mark.parametrize("name", ["docred", "pubtator", "bioc", "brat", "prodigy"])
-def test_any_document_reads_the_same_ever_after(name, docs: List[Doc], tmp_path_factory):
+def test_any_document_reads_the_same_ever_after(name, docs: list[Doc], tmp_path_factory):
     """These formats change some things once: identifiers are made up, white space becomes a space."""
     folder = tmp_path_factory.mktemp("any")
     first, second = (path_for(name, folder, stem) for stem in ("first", "second"))
@@ -269,9 +269,9 @@ def test_any_document_reads_the_same_ever_after(name, docs: List[Doc], tmp_path_
                 assert sorted(map(offsets, spans(doc))) == sorted(map(offsets, spans(source)))
 
 
-def spans(doc: Doc) -> List[List[Span]]:
+def spans(doc: Doc) -> list[list[Span]]:
     return [list(entity.mentions) for entity in read_entities(doc)]
 
 
-def offsets(spans: List[Span]) -> List[Any]:
+def offsets(spans: list[Span]) -> list[Any]:
     return [(span.start_char, span.end_char) for span in spans]

@@ -9,15 +9,17 @@ import json
 import os
 import re
 import xml.etree.ElementTree as ET
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable, Counter, Dict, List, Tuple
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Doc
 
-from spacy_kmgre.docs import read_entities, relation_data
+from spacy_kmgre.annotations import read_entities, relation_data
 from spacy_kmgre.formats.counts import Counts
 
 from .samples import SAMPLES, documents, path_for, read
@@ -88,7 +90,7 @@ def mangled(draw: Any, data: bytes) -> bytes:
     return data
 
 
-def places(data: Any) -> List[Tuple[Any, Any]]:
+def places(data: Any) -> list[tuple[Any, Any]]:
     """Each container in JSON data with each of its keys."""
     found = []
     for key in range(len(data)) if isinstance(data, list) else list(data) if isinstance(data, dict) else ():
@@ -97,7 +99,7 @@ def places(data: Any) -> List[Tuple[Any, Any]]:
 
 
 @st.composite
-def mangled_json(draw: Any, items: List[Any]) -> List[Any]:
+def mangled_json(draw: Any, items: list[Any]) -> list[Any]:
     """JSON in which values are replaced, deleted, doubled or shuffled."""
     items = json.loads(json.dumps(items))
     for _ in range(draw(st.integers(1, 2))):
@@ -138,7 +140,7 @@ RELATIONS = {
 }
 
 
-def numbers(docs: List[Doc], counts: Counts, pairs: bool) -> Tuple[int, int]:
+def numbers(docs: list[Doc], counts: Counts, pairs: bool) -> tuple[int, int]:
     """Mentions and relations on the Docs; of relations between mentions, the pairs."""
     mentions = sum(len(entity.mentions) for doc in docs for entity in read_entities(doc))
     relations = [data for doc in docs for data in relation_data(doc)]
@@ -146,7 +148,7 @@ def numbers(docs: List[Doc], counts: Counts, pairs: bool) -> Tuple[int, int]:
     return mentions, found
 
 
-def account(docs: List[Doc], counts: Counts, said: Tuple[int, int], pairs: bool) -> None:
+def account(docs: list[Doc], counts: Counts, said: tuple[int, int], pairs: bool) -> None:
     """Nothing that the file says is neither on a Doc nor counted."""
     mentions, relations = numbers(docs, counts, pairs)
     left_out = [sum(counts.oddities[name] for name in names) for names in (MENTIONS, RELATIONS)]
@@ -158,7 +160,7 @@ def account(docs: List[Doc], counts: Counts, said: Tuple[int, int], pairs: bool)
     assert relations <= said[1]
 
 
-def survives(name: str, path: Path, said: Callable[[Path], Tuple[int, int]], pairs: bool) -> None:
+def survives(name: str, path: Path, said: Callable[[Path], tuple[int, int]], pairs: bool) -> None:
     counts = Counts()
     try:
         docs = read(name, path, counts)
@@ -170,7 +172,7 @@ def survives(name: str, path: Path, said: Callable[[Path], Tuple[int, int]], pai
         account(docs, counts, said(path), pairs)
 
 
-def said_in_pubtator(path: Path) -> Tuple[int, int]:
+def said_in_pubtator(path: Path) -> tuple[int, int]:
     lines = path.read_bytes().decode("utf-8-sig").split("\n")
     rows = [line.split("\t") for line in lines if not re.match(r"[^|\t]+\|[ta]\|", line)]
     rows = [row for row in rows if len(row) > 3]
@@ -178,7 +180,7 @@ def said_in_pubtator(path: Path) -> Tuple[int, int]:
     return len(mentions), len(rows) - len(mentions)
 
 
-def said_in_bioc(path: Path) -> Tuple[int, int]:
+def said_in_bioc(path: Path) -> tuple[int, int]:
     root = ET.parse(path).getroot()
     elements = {kind: list(root.iter(kind)) for kind in ("annotation", "relation")}
     parents = {child: parent for parent in root.iter() for child in parent}
@@ -190,14 +192,14 @@ def said_in_bioc(path: Path) -> Tuple[int, int]:
     return len(inside["annotation"]), len(inside["relation"])
 
 
-def said_in_brat(path: Path) -> Tuple[int, int]:
+def said_in_brat(path: Path) -> tuple[int, int]:
     text = (path / "news" / "one.ann").read_bytes().decode("utf-8-sig")
     rows = [line for line in text.split("\n") if line.strip()]
     coref = [line for line in rows if line[0] == "R" and re.search(r"\tcoref ", line, re.IGNORECASE)]
     return sum(line[0] == "T" for line in rows), sum(line[0] == "R" for line in rows) - len(coref)
 
 
-def plain(path: Path) -> List[Any]:
+def plain(path: Path) -> list[Any]:
     text = path.read_text(encoding="utf-8-sig")
     try:
         found = json.loads(text)
@@ -206,25 +208,25 @@ def plain(path: Path) -> List[Any]:
         return [json.loads(line) for line in text.split("\n") if line.strip()]
 
 
-def said_in_docred(path: Path) -> Tuple[int, int]:
+def said_in_docred(path: Path) -> tuple[int, int]:
     return (
         sum(len(entity) for data in plain(path) for entity in data["vertexSet"]),
         sum(len(data.get("labels", [])) for data in plain(path)),
     )
 
 
-def said_in_submission(path: Path) -> Tuple[int, int]:
+def said_in_submission(path: Path) -> tuple[int, int]:
     return sum(len(entity.mentions) for doc in documents() for entity in read_entities(doc)), len(plain(path))
 
 
-def said_in_jsonl(path: Path) -> Tuple[int, int]:
+def said_in_jsonl(path: Path) -> tuple[int, int]:
     entities = [entity for data in plain(path) for entity in data.get("entities", [])]
     return sum(len(entity["mentions"]) for entity in entities), sum(
         len(d.get("relations", [])) for d in plain(path)
     )
 
 
-def said_in_prodigy(path: Path) -> Tuple[int, int]:
+def said_in_prodigy(path: Path) -> tuple[int, int]:
     found = [data for data in plain(path) if data.get("answer", "accept") == "accept"]
     relations = [relation for data in found for relation in data.get("relations", [])]
     return (
@@ -233,7 +235,7 @@ def said_in_prodigy(path: Path) -> Tuple[int, int]:
     )
 
 
-def said_in_doccano(path: Path) -> Tuple[int, int]:
+def said_in_doccano(path: Path) -> tuple[int, int]:
     relations = [relation for data in plain(path) for relation in data.get("relations", [])]
     return (
         sum(len(data["entities"]) for data in plain(path)),
@@ -241,7 +243,7 @@ def said_in_doccano(path: Path) -> Tuple[int, int]:
     )
 
 
-def said_in_label_studio(path: Path) -> Tuple[int, int]:
+def said_in_label_studio(path: Path) -> tuple[int, int]:
     counts: Counter[str] = Counter()
     for task in plain(path):
         there = [annotation for annotation in task["annotations"] if not annotation.get("was_cancelled")]
@@ -253,12 +255,12 @@ def said_in_label_studio(path: Path) -> Tuple[int, int]:
     return counts["labels"], counts["relation"]
 
 
-def said_in_dwie(path: Path) -> Tuple[int, int]:
+def said_in_dwie(path: Path) -> tuple[int, int]:
     found = [json.loads(file.read_text(encoding="utf-8-sig")) for file in path.glob("*.json")]
     return sum(len(data["mentions"]) for data in found), sum(len(data["relations"]) for data in found)
 
 
-SAID: Dict[str, Callable[[Path], Tuple[int, int]]] = {
+SAID: dict[str, Callable[[Path], tuple[int, int]]] = {
     "jsonl": said_in_jsonl,
     "docred": said_in_docred,
     "docred_submission": said_in_submission,

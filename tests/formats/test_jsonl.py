@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from spacy.tokens import Doc
 
-from spacy_kmgre.docs import relation_data
+from spacy_kmgre.annotations import relation_data
 from spacy_kmgre.formats.counts import Counts
 from spacy_kmgre.formats.jsonl import SCHEMA, document_to_json
 

@@ -5,14 +5,13 @@ equations of the KMGRE paper; the shapes are those of the functions of the same 
 """
 
 import math
-from typing import List, Optional
 
-Vector = List[float]
-Matrix = List[Vector]
+Vector = list[float]
+Matrix = list[Vector]
 
 
 def context_weights(
-    attention: List[Matrix], head: List[int], tail: List[int], mode: str = "per_head"
+    attention: list[Matrix], head: list[int], tail: list[int], mode: str = "per_head"
 ) -> Matrix:
     result = []
     for i, j in zip(head, tail):
@@ -27,7 +26,7 @@ def context_weights(
 
 
 def mention_pair_context(
-    hidden: Matrix, attention: List[Matrix], head: List[int], tail: List[int], mode: str = "per_head"
+    hidden: Matrix, attention: list[Matrix], head: list[int], tail: list[int], mode: str = "per_head"
 ) -> Matrix:
     """(4)"""
     return [
@@ -39,7 +38,7 @@ def mention_pair_context(
     ]
 
 
-def key_pseudo_labels(pair_probs: Matrix, pair_index: List[int], labels: List[List[bool]]) -> List[bool]:
+def key_pseudo_labels(pair_probs: Matrix, pair_index: list[int], labels: list[list[bool]]) -> list[bool]:
     """(9)"""
     result = []
     for pair, entity_pair in enumerate(pair_index):
@@ -53,7 +52,7 @@ def key_pseudo_labels(pair_probs: Matrix, pair_index: List[int], labels: List[Li
 
 
 def key_posterior(
-    key_probs: Vector, pair_probs: Matrix, pair_index: List[int], labels: List[List[bool]]
+    key_probs: Vector, pair_probs: Matrix, pair_index: list[int], labels: list[list[bool]]
 ) -> Vector:
     """p(z | y) ∝ p_ω p_θ"""
     result = []
@@ -70,7 +69,7 @@ def key_posterior(
 
 
 def key_focal_loss(
-    key_logits: Vector, pseudo_labels: List[bool], alpha: float = 0.3, gamma: float = 2.0
+    key_logits: Vector, pseudo_labels: list[bool], alpha: float = 0.3, gamma: float = 2.0
 ) -> Vector:
     """(10), (11)"""
     result = []
@@ -80,7 +79,7 @@ def key_focal_loss(
     return result
 
 
-def key_threshold(key_probs: Vector, pair_index: List[int], num_pairs: int, xi: float, tau: float) -> Vector:
+def key_threshold(key_probs: Vector, pair_index: list[int], num_pairs: int, xi: float, tau: float) -> Vector:
     """(12)-(14)"""
     result = []
     for entity_pair in range(num_pairs):
@@ -90,8 +89,8 @@ def key_threshold(key_probs: Vector, pair_index: List[int], num_pairs: int, xi: 
 
 
 def select_key_pairs(
-    key_probs: Vector, pair_index: List[int], num_pairs: int, xi: float, tau: float
-) -> List[bool]:
+    key_probs: Vector, pair_index: list[int], num_pairs: int, xi: float, tau: float
+) -> list[bool]:
     """(15), and the best pair of each entity pair in any case."""
     thresholds = key_threshold(key_probs, pair_index, num_pairs, xi, tau)
     result = []
@@ -102,7 +101,7 @@ def select_key_pairs(
 
 
 def fuse_mention_logits(
-    logits: Matrix, pair_index: List[int], num_pairs: int, selected: Optional[List[bool]] = None
+    logits: Matrix, pair_index: list[int], num_pairs: int, selected: list[bool] | None = None
 ) -> Matrix:
     """(16)"""
     result = []
@@ -112,7 +111,7 @@ def fuse_mention_logits(
     return result
 
 
-def adaptive_threshold_loss(logits: Matrix, labels: List[List[bool]]) -> Vector:
+def adaptive_threshold_loss(logits: Matrix, labels: list[list[bool]]) -> Vector:
     """(17)-(19)"""
     result = []
     for row, gold in zip(logits, labels):
@@ -127,7 +126,7 @@ def adaptive_threshold_loss(logits: Matrix, labels: List[List[bool]]) -> Vector:
 
 
 def mention_pair_share(
-    logits: Matrix, pair_index: List[int], num_pairs: int, selected: Optional[List[bool]] = None
+    logits: Matrix, pair_index: list[int], num_pairs: int, selected: list[bool] | None = None
 ) -> Matrix:
     fused = fuse_mention_logits(logits, pair_index, num_pairs, selected)
     return [
@@ -143,7 +142,7 @@ def relation_scores(logits: Matrix) -> Matrix:
     return [[_sigmoid(logit - row[0]) for logit in row] for row in logits]
 
 
-def predict_relations(logits: Matrix, max_labels: int = 4, threshold: float = 0.5) -> List[List[bool]]:
+def predict_relations(logits: Matrix, max_labels: int = 4, threshold: float = 0.5) -> list[list[bool]]:
     result = []
     for row in logits:
         above = [c for c in range(1, len(row)) if _sigmoid(row[c] - row[0]) > threshold]
@@ -152,7 +151,7 @@ def predict_relations(logits: Matrix, max_labels: int = 4, threshold: float = 0.
     return result
 
 
-def _members(pair_index: List[int], entity_pair: int, selected: Optional[List[bool]] = None) -> List[int]:
+def _members(pair_index: list[int], entity_pair: int, selected: list[bool] | None = None) -> list[int]:
     """The mention pairs of an entity pair."""
     return [
         pair

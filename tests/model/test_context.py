@@ -1,6 +1,6 @@
 """Contexts in long texts, where attention rows are runs: against the dense rows of the whole text."""
 
-from typing import List, Sequence, Tuple
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_kmgre.model import maths
+from spacy_kmgre.model.batch import chunk_entity_pairs, mention_pairs, without_direction
 from spacy_kmgre.model.context import Indices, contexts_of_entities, contexts_of_mentions
 from spacy_kmgre.model.encoder import Encoded, Rows
 from spacy_kmgre.model.network import rows_of_entities
-from spacy_kmgre.model.pairs import chunk_entity_pairs, mention_pairs, without_direction
 
 from .tiny import whole_rows
 
@@ -22,7 +22,7 @@ law = settings(deadline=None, derandomize=True, max_examples=60)
 
 
 @st.composite
-def long_texts(draw) -> Tuple[Encoded, List[List[int]]]:
+def long_texts(draw) -> tuple[Encoded, list[list[int]]]:
     """A text of `LENGTH` pieces whose rows are runs, some of them with nothing in common, and its clusters."""
     torch.manual_seed(draw(st.integers(0, 9)))
     mentions, run = draw(st.integers(2, 7)), draw(st.integers(1, LENGTH))

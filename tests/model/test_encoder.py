@@ -1,7 +1,6 @@
 """Hidden states and attention rows: against the transformers' own, batched, and joined from windows."""
 
 from types import SimpleNamespace
-from typing import Tuple
 
 import numpy as np
 import pytest
@@ -9,9 +8,9 @@ import torch
 from transformers import AutoModel, LongformerConfig
 
 from spacy_kmgre.model import maths
-from spacy_kmgre.model.bridge import longest_input
 from spacy_kmgre.model.encoder import Encoded, Encoder, Rows, has_plain_attention
-from spacy_kmgre.pieces import Pieces, make_windows
+from spacy_kmgre.model.pieces import Pieces, make_windows
+from spacy_kmgre.model.thinc_shim import longest_input
 
 from .tiny import (
     ATTENTION_HEADS,
@@ -35,7 +34,7 @@ def assert_same(found: Encoded, expected: Encoded) -> None:
     assert found.starts is None or torch.equal(found.starts, expected.starts)
 
 
-def read_directly(family: str, ids: np.ndarray) -> Tuple[torch.Tensor, torch.Tensor]:
+def read_directly(family: str, ids: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
     """Hidden states and the last layer's whole attention, from the transformer's eager attention."""
     with torch.no_grad():
         output = make_transformer(family, attention="eager")(
@@ -101,7 +100,7 @@ def test_batch_pieces_bound_what_the_transformer_reads_at_a_time():
     assert sizes == [(3, 20), (2, 30)]
 
 
-def join_slowly(family: str, pieces: Pieces) -> Tuple[np.ndarray, np.ndarray]:
+def join_slowly(family: str, pieces: Pieces) -> tuple[np.ndarray, np.ndarray]:
     """Hidden states and the markers' rows of a long document, one window, piece and marker at a time."""
     length, last = len(pieces.ids), pieces.windows[-1]
     sums, counts = np.zeros((length, WIDTH)), np.zeros(length)

@@ -1,7 +1,8 @@
 """The equations against plain loops, by their laws, and at the ends of the number range."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Callable, List, NamedTuple, Sequence, Tuple
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -60,7 +61,7 @@ class Call(NamedTuple):
 
     run: Callable[[Any, Inputs], Any]
     rows: str
-    leaves: Tuple[str, ...] = ()
+    leaves: tuple[str, ...] = ()
 
 
 def _context(mode: str) -> Call:
@@ -200,7 +201,7 @@ def logit_rows(draw: Callable) -> Tensor:
     return torch.tensor(rows)
 
 
-def gradients(call: Call, x: Inputs) -> Tuple[Tensor, List[Tensor]]:
+def gradients(call: Call, x: Inputs) -> tuple[Tensor, list[Tensor]]:
     """The result, and the gradients of its rows' random sum."""
     leaves = {name: getattr(x, name).clone().requires_grad_() for name in call.leaves}
     result = call.run(maths, replace(x, **leaves))

@@ -5,7 +5,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any, Dict, List, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -14,22 +14,14 @@ import torch
 from spacy_kmgre.model import context
 from spacy_kmgre.model import encoder as encoder_module
 from spacy_kmgre.model.encoder import PLAIN_ATTENTION, Encoder
-from spacy_kmgre.model.network import (
-    BOTH,
-    KEY,
-    RELATION,
-    SIZES,
-    Network,
-    PairScores,
-    build_network,
-)
-from spacy_kmgre.pieces import Document, Pieces
+from spacy_kmgre.model.network import BOTH, KEY, RELATION, SIZES, Network, PairScores, build_network
+from spacy_kmgre.model.pieces import Document, Pieces
 
 from . import reference
 from .tiny import make_transformer, random_pieces, whole_rows
 
 CLASSES = 4
-KMGRE: Dict[str, Any] = {
+KMGRE: dict[str, Any] = {
     "head": "linear",
     "head_width": 48,
     "head_block": 64,
@@ -66,11 +58,11 @@ def make_network(name: str, dropout: float = 0.0, **changes: Any) -> Network:
 
 
 class Batch(NamedTuple):
-    documents: List[Document]
-    pieces: List[Pieces]
+    documents: list[Document]
+    pieces: list[Pieces]
 
 
-def make_document(clusters: List[List[int]]) -> Document:
+def make_document(clusters: list[list[int]]) -> Document:
     mentions = sorted({mention for cluster in clusters for mention in cluster})
     return Document("", [(mention, mention + 1) for mention in mentions], clusters)
 
@@ -94,7 +86,7 @@ LONELY = Batch(
 )
 
 
-def joined(parts: List[PairScores]) -> PairScores:
+def joined(parts: list[PairScores]) -> PairScores:
     """The parts of a document's scores as one."""
     start, pair_index = 0, []
     for part in parts:
@@ -387,11 +379,11 @@ def entities_slowly(network: Network, document: Document, pieces: Pieces, mode: 
     clusters = [[m for m in cluster if pieces.markers[m] >= 0] for cluster in document.clusters]
     heads, length, width = len(rows[0]), len(hidden), len(hidden[0])
 
-    def embedding(cluster: List[int]) -> List[float]:
+    def embedding(cluster: list[int]) -> list[float]:
         states = [hidden[pieces.markers[mention]] for mention in cluster]
         return [math.log(math.fsum(math.exp(state[unit]) for state in states)) for unit in range(width)]
 
-    def row(cluster: List[int]) -> List[List[float]]:
+    def row(cluster: list[int]) -> list[list[float]]:
         return [
             [sum(rows[mention][k][place] for mention in cluster) / len(cluster) for place in range(length)]
             for k in range(heads)
@@ -486,7 +478,7 @@ def names(network: Network, *halves: str) -> set:
     return {name for name, _ in network.named_parameters() if name.startswith(halves)}
 
 
-def backward(scores: List[PairScores], *fields: str) -> None:
+def backward(scores: list[PairScores], *fields: str) -> None:
     sum(getattr(score, field).square().sum() for score in scores for field in fields).backward()
 
 

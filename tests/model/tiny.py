@@ -1,19 +1,20 @@
 """Transformers of every family in miniature, with random weights, and word pieces without a tokenizer."""
 
+from collections.abc import Sequence
 from itertools import permutations
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any
 
 import numpy as np
 import torch
 from transformers import AutoConfig, AutoModel
 
 from spacy_kmgre.model.encoder import Encoded
-from spacy_kmgre.pieces import Pieces
+from spacy_kmgre.model.pieces import Pieces
 
 WIDTH, ATTENTION_HEADS, VOCAB = 32, 4, 60
 LIMIT = 40  # word pieces that each of them reads
 
-_COMMON: Dict[str, Any] = {
+_COMMON: dict[str, Any] = {
     "vocab_size": VOCAB,
     "hidden_size": WIDTH,
     "num_hidden_layers": 2,
@@ -24,7 +25,7 @@ _COMMON: Dict[str, Any] = {
 _ROBERTA = {**_COMMON, "max_position_embeddings": LIMIT + 2, "pad_token_id": 1}
 
 # What is known of their attention makes the encoder compute the rows from query and key ...
-PLAIN: Dict[str, Dict[str, Any]] = {
+PLAIN: dict[str, dict[str, Any]] = {
     "bert": _COMMON,
     "electra": {**_COMMON, "embedding_size": 16},
     "roberta": _ROBERTA,
@@ -40,7 +41,7 @@ PLAIN: Dict[str, Dict[str, Any]] = {
     },
 }
 # ... and of these it asks for the attention.
-OTHER: Dict[str, Dict[str, Any]] = {
+OTHER: dict[str, dict[str, Any]] = {
     "mpnet": _ROBERTA,
     "deberta-v2": {**_COMMON, "relative_attention": True, "pos_att_type": ["p2c", "c2p"]},
     "bert-relative": {**_COMMON, "position_embedding_type": "relative_key"},
@@ -53,7 +54,7 @@ def entity_pairs(entities: Sequence[int]) -> torch.Tensor:
     return torch.tensor(list(permutations(entities, 2)), dtype=torch.long).view(-1, 2)
 
 
-def make_transformer(family: str, seed: int = 0, attention: Optional[str] = None, **changes: Any) -> Any:
+def make_transformer(family: str, seed: int = 0, attention: str | None = None, **changes: Any) -> Any:
     """A transformer in evaluation mode. Its weights are larger than usual, so that attention is uneven.
 
     :param attention: The implementation; as in a pipeline where None: the fastest, but eager for those
@@ -67,7 +68,7 @@ def make_transformer(family: str, seed: int = 0, attention: Optional[str] = None
 
 
 def random_pieces(
-    length: int, markers: Sequence[int] = (), windows: Sequence[Tuple[int, int]] = (), seed: int = 0
+    length: int, markers: Sequence[int] = (), windows: Sequence[tuple[int, int]] = (), seed: int = 0
 ) -> Pieces:
     """Pieces with a special one at each end, `length` in all.
 
@@ -75,7 +76,7 @@ def random_pieces(
     """
     ids = np.random.default_rng(seed).integers(5, VOCAB, length)
     ids[0], ids[-1] = 2, 3
-    ranges: List[Tuple[int, int]] = list(windows) or [(1, length - 1)]
+    ranges: list[tuple[int, int]] = list(windows) or [(1, length - 1)]
     return Pieces(
         ids=ids,
         markers=np.array(markers, dtype=np.int64),

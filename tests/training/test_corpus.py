@@ -1,5 +1,5 @@
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any
 
 import pytest
 import spacy
@@ -7,7 +7,7 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from spacy.util import registry
 
-from spacy_kmgre.docs import TITLE, read_entities, relation_data
+from spacy_kmgre.annotations import TITLE, read_entities, relation_data
 from spacy_kmgre.formats.docbin import write_corpus
 from spacy_kmgre.training.corpus import create_corpus_reader
 
@@ -15,11 +15,11 @@ NLP = spacy.blank("en")
 WORDS = ["Ann", "Lee", "founded", "Ac", "me-Oslo", ".", "Lee", "left", "Oslo", "."]
 SPACES = [True, True, True, False, False, True, True, True, False, False]
 ENTITIES = {"1": [(0, 2), (6, 7)], "2": [(3, 5)], "3": [(8, 9), (3, 4)]}
-Offsets = Dict[str, List[Tuple[int, int, str, str]]]
+Offsets = dict[str, list[tuple[int, int, str, str]]]
 
 
 def make_doc(
-    title: str = "Ann", prefix: str = "entity_", sent_starts: Tuple[int, ...] = (0, 6), **settings: Any
+    title: str = "Ann", prefix: str = "entity_", sent_starts: tuple[int, ...] = (0, 6), **settings: Any
 ) -> Doc:
     settings = {"spaces": SPACES, **settings}
     starts = [i in sent_starts for i in range(len(WORDS))] if sent_starts else None
@@ -39,7 +39,7 @@ def write(path: Path, *docs: Doc) -> Path:
     return path
 
 
-def examples(path: Path, **settings: Any) -> List[Example]:
+def examples(path: Path, **settings: Any) -> list[Example]:
     return list(create_corpus_reader(path, **settings)(NLP))
 
 

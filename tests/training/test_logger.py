@@ -1,6 +1,6 @@
 import io
 from enum import Enum
-from typing import Any, Dict, List
+from typing import Any
 
 import pytest
 import spacy
@@ -32,7 +32,7 @@ class Trained:
     def __call__(self, doc):
         return doc
 
-    def update(self, examples, *, drop, sgd, losses) -> Dict[str, float]:
+    def update(self, examples, *, drop, sgd, losses) -> dict[str, float]:
         losses[self.name] = losses.get(self.name, 0.0) + 1.5
         return losses
 
@@ -46,7 +46,7 @@ class TrainedByEM(Trained):
         self.phase: Any = "warm-up"
         self.tau = 0.0
 
-    def update(self, examples, *, drop, sgd, losses) -> Dict[str, float]:
+    def update(self, examples, *, drop, sgd, losses) -> dict[str, float]:
         for key in (f"{self.name}_relation", f"{self.name}_key"):
             losses[key] = losses.get(key, 0.0) + 0.25
         return super().update(examples, drop=drop, sgd=sgd, losses=losses)
@@ -77,7 +77,7 @@ def pipeline(**pipes: str) -> Language:
     return nlp
 
 
-def step_info(step: int = 40, **changes: Any) -> Dict[str, Any]:
+def step_info(step: int = 40, **changes: Any) -> dict[str, Any]:
     info = {
         "epoch": 2,
         "step": step,
@@ -91,7 +91,7 @@ def step_info(step: int = 40, **changes: Any) -> Dict[str, Any]:
     return {**info, **changes}
 
 
-def rows(stream: io.StringIO) -> List[List[str]]:
+def rows(stream: io.StringIO) -> list[list[str]]:
     return [line.split() for line in stream.getvalue().splitlines()]
 
 
@@ -223,7 +223,7 @@ def test_in_a_training_loop_from_a_config(tmp_path):
     nlp, out = pipeline(rel="em", tag="plain"), io.StringIO()
     log_step, finalize = registry.resolve(Config().from_str(config))["logger"](nlp, out, io.StringIO())
 
-    def before_update(nlp: Language, args: Dict[str, Any]) -> None:
+    def before_update(nlp: Language, args: dict[str, Any]) -> None:
         nlp.get_pipe("rel").phase = "e-step" if args["step"] % 2 else "m-step"
         nlp.get_pipe("rel").tau = args["step"] / 10
 

@@ -1,8 +1,9 @@
 """The losses of every phase, and their gradients, against loops over Python floats."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any
 
 import pytest
 import torch
@@ -22,11 +23,11 @@ from spacy_kmgre.training.objective import (
 )
 
 from ..model import reference
-from ..test_decode import make_scores
+from ..pipeline.test_decode import make_scores
 
 law = settings(deadline=None, derandomize=True, max_examples=60)
 CLASSES = 4
-Gold = List[Tuple[int, int, int]]
+Gold = list[tuple[int, int, int]]
 VALUES = {"xi": 0.15, "tau": 0.4}
 
 
@@ -63,9 +64,9 @@ def losses_slowly(
     fusion: bool = True,
     alpha: float = 0.3,
     gamma: float = 2.0,
-    relation: Optional[List[List[float]]] = None,
-    key: Optional[List[float]] = None,
-) -> Tuple[float, float]:
+    relation: list[list[float]] | None = None,
+    key: list[float] | None = None,
+) -> tuple[float, float]:
     """The loss of the relation extractor, and that of the key instance classifier with the pseudo labels of
     the scores as they are.
 
@@ -244,7 +245,7 @@ def test_an_entity_pair_weighs_the_same_without_fusion_however_many_mention_pair
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(1, CLASSES - 1)), max_size=12))
-def test_label_matrix(relations: Sequence[Tuple[int, int, int]]):
+def test_label_matrix(relations: Sequence[tuple[int, int, int]]):
     scores = make_scores([1, 2, 1], CLASSES)
     labels = label_matrix(scores, relations)
     assert labels.dtype == bool
@@ -301,7 +302,7 @@ def test_weight_of_entity_pairs_without_relation(fusion):
     assert losses[2] - losses[1] == pytest.approx(2 * (losses[1] - losses[0]))
 
 
-def evidence_of(scores: PairScores, row: int, sentences: List[int], mentions: List[int]) -> List[Evidence]:
+def evidence_of(scores: PairScores, row: int, sentences: list[int], mentions: list[int]) -> list[Evidence]:
     head, tail = scores.entities[row].tolist()
     return [Evidence({(head, tail): set(sentences)}, mentions)]
 

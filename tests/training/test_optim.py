@@ -1,6 +1,7 @@
 """The optimiser of a config, and the step that the component takes with it."""
 
-from typing import Any, Callable, Dict, List, Optional
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,9 +9,9 @@ import torch
 from spacy.util import registry
 from thinc.api import SGD, Adam, Config, Optimizer
 
-from spacy_kmgre.factories import build_encoder, build_kmgre
-from spacy_kmgre.model.bridge import NetworkShim, get_shim
-from spacy_kmgre.pieces import Document
+from spacy_kmgre.model.pieces import Document
+from spacy_kmgre.model.thinc_shim import NetworkShim, get_shim
+from spacy_kmgre.pipeline.factories import build_encoder, build_kmgre
 from spacy_kmgre.training.optim import AdamW, create_adamw
 
 CONFIG = """
@@ -69,16 +70,14 @@ def shim(tiny_encoder) -> NetworkShim:
     return shim
 
 
-Parameters = Dict[str, torch.Tensor]
+Parameters = dict[str, torch.Tensor]
 
 
 def snapshot(shim: NetworkShim) -> Parameters:
     return {name: p.detach().clone() for name, p in shim.require_network().named_parameters()}
 
 
-def set_gradients(
-    shim: NetworkShim, make: Callable[[str, torch.Tensor], Optional[torch.Tensor]]
-) -> Parameters:
+def set_gradients(shim: NetworkShim, make: Callable[[str, torch.Tensor], torch.Tensor | None]) -> Parameters:
     gradients = {}
     for name, parameter in shim.require_network().named_parameters():
         parameter.grad = make(name, parameter)
@@ -168,7 +167,7 @@ def test_matrices_decay_and_vectors_do_not(shim, make):
         assert not vector or torch.equal(parameter, before[name])
 
 
-def norm(tensors: List[torch.Tensor]) -> float:
+def norm(tensors: list[torch.Tensor]) -> float:
     return torch.cat([tensor.flatten() for tensor in tensors]).norm().item()
 
 

@@ -1,0 +1,174 @@
+"""Mentions to word pieces: a marker before and after every mention, windows over long texts.
+
+Knows neither spaCy nor torch; a Hugging Face fast tokenizer is handed in.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+MARKER = "*"
+
+
+@dataclass(frozen=True)
+class Document:
+    """What the model reads of a Doc.
+
+    :param mentions: Character offsets [start, end) of the mentions, each span once.
+    :param clusters: For every entity the numbers of its mentions.
+    :param types: For every entity its type, "" where unknown; none at all where nobody knows.
+    :param sentences: Character offsets at which sentences start; none where nobody asks.
+    :param name: How messages call the document.
+    """
+
+    text: str
+    mentions: Sequence[tuple[int, int]]
+    clusters: Sequence[Sequence[int]]
+    types: Sequence[str] = ()
+    sentences: Sequence[int] = ()
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A document as the encoder reads it: L word pieces, special pieces at both ends included.
+
+    :param ids: *Shape:* (L,)
+    :param markers: Where the marker before each mention stands in `ids`, -1 outside the encoded text.
+        *Shape:* (M,)
+    :param prefix: Number of special pieces at the start.
+    :param suffix: Number of special pieces at the end.
+    :param windows: Ranges [start, end) of `ids` without the special pieces; one for a short text.
+    :param sentences: The sentence of each piece, a marker's being that of its mention; -1 for special pieces, and
+        for all where the document does not say. *Shape:* (L,)
+    """
+
+    ids: np.ndarray
+    markers: np.ndarray
+    prefix: int
+    suffix: int
+    windows: list[tuple[int, int]]
+    sentences: np.ndarray
+
+    def mention_windows(self) -> np.ndarray:
+        """The first and the last window that the marker before each mention is in. *Shape:* (M, 2)"""
+        starts, ends = np.array(self.windows).T
+        first = np.searchsorted(ends, self.markers, side="right")
+        last = np.searchsorted(starts, self.markers, side="right") - 1
+        return np.stack([first, last], axis=1)
+
+
+def make_pieces(
+    documents: Sequence[Document],
+    tokenizer: Any,
+    *,
+    max_length: int,
+    overlap: int,
+    max_pieces: int | None = None,
+    typed: bool = False,
+) -> list[Pieces]:
+    """Word pieces of a batch of documents.
+
+    :param max_length: Longest window, special pieces included.
+    :param overlap: Pieces that a window shares with the one before it, at least; fewer than fit in a window.
+    :param max_pieces: Encode no more pieces of a document than this; all where None.
+    :param typed: Whether the marker before a mention is the first word piece of its entity's type, instead
+        of the one that stands after every mention.
+    """
+    if not documents:
+        return []
+    encoded = tokenizer(
+        [document.text for document in documents],
+        add_special_tokens=False,
+        return_offsets_mapping=True,
+        return_attention_mask=False,
+        return_token_type_ids=False,
+        verbose=False,
+    )
+    marker = tokenizer(" " + MARKER, add_special_tokens=False)["input_ids"][-1]
+    openings: dict[str, int] = {"": marker}
+    body = [-1]  # no piece has this number
+    frame = tokenizer.build_inputs_with_special_tokens(body)
+    prefix, suffix = frame[: frame.index(-1)], frame[frame.index(-1) + 1 :]
+    capacity = max_length - len(prefix) - len(suffix)
+    result = []
+    for document, ids, offsets in zip(documents, encoded["input_ids"], encoded["offset_mapping"]):
+        opening = [marker] * len(document.mentions)
+        for cluster, kind in zip(document.clusters, document.types if typed else ()):
+            if kind not in openings:
+                found = tokenizer(" " + kind, add_special_tokens=False)["input_ids"]
+                openings[kind] = found[0] if found else marker
+            for mention in cluster:
+                opening[mention] = openings[kind]
+        marked, markers, nearest = insert_markers(ids, offsets, document.mentions, opening, marker)
+        marked, nearest = marked[:max_pieces], nearest[:max_pieces]
+        starts = [start for start, _ in offsets]
+        sentences = np.append(np.searchsorted(document.sentences, starts, side="right") - 1, -1)[nearest]
+        markers = np.where(markers < len(marked), markers + len(prefix), -1)
+        result.append(
+            Pieces(
+                ids=np.concatenate([prefix, marked, suffix]).astype(np.int64),
+                markers=markers,
+                prefix=len(prefix),
+                suffix=len(suffix),
+                windows=[
+                    (start + len(prefix), end + len(prefix))
+                    for start, end in make_windows(len(marked), capacity, overlap)
+                ],
+                sentences=np.pad(sentences, (len(prefix), len(suffix)), constant_values=-1),
+            )
+        )
+    return result
+
+
+def insert_markers(
+    ids: Sequence[int],
+    offsets: Sequence[tuple[int, int]],
+    mentions: Sequence[tuple[int, int]],
+    opening: Sequence[int],
+    closing: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Put a marker before and after every mention. Mentions may nest and overlap; inside a piece they
+    take the whole piece; one without a piece (white space) gets two markers side by side.
+
+    :param offsets: Character offsets of the pieces.
+    :param opening: The marker before each mention.
+    :param closing: The marker after every mention.
+    :returns: The ids with markers; where the marker before each mention is; and for each id the number of its
+        piece, for a marker that of the mention's nearest.
+    """
+    bounds = np.asarray(offsets, dtype=np.int64).reshape(-1, 2)
+    spans = np.asarray(mentions, dtype=np.int64).reshape(-1, 2)
+    begins = np.searchsorted(bounds[:, 1], spans[:, 0], side="right")
+    ends = np.maximum(begins, np.searchsorted(bounds[:, 0], spans[:, 1], side="left"))
+    # At one place: first what closes, the innermost first; then what opens, the outermost first.
+    events = []
+    for mention, (begin, end) in enumerate(zip(begins.tolist(), ends.tolist())):
+        events.append((begin, 1, -end, mention, 0))
+        events.append((end, 0, -begin, -mention, 1) if end > begin else (end, 1, -end, mention, 1))
+    events.sort()
+    markers = np.zeros(len(spans), dtype=np.int64)
+    for rank, (position, _, _, mention, closes) in enumerate(events):
+        if not closes:
+            markers[mention] = position + rank
+    places = [event[0] for event in events]
+    pieces = [closing if closes else opening[abs(mention)] for _, _, _, mention, closes in events]
+    last = max(len(ids) - 1, 0)
+    nearest = [min(max(position - closes, 0), last) for position, _, _, _, closes in events]
+    return (
+        np.insert(np.asarray(ids, dtype=np.int64), places, pieces),
+        markers,
+        np.insert(np.arange(len(ids)), places, nearest),
+    )
+
+
+def make_windows(length: int, capacity: int, overlap: int) -> list[tuple[int, int]]:
+    """Ranges that cover `length` pieces, none longer than `capacity`, each starting `capacity - overlap`
+    after the one before it; the last is moved back to be full."""
+    if length <= capacity:
+        return [(0, length)]
+    last = length - capacity
+    starts = [*range(0, last, capacity - overlap), last]
+    return [(start, start + capacity) for start in starts]

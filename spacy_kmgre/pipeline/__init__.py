@@ -1,0 +1,1 @@
+"""The spaCy components: from a Doc to the model and back."""

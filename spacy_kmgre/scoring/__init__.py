@@ -1,0 +1,1 @@
+"""Scores that a pipeline reports of itself."""

@@ -1,0 +1,133 @@
+"""What a document is about: a few things and the facts between them."""
+
+from collections import Counter
+from dataclasses import dataclass
+from random import Random
+
+from .names import Namer, Thing
+from .schema import (
+    CITY,
+    COMPANY,
+    COUNTRY,
+    DAY,
+    PERSON,
+    RELATIONS,
+    SIGNATURES,
+    SOCIETY,
+    UNIVERSITY,
+    WORK,
+    YEAR,
+    Fact,
+    with_implied,
+)
+
+# At most so many of a kind, so that their nouns and pronouns stay telling.
+_MOST = {PERSON: 3, COMPANY: 2, UNIVERSITY: 2, SOCIETY: 1, CITY: 3, COUNTRY: 1, DAY: 1, YEAR: 2, WORK: 2}
+_MOST_THINGS = 9
+_BYSTANDERS = (PERSON, COMPANY, UNIVERSITY, CITY, CITY, DAY, YEAR)
+# A second label for the same two things, and whether it points the other way.
+_SECOND: dict[str, tuple[tuple[str, bool], ...]] = {
+    "born_in": (("died_in", False),),
+    "founded_by": (("chief_executive", False), ("employer", True)),
+}
+# How often a label is drawn (else 1): some are rarely possible, others are implied as well.
+_WEIGHTS = {
+    "capital_of": 3,
+    "child_of": 2,
+    "subsidiary_of": 2,
+    "located_in": 1.5,
+    "died_in": 1.5,
+    "inception": 1.5,
+    "born_in": 1.5,
+    "date_of_birth": 1.5,
+    "educated_at": 1.5,
+    "member_of": 1.5,
+    "author_of": 1.5,
+    "employer": 0.5,
+}
+# What is said of one thing only: a birthday or a year of founding is nobody else's, a text has one author.
+_EXCLUSIVE = (DAY, YEAR, WORK)
+_OF_THE_LIVING = ("employer", "member_of", "spouse")
+
+
+@dataclass
+class World:
+    """Things by name, in the order in which they came up, and the facts to be stated of them."""
+
+    things: dict[str, Thing]
+    facts: list[Fact]
+
+    def add(self, thing: Thing) -> str:
+        self.things[thing.name] = thing
+        return thing.name
+
+    def full(self, kind: str) -> bool:
+        """Whether another thing of the kind is one too many."""
+        count = Counter(thing.kind for thing in self.things.values())
+        return count[kind] >= _MOST[kind] or len(self.things) >= _MOST_THINGS
+
+    def related(self, one: str, other: str) -> bool:
+        return any({fact.head, fact.tail} == {one, other} for fact in self.facts)
+
+
+def make_world(part: str, rng: Random) -> World:
+    """Four to six facts, each about something known before, and up to two things without any fact."""
+    namer = Namer(part, rng)
+    world = World({}, [])
+    world.add(namer.make(rng.choice((PERSON, PERSON, COMPANY))))
+    size = rng.randint(4, 5)
+    while len(world.facts) < size or len(world.things) < 5:
+        _add_fact(world, namer, rng)
+    for kind in rng.sample(_BYSTANDERS, rng.choice((0, 1, 1, 2))):
+        if not world.full(kind):
+            world.add(namer.make(kind))
+    return world
+
+
+def _add_fact(world: World, namer: Namer, rng: Random) -> None:
+    """Draw a fact, and perhaps a second one about the same two things; add what the facts so far allow."""
+    label = rng.choices(RELATIONS, [_WEIGHTS.get(label, 1) for label in RELATIONS])[0]
+    ends: list[str] = []
+    for kind in SIGNATURES[label]:
+        known = [name for name, thing in world.things.items() if thing.kind == kind]
+        old = known and kind not in _EXCLUSIVE and (world.full(kind) or rng.random() < 0.4)
+        if not old and world.full(kind):
+            return
+        ends.append(rng.choice(known) if old else "")
+    fact = Fact(ends[0], label, ends[1])
+    if not any(ends) or not _possible(fact, world.facts):
+        return
+    head, tail = (end or world.add(namer.make(kind)) for end, kind in zip(ends, SIGNATURES[label]))
+    world.facts.append(Fact(head, label, tail))
+    if label in _SECOND and rng.random() < 0.4:
+        second, reverse = rng.choice(_SECOND[label])
+        fact = Fact(tail, second, head) if reverse else Fact(head, second, tail)
+        if _possible(fact, world.facts):
+            world.facts.append(fact)
+
+
+def _possible(fact: Fact, facts: list[Fact]) -> bool:
+    """Whether the fact may join the others: nobody is born twice, works for two firms or marries a parent,
+    a country has one capital, and the dead hold no office."""
+    known, new = with_implied(facts), with_implied([fact])
+    told = {(head, label) for head, label, _ in known}
+    of_one_kind = len(set(SIGNATURES[fact.label])) == 1
+    return not (
+        fact.head == fact.tail
+        or any((head, label) in told for head, label, _ in new)
+        or (fact.label == "capital_of" and any(fact[1:] == other[1:] for other in known))
+        or (of_one_kind and _relatives(fact.head, known) & (_relatives(fact.tail, known) | {fact.tail}))
+        or {head for head, label, _ in known + new if label == "died_in"}
+        & {head for head, label, _ in known + new if label in _OF_THE_LIVING}
+    )
+
+
+def _relatives(name: str, facts: list[Fact]) -> set[str]:
+    """The things of its own kind that a thing is related to."""
+    return {
+        end
+        for head, label, tail in facts
+        if name in (head, tail) and len(set(SIGNATURES[label])) == 1
+        for end in (head, tail)
+        if end != name
+    }

@@ -1,0 +1,322 @@
+"""Encoders by name, and networks to bytes and back, whole or with an error that says so."""
+
+import pickle
+import shutil
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import srsly
+import torch
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from transformers import AutoModel, T5Config, T5Model
+
+from spacy_kmgre.model.huggingface import count_encoders, load_encoders, network_from_bytes, resolve_encoder
+from spacy_kmgre.model.network import Network
+from spacy_kmgre.model.pieces import Document
+from spacy_kmgre.model.thinc_shim import NetworkShim, get_shim
+from spacy_kmgre.pipeline.factories import build_atlop, build_encoder, build_kmgre
+
+VARIANTS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "kmgre": build_kmgre,
+    "bilinear": lambda encoder: build_kmgre(encoder, head="bilinear", head_width=48),
+    "shared": lambda encoder: build_kmgre(encoder, shared_encoder=True),
+    "shared layer": lambda encoder: build_kmgre(encoder, shared_layers=1),
+    "no key classifier": lambda encoder: build_kmgre(encoder, key_classifier=False),
+    "atlop": build_atlop,
+}
+DOCUMENT = Document(
+    "Ann founded Acme . She lives in Oslo", [(0, 3), (12, 16), (19, 22), (32, 36)], [[0, 2], [1], [3]]
+)
+
+
+@pytest.fixture
+def make_shim(tiny_encoder) -> Callable[..., NetworkShim]:
+    def make(variant: str = "shared", load: bool = True, **encoder: Any) -> NetworkShim:
+        settings = build_encoder(tiny_encoder, overlap=16)
+        shim = get_shim(VARIANTS[variant]({**settings, **encoder}))
+        if load:
+            torch.manual_seed(1)
+            shim.load(4)
+        return shim
+
+    return make
+
+
+def weights(shim: NetworkShim) -> dict[str, torch.Tensor]:
+    return shim.require_network().state_dict()
+
+
+def scores(shim: NetworkShim):
+    (parts,) = shim.predict([DOCUMENT])
+    (found,) = parts
+    return [found.relation] + [x for x in (found.key, found.share) if x is not None]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_network_comes_back_to_the_bit(make_shim, variant):
+    shim = make_shim(variant)
+    with torch.no_grad():
+        for parameter in shim.require_network().parameters():
+            parameter.add_(torch.randn_like(parameter))  # as if trained
+    shim.require_network().tau = 0.123456789012345
+    data = shim.to_bytes()
+    loaded = make_shim(variant, load=False, name="no-longer-there").from_bytes(data)
+    assert isinstance(loaded.network, Network)
+    assert loaded.network.tau == 0.123456789012345
+    assert weights(loaded).keys() == weights(shim).keys()
+    for name, value in weights(shim).items():
+        assert weights(loaded)[name].dtype == value.dtype
+        assert torch.equal(weights(loaded)[name], value), name
+    assert loaded.network.extractor.head.classes == 4
+    assert all(torch.equal(x, y) for x, y in zip(scores(shim), scores(loaded)))
+    assert loaded.pieces([DOCUMENT])[0].ids.tolist() == shim.pieces([DOCUMENT])[0].ids.tolist()
+    assert loaded.tokenizer.model_max_length == shim.tokenizer.model_max_length
+
+
+def test_nothing_to_save_is_nothing_to_load(make_shim):
+    shim = make_shim(load=False)
+    assert shim.to_bytes() == b""
+    assert shim.from_bytes(b"").network is None
+
+
+def test_the_way_attention_is_computed_comes_back(make_shim, tiny_encoder):
+    shim = make_shim(transformer_config={"position_embedding_type": "relative_key"})
+    loaded = make_shim(load=False).from_bytes(shim.to_bytes())
+    for network in (shim.require_network(), loaded.require_network()):
+        config = network.extractor.encoder.transformer.config
+        assert (config._attn_implementation, config.position_embedding_type) == ("eager", "relative_key")
+    assert all(torch.equal(x, y) for x, y in zip(scores(shim), scores(loaded)))
+
+
+def test_weights_are_safetensors(make_shim, monkeypatch):
+    shim = make_shim("kmgre")
+    shim.require_network().resize(6)
+    data = shim.to_bytes()
+    saved = load_tensors(srsly.msgpack_loads(data)["weights"])
+    assert saved.keys() == {*weights(shim), "tau"}
+    assert all(torch.equal(saved[name], value) for name, value in weights(shim).items())
+    assert saved["extractor.head.output.weight"].shape[0] == 6
+
+    def fail(*args, **kwargs):
+        raise AssertionError("unpickled")
+
+    for place in ("pickle.load", "pickle.loads", "pickle.Unpickler", "torch.load"):
+        monkeypatch.setattr(place, fail)
+    make_shim("kmgre", load=False).from_bytes(data)
+
+
+def test_settings_without_weights_may_change(make_shim):
+    shim = make_shim("kmgre")
+    loaded = make_shim("kmgre", load=False, batch_pieces=99, max_length=50)
+    loaded.settings["xi"] = 0.1
+    loaded.from_bytes(shim.to_bytes())
+    assert loaded.require_network().xi == 0.1
+    assert loaded.require_network().classifier.encoder.batch_pieces == 99
+
+
+# Bytes that are not what `to_bytes` gave
+
+
+@pytest.mark.parametrize(
+    "saved, now, key",
+    [
+        ("kmgre", "bilinear", "head"),
+        ("kmgre", "atlop", "head"),
+        ("kmgre", "shared", "shared_encoder"),
+        ("shared", "kmgre", "shared_encoder"),
+        ("kmgre", "shared layer", "shared_layers"),
+        ("kmgre", "no key classifier", "key_classifier"),
+        ("no key classifier", "kmgre", "key_classifier"),
+    ],
+)
+def test_settings_that_weights_depend_on(make_shim, saved, now, key):
+    with pytest.raises(ValueError, match=f"KMGRE E016.*{key} = "):
+        make_shim(now, load=False).from_bytes(make_shim(saved).to_bytes())
+
+
+def test_the_level_is_one_of_them(make_shim):
+    loaded = make_shim("no key classifier", load=False)
+    loaded.settings["level"] = "entity"
+    with pytest.raises(ValueError, match=r"KMGRE E016.*level = 'mention', the config says 'entity'"):
+        loaded.from_bytes(make_shim("no key classifier").to_bytes())
+
+
+def refused(shim: NetworkShim, data: bytes) -> bool:
+    """Whether data are refused with the error for it, and nothing is half loaded."""
+    with pytest.raises(ValueError, match="KMGRE E013"):
+        network_from_bytes(data, shim.settings)
+    with pytest.raises(ValueError, match="KMGRE E013"):
+        shim.from_bytes(data)
+    return shim.network is None and shim.tokenizer is None
+
+
+def test_truncated_bytes(make_shim):
+    data, shim = make_shim().to_bytes(), make_shim(load=False)
+    for length in (1, 2, 60, 500, 4000, len(data) // 2, len(data) - 1000, len(data) - 1):
+        assert refused(shim, data[:length])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x00",
+        b"PK\x03\x04 a zip file",
+        pickle.dumps({"weights": [1.0]}),
+        save_tensors({"weight": torch.ones(2)}),
+        srsly.msgpack_dumps("text"),
+        srsly.msgpack_dumps([1, 2]),
+        srsly.msgpack_dumps({}),
+        srsly.msgpack_dumps({"settings": {}}),
+        srsly.msgpack_dumps({"settings": "kmgre", "weights": b""}),
+        b"{}",
+    ],
+    ids=lambda data: repr(data[:9]),
+)
+def test_foreign_bytes(make_shim, data):
+    assert refused(make_shim(load=False), data)
+
+
+Message = dict[str, Any]
+
+
+def with_weights(change: Callable[[dict[str, torch.Tensor]], None]) -> Callable[[Message], None]:
+    def edit(message: Message) -> None:
+        tensors = load_tensors(message["weights"])
+        change(tensors)
+        message["weights"] = save_tensors(tensors)
+
+    return edit
+
+
+BIAS = "extractor.head.output.bias"
+DAMAGE: dict[str, Callable[[Message], Any]] = {
+    "a tensor too few": with_weights(lambda tensors: tensors.pop(BIAS)),
+    "a tensor too many": with_weights(lambda tensors: tensors.update(more=torch.ones(1))),
+    "a tensor of another shape": with_weights(lambda tensors: tensors.update({BIAS: torch.ones(9)})),
+    "no tau": with_weights(lambda tensors: tensors.pop("tau")),
+    "no weights": lambda message: message.pop("weights"),
+    "weights cut off": lambda message: message.update(weights=message["weights"][:-8]),
+    "pickled weights": lambda message: message.update(weights=pickle.dumps({BIAS: [1.0]})),
+    "weights that are text": lambda message: message.update(weights="weights"),
+    "no tokenizer": lambda message: message.pop("tokenizer"),
+    "an empty tokenizer": lambda message: message.update(tokenizer={}),
+    "a tokenizer that is a list": lambda message: message.update(tokenizer=[b"1"]),
+    "a tokenizer that is no JSON": lambda message: message["tokenizer"].update({"tokenizer.json": b"{"}),
+    "another tokenizer": lambda message: message["tokenizer"].update({"tokenizer.json": b'{"model": 3}'}),
+    "an unknown transformer": lambda message: message["encoder"].update(model_type="unknown"),
+    "a wider transformer": lambda message: message["encoder"].update(hidden_size=64),
+    "an impossible transformer": lambda message: message["encoder"].update(num_attention_heads=5),
+    "a deeper transformer": lambda message: message["encoder"].update(num_hidden_layers=3),
+    "an unknown attention": lambda message: message.update(attention="none of them"),
+    "more classes": lambda message: message.update(classes=7),
+    "no classes": lambda message: message.update(classes=None),
+}
+
+
+@pytest.mark.filterwarnings("ignore")  # transformers warns of some before it fails
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_damaged_bytes(make_shim, damage):
+    message = srsly.msgpack_loads(make_shim().to_bytes())
+    damage(message)
+    assert refused(make_shim(load=False), srsly.msgpack_dumps(message))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_flipped_bits_in_lengths(make_shim):
+    data, shim = make_shim().to_bytes(), make_shim(load=False)
+    body = srsly.msgpack_loads(data)["weights"]
+    start = data.index(body)
+    header = struct.unpack("<Q", body[:8])[0]
+    # Where msgpack says how long the weights are, and safetensors how long their header is.
+    lengths = [*range(start - 4, start), *range(start, start + 8)]
+    for place in lengths:
+        for bit in (0, 4, 7):
+            damaged = bytearray(data)
+            damaged[place] ^= 1 << bit
+            assert refused(shim, bytes(damaged)), (place, bit)
+    damaged = bytearray(data)
+    damaged[start + 8 + header // 2] = 0xFF  # no UTF-8
+    assert refused(shim, bytes(damaged))
+
+
+# Encoders by name
+
+
+def test_a_name_stands_for_itself(tiny_encoder):
+    assert resolve_encoder(tiny_encoder) == tiny_encoder
+    assert resolve_encoder("someone/some-encoder") == "someone/some-encoder"
+
+
+def test_an_encoder_in_a_package(make_shim, tiny_encoder, tmp_path, monkeypatch):
+    (tmp_path / "carries_an_encoder.py").write_text(f"def get_model_path():\n    return {tiny_encoder!r}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert resolve_encoder("package:carries_an_encoder") == tiny_encoder
+    shim = make_shim(name="package:carries_an_encoder")
+    expected = AutoModel.from_pretrained(tiny_encoder).state_dict()
+    found = shim.require_network().extractor.encoder.transformer.state_dict()
+    assert found.keys() == expected.keys() - {"pooler.dense.weight", "pooler.dense.bias"}
+    assert all(torch.equal(value, expected[name]) for name, value in found.items())
+
+
+def test_a_package_that_is_not_installed():
+    with pytest.raises(ValueError, match=r"KMGRE E010.*pip install no-such-package"):
+        resolve_encoder("package:no_such_package")
+
+
+def test_no_such_folder(tmp_path):
+    settings = build_encoder(str(tmp_path / "nothing"))
+    with pytest.raises(ValueError, match=r"KMGRE E011.*nothing"):
+        load_encoders(settings, 1)
+
+
+BROKEN: dict[str, Callable[[Path], Any]] = {
+    "no configuration": lambda folder: (folder / "config.json").unlink(),
+    "a configuration of nothing": lambda folder: (folder / "config.json").write_text("{}"),
+    "a configuration cut off": lambda folder: (folder / "config.json").write_text("{"),
+    "no weights": lambda folder: (folder / "model.safetensors").unlink(),
+    "weights cut off": lambda folder: (folder / "model.safetensors").write_bytes(b"12345678"),
+    "no tokenizer": lambda folder: (
+        [file.unlink() for file in folder.glob("*tok*")] and (folder / "vocab.txt").unlink()
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", BROKEN.values(), ids=BROKEN)
+def test_a_folder_that_is_not_whole(tiny_encoder, tmp_path, damage):
+    folder = tmp_path / "encoder"
+    shutil.copytree(tiny_encoder, folder)
+    load_encoders(build_encoder(str(folder)), 1)
+    damage(folder)
+    with pytest.raises(ValueError, match=r"KMGRE E011.*encoder"):
+        load_encoders(build_encoder(str(folder)), 1)
+
+
+def test_a_slow_tokenizer(tiny_encoder):
+    with pytest.raises(ValueError, match="KMGRE E012"):
+        load_encoders(build_encoder(tiny_encoder, tokenizer_config={"use_fast": False}), 1)
+
+
+def test_a_model_that_is_more_than_an_encoder(tiny_encoder, tmp_path):
+    shutil.copytree(tiny_encoder, tmp_path / "t5")
+    config = T5Config(vocab_size=40, d_model=32, d_ff=32, d_kv=8, num_heads=4, num_layers=1)
+    T5Model(config).save_pretrained(tmp_path / "t5")
+    with pytest.raises(ValueError, match=r"KMGRE E027.*'t5'"):
+        load_encoders(build_encoder(str(tmp_path / "t5")), 1)
+
+
+def test_encoders_start_alike_and_share_nothing(tiny_encoder):
+    _, (first, second) = load_encoders(build_encoder(tiny_encoder, batch_pieces=7), 2)
+    assert first.batch_pieces == second.batch_pieces == 7
+    for x, y in zip(first.parameters(), second.parameters()):
+        assert torch.equal(x, y)
+        assert x.data_ptr() != y.data_ptr()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_number_of_encoders(make_shim, variant):
+    settings = make_shim(variant, load=False).settings
+    assert count_encoders(settings) == (2 if variant in ("kmgre", "bilinear", "shared layer") else 1)
