@@ -79,6 +79,10 @@ class Errors:
         "[KMGRE E027] A model of the kind {kind!r} cannot be the encoder: it has to be an encoder alone, in which "
         "every word piece attends to all others of its window, such as BERT."
     )
+    E028 = (
+        "[KMGRE E028] Refused at {place}: {reason}. A model is data here, and no code that comes with one is run. Choose an "
+        "encoder and a tokenizer that the library transformers has itself."
+    )
 
     # Corpora (E10x JSON and DocRED, E11x the corpus reader, E12x-E14x other formats)
     E100 = "[KMGRE E100] {path} is not the JSON it should be: {error}."
@@ -269,6 +273,11 @@ class Warnings:
         "[KMGRE W004] {name!r}: no Doc to score has entities, although named entities were looked for. All their "
         "relations count as missed. A component before this one, such as kmgre_entities, has to make the entities, "
         "and to be trained; `spacy kmgre evaluate` scores relations between gold entities."
+    )
+    W005 = (
+        "[KMGRE W005] {name!r} goes on learning, and τ, the upper limit of the key mention pairs' threshold, begins anew "
+        "at {new:.4f} as [training.before_update] says; the loaded model had {old:.4f}. To keep a trained component as it "
+        "is, put it into [training.frozen_components]."
     )
 
     # Readers of entities (W40x)

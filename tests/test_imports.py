@@ -123,27 +123,114 @@ def test_the_core_keeps_to_itself(part):
         # What predicts knows nothing of what is around it.
         (
             "entities",
-            ["training", "formats", "synthetic", "cli", "pipeline.relations", "model", "pipeline.decode", "scoring.relations", "pipeline.factories"],
+            [
+                "training",
+                "formats",
+                "synthetic",
+                "cli",
+                "pipeline.relations",
+                "model",
+                "pipeline.decode",
+                "scoring.relations",
+                "pipeline.factories",
+            ],
         ),
         # Names are strings, whoever reads them.
         ("entities.names", ["annotations", "types", "entities"]),
         ("entities.stated_aliases", ["annotations", "types", "entities.ner", "entities.grouping"]),
-        ("scoring.relations", ["training", "formats", "synthetic", "cli", "pipeline.relations", "model", "pipeline.decode", "pipeline.factories"]),
-        ("scoring.entities", ["training", "formats", "synthetic", "cli", "pipeline.relations", "model", "pipeline.decode", "pipeline.factories"]),
-        ("pipeline.relations", ["formats", "synthetic", "cli", "pipeline.factories", "scoring.key_pairs", "scoring.entities"]),
+        (
+            "scoring.relations",
+            [
+                "training",
+                "formats",
+                "synthetic",
+                "cli",
+                "pipeline.relations",
+                "model",
+                "pipeline.decode",
+                "pipeline.factories",
+            ],
+        ),
+        (
+            "scoring.entities",
+            [
+                "training",
+                "formats",
+                "synthetic",
+                "cli",
+                "pipeline.relations",
+                "model",
+                "pipeline.decode",
+                "pipeline.factories",
+            ],
+        ),
+        (
+            "pipeline.relations",
+            ["formats", "synthetic", "cli", "pipeline.factories", "scoring.key_pairs", "scoring.entities"],
+        ),
         ("pipeline.factories", ["training", "formats", "synthetic", "cli"]),
         # Learning, reading and making corpora know nothing of each other.
         ("training", ["pipeline.relations", "pipeline.factories", "formats", "synthetic", "cli"]),
         ("training.objective", ["annotations", "scoring.relations", "types"]),
         ("training.em", ["annotations", "scoring.relations", "types", "model"]),
-        ("formats", ["training", "synthetic", "cli", "pipeline.relations", "pipeline.factories", "model", "pipeline.decode", "model.pieces"]),
-        ("synthetic", ["training", "cli", "pipeline.relations", "pipeline.factories", "model", "pipeline.decode", "model.pieces"]),
+        (
+            "formats",
+            [
+                "training",
+                "synthetic",
+                "cli",
+                "pipeline.relations",
+                "pipeline.factories",
+                "model",
+                "pipeline.decode",
+                "model.pieces",
+            ],
+        ),
+        (
+            "synthetic",
+            [
+                "training",
+                "cli",
+                "pipeline.relations",
+                "pipeline.factories",
+                "model",
+                "pipeline.decode",
+                "model.pieces",
+            ],
+        ),
         # What the command line shows, Python can have without it.
-        ("evaluation", ["training", "formats", "synthetic", "cli", "pipeline.factories", "scoring.key_pairs"]),
+        (
+            "evaluation",
+            ["training", "formats", "synthetic", "cli", "pipeline.factories", "scoring.key_pairs"],
+        ),
         ("evaluation.explain", ["training", "formats", "synthetic", "cli", "pipeline.factories"]),
-        ("extraction", ["training", "synthetic", "cli", "pipeline.relations", "pipeline.factories", "model", "pipeline.decode"]),
+        (
+            "extraction",
+            [
+                "training",
+                "synthetic",
+                "cli",
+                "pipeline.relations",
+                "pipeline.factories",
+                "model",
+                "pipeline.decode",
+            ],
+        ),
         # The package itself is imported with all of them.
-        ("", ["training", "formats", "synthetic", "cli", "pipeline.relations", "model", "pipeline.decode", "scoring.relations", "pipeline.factories"]),
+        (
+            "",
+            [
+                "training",
+                "formats",
+                "synthetic",
+                "cli",
+                "pipeline.relations",
+                "model",
+                "pipeline.decode",
+                "scoring.relations",
+                "pipeline.factories",
+            ],
+        ),
     ],
 )
 def test_no_arrow_points_outwards(inner, outer):
@@ -178,7 +265,9 @@ def test_spacy_stays_out_of_the_model():
     quiet = [
         name
         for name in FILES
-        if within(name, "model.pieces", "pipeline.settings", "pipeline.decode", "model", "errors", "entities.names")
+        if within(
+            name, "model.pieces", "pipeline.settings", "pipeline.decode", "model", "errors", "entities.names"
+        )
     ]
     quiet += ["training.objective", "training.em"]
     assert not [found for found in IMPORTS if found.module in quiet and within(found.target, "spacy")]

@@ -164,8 +164,8 @@ def build_encoder(
         16,384 on a GPU.
     :param typed_markers: The marker before a mention is the first word piece of its entity's type. Otherwise it
         is the same for all mentions, as in the papers.
-    :param tokenizer_config: Passed to AutoTokenizer.from_pretrained.
-    :param transformer_config: Passed to AutoConfig.from_pretrained.
+    :param tokenizer_config: Passed to AutoTokenizer.from_pretrained; `trust_remote_code` stays off, whatever it says.
+    :param transformer_config: Passed to AutoConfig.from_pretrained; `trust_remote_code` stays off here too.
     """
     if max_length is not None and max_length - 4 <= overlap:
         raise ValueError(

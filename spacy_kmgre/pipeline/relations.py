@@ -126,6 +126,8 @@ class KmgreRelations(TrainablePipe):
         self.step = 0
         self.epoch = 0
         self.lost_relations = 0
+        self._next_tau: float | None = None
+        self._tau_was_loaded = False
 
     @property
     def has_key_classifier(self) -> bool:
@@ -390,11 +392,14 @@ class KmgreRelations(TrainablePipe):
         self.model.initialize()
 
     def start_step(self, *, step: int, epoch: int, phase: Phase, tau: float) -> None:
-        """What the next update does; called by the callback `spacy_kmgre.em.v1`."""
+        """Set what the next update does; the callback `spacy_kmgre.em.v1` calls it.
+
+        :param tau: τ from the next update on. A component that is not updated, since it is frozen, keeps its own.
+        """
         if epoch != self.epoch:
             self.lost_relations = 0
         self.step, self.epoch, self.phase = step, epoch, phase
-        self.tau = tau
+        self._next_tau = tau
 
     @property
     def tau(self) -> float:
@@ -404,6 +409,17 @@ class KmgreRelations(TrainablePipe):
     @tau.setter
     def tau(self, value: float) -> None:
         self._shim.require_network().tau = value
+
+    def _begin_tau(self) -> None:
+        """Set τ as the callback said. A model that was loaded with a τ of its own says once that it begins anew."""
+        if self._next_tau is None:
+            return
+        if self._tau_was_loaded and self.tau != self._next_tau:
+            warnings.warn(
+                Warnings.W005.format(name=self.name, old=self.tau, new=self._next_tau), stacklevel=3
+            )
+        self._tau_was_loaded = False
+        self.tau, self._next_tau = self._next_tau, None
 
     def update(
         self,
@@ -425,6 +441,7 @@ class KmgreRelations(TrainablePipe):
             losses.setdefault(key, 0.0)
         examples = list(examples)
         validate_examples(examples, "KmgreRelations.update")
+        self._begin_tau()
         settings = self._shim.settings
         objective = Objective(settings["xi"], settings["fusion"], **settings["objective"])
         documents, gold, evidence = [], [], []
@@ -588,6 +605,7 @@ class KmgreRelations(TrainablePipe):
         except Exception as error:
             self.cfg, self.model = before
             raise ValueError(Errors.E015.format(name=self.name, path=source, error=error)) from error
+        self._next_tau, self._tau_was_loaded = None, self._shim.network is not None
         if "cfg" not in exclude:
             changes = {name: json.loads(pair) for name, pair in self.cfg.get("changed", {}).items()}
             for setting, value in self._configured.items():

@@ -1,9 +1,14 @@
 """The phases of EM: which half moves, when, and that the other keeps every bit."""
 
+import warnings
+
 import pytest
+import spacy
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from spacy.cli.train import train
+from spacy.tokens import DocBin, Span
 from thinc.api import Adam
 
 from spacy_kmgre.training.callbacks import em_callback
@@ -11,7 +16,7 @@ from spacy_kmgre.training.em import phase_at, tau_at
 from spacy_kmgre.training.objective import Phase
 from spacy_kmgre.training.optim import create_adamw
 
-from ..conftest import make_example
+from ..conftest import make_example, make_examples
 
 NO_DROPOUT = {"transformer_config": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}}
 OPTIMIZERS = {
@@ -174,7 +179,63 @@ def test_callback_sets_phase_and_tau(make_nlp):
     seen = []
     for step, epoch in enumerate([0, 1, 2, 3]):
         before_update(nlp, {"step": step * 100, "epoch": epoch})
-        seen.append((pipe.phase.value, round(pipe.tau, 4)))
+        phase, before = pipe.phase.value, pipe.tau
+        nlp.update([example])
+        seen.append((phase, round(pipe.tau, 4)))
+        assert before != pipe.tau  # τ changes with the update, not with the announcement
     assert seen == [("warmup", 0.0), ("e-step", 0.0476), ("m-step", 0.0907), ("e-step", 0.1296)]
     with pytest.raises(ValueError, match="E023"):
         em_callback(alternate="never")
+
+
+def test_a_component_that_is_not_updated_keeps_its_tau(trained_folder):
+    nlp = spacy.load(trained_folder("KMGRE"))
+    example, pipe = make_example(nlp), nlp.get_pipe("kmgre_relations")
+    before = pipe.tau
+    em_callback()(nlp, {"step": 10, "epoch": 0})
+    nlp.update([example], exclude=["kmgre_relations"])
+    assert pipe.tau == before
+    with pytest.warns(
+        UserWarning, match=rf"W005.*begins anew at 0\.0050.*had {before:.4f}.*frozen_components"
+    ):
+        nlp.update([example])
+    assert pipe.tau == pytest.approx(tau_at(10, 0.5, 0.999))
+    em_callback()(nlp, {"step": 11, "epoch": 0})
+    nlp.update([example])  # says nothing a second time
+    assert pipe.tau == pytest.approx(tau_at(11, 0.5, 0.999))
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_frozen_component_predicts_the_same_after_training(trained_folder, tmp_path, frozen):
+    """A sourced relation component beside one that learns, through `spacy train`."""
+    nlp = spacy.load(trained_folder("KMGRE"))
+    examples = make_examples(nlp)
+    for example in examples:
+        example.reference.ents = [
+            example.reference.char_span(0, 3, label="PER") or Span(example.reference, 0, 1, "PER")
+        ]
+    DocBin(docs=[example.reference for example in examples], store_user_data=True).to_disk(
+        tmp_path / "train.spacy"
+    )
+    expected = [[relation.to_dict() for relation in nlp(make_example(nlp).predicted)._.relations]]
+    assert expected[0]
+    new = spacy.blank("xx")
+    tok2vec = {"@architectures": "spacy.HashEmbedCNN.v2", "pretrained_vectors": None, "width": 8, "depth": 1}
+    tok2vec.update(embed_size=50, window_size=1, maxout_pieces=2, subword_features=False)
+    new.add_pipe("ner", config={"model": {"tok2vec": tok2vec}})
+    config = new.config
+    config["nlp"]["pipeline"] = ["ner", "kmgre_relations"]
+    config["components"]["kmgre_relations"] = {"source": str(trained_folder("KMGRE"))}
+    reader = {"@readers": "spacy_kmgre.Corpus.v1", "path": str(tmp_path / "train.spacy")}
+    config["corpora"] = {"train": reader, "dev": reader}
+    training = {"max_steps": 3, "eval_frequency": 3, "before_update": {"@callbacks": "spacy_kmgre.em.v1"}}
+    config["training"].update(training, frozen_components=["kmgre_relations"] if frozen else [])
+    config.to_disk(tmp_path / "config.cfg")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        train(tmp_path / "config.cfg", tmp_path / "out")
+    assert any("W005" in str(warning.message) for warning in caught) is not frozen
+    after = spacy.load(tmp_path / "out" / "model-last")
+    found = [[relation.to_dict() for relation in after(make_example(after).predicted)._.relations]]
+    assert (found == expected) is frozen
+    assert (after.get_pipe("kmgre_relations").tau == nlp.get_pipe("kmgre_relations").tau) is frozen

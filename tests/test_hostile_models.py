@@ -1,0 +1,179 @@
+"""Model folders from strangers: nothing in them is run, and nothing asks the user to run it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+import srsly
+
+from spacy_kmgre.model.huggingface import load_encoders
+from spacy_kmgre.model.thinc_shim import get_shim
+from spacy_kmgre.pipeline.factories import build_encoder
+
+from .conftest import component
+
+CODE = """
+from pathlib import Path
+from transformers import BertConfig, BertModel, BertTokenizerFast
+
+Path({marker!r}).touch()
+
+
+class Stranger(BertTokenizerFast):
+    pass
+
+
+class StrangerConfig(BertConfig):
+    model_type = "stranger"
+
+
+class StrangerModel(BertModel):
+    pass
+"""
+AUTO_TOKENIZER = {"auto_map": {"AutoTokenizer": [None, "stranger.Stranger"]}, "tokenizer_class": "Stranger"}
+AUTO_MODEL = {"auto_map": {"AutoConfig": "stranger.StrangerConfig", "AutoModel": "stranger.StrangerModel"}}
+
+
+def change_json(files: dict[str, bytes], name: str, values: dict[str, Any]) -> None:
+    files[name] = json.dumps({**json.loads(files.get(name, b"{}")), **values}).encode()
+
+
+def tokenizer_with_code(message: dict[str, Any]) -> None:
+    change_json(message["tokenizer"], "tokenizer_config.json", AUTO_TOKENIZER)
+
+
+def tokenizer_with_code_of_a_known_class(message: dict[str, Any]) -> None:
+    change_json(message["tokenizer"], "tokenizer_config.json", {"auto_map": AUTO_TOKENIZER["auto_map"]})
+
+
+def tokenizer_of_an_unknown_class(message: dict[str, Any]) -> None:
+    change_json(message["tokenizer"], "tokenizer_config.json", {"tokenizer_class": "Stranger"})
+
+
+def tokenizer_that_is_another_thing(message: dict[str, Any]) -> None:
+    change_json(message["tokenizer"], "tokenizer_config.json", {"tokenizer_class": "AutoProcessor"})
+    change_json(message["tokenizer"], "processor_config.json", {"processor_class": "Stranger"})
+
+
+def tokenizer_whose_configuration_has_code(message: dict[str, Any]) -> None:
+    change_json(message["tokenizer"], "config.json", {**AUTO_MODEL, "model_type": "stranger"})
+
+
+def encoder_with_code(message: dict[str, Any]) -> None:
+    message["encoder"].update(AUTO_MODEL)
+
+
+def encoder_with_code_of_an_unknown_kind(message: dict[str, Any]) -> None:
+    message["encoder"].update({**AUTO_MODEL, "model_type": "stranger"})
+
+
+def attention_from_the_hub(message: dict[str, Any]) -> None:
+    message["attention"] = "someone/kernels:attention"
+
+
+ATTACKS: list[Callable[[dict[str, Any]], None]] = [
+    tokenizer_with_code,
+    tokenizer_with_code_of_a_known_class,
+    tokenizer_of_an_unknown_class,
+    tokenizer_that_is_another_thing,
+    tokenizer_whose_configuration_has_code,
+    encoder_with_code,
+    encoder_with_code_of_an_unknown_kind,
+    attention_from_the_hub,
+]
+
+
+@pytest.fixture
+def make_hostile(trained_folder, tmp_path):
+    """Saves a trained pipeline whose weights file has been changed; gives its folder and the marker's path."""
+
+    def make(attack: Callable[[dict[str, Any]], None], with_file: bool = True) -> tuple[Path, Path]:
+        marker = tmp_path / "marker"
+        nlp = spacy.load(trained_folder("KMGRE"))
+        shim = get_shim(component(nlp).model)
+        message = srsly.msgpack_loads(shim.to_bytes())
+        attack(message)
+        if with_file:
+            message["tokenizer"]["stranger.py"] = CODE.format(marker=str(marker)).encode()
+        shim.to_bytes = lambda: srsly.msgpack_dumps(message)  # type: ignore[method-assign]
+        nlp.to_disk(tmp_path / "hostile")
+        return tmp_path / "hostile", marker
+
+    return make
+
+
+@pytest.mark.parametrize("with_file", [True, False])
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
+def test_weights_that_bring_code_are_refused(make_hostile, monkeypatch, attack, with_file):
+    folder, marker = make_hostile(attack, with_file)
+    monkeypatch.setattr("builtins.input", lambda *args: pytest.fail("asked on standard input"))
+    with pytest.raises(ValueError, match=r"KMGRE E015.*hostile") as error:
+        spacy.load(folder)
+    assert "KMGRE E028" in str(error.value) or attack in (attention_from_the_hub,)
+    assert not marker.exists()
+
+
+def test_a_file_that_no_tokenizer_has(make_hostile):
+    folder, marker = make_hostile(lambda message: None)
+    with pytest.raises(ValueError, match=r"KMGRE E028.*stranger\.py"):
+        spacy.load(folder)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    "attack", [tokenizer_with_code, encoder_with_code], ids=lambda attack: attack.__name__
+)
+def test_standard_input_is_never_an_answer(make_hostile, attack):
+    folder, marker = make_hostile(attack)
+    for command in (
+        ["-c", f"import spacy; spacy.load({str(folder)!r})"],
+        ["-m", "spacy", "kmgre", "extract", str(folder), "-", "-o", str(folder.parent / "out.jsonl")],
+    ):
+        done = subprocess.run(
+            [sys.executable, *command], input="yes, Ann founded Acme\ny\n", capture_output=True, text=True
+        )
+        assert done.returncode != 0
+        assert "KMGRE E028" in done.stdout + done.stderr
+        assert "[y/N]" not in done.stdout + done.stderr
+        assert not marker.exists()
+
+
+@pytest.fixture
+def hostile_encoder(tiny_encoder, tmp_path):
+    """Copies the tiny encoder, with a change to one of its JSON files and the code beside it."""
+
+    def make(name: str, values: dict[str, Any]) -> tuple[str, Path]:
+        folder, marker = tmp_path / "stranger", tmp_path / "marker"
+        folder.mkdir()
+        files = {path.name: path.read_bytes() for path in Path(tiny_encoder).iterdir()}
+        change_json(files, name, values)
+        files["stranger.py"] = CODE.format(marker=str(marker)).encode()
+        for file, content in files.items():
+            (folder / file).write_bytes(content)
+        return str(folder), marker
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "name, values",
+    [
+        ("tokenizer_config.json", AUTO_TOKENIZER),
+        ("config.json", AUTO_MODEL),
+        ("config.json", {**AUTO_MODEL, "model_type": "stranger"}),
+    ],
+    ids=["tokenizer", "encoder", "unknown kind"],
+)
+@pytest.mark.parametrize("trust", [{}, {"trust_remote_code": True}], ids=["default", "trusting settings"])
+def test_encoders_by_name_bring_no_code(hostile_encoder, monkeypatch, name, values, trust):
+    folder, marker = hostile_encoder(name, values)
+    monkeypatch.setattr("builtins.input", lambda *args: pytest.fail("asked on standard input"))
+    settings = build_encoder(folder, tokenizer_config=trust, transformer_config=trust)
+    with pytest.raises(ValueError, match=r"KMGRE E011.*stranger"):
+        load_encoders(settings, 1)
+    assert not marker.exists()
