@@ -18,8 +18,25 @@ def test_configs_are_found():
         "end_to_end",
         "kmgre_bert_gpu",
         "kmgre_minilm_cpu",
+        "kmgre_paper",
         "kmgre_tiny",
     }
+
+
+def test_the_paper_is_whole():
+    """Jiang et al. (COLING 2022): sections 3.1 to 3.4, and 4.2 for the numbers."""
+    nlp = load_model_from_config(
+        load_config(ROOT / "configs" / "kmgre_paper.cfg", overrides={"system.gpu_allocator": None}), auto_fill=True
+    )
+    model = nlp.config["components"]["kmgre_relations"]["model"]
+    assert (model["shared_encoder"], model["key_classifier"], model["fusion"]) == (False, True, True)
+    assert (model["head"], model["context"]) == ("linear", "per_head")
+    assert (model["xi"], model["alpha"], model["gamma"]) == (0.15, 0.3, 2.0)
+    assert (model["evidence_keys"], model["evidence_focus"], model["threshold_prior"]) == (False, 0.0, 0.0)
+    assert model["far_pairs"] and not model["encoder"]["typed_markers"]
+    callback = nlp.config["training"]["before_update"]
+    assert callback["alternate"] == "epoch" and callback["warmup_epochs"] > 0
+    assert (callback["tau_max"], callback["tau_rate"]) == (0.5, 0.999)
 
 
 def test_end_to_end_learns_from_gold_and_is_scored_on_predicted_entities():

@@ -154,16 +154,15 @@ class HiddenHead(Head):
 
 
 HEADS = ("linear", "hidden", "bilinear")
-# How far TH is above the relations before anything is learned: most pairs have none (as Lin et al., ICCV 2017,
-# begin), and a model that says all of them of all pairs takes long to evaluate at step 0.
-PRIOR = 3.0
 
 
-def make_head(name: str, width: int, classes: int, inner: int, block: int = 64) -> Head:
+def make_head(name: str, width: int, classes: int, inner: int, block: int = 64, prior: float = 3.0) -> Head:
     """A relation extractor's head; class 0 is TH.
 
     :param inner: Of a hidden or a bilinear head.
     :param block: Of a bilinear head.
+    :param prior: The bias of TH before training. Most pairs have no relation (as Lin et al., ICCV 2017, begin), and a
+        model that says all relations of all pairs takes long to evaluate at step 0.
     """
     head: Head
     if name == "linear":
@@ -172,5 +171,5 @@ def make_head(name: str, width: int, classes: int, inner: int, block: int = 64) 
         head = HiddenHead(width, classes, inner)
     else:
         head = BilinearHead(width, classes, inner, block)
-    nn.init.constant_(head.output.bias[:1], PRIOR)
+    nn.init.constant_(head.output.bias[:1], prior)
     return head

@@ -582,7 +582,7 @@ def build_network(settings: dict, encoders: Sequence[Encoder], classes: int) -> 
     for encoder in encoders:
         encoder.mixed_precision = settings["mixed_precision"]
     inner, block = settings["head_width"], settings["head_block"]
-    head = make_head(settings["head"], encoders[0].width, classes, inner, block)
+    head = make_head(settings["head"], encoders[0].width, classes, inner, block, settings["threshold_prior"])
     extractor = RelationExtractor(encoders[0], head, settings["context"], settings["level"])
     classifier = None
     if settings["key_classifier"]:

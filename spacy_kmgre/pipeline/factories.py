@@ -204,6 +204,7 @@ def build_kmgre(
     evidence_focus: float = 0.0,
     far_pairs: bool = True,
     mixed_precision: bool = False,
+    threshold_prior: float = 3.0,
 ) -> "RelationModel":
     """KMGRE (Jiang et al., COLING 2022).
 
@@ -229,6 +230,8 @@ def build_kmgre(
     :param far_pairs: Score mention pairs, too, that no window of a long text holds, with a zero context. Otherwise they
         do not count, and entities that are never read together have no relation.
     :param mixed_precision: Encoders in bfloat16, where the device has it; on a processor in training only.
+    :param threshold_prior: The bias of the threshold class before training; that of a relation starts near 0. With 0, as
+        in the papers, an untrained model predicts about half of all relations of all pairs.
     """
     if shared_layers and (shared_encoder or not key_classifier):
         expected = "0, where the classifier has no encoder of its own"
@@ -248,6 +251,7 @@ def build_kmgre(
         xi=xi,
         far_pairs=far_pairs,
         mixed_precision=mixed_precision,
+        threshold_prior=threshold_prior,
         objective={
             "alpha": alpha,
             "gamma": gamma,
@@ -271,6 +275,7 @@ def build_atlop(
     evidence_focus: float = 0.0,
     far_pairs: bool = True,
     mixed_precision: bool = False,
+    threshold_prior: float = 3.0,
 ) -> "RelationModel":
     """ATLOP (Zhou et al., AAAI 2021): one encoder, entities in place of mentions.
 
@@ -287,6 +292,8 @@ def build_atlop(
         corpus has them; DREEAM's has 0.1.
     :param far_pairs: Score entity pairs, too, of which no window of a long text holds both.
     :param mixed_precision: The encoder in bfloat16, where the device has it; on a processor in training only.
+    :param threshold_prior: The bias of the threshold class before training; that of a relation starts near 0. With 0, as
+        in the papers, an untrained model predicts about half of all relations of all pairs.
     """
     return _build(
         "atlop",
@@ -303,6 +310,7 @@ def build_atlop(
         xi=0.0,
         far_pairs=far_pairs,
         mixed_precision=mixed_precision,
+        threshold_prior=threshold_prior,
         objective={"negative_weight": negative_weight, "evidence_focus": evidence_focus},
     )
 
