@@ -14,7 +14,7 @@ from spacy_kmgre.annotations import mention_offsets, relation_data
 from spacy_kmgre.model import maths
 from spacy_kmgre.pipeline.evidence import evidence_sentences
 from spacy_kmgre.scoring.key_pairs import average_precision
-from spacy_kmgre.scoring.relations import Tally
+from spacy_kmgre.scoring.tallies import Tally
 from spacy_kmgre.types import Entity
 
 # Parts of the shares that the leading key mention pairs must reach, and least scores of a sentence's own.

@@ -337,6 +337,16 @@ def test_a_damaged_folder(trained_folder, tmp_path, damage: Callable[[Path, Path
     assert triples(nlp(make_doc(nlp))) == GOLD
 
 
+def test_labels_that_do_not_fit_the_weights(trained_folder, tmp_path):
+    shutil.copytree(trained_folder("KMGRE"), tmp_path / "model")
+    cfg = tmp_path / "model" / NAME / "cfg"
+    data = srsly.read_json(cfg)
+    assert len(data["labels"]) == 4
+    srsly.write_json(cfg, {**data, "labels": data["labels"][1:]})
+    with pytest.raises(ValueError, match=rf"E017.*{NAME} know 4 relation labels, but the component 3\."):
+        spacy.load(tmp_path / "model")
+
+
 def test_damaged_bytes(load):
     nlp = load()
     data = component(nlp).to_bytes()

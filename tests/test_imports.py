@@ -360,6 +360,25 @@ def test_entry_points_do_not_load_transformers():
     assert json.loads(done.stdout) == {target: [] for target in targets}
 
 
+COST = """
+import json, sys, time
+import spacy.cli
+
+before, start = set(sys.modules), time.process_time()
+import spacy_kmgre.cli
+print(json.dumps([time.process_time() - start, sorted(set(sys.modules) - before)]))
+"""
+
+
+def test_the_command_line_costs_other_spacy_commands_little():
+    """Every `spacy` command imports it."""
+    done = subprocess.run([sys.executable, "-c", COST], capture_output=True, text=True, check=True)
+    seconds, loaded = json.loads(done.stdout)
+    assert seconds < 0.5
+    assert {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names == {NAME}
+    assert f"{NAME}.cli.evaluate" in loaded and f"{NAME}.cli.measure" not in loaded
+
+
 def test_entry_points_are_installed_as_written():
     installed: dict[str, dict[str, str]] = {}
     for point in distribution("spacy-kmgre").entry_points:

@@ -9,7 +9,7 @@ from typing import Any
 from tqdm import tqdm
 from wasabi import msg
 
-from ..evaluation.report import between_gold_entities
+from ..evaluation.gold_entities import between_gold_entities
 from ..extraction.journal import Parts
 from ..extraction.outputs import find_output, places_lacking
 from ..extraction.run import Plan, Summary, extract, stream

@@ -16,7 +16,7 @@ from spacy_kmgre.evaluation.calibration import (
     fit_line,
     score_margins,
 )
-from spacy_kmgre.evaluation.thresholds import BIN, CENTRES, Candidates, collect_candidates, find_thresholds
+from spacy_kmgre.evaluation.thresholds import BIN, CENTRES, Candidates, collect_candidates, find_threshold
 
 from ..conftest import component, make_doc, make_examples
 
@@ -30,15 +30,11 @@ def make_candidates(margin: np.ndarray, correct: np.ndarray, documents: int = 10
     place = np.abs(margin[:, None] - CENTRES).argmin(axis=1)
     np.add.at(margins, (rows % documents, place, correct.astype(int)), 1)
     return Candidates(
-        ("a",),
         document=rows % documents,
-        pair=rows,
-        label=0 * rows,
         score=1 / (1 + np.exp(-margin)),
         correct=correct,
-        gold=np.ones((documents, 2), dtype=int),
+        gold=np.full(documents, 2),
         margins=margins,
-        max_labels=4,
     )
 
 
@@ -183,4 +179,4 @@ def test_thresholds_of_nothing_and_everything_stay(trained):
 def test_the_best_thresholds_predict_the_same():
     found = draw_candidates(0.4, -1.0, 300)
     moved = replace(found, score=score_margins(np.log(found.score / (1 - found.score)), (0.4, -1.0)))
-    assert find_thresholds(found).tally == find_thresholds(moved).tally
+    assert find_threshold(found).tally == find_threshold(moved).tally

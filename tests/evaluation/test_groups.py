@@ -5,13 +5,14 @@ from spacy.training import Example
 
 from spacy_kmgre.evaluation.groups import (
     DISTANCES,
-    GROUPINGS,
+    GROUPERS,
     MENTION_PAIRS,
     bin_titles,
     by_distance,
     by_mention_pairs,
 )
-from spacy_kmgre.scoring.relations import Tally, count_relations
+from spacy_kmgre.scoring.relations import count_relations
+from spacy_kmgre.scoring.tallies import Tally
 
 NLP = spacy.blank("en")
 
@@ -81,6 +82,6 @@ def test_the_scorer_counts_the_groups():
         *predicted._.relations,
         {"head": "entity_2", "tail": "entity_1", "label": "x"},
     ]
-    counts = count_relations(Example(predicted, gold), groupings=GROUPINGS)
+    counts = count_relations(Example(predicted, gold), groupers=GROUPERS)
     assert counts.groups["pairs_2"] == counts.groups["distance_1"] == Tally(1, 2, 1)
     assert counts.scores() == count_relations(Example(predicted, gold)).scores()

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_kmgre.evaluation.table import CountTable, count_tables
-from spacy_kmgre.scoring.relations import RelationCounts, Tally
+from spacy_kmgre.scoring.tallies import RelationCounts, Tally
 
 LABELS = ("founded", "lives_in", "spouse")
 GROUPS = ("intra", "m1", "pairs_2")

@@ -13,13 +13,12 @@ from spacy.training import Example
 from spacy.util import registry
 
 from spacy_kmgre.scoring.relations import (
-    RelationCounts,
-    Tally,
     count_relations,
     make_relation_scorer,
     relation_facts,
     score_relations,
 )
+from spacy_kmgre.scoring.tallies import RelationCounts, Tally
 
 NLP = spacy.blank("en")
 Offsets = tuple[int, int]
