@@ -57,13 +57,6 @@ LEGAL_FORMS = word_set(
     "inc incorporated corp corporation co company ltd limited llc llp lp plc gmbh mbh ag kg kgaa ohg se sa sas "
     "sarl srl spa bv nv ab aktiebolag as asa oy oyj aps pty pte kk group holding holdings"
 )
-INSTITUTIONS = word_set(
-    "university college school academy institute foundation high secondary preparatory records associates "
-    "partners industries airlines airways motors church club fc afc cf sc ac fk il if bk sk"
-)
-STATES = word_set(
-    "republic kingdom state commonwealth federation city town peoples democratic islamic federal socialist"
-)
 # What a body, an agreement or an event is: the head of many of their names.
 HEADS = word_set(
     "academy agency alliance assembly association authority bank board bureau cabinet chamber church circuit "
@@ -208,14 +201,12 @@ class ShortForms(NamedTuple):
     :param asks: What a name would be as a short form, None where it is none.
     :param rivals: Short forms that a name has by another rule; they make a short form ambiguous.
     :param after: Whether the short form has to come after the long one in the text.
-    :param topic: Whether the long form has to be the first name of the text.
     """
 
     offers: Callable[[Name], Iterator[Hashable]]
     asks: Callable[[Name], Hashable | None] = _core
     rivals: Callable[[Name], Iterator[Hashable]] = lambda name: iter(())
     after: bool = False
-    topic: bool = False
 
 
 def _without_ending(words: Words, endings: frozenset[str]) -> Iterator[Words]:
@@ -230,31 +221,6 @@ def _without_ending(words: Words, endings: frozenset[str]) -> Iterator[Words]:
 def _legal_forms(name: Name) -> Iterator[Words]:
     if name.kind in (ORGANISATION, OTHER):
         yield from _without_ending(name.words, LEGAL_FORMS)
-
-
-def _institutions(name: Name) -> Iterator[Words]:
-    if name.kind == ORGANISATION:
-        yield from _without_ending(name.words, INSTITUTIONS)
-        if tuple(map(fold, name.words[:2])) == ("university", "of"):
-            yield name.words[2:]
-
-
-def _states(name: Name) -> Iterator[Words]:
-    """What follows "of", where all before it says which form of state it is."""
-    if name.kind == PLACE:
-        words = tuple(map(fold, name.words))
-        of = words.index("of") if "of" in words else 0
-        if of and STATES.issuperset(words[:of]):
-            yield name.words[of + 1 :]
-
-
-def _complements(name: Name) -> Iterator[Words]:
-    """What stands before a preposition, if it says what the whole is."""
-    if name.kind in (ORGANISATION, OTHER):
-        words = tuple(map(fold, name.words))
-        for position, word in enumerate(words[:-1]):
-            if position and word in PREPOSITIONS and not HEADS.isdisjoint(words[:position]):
-                yield name.words[:position]
 
 
 def _heads(name: Name) -> Iterator[Words]:
@@ -285,32 +251,19 @@ def _first_letters(name: Name) -> Iterator[str]:
 
 
 def _initials(name: Name) -> Iterator[Words]:
-    """Initials for the given names: for all of them, for those in the middle, or the first alone."""
+    """Shorter given names: initials for some or all of them, or no middle names."""
     if name.kind == PERSON and len(name.core) > 1:
         first, *middle, last = name.core
-        letters = "".join(word[0] for word in middle)
         yield (first[0], last)
-        yield (first[0] + letters, last)
-        yield (first, letters, last)
-
-
-def _middle_names(name: Name) -> Iterator[Words]:
-    """The first name or a nickname, and the last name."""
-    if name.kind == PERSON and len(name.core) > 1:
-        first, *middle, last = name.core
         if middle:
+            letters = "".join(word[0] for word in middle)
+            yield (first[0] + letters, last)
+            yield (first, letters, last)
             yield (first, last)
-        for nickname in _ASIDE.findall(name.text):
-            yield (fold(nickname), last)
 
 
 def _surnames(name: Name) -> Iterator[Words]:
     return (part for part, final in name.parts if final)
-
-
-def _topics(name: Name) -> Iterator[Words]:
-    """The surname of somebody whose name needs no Jr. or II, as the text is not about two."""
-    return iter(()) if fold(name.core[-1]) in GENERATIONS else _surnames(name)
 
 
 def _given_names(name: Name) -> Iterator[Words]:
@@ -322,12 +275,7 @@ SHORT_FORMS: dict[str, ShortForms] = {
     "legal_forms": ShortForms(_legal_forms),
     "acronyms": ShortForms(_first_letters, asks=_acronym),
     "initials": ShortForms(_initials),
-    "middle_names": ShortForms(_middle_names),
-    "topics": ShortForms(_topics, asks=lambda name: name.words, after=True, topic=True),
     "surnames": ShortForms(_surnames, rivals=_given_names),
     "given_names": ShortForms(_given_names, rivals=_surnames, after=True),
-    "complements": ShortForms(_complements, rivals=_heads),
-    "heads": ShortForms(_heads, rivals=_complements, after=True),
-    "states": ShortForms(_states),
-    "institutions": ShortForms(_institutions),
+    "heads": ShortForms(_heads, after=True),
 }

@@ -44,14 +44,9 @@ def ner_entities(
     legal_forms: bool = True,
     acronyms: bool = True,
     initials: bool = True,
-    middle_names: bool = True,
-    topics: bool = True,
     surnames: bool = True,
     given_names: bool = True,
-    complements: bool = True,
     heads: bool = True,
-    states: bool = True,
-    institutions: bool = True,
 ) -> "NerEntities":
     """Clusters `doc.ents`: by `kb_id_`, then by `ent_id_`, then by name.
 
@@ -76,15 +71,10 @@ def ner_entities(
     :param stated_aliases: What the text says: "General Lavalle (also known as Ajó)", "Blue Note (BN)".
     :param legal_forms: "Atari" is "Atari, Inc.".
     :param acronyms: "IOC" is "International Olympic Committee".
-    :param initials: "W. H. Armstrong" is "William Hepburn Armstrong".
-    :param middle_names: "Henrik Angell" is "Henrik August Angell".
-    :param topics: "Lee" is "Ann Lee" where the text begins with her, though "Bob Lee" comes before it too.
+    :param initials: "W. Armstrong" and "William Armstrong" are "William Hepburn Armstrong".
     :param surnames: "Ruli" is "Genc Ruli".
     :param given_names: "Genc" is "Genc Ruli", where that came first.
-    :param complements: "House of Commons" is "House of Commons of Canada".
     :param heads: "the Fund" is "Rockefeller Brothers Fund", where that came first.
-    :param states: "Karelia" is "Republic of Karelia".
-    :param institutions: "Yale" is "Yale University", "Oxford" is "University of Oxford".
     :raises ValueError: For an unknown kind, and for a table of aliases that is none.
     """
     for label, kind in kinds.items():
@@ -97,14 +87,9 @@ def ner_entities(
         "legal_forms": legal_forms,
         "acronyms": acronyms,
         "initials": initials,
-        "middle_names": middle_names,
-        "topics": topics,
         "surnames": surnames,
         "given_names": given_names,
-        "complements": complements,
         "heads": heads,
-        "states": states,
-        "institutions": institutions,
     }
     return NerEntities(
         labels=None if labels is None else frozenset(labels),
@@ -258,7 +243,7 @@ class _Clustering:
         wanted = {place for _, place in asked}
         longs: Offers = defaultdict(dict)
         rivals: Offers = defaultdict(dict)
-        for form in self._forms[:1] if rule.topic else self._forms:
+        for form in self._forms:
             for offered, short_forms in ((longs, rule.offers), (rivals, rule.rivals)):
                 for key in short_forms(form.name):
                     if (form.label, key) in wanted:
