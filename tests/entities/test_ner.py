@@ -2,7 +2,7 @@ import json
 import pickle
 import re
 import string
-from inspect import signature
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,12 @@ import spacy
 from spacy.tokens import Doc, Span
 
 from spacy_kmgre.annotations import write_entities
+from spacy_kmgre.entities.names import NameRules
 from spacy_kmgre.entities.ner import ner_entities
 from spacy_kmgre.types import Entity
 
 NLP = spacy.blank("en")
-RULES = [name for name, setting in signature(ner_entities).parameters.items() if setting.default is True]
+RULES = [field.name for field in fields(NameRules)]
 OFF = dict.fromkeys(RULES, False)
 
 
