@@ -86,8 +86,8 @@ class Errors:
 
     # Corpora (E10x JSON and DocRED, E11x the corpus reader, E12x-E14x other formats)
     E100 = "[KMGRE E100] {path} is not the JSON it should be: {error}."
-    E101 = "[KMGRE E101] {path} holds a {kind}; this format is one list of documents."
-    E102 = "[KMGRE E102] {where}: {field!r} must be of type {kind}, got: {value}."
+    E101 = "[KMGRE E101] {path} is one JSON {kind}; this format is a list of documents."
+    E102 = "[KMGRE E102] {where}: {field!r} {problem}."
     E103 = (
         "[KMGRE E103] {where}: a mention at words {pos} of sentence {sent_id}; it must be [start, end] with "
         "start < end, within its sentence. The sentences' numbers of words: {lengths}."
@@ -149,11 +149,11 @@ class Errors:
     E127 = "[KMGRE E127] {path} is not XML: {error}."
     E128 = (
         "[KMGRE E128] {path} begins with {found}; a BioC file is one <collection>. A file that declares entities "
-        "(!ENTITY) is refused, as they can fill the memory."
+        "(!ENTITY) or attributes (!ATTLIST) is refused, as these can fill the memory."
     )
     E129 = (
         "[KMGRE E129] {where}: the offset is {offset}, but the text before it has {length} characters. Passages "
-        "must not overlap, nor be far from each other."
+        "must not overlap, nor be far from each other, nor leave much more space between them than they have text."
     )
     E130 = "[KMGRE E130] {where}: {what}."
     E131 = "[KMGRE E131] {where}: refers to {reference!r}, which the document does not have. It has: {known}."
@@ -169,7 +169,10 @@ class Errors:
     )
     E136 = "[KMGRE E136] {path} annotates a text that is not beside it: {text}."
     E137 = "[KMGRE E137] {where}: not a line of brat's standoff format: {line!r}"
-    E140 = "[KMGRE E140] The format {name!r} has no option {option!r}. Its options: {known}."
+    E140 = (
+        "[KMGRE E140] The format {name!r} has no option {option!r}. Its options: {known}. Formats that have the "
+        "option: {others}."
+    )
     E141 = "[KMGRE E141] The folder {path} is not empty. Name a new one, or delete what is there."
     E142 = "[KMGRE E142] The document {name!r} holds the character {character!r}, which XML has no place for."
     E143 = (
@@ -178,7 +181,8 @@ class Errors:
     )
     E144 = "[KMGRE E144] There is no format {name!r}. Formats: {known}."
     E145 = (
-        "[KMGRE E145] Cannot tell the format of {path}{why}. Name it with {option}; the formats are: {known}."
+        "[KMGRE E145] Cannot tell the format of {path}. Name it with {option}; the formats that it could have: "
+        "{known}."
     )
 
     E146 = (
@@ -194,6 +198,11 @@ class Errors:
     E151 = (
         "[KMGRE E151] The document {name!r} has a relation {label!r}: PubTator's lines take a label of digits for the "
         "offset of a mention."
+    )
+    E152 = "[KMGRE E152] The format {name!r} cannot be {done}."
+    E153 = (
+        "[KMGRE E153] The format {name!r} has an option {option!r} of another kind or default than the option of that "
+        "name of other formats. Options of one name must be alike: give this one another name."
     )
 
     # Embedded corpus (E30x)

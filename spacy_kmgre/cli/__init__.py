@@ -7,7 +7,7 @@ import typer
 from spacy.cli._util import app
 
 from .arguments import OVERRIDES
-from .corpora import convert_cli, info_cli
+from .corpora import CorpusCommand, convert_cli, info_cli
 from .evaluate import evaluate_cli
 from .explain import explain_cli
 from .pipelines import extract_cli
@@ -17,8 +17,8 @@ kmgre = typer.Typer(
 )
 app.add_typer(kmgre)
 
-kmgre.command("convert")(convert_cli)
-kmgre.command("info")(info_cli)
+kmgre.command("convert", cls=CorpusCommand)(convert_cli)
+kmgre.command("info", cls=CorpusCommand)(info_cli)
 kmgre.command("evaluate", context_settings=OVERRIDES)(evaluate_cli)
 kmgre.command("extract", context_settings=OVERRIDES)(extract_cli)
 kmgre.command("explain", context_settings=OVERRIDES)(explain_cli)

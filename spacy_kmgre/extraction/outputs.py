@@ -17,8 +17,7 @@ from spacy.tokens import Doc
 
 from ..annotations import TITLE
 from ..formats import FORMATS, Format
-from ..formats.base import EVERYTHING
-from ..formats.guess import check_format, guess_target
+from ..formats.base import EVERYTHING, check_format, guess_target
 from ..formats.jsonl import document_to_json
 from ..types import Entity, Relation
 

@@ -17,11 +17,10 @@ from spacy.tokens import Doc
 from ..annotations import TITLE, set_relations
 from ..errors import Errors
 from ..formats import FORMATS
-from ..formats.assemble import TextDocs
-from ..formats.base import Options
+from ..formats.assemble import TextDocs, TextOptions
+from ..formats.base import check_format, guess_source
 from ..formats.counts import Counts
 from ..formats.files import parse_line
-from ..formats.guess import check_format, guess_source
 from ..formats.jsonl import document_from_json
 
 STDIN = Path("-")
@@ -111,7 +110,7 @@ class Reader:
         self.nlp = nlp
         self.made = frozenset(map(os.path.realpath, made))
         self.lang = nlp.lang or "xx"
-        self.docs = TextDocs(nlp.vocab, Counts(), Options(sentences=not split))
+        self.docs = TextDocs(nlp.vocab, Counts(), TextOptions(sentences=not split))
         self.docs.nlp = nlp  # for its own tokenizer
         self.passed_over: list[Path] = []
 
