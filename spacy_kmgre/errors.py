@@ -241,6 +241,11 @@ class Errors:
         "encoder reads (max_pieces), or none shares a window with one of the other (far_pairs)."
     )
     E345 = "[KMGRE E345] There is no document {name!r} in {path}."
+    E346 = (
+        "[KMGRE E346] The worker process {pid} ended before its work was done ({how}). A system that runs out of memory "
+        "kills processes in this way: fewer processes (--n-process) and smaller batches (--batch-size) take less of it. "
+        "What is finished is kept beside the output file, and the same command with --resume goes on from there."
+    )
     E347 = "[KMGRE E347] The results of an earlier run in {folder} are damaged ({name}). Start again with --force."
     E348 = "[KMGRE E348] The rest of the file is not read. {error}"
     E349 = "[KMGRE E349] The corpus has no relations that could be predicted, so no settings can be found on it."

@@ -6,17 +6,23 @@ import os
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
 import spacy
 import srsly
 from spacy import Language
+from spacy.tokens import Doc
 
 from spacy_kmgre.extraction.outputs import find_output
-from spacy_kmgre.extraction.run import Plan, Summary, annotate, describe, extract, fingerprint
+from spacy_kmgre.extraction.annotate import Annotator, annotate, describe
+from spacy_kmgre.extraction.run import Plan, Summary, extract, fingerprint
 from spacy_kmgre.extraction.sources import Item
+from spacy_kmgre.extraction.workers import start_workers
 
 from ..conftest import component
 from .conftest import line, read, write_lines
@@ -305,7 +311,8 @@ def wait_in_workers(folder: Path) -> None:
 
     nlp = spacy.blank("xx")
     nlp.add_pipe("test_waits")
-    annotate(nlp, [Item(text, lambda text=text: nlp.make_doc(text)) for text in "ab"], Plan(1, 2))
+    with start_workers(Annotator(nlp, Doc.to_bytes, 1), 2) as workers:
+        workers.run([partial(nlp.make_doc, text) for text in "ab"])
 
 
 def alive(pid: int) -> bool:
@@ -331,7 +338,54 @@ def test_workers_end_with_their_parent(tmp_path):
 def test_results_are_those_of_the_items(nlp, source):
     items = read(nlp, source)
     with nlp.memory_zone():
-        docs = annotate(nlp, items, Plan(4))
+        docs = annotate(nlp, [item.make for item in items], 4)
         assert [doc.user_data["title"] for doc in docs] == [item.name for item in items]
         assert all("spacy_kmgre.place" not in doc.user_data for doc in docs)
         del docs
+
+
+@pytest.mark.parametrize("method", sorted({"fork", "spawn"} & {*multiprocessing.get_all_start_methods()}))
+def test_a_killed_worker_ends_the_run(nlp, tmp_path, monkeypatch, method: str):
+    """The run ends with an error and goes on later, at whatever moment the worker is killed."""
+    context = multiprocessing.get_context(method)
+    monkeypatch.setattr(multiprocessing, "Process", context.Process)
+    source = write_lines(tmp_path / "in.jsonl", [line(number) for number in range(80)])
+    whole, target = tmp_path / "whole.jsonl", tmp_path / "out.jsonl"
+    plan = Plan(1, 2)
+    run(nlp, source, whole, Plan(1))
+    done, killed = 0, 0.0
+
+    def kill(count: int) -> None:
+        nonlocal done, killed
+        done += count
+        if done > 40 and not killed:  # after the first part, and within the second one
+            killed = time.monotonic()
+            multiprocessing.active_children()[0].kill()
+
+    with pytest.raises(ChildProcessError, match=r"E346.*--resume") as error:
+        run(nlp, source, target, plan, progress=kill)
+    assert time.monotonic() - killed < 10
+    assert "SIGKILL" in str(error.value) or os.name == "nt"
+    assert not multiprocessing.active_children() and not target.exists()
+    counts: list[int] = []
+    run(nlp, source, target, Plan(1), resume=True, progress=counts.append)
+    assert target.read_bytes() == whole.read_bytes() and counts[0] == 32
+
+
+def bulky(doc: Doc) -> bytes:
+    """Encode a document as more than fits into a pipe."""
+    return doc.to_bytes() + bytes(1 << 26)
+
+
+@needs_fork
+def test_a_worker_killed_while_it_answers(nlp, source):
+    items = read(nlp, source)
+    for delay in (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3):
+        with start_workers(Annotator(nlp, bulky, 1), 2) as workers:
+            victim = multiprocessing.active_children()[0]
+            timer = Timer(delay, victim.kill)
+            timer.start()
+            with suppress(ChildProcessError):
+                workers.run([item.make for item in items])
+            timer.join()
+        assert not victim.is_alive() and not multiprocessing.active_children()

@@ -1,0 +1,140 @@
+"""Worker processes that annotate documents. When one of them is killed, the run ends with an error.
+
+`Language.pipe` would wait for the worker's documents for ever: each forked worker also holds the pipes of the others
+open. Here the end of a worker is the end of its pipe.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import islice
+from multiprocessing import Process
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from spacy.tokens import Doc
+from spacy.tokens.underscore import Underscore
+from spacy.vocab import Vocab
+
+from ..errors import Errors
+from .annotate import Annotator, Maker, Progress, Written, describe
+
+# The seconds that the exit code of a process may come after the end of its pipe.
+DYING = 5.0
+
+
+class Workers:
+    """Worker processes of one run; `start_workers` makes them.
+
+    :param annotator: What each of them does.
+    :param processes: The processes, by this end of their pipes.
+    """
+
+    def __init__(self, annotator: Annotator, processes: dict[Connection, Process]):
+        self.annotator = annotator
+        self.processes = processes
+
+    def run(self, makers: Sequence[Maker], progress: Progress = lambda _: None) -> list[Written | str]:
+        """Annotate and encode documents, as `Annotator.run` does.
+
+        :raises ChildProcessError: Where a worker process ended.
+        """
+        results: list[Written | str] = [""] * len(makers)
+        free = list(self.processes)
+        busy: dict[Connection, list[int]] = {}
+        with self.annotator.nlp.memory_zone():
+            docs = self._docs(makers, results, progress)
+            batches = iter(lambda: list(islice(docs, self.annotator.batch_size)), [])
+            while True:
+                for batch in islice(batches, len(free)):
+                    connection = free.pop()
+                    busy[connection] = [place for place, _ in batch]
+                    with self._ended(connection):
+                        connection.send([data for _, data in batch])
+                if not busy:
+                    return results
+                # Those that are free are ready too where they have ended.
+                ready = wait(self.processes)
+                for connection in [connection for connection in self.processes if connection in ready]:
+                    with self._ended(connection):
+                        found = connection.recv()
+                    for place, result in zip(busy.pop(connection), found):
+                        results[place] = result
+                    free.append(connection)
+                    progress(len(found))
+
+    def _docs(
+        self, makers: Sequence[Maker], results: list[Written | str], progress: Progress
+    ) -> Iterator[tuple[int, bytes]]:
+        """The documents that could be made, with their places. What is wrong with the others goes to the results."""
+        for place, make in enumerate(makers):
+            try:
+                data = make().to_bytes()
+            except Exception as error:
+                results[place] = describe(error)
+                progress(1)
+            else:
+                yield place, data
+
+    @contextmanager
+    def _ended(self, connection: Connection) -> Iterator[None]:
+        try:
+            yield
+        except (EOFError, OSError) as error:
+            process = self.processes[connection]
+            process.join(DYING)
+            code = process.exitcode
+            how = f"exit code {code}" if code is None or code >= 0 else signal.Signals(-code).name
+            raise ChildProcessError(Errors.E346.format(pid=process.pid, how=how)) from error
+
+
+@contextmanager
+def start_workers(annotator: Annotator, count: int) -> Iterator[Workers]:
+    """Start worker processes. None of them outlives the context, nor this process."""
+    processes: dict[Connection, Process] = {}
+    try:
+        for _ in range(count):
+            connection, theirs = multiprocessing.Pipe()
+            process = multiprocessing.Process(target=_work, args=(annotator, theirs, Underscore.get_state()))
+            process.start()
+            processes[connection] = process
+            # The next process that is forked must not have it.
+            theirs.close()
+        yield Workers(annotator, processes)
+    finally:
+        for connection, process in processes.items():
+            process.kill()
+            process.join()
+            connection.close()
+
+
+def _work(
+    annotator: Annotator,
+    connection: Connection,
+    extensions: tuple[dict[Any, Any], dict[Any, Any], dict[Any, Any]],
+) -> None:
+    """Annotate the documents that come through a pipe."""
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # The parent process ends its workers when it is interrupted.
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    Underscore.load_state(extensions)
+    vocab = annotator.nlp.vocab
+    while True:
+        documents: list[bytes] = connection.recv()
+        connection.send(annotator.run([partial(_read, vocab, data) for data in documents]))
+
+
+def _read(vocab: Vocab, data: bytes) -> Doc:
+    return Doc(vocab).from_bytes(data)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
