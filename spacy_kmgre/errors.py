@@ -248,7 +248,9 @@ class Errors:
     )
     E347 = "[KMGRE E347] The results of an earlier run in {folder} are damaged ({name}). Start again with --force."
     E348 = "[KMGRE E348] The rest of the file is not read. {error}"
-    E349 = "[KMGRE E349] The corpus has no relations that could be predicted, so no settings can be found on it."
+    E349 = (
+        "[KMGRE E349] The corpus has no relations that could be predicted, so no settings can be found on it."
+    )
     E350 = (
         "[KMGRE E350] The pipeline finds no entities in these texts. Its component kmgre_entities is missing or "
         "untrained."

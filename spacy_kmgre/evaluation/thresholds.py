@@ -12,8 +12,10 @@ from ..annotations import all_entities, relation_data
 from ..model import maths
 from ..scoring.alignment import align_entities
 from ..scoring.tallies import Tally
+from ..types import Entity
 
 if TYPE_CHECKING:
+    from ..model.batch import PairScores
     from ..pipeline.relations import KmgreRelations
 
 # Relations with scores up to this are no candidates.
@@ -94,51 +96,68 @@ def collect_candidates(
     known = {label: number for number, label in enumerate(pipe.labels)}
     controls = pipe.controls
     gold: list[int] = []
-    margins: list[np.ndarray] = []
-    columns: list[tuple[np.ndarray, ...]] = []
+    margins = [np.zeros((0, len(CENTRES), 2), dtype=np.int64)]
+    columns: list[tuple[np.ndarray, ...]] = [(np.zeros(0, dtype=int), np.zeros(0), np.zeros(0, dtype=bool))]
     for batch in minibatch(examples, batch_size):  # type: ignore[no-untyped-call]  # spaCy's has no types
-        scored = pipe.score_pairs([example.predicted for example in batch])
-        for example, (entities, parts) in zip(batch, scored):
-            relations = {(r["head"], r["tail"], r["label"]) for r in relation_data(example.reference)}
-            bins = np.zeros((len(CENTRES), 2), dtype=np.int64)
-            gold_entities = all_entities(example.reference)
-            matches = align_entities(entities, gold_entities)
-            keys = [gold_entities[match.gold].key if match and match.same else None for match in matches]
-            for part in parts:
-                logits, _ = pipe.relation_logits(part, entities, controls)
-                score = maths.relation_scores(controls.calibrate(logits).double())[:, 1:]
-                right = _find_gold(part.entities.tolist(), keys, known, relations)
-                best, labels = score.cpu().topk(min(pipe.max_labels, len(known)), dim=1)
-                rows, places = np.nonzero(best.numpy() > floor)
-                document = np.full(len(rows), len(gold))
-                columns.append(
-                    (document, best.numpy()[rows, places], right[rows, labels.numpy()[rows, places]])
+        entities, chunks = pipe.score_pairs([example.predicted for example in batch])
+        types = [[entity.label for entity in own] for own in entities]
+        facts = [_gold_facts(example, own, known) for example, own in zip(batch, entities)]
+        bins = np.zeros((len(batch), len(CENTRES), 2), dtype=np.int64)
+        for scores in chunks:
+            logits, _ = pipe.relation_logits(scores, types, controls)
+            score = maths.relation_scores(controls.calibrate(logits).double())[:, 1:]
+            right = _find_gold(scores, facts, len(known))
+            best, labels = score.cpu().topk(min(pipe.max_labels, len(known)), dim=1)
+            rows, places = np.nonzero(best.numpy() > floor)
+            document = scores.document.numpy()
+            columns.append(
+                (
+                    len(gold) + document[rows],
+                    best.numpy()[rows, places],
+                    right[rows, labels.numpy()[rows, places]],
                 )
-                bins += _count_margins(maths.margins(logits)[:, 1:].cpu().numpy(), right)
-            gold.append(len(relations))
-            margins.append(bins)
-    columns.append((np.zeros(0, dtype=int), np.zeros(0), np.zeros(0, dtype=bool)))
-    documents, scores, correct = map(np.concatenate, zip(*columns))
-    binned = np.array(margins, dtype=np.int64).reshape(len(gold), len(CENTRES), 2)
-    return Candidates(documents, scores, correct, np.array(gold, dtype=np.int64), binned)
+            )
+            margin = maths.margins(logits)[:, 1:].cpu().numpy()
+            for number in np.unique(document):
+                bins[number] += _count_margins(margin[document == number], right[document == number])
+        gold += [
+            len({(r["head"], r["tail"], r["label"]) for r in relation_data(eg.reference)}) for eg in batch
+        ]
+        margins.append(bins)
+    documents, found, correct = map(np.concatenate, zip(*columns))
+    return Candidates(documents, found, correct, np.array(gold, dtype=np.int64), np.concatenate(margins))
 
 
-def _find_gold(
-    pairs: Sequence[Sequence[int]],
-    keys: Sequence[str | None],
-    known: dict[str, int],
-    relations: set[tuple[str, str, str]],
-) -> np.ndarray:
+def _gold_facts(
+    example: Example, entities: Sequence[Entity], known: dict[str, int]
+) -> set[tuple[int, int, int]]:
+    """The gold relations between a predicted Doc's entities that are right: (head, tail, label) by number."""
+    gold_entities = all_entities(example.reference)
+    numbers: dict[str, list[int]] = {}
+    for number, match in enumerate(align_entities(entities, gold_entities)):
+        if match and match.same:
+            numbers.setdefault(gold_entities[match.gold].key, []).append(number)
+    return {
+        (head, tail, known[relation["label"]])
+        for relation in relation_data(example.reference)
+        if relation["label"] in known
+        for head in numbers.get(relation["head"], ())
+        for tail in numbers.get(relation["tail"], ())
+    }
+
+
+def _find_gold(scores: "PairScores", facts: Sequence[set[tuple[int, int, int]]], labels: int) -> np.ndarray:
     """Whether each label is gold for each entity pair. *Shape:* (N, L)
 
-    :param pairs: The numbers of each pair's entities.
-    :param keys: The key of the gold entity that each entity is.
+    :param facts: The gold relations of each document, by number.
     """
-    right = np.zeros((len(pairs), len(known)), dtype=bool)
-    rows = {(keys[head], keys[tail]): row for row, (head, tail) in enumerate(pairs)}
-    for head, tail, label in relations:
-        if (head, tail) in rows and label in known:
-            right[rows[head, tail], known[label]] = True
+    right = np.zeros((scores.num_pairs, labels), dtype=bool)
+    rows = scores.row_of_pair()
+    for document, own in enumerate(facts):
+        for head, tail, label in own:
+            row = rows.get((document, head, tail))
+            if row is not None:
+                right[row, label] = True
     return right
 
 

@@ -92,7 +92,7 @@ class JsonDocument(Model):
 
 
 class _Schema(GenerateJsonSchema):
-    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 (pydantic's interface)
+    def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 
 

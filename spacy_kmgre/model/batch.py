@@ -260,6 +260,11 @@ class PairScores:
         """The number N of entity pairs."""
         return len(self.entities)
 
+    def row_of_pair(self) -> dict[tuple[int, int, int], int]:
+        """The entity pair, 0..N-1, of each (document, head entity, tail entity)."""
+        heads, tails = self.entities.T.tolist()
+        return {key: row for row, key in enumerate(zip(self.document.tolist(), heads, tails))}
+
     @property
     def row_index(self) -> Tensor:
         """The entity pair of each row of `relation`."""

@@ -31,25 +31,27 @@ def rank_key_pairs(pipe: "KmgreRelations", examples: Iterable[Example]) -> dict[
     everything: dict[str, list[float]] = {name: [] for name in RANKINGS}
     hard: dict[str, list[float]] = {name: [] for name in RANKINGS}
     examples = list(examples)
-    for example, (entities, parts) in zip(examples, pipe.score_pairs(eg.predicted for eg in examples)):
-        gold = _gold_key_pairs(example)
-        mentions = mention_offsets(entities)
-        for scores in parts:
-            if scores.key is None:
-                raise ValueError("This model has no key instance classifier to rank mention pairs by")
-            ranked = {"key": scores.key, "relation": scores.relation[:, 1:].amax(dim=1)}
-            for number, (head, tail) in enumerate(scores.entities.tolist()):
-                keys = gold.get((entities[head].key, entities[tail].key))
-                if not keys:
-                    continue
-                rows = (scores.pair_index == number).nonzero().squeeze(1).cpu()
-                pairs = zip(scores.head[rows].tolist(), scores.tail[rows].tolist())
-                right = [(mentions[i], mentions[j]) in keys for i, j in pairs]
-                for name, values in ranked.items():
-                    precision = average_precision(values[rows].tolist(), right)
-                    everything[name].append(precision)
-                    if not all(right):
-                        hard[name].append(precision)
+    entities, chunks = pipe.score_pairs(example.predicted for example in examples)
+    gold, mentions = (
+        [_gold_key_pairs(example) for example in examples],
+        [mention_offsets(own) for own in entities],
+    )
+    for scores in chunks:
+        if torch.isinf(scores.key).any():
+            raise ValueError("This model has no key instance classifier to rank mention pairs by")
+        ranked = {"key": scores.key, "relation": scores.relation[:, 1:].amax(dim=1)}
+        for (document, head, tail), number in scores.row_of_pair().items():
+            keys = gold[document].get((entities[document][head].key, entities[document][tail].key))
+            if not keys:
+                continue
+            rows = (scores.pair_index == number).nonzero().squeeze(1).cpu()
+            pairs = zip(scores.head[rows].tolist(), scores.tail[rows].tolist())
+            right = [(mentions[document][i], mentions[document][j]) in keys for i, j in pairs]
+            for name, values in ranked.items():
+                precision = average_precision(values[rows].tolist(), right)
+                everything[name].append(precision)
+                if not all(right):
+                    hard[name].append(precision)
     result = {f"{name}_ap": fmean(everything[name] or [0.0]) for name in RANKINGS}
     result.update({f"{name}_hard_ap": fmean(hard[name] or [0.0]) for name in RANKINGS})
     return {**result, "entity_pairs": len(everything["key"]), "hard_entity_pairs": len(hard["key"])}

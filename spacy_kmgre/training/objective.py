@@ -118,7 +118,7 @@ def key_targets(
 
 def label_matrix(scores: PairScores, gold: Sequence[Gold]) -> np.ndarray:
     """Gold relations in the order of the scores' entity pairs, bool. *Shape:* (N, C)"""
-    row_of = rows_by_pair(scores)
+    row_of = scores.row_of_pair()
     labels = np.zeros((scores.num_pairs, scores.relation.shape[1]), dtype=bool)
     for number, known in enumerate(gold):
         for head, tail, label in known.relations:
@@ -128,15 +128,9 @@ def label_matrix(scores: PairScores, gold: Sequence[Gold]) -> np.ndarray:
     return labels
 
 
-def rows_by_pair(scores: PairScores) -> dict[tuple[int, int, int], int]:
-    """The row of each (document, head entity, tail entity)."""
-    keys = zip(scores.document.tolist(), *scores.entities.T.tolist())
-    return {(document, head, tail): row for row, (document, head, tail) in enumerate(keys)}
-
-
 def locate(scores: PairScores, gold: Sequence[Gold]) -> Evidence | None:
     """Where gold evidence is; None where no scored pair has any."""
-    row_of = rows_by_pair(scores)
+    row_of = scores.row_of_pair()
     inside = [
         (row_of[(number, *pair)], sentence)
         for number, known in enumerate(gold)
