@@ -101,7 +101,7 @@ def test_entities_are_numbered_by_their_first_mentions():
 
 def test_a_stored_cluster_keeps_its_key_and_others_avoid_taken_ones():
     doc = make_doc()
-    doc.spans["entity_1"] = [doc[9:10]]  # of another origin
+    doc.spans["entity_1"] = [doc[9:10]]  # This group is not an entity of the reader.
     doc.spans["entity_3"] = [Span(doc, 0, 1, label="A"), Span(doc, 4, 5, label="A")]
     doc.spans["entity_x"] = [doc[1:2]]
     clusters = [

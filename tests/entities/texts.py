@@ -1,11 +1,11 @@
-"""A Doc with what a tagger, a parser and a named entity recogniser would say of it."""
+"""A Doc with the annotation of a tagger, a parser and a named entity recogniser."""
 
 from collections.abc import Sequence
 
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-# word, part of speech, head, dependency
+# The columns are the word, the part of speech, the head and the dependency.
 TOKENS: list[tuple[str, str, int, str]] = [
     ("Ann", "PROPN", 1, "compound"),  # 0
     ("Lee", "PROPN", 2, "nsubj"),
