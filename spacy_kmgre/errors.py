@@ -192,7 +192,7 @@ class Errors:
         "offset of a mention."
     )
 
-    # Embedded corpus (E30x)
+    # Generated corpus (E30x)
     E300 = "[KMGRE E300] The generated corpus has no part {part!r}. Its parts: {known}."
     E301 = "[KMGRE E301] The number of documents to generate must not be negative, got: {count}."
 
@@ -270,12 +270,6 @@ class Warnings:
         "[KMGRE W004] {name!r}: no Doc to score has entities, although named entities were looked for. All their "
         "relations count as missed. A component before this one, such as kmgre_entities, has to make the entities, "
         "and to be trained; `spacy kmgre evaluate` scores relations between gold entities."
-    )
-
-    # Readers of entities (W40x)
-    W400 = (
-        "[KMGRE W400] {document!r}: the coreference chain {chain} would join different entities ({entities}). It is "
-        "left out."
     )
 
     # Readers of entities (W40x)

@@ -41,6 +41,8 @@ def test_groups_are_the_components_of_all_links(first, second):
         sets.add()
     assert sets.join(first) == [] == sets.join(second)
     assert groups(sets, 8) == connected(8, first + second)
+    assert all(items[0] == root for root, items in sets.groups().items())
+    assert {frozenset(items) for items in sets.groups().values()} == groups(sets, 8)
     for group in groups(sets, 8):
         assert {sets.find(number) for number in group} == {min(group)}
 
