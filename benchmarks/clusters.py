@@ -1,4 +1,4 @@
-"""How well `spacy_kmgre.ner_entities.v1` clusters the gold mentions of a corpus whose clusters are hidden."""
+"""Measure how well `spacy_kmgre.ner_entities.v1` clusters the gold mentions of a corpus by their names."""
 
 from collections.abc import Hashable, Iterable
 from dataclasses import fields
@@ -29,13 +29,15 @@ Clustering = dict[tuple[int, int], Hashable]
 def main(
     folder: Annotated[
         Path,
-        typer.Argument(help="Holds train.json and dev.json in DocRED's format", exists=True, file_okay=False),
+        typer.Argument(
+            help="The folder of train.json and dev.json in DocRED's format", exists=True, file_okay=False
+        ),
     ],
     results: Annotated[
-        Path | None, typer.Option(help="Append the figures to this file, as JSON lines")
+        Path | None, typer.Option(help="Append the figures to this file as JSON lines.")
     ] = None,
 ) -> None:
-    """Print B³ for equal names alone, and with one rule more each time."""
+    """Print B³ for equal names alone, then with one more rule each time."""
     nlp = spacy.blank("en")
     corpora = {part: list(read_docred(folder / f"{part}.json", nlp.vocab, Counts())) for part in PARTS}
     rows = []
@@ -61,7 +63,7 @@ def main(
 def cluster(doc: Doc, reader: EntityReader) -> tuple[Clustering, Clustering]:
     """The clusters that the reader finds among the gold mentions, and the gold clusters.
 
-    Mentions that overlap cannot all be in `doc.ents`: the longest is, the others are clusters of their own.
+    Mentions that overlap cannot all be in `doc.ents`. The longest is there; the others are clusters of their own.
     """
     gold = {(span.start, span.end): entity.key for entity in read_entities(doc) for span in entity.mentions}
     blind = Doc(

@@ -205,8 +205,8 @@ class Errors:
         "name of other formats. Options of one name must be alike: give this one another name."
     )
 
-    # Embedded corpus (E30x)
-    E300 = "[KMGRE E300] The embedded corpus has no part {part!r}. Its parts: {known}."
+    # Generated corpus (E30x)
+    E300 = "[KMGRE E300] The generated corpus has no part {part!r}. Its parts: {known}."
     E301 = "[KMGRE E301] The number of documents to generate must not be negative, got: {count}."
 
     # Command line and extraction (E33x)
@@ -259,16 +259,17 @@ class Errors:
     # Readers of entities (E40x)
     E400 = (
         "[KMGRE E400] The table of aliases in {path} cannot be read. It has to be JSON, {{name: [alias, ...]}}, in a "
-        "file that ends in .json, or one entity a line, its names separated by tabs.\n{error}"
+        "file whose name ends in .json, or text with one entity a line, its names separated by tabs.\n{error}"
     )
     E401 = "[KMGRE E401] The aliases of {name!r} have to be a list of names, got: {value!r}."
-    E402 = "[KMGRE E402] The entities are to come from {library}, which is not installed. Run: pip install {package}"
+    E402 = "[KMGRE E402] This reader of entities needs {library}, which is not installed. Run: pip install {package}"
     E403 = (
         "[KMGRE E403] doc._.{attribute} is not set: {library} has not read {document!r}. Add it before the component "
         "that reads its clusters: nlp.add_pipe({pipe!r}). If it is not installed: {install}"
     )
     E404 = (
-        "[KMGRE E404] spacy_kmgre.merged_entities.v1 needs readers to merge: [entities.*.NAME] in the config."
+        "[KMGRE E404] spacy_kmgre.merged_entities.v1 has no readers. Add a section [entities.*.NAME] for each to the "
+        "config."
     )
 
 
@@ -300,14 +301,8 @@ class Warnings:
 
     # Readers of entities (W40x)
     W400 = (
-        "[KMGRE W400] {document!r}: the coreference chain {chain} would join different entities ({entities}); it "
-        "joins none of them."
-    )
-
-    # Readers of entities (W40x)
-    W400 = (
-        "[KMGRE W400] {document!r}: the coreference chain {chain} would join different entities ({entities}); it "
-        "joins none of them."
+        "[KMGRE W400] {document!r}: the coreference chain {chain} would join different entities ({entities}). It is "
+        "left out."
     )
 
     # Corpora (W10x DocRED, W11x the corpus reader)

@@ -10,10 +10,10 @@ import srsly
 from ..errors import Errors
 from .names import NameRules, Words
 
-# The numbers of the rows in which a name stands.
+# It gives for each name the numbers of the rows in which the name stands.
 AliasTable = dict[Words, set[int]]
 
-# Names of countries that no other rule connects.
+# No other rule connects these names of countries.
 COUNTRIES = [
     ["United States", "United States of America", "US", "USA"],
     ["United Kingdom", "UK", "Great Britain", "Britain"],

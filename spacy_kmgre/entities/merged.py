@@ -50,7 +50,7 @@ class _Merging:
         self._sets = DisjointSets()
         self._items: MentionIndex[int] = MentionIndex(doc)
         self._entities: list[Entity] = []
-        self._mentions: list[list[Span]] = []  # The mentions of each entity that no entity before it has.
+        self._mentions: list[list[Span]] = []  # Each entity has those that no earlier one has.
         self._taken: set[tuple[int, int]] = set()
 
     def add(self, entity: Entity, mentions: Iterable[Span]) -> int:

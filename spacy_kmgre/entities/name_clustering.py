@@ -16,7 +16,7 @@ from .stated_aliases import LONGEST_STATEMENT, NEXT_MENTIONS, is_stated_alias
 
 T = TypeVar("T")
 
-# Of the groups that have a short form, only so many are looked at: the short form is ambiguous anyway.
+# A short form that more groups have is ambiguous anyway, so no more of them are looked at.
 _MOST_GROUPS = 8
 
 
@@ -30,8 +30,8 @@ class _NamedMention(NamedTuple):
 class NameClustering:
     """The named mentions of a Doc while rules join them into entities.
 
-    The rules join nodes. A node is all mentions with one identifier, or all mentions without an identifier
-    that have one label and equal names. Nodes with different identifiers or genders never meet in a group.
+    The rules join nodes into groups. A node is all mentions with one identifier, or all mentions without an
+    identifier that have one label and equal names. A group never has different identifiers or genders.
 
     :param named: The mentions and their names.
     """
@@ -40,14 +40,18 @@ class NameClustering:
         self._words = [token.text for token in doc]
         self._groups = DisjointSets()
         self._mentions = self._add_nodes(list(named))
-        # The first mention of each spelling of a name; most rules look at these only.
+        # Most rules look at the first mention of each spelling of a name only.
         forms: dict[Hashable, _NamedMention] = {}
         for mention in self._mentions:
             forms.setdefault((mention.label, mention.name.text, mention.node), mention)
         self._forms = list(forms.values())
-        self._settled: set[int] = set()  # The nodes that are short forms by some rule.
+        self._settled: set[int] = set()  # It holds the nodes that some rule took for short forms.
 
     def _add_nodes(self, named: list[tuple[Span, Name]]) -> list[_NamedMention]:
+        """Put each node into a group of its own, marked with `kb_id`, `ent_id`s and gender.
+
+        :returns: The mentions with their nodes.
+        """
         keys: list[Hashable] = []
         kb_ids: dict[Hashable, str] = {}
         ent_ids: dict[Hashable, set[str]] = defaultdict(set)

@@ -46,7 +46,7 @@ _TITLES = (
         "commander bishop archbishop cardinal reverend rabbi imam sheikh crown agent officer secretary ambassador"
     )
 )
-# A name of more words is hardly a person's, and has no parts.
+# A longer name is hardly a person's, so it has no parts.
 _MOST_WORDS = 8
 
 _WORD = re.compile(r"[^\W_]+(?:&[^\W_]+)*[+#]*|[&+#]+")
@@ -117,7 +117,7 @@ class Name:
 
 @dataclass(frozen=True)
 class NameRules:
-    """Which rules make two names one entity; the comment on each shows what it does."""
+    """The rules that make two names one entity. The comment on each shows what it does."""
 
     case: bool = True  # "ENASA" is "Enasa".
     accents: bool = True  # "Wałęsa" is "Walesa".

@@ -9,7 +9,7 @@ _LEGAL_FORMS = word_set(
     "inc incorporated corp corporation co company ltd limited llc llp lp plc gmbh mbh ag kg kgaa ohg se sa sas "
     "sarl srl spa bv nv ab aktiebolag as asa oy oyj aps pty pte kk group holding holdings"
 )
-# What a body, an agreement or an event is: the last word of many of their names.
+# These words say what a body, an agreement or an event is; many of their names end with one.
 _HEADS = word_set(
     "academy agency alliance assembly association authority bank board bureau cabinet chamber church circuit "
     "club college commission committee commons commonwealth company confederation conference congress corporation "
@@ -97,7 +97,7 @@ def _heads(name: Name) -> Iterator[Words]:
             yield name.words[-1:]
 
 
-# By the names in `NameRules`. The surest rule comes first: rules are applied in this order.
+# The keys are names of `NameRules`. Rules are applied in this order, the surest first.
 SHORT_FORMS: dict[str, ShortForms] = {
     "legal_forms": ShortForms(_legal_forms),
     "acronyms": ShortForms(_first_letters, asks=_acronym),

@@ -41,6 +41,8 @@ def test_groups_are_the_components_of_all_links(first, second):
         sets.add()
     assert sets.join(first) == [] == sets.join(second)
     assert groups(sets, 8) == connected(8, first + second)
+    assert all(items[0] == root for root, items in sets.groups().items())
+    assert {frozenset(items) for items in sets.groups().values()} == groups(sets, 8)
     for group in groups(sets, 8):
         assert {sets.find(number) for number in group} == {min(group)}
 
@@ -101,7 +103,7 @@ def test_entities_are_numbered_by_their_first_mentions():
 
 def test_a_stored_cluster_keeps_its_key_and_others_avoid_taken_ones():
     doc = make_doc()
-    doc.spans["entity_1"] = [doc[9:10]]  # of another origin
+    doc.spans["entity_1"] = [doc[9:10]]  # This group is not an entity of the reader.
     doc.spans["entity_3"] = [Span(doc, 0, 1, label="A"), Span(doc, 4, 5, label="A")]
     doc.spans["entity_x"] = [doc[1:2]]
     clusters = [

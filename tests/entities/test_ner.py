@@ -21,7 +21,7 @@ OFF = dict.fromkeys(RULES, False)
 
 
 def read(text: str, **settings: Any) -> list[Entity]:
-    """The entities of a text with marked mentions: [Ann Lee](PER), [Oslo](LOC Q585), [Acme](ORG NIL acme)."""
+    """The entities of a text with marked mentions, such as [Ann](PER), [Oslo](LOC Q585), [Acme](ORG NIL acme)."""
     return ner_entities(**settings)(mark(text))
 
 
@@ -60,7 +60,7 @@ def test_equal_names_with_one_label_are_one_entity():
     ]
 
 
-# For each rule a text in which it alone joins two mentions, and no other rule does.
+# A text for each rule, in which this rule alone joins two mentions.
 JOINED: dict[str, str] = {
     "case": "[ENASA](ORG) is [Enasa](ORG).",
     "accents": "[Wałęsa](PER) is [Walesa](PER).",
@@ -298,7 +298,7 @@ def test_a_doc_without_names():
 
 def test_reading_again_gives_the_same():
     doc = mark("[Ann Lee](PER), [Oslo](LOC), [Lee](PER)")
-    doc.spans["entity_1"] = [doc[1:2]]  # of another origin
+    doc.spans["entity_1"] = [doc[1:2]]  # This group is not an entity of the reader.
     first = ner_entities()(doc)
     assert [entity.key for entity in first] == ["entity_2", "entity_3"]
     write_entities(doc, first)
