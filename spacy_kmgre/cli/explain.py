@@ -12,7 +12,8 @@ from ..annotations import all_entities
 from ..errors import Errors
 from ..evaluation.explain import Explanation, RelationReason, check_labels, explain, find_entity
 from ..evaluation.report import between_gold_entities
-from ..extraction.sources import Item, Reader, find_sources, splits_sentences
+from ..extraction.annotate import Item
+from ..extraction.sources import Reader, find_sources, splits_sentences
 from ..types import Relation
 from .common import load_pipeline
 from .printing import failing

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
 import typer
 from spacy.cli._util import Arg, NoSuchOption, Opt, parse_config_overrides
+from typer.core import TyperCommand
 
 from .arguments import checked
 
@@ -37,10 +40,10 @@ def known_source(name: str | None) -> str | None:
 
 
 def known_target(name: str) -> str:
-    """The format of an output, if there is one of that name."""
-    from ..extraction.outputs import check_output_format
+    """The name of an export, if there is one of that name."""
+    from ..export import find_export
 
-    return checked(check_output_format, name)
+    return checked(partial(find_export, Path()), name)
 
 
 def python_file(path: Path | None) -> Path | None:
@@ -155,6 +158,16 @@ def evaluate_cli(
     )
 
 
+class ExtractCommand(TyperCommand):
+    """The command `extract`, whose help lists the exports."""
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from ..export import describe_exports
+
+        self.epilog = "\n\n".join(("Exports:", *describe_exports()))
+        super().format_help(ctx, formatter)
+
+
 def extract_cli(
     ctx: typer.Context,
     model: str = Arg(..., help="A trained pipeline: a folder, or an installed package"),
@@ -162,7 +175,7 @@ def extract_cli(
         ..., metavar="SOURCE", help="Files and folders to read, in this order; - is standard input"
     ),
     output: Path = Opt(
-        Path("-"), "--output", "-o", help="File or folder to write; - is standard output (jsonl, csv)"
+        Path("-"), "--output", "-o", help="File or folder to write; - is standard output, in JSON Lines where --to is left out"
     ),
     source_format: str | None = Opt(
         None,
@@ -176,8 +189,7 @@ def extract_cli(
         "--to",
         metavar="FORMAT",
         callback=known_target,
-        help="Format of the output: csv, or one of `convert`; where left out, its ending tells: .jsonl, .csv, "
-        ".spacy, .pubtator, .xml (bioc)",
+        help="The export that writes the output, one of those below; where left out, the output's ending tells",
     ),
     resume: bool = Opt(
         False,
@@ -189,7 +201,7 @@ def extract_cli(
         False, "--force", help="Start again, and replace the output when the new one is complete"
     ),
     batch_size: int = Opt(16, help="Documents that go through the model at a time", min=1),
-    n_process: int = Opt(1, "--n-process", "-n", help="Processes, -1 for one a processor", min=-1),
+    n_process: int = Opt(1, "--n-process", "-n", help="Number of processes, -1 for one on each CPU core", min=-1),
     max_length: int | None = Opt(
         None, help="Most characters of a document; the pipeline's max_length where left out", min=1
     ),
@@ -208,10 +220,10 @@ def extract_cli(
     From a folder are read *.txt (a document each), *.jsonl and *.spacy. A line of JSON has a `text`, and may have
     `title` or `id`, `entities` and more, as jsonl.schema.json in spacy_kmgre/formats says.
 
-    The output is complete or not there. Until then its parts are in OUTPUT.partial, and memory does not grow with the
-    number of documents (but where one .spacy file holds all of them). After a crash, or a kill, the same command
-    with --resume goes on without losing or doubling a document. A document that fails is listed in
-    OUTPUT.errors.jsonl and left out of the output; the others go on.
+    The output is complete or not there. Until then its documents are in OUTPUT.partial, and memory does not grow with
+    their number (but where one .spacy file holds all of them). After a crash, or a kill, the same command with --resume
+    goes on without losing or doubling a document. A document that fails is listed in OUTPUT.errors.jsonl and left out of
+    the output; the others go on.
 
     Settings of the pipeline can be overridden after the sources, for example
     `--components.kmgre_relations.threshold 0.6`.
