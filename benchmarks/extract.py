@@ -97,7 +97,7 @@ def main(
 
 
 def make_pipeline(encoder: Path, model: Path, seed: int) -> None:
-    """Save a KMGRE pipeline with a random encoder of two layers, trained for a moment, so that it predicts relations."""
+    """Save a KMGRE pipeline with a random encoder of two layers, trained for a moment to predict relations."""
     torch.manual_seed(seed)
     characters = string.ascii_lowercase + string.digits + string.punctuation
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters, *("##" + c for c in characters)]
@@ -180,8 +180,8 @@ def count_documents(target: Path) -> int:
 
 
 def memory(samples: list[Sample]) -> dict[str, float]:
-    """The MiB after a tenth of the documents, in the middle, at the end and at most, and the slope of a line through the
-    samples of the second half."""
+    """The MiB after a tenth of the documents, in the middle, at the end and at most; and the slope of a line
+    through the samples of the second half."""
     _, done, sizes = (np.array(column) for column in zip(*samples))
     tenth, half = (int(np.searchsorted(done, share * done[-1])) for share in (0.1, 0.5))
     figures = {

@@ -141,7 +141,8 @@ def test_the_core_keeps_to_itself(part):
         # What the command line shows, Python can have without it.
         ("evaluation", ["training", "formats", "synthetic", "cli", "pipeline.factories", "scoring.key_pairs"]),
         ("evaluation.explain", ["training", "formats", "synthetic", "cli", "pipeline.factories"]),
-        ("extraction", ["training", "synthetic", "cli", "pipeline.relations", "pipeline.factories", "model", "pipeline.decode"]),
+        ("extraction", ["training", "synthetic", "cli", "evaluation", "pipeline", "model", "scoring"]),
+        ("export", ["training", "synthetic", "cli", "evaluation", "extraction", "pipeline", "model", "scoring"]),
         # The package itself is imported with all of them.
         ("", ["training", "formats", "synthetic", "cli", "pipeline.relations", "model", "pipeline.decode", "scoring.relations", "pipeline.factories"]),
     ],

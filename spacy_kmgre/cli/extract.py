@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,14 +70,15 @@ def extract_relations(
         items = reader.read(found)
         total = count_items(found)
         bar = stack.enter_context(tqdm(total=total, unit=" documents", disable=None, smoothing=0.05))
+        plan = replace(plan, progress=bar.update)
         try:
             if piped:
-                summary = stream(nlp, items, file, export, plan=plan, progress=bar.update)
+                summary = stream(nlp, items, file, export, plan=plan)
             else:
-                settings = {"component": component, "entities": given_entities, "max_length": nlp.max_length}
-                switches = {"resume": resume, "force": force}
+                settings: dict[str, str | int] = {"component": component, "max_length": nlp.max_length}
+                settings["entities"] = given_entities
                 summary = extract(
-                    nlp, items, target, export, plan=plan, settings=settings, progress=bar.update, **switches
+                    nlp, items, target, export, plan=plan, settings=settings, resume=resume, force=force
                 )
         except KeyboardInterrupt:
             bar.close()

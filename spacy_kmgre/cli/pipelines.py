@@ -175,7 +175,7 @@ def extract_cli(
         ..., metavar="SOURCE", help="Files and folders to read, in this order; - is standard input"
     ),
     output: Path = Opt(
-        Path("-"), "--output", "-o", help="File or folder to write; - is standard output, in JSON Lines where --to is left out"
+        Path("-"), "--output", "-o", help="File or folder to write; - is standard output (JSON Lines, or --to csv)"
     ),
     source_format: str | None = Opt(
         None,
@@ -221,9 +221,9 @@ def extract_cli(
     `title` or `id`, `entities` and more, as jsonl.schema.json in spacy_kmgre/formats says.
 
     The output is complete or not there. Until then its documents are in OUTPUT.partial, and memory does not grow with
-    their number (but where one .spacy file holds all of them). After a crash, or a kill, the same command with --resume
-    goes on without losing or doubling a document. A document that fails is listed in OUTPUT.errors.jsonl and left out of
-    the output; the others go on.
+    their number (but where one .spacy file holds all of them). After a crash, or a kill, the same command with
+    --resume goes on without losing or doubling a document. A document that fails is listed in OUTPUT.errors.jsonl and
+    left out of the output; the others go on.
 
     Settings of the pipeline can be overridden after the sources, for example
     `--components.kmgre_relations.threshold 0.6`.

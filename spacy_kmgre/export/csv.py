@@ -12,28 +12,14 @@ from ..types import Entity, Relation
 from .base import StreamExport
 
 COLUMNS = (
-    "document",
-    "head",
-    "head_label",
-    "head_kb_id",
-    "head_key",
-    "relation",
-    "tail",
-    "tail_label",
-    "tail_kb_id",
-    "tail_key",
-    "score",
-    "head_start",
-    "head_end",
-    "tail_start",
-    "tail_end",
-    "share",
-    "evidence",
+    *("document", "head", "head_label", "head_kb_id", "head_key", "relation"),
+    *("tail", "tail_label", "tail_kb_id", "tail_key", "score"),
+    *("head_start", "head_end", "tail_start", "tail_end", "share", "evidence"),
 )
 
 
 class CsvExport(StreamExport):
-    """A row for each relation: its entities, its leading key mention pair as characters of the text, and the text of its
+    """A row for each relation: its entities, the characters of its leading key mention pair, and the text of its
     evidence sentences."""
 
     name = "csv"

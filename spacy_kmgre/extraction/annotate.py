@@ -11,8 +11,6 @@ from spacy.util import ignore_error, raise_error
 
 from ..annotations import TITLE, all_entities, relation_data
 
-# Where a Doc says which of the documents it is.
-PLACE = "spacy_kmgre.place"
 # A function that gets the number of documents that are done since its last call.
 Progress = Callable[[int], Any]
 
@@ -91,18 +89,15 @@ def annotate(
     docs = []
     for place, item in enumerate(items):
         try:
-            doc = item.make()
-            doc.user_data[PLACE] = place
-            docs.append(doc)
+            docs.append((item.make(), place))
         except Exception as error:
             results[place] = error
             progress(1)
     # A component may raise without a word on which document it was; each of them has its turn below.
     with _errors(nlp, ignore_error), suppress(Exception):
-        for doc in nlp.pipe(docs, batch_size=batch_size):
-            place = doc.user_data.pop(PLACE, None)
-            if place is not None:
-                results[place] = doc
+        for doc, found in nlp.pipe(docs, as_tuples=True, batch_size=batch_size):
+            if found is not None:  # A component may hand on another Doc, which has no place.
+                results[found] = doc
                 progress(1)
     for place, item in enumerate(items):
         if place not in results:

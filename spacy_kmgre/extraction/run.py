@@ -57,10 +57,12 @@ class Plan:
 
     :param batch_size: The number of documents that go through a component at a time.
     :param n_process: The number of processes, -1 for one on each CPU core.
+    :param progress: A function that gets the number of documents that are done since its last call.
     """
 
     batch_size: int = 16
     n_process: int = 1
+    progress: Progress = lambda _: None
 
     def __post_init__(self) -> None:
         if self.n_process < -1 or self.n_process == 0:
@@ -89,7 +91,6 @@ def extract(
     settings: dict[str, str | int] | None = None,
     resume: bool = False,
     force: bool = False,
-    progress: Progress = lambda _: None,
 ) -> Summary:
     """Write the relations of documents to a file or folder, which is complete or not there.
 
@@ -116,9 +117,9 @@ def extract(
             if name != outcome.name:
                 number = summary.documents
                 raise ValueError(Errors.E334.format(number=number, expected=outcome.name, found=name))
-            progress(1)
+            plan.progress(1)
         with _annotating(nlp, export, plan) as annotator:
-            while part := annotator.run(list(islice(rest, part_size)), progress):
+            while part := annotator.run(list(islice(rest, part_size)), plan.progress):
                 journal.add(part)
                 for outcome in part:
                     summary.add(outcome)
@@ -133,7 +134,6 @@ def stream(
     export: Export,
     *,
     plan: Plan = Plan(),
-    progress: Progress = lambda _: None,
 ) -> Summary:
     """Write the relations of documents to a stream, such as standard output.
 
@@ -145,7 +145,7 @@ def stream(
     summary = Summary()
     rest = iter(items)
     with _annotating(nlp, export, plan) as annotator:
-        while part := annotator.run(list(islice(rest, plan.part_size)), progress):
+        while part := annotator.run(list(islice(rest, plan.part_size)), plan.progress):
             for outcome in part:
                 file.write(outcome.data or b"")
                 summary.add(outcome)
