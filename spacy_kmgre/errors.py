@@ -213,16 +213,16 @@ class Errors:
     E330 = "[KMGRE E330] The pipeline {model} has no relation component {name!r}. Its components: {known}."
     E331 = "[KMGRE E331] {path} is there already. --force replaces it."
     E332 = (
-        "[KMGRE E332] An earlier run has not finished {path}; its results are in {folder}. --resume goes on, --force "
-        "starts again."
+        "[KMGRE E332] An earlier run has not finished {path}; its journal is {journal}. --resume goes on from there, "
+        "--force starts again."
     )
     E333 = (
         "[KMGRE E333] An earlier run has not finished {path}, and this one differs from it in: {names}. Resume with "
         "what it was begun with, or start again with --force."
     )
     E334 = (
-        "[KMGRE E334] The sources are not those that the earlier run has read: they should have {count} documents "
-        "up to {name!r}, and have others. Resume with the same ones, in the same order, or start again with --force."
+        "[KMGRE E334] The sources are not those that the earlier run has read: document {number} was {expected!r} "
+        "and is {found!r}. Resume with the same sources in the same order, or start again with --force."
     )
     E335 = "[KMGRE E335] Another process is at work on {path}."
     E336 = "[KMGRE E336] {path} {why}."
@@ -231,7 +231,7 @@ class Errors:
         "[KMGRE E338] The text has {length} characters, more than the pipeline's max_length, {limit}. Parsers and "
         "recognisers of named entities need a lot of memory for such texts; --max-length allows them."
     )
-    E339 = "[KMGRE E339] {form} cannot be written to standard output, only: {known}."
+    E339 = "[KMGRE E339] {export} cannot be written to standard output, only to a file: name it with --output."
     E340 = "[KMGRE E340] The document has no entity {name!r}, nor one with such a mention. Its entities: {known}."
     E341 = "[KMGRE E341] Several entities have a mention {name!r}. Name one by its key: {known}."
     E342 = "[KMGRE E342] Head and tail are the same entity, {key!r}. A relation needs two."
@@ -244,9 +244,9 @@ class Errors:
     E346 = (
         "[KMGRE E346] The worker process {pid} ended before its work was done ({how}). A system that runs out of memory "
         "kills processes in this way: fewer processes (--n-process) and smaller batches (--batch-size) take less of it. "
-        "What is finished is kept beside the output file, and the same command with --resume goes on from there."
+        "Where the output is a file, what is finished is kept: the same command with --resume goes on from there."
     )
-    E347 = "[KMGRE E347] The results of an earlier run in {folder} are damaged ({name}). Start again with --force."
+    E347 = "[KMGRE E347] The journal of an earlier run, {path}, is damaged ({error}). Delete it, and start again."
     E348 = "[KMGRE E348] The rest of the file is not read. {error}"
     E349 = (
         "[KMGRE E349] The corpus has no relations that could be predicted, so no settings can be found on it."
@@ -254,6 +254,11 @@ class Errors:
     E350 = (
         "[KMGRE E350] The pipeline finds no entities in these texts. Its component kmgre_entities is missing or "
         "untrained."
+    )
+    E351 = "[KMGRE E351] The journal of the run, {path}, cannot be written: {error}."
+    E352 = (
+        "[KMGRE E352] An older version of spacy-kmgre has begun a run and left its results in the folder {folder}. This "
+        "version cannot go on with them. --force deletes them and starts again."
     )
 
     # Readers of entities (E40x)

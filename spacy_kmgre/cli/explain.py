@@ -18,7 +18,7 @@ from .printing import failing, print_table
 
 if TYPE_CHECKING:
     from ..evaluation.explain import Explanation, RelationReason
-    from ..extraction.sources import Item
+    from ..extraction.annotate import Item
 
 # The largest number of characters that a table shows of a mention.
 WIDTH = 30

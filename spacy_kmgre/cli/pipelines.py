@@ -1,10 +1,13 @@
 """The command line of `spacy kmgre extract`, whose work extract.py does. It is imported when the command runs."""
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
+import click
 import typer
 from spacy.cli._util import Arg, Opt
+from typer.core import TyperCommand
 
 from .arguments import (
     CODE,
@@ -20,10 +23,10 @@ from .arguments import (
 
 
 def known_target(name: str) -> str:
-    """Check the name of a format of outputs."""
-    from ..extraction.outputs import check_output_format
+    """Check the name of an export."""
+    from ..export import find_export
 
-    return checked(check_output_format, name)
+    return checked(partial(find_export, Path()), name)
 
 
 def split_overrides(arguments: Iterable[str]) -> tuple[list[Path], list[str]]:
@@ -33,6 +36,16 @@ def split_overrides(arguments: Iterable[str]) -> tuple[list[Path], list[str]]:
     return [Path(source) for source in found[:first]], found[first:]
 
 
+class ExtractCommand(TyperCommand):
+    """The command `extract`, whose help lists the exports."""
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from ..export import describe_exports
+
+        self.epilog = "\n\n".join(("Exports:", *describe_exports()))
+        super().format_help(ctx, formatter)
+
+
 def extract_cli(
     ctx: typer.Context,
     model: str = MODEL,
@@ -40,7 +53,7 @@ def extract_cli(
         ..., metavar="SOURCE", help="Files and folders to read, in this order; - is standard input"
     ),
     output: Path = Opt(
-        Path("-"), "--output", "-o", help="The file or folder to write; - is standard output (jsonl, csv)"
+        Path("-"), "--output", "-o", help="The file or folder to write; - is standard output (jsonl, or --to csv)"
     ),
     source_format: str | None = Opt(
         None,
@@ -54,8 +67,7 @@ def extract_cli(
         "--to",
         metavar="FORMAT",
         callback=known_target,
-        help="The format of the output: csv, or one of `convert`; without it, the ending tells: .jsonl, .csv, .spacy, "
-        ".pubtator, .xml (bioc)",
+        help="The export that writes the output, one of those below; where left out, the output's ending tells",
     ),
     resume: bool = Opt(
         False,
@@ -88,10 +100,10 @@ def extract_cli(
     In a folder, the files *.txt (a document each), *.jsonl and *.spacy are read. A line of JSON has a `text`, and may
     have `title` or `id`, `entities` and more, as jsonl.schema.json in spacy_kmgre/formats says.
 
-    The output is complete or not there. Until then its parts are in OUTPUT.partial, and memory does not grow with the
-    number of documents (unless one .spacy file holds all of them). After a crash, or a kill, the same command
-    with --resume continues without losing or doubling a document. A document that fails is listed in
-    OUTPUT.errors.jsonl and left out of the output; the run continues with the others.
+    The output is complete or not there. Until then its documents are in OUTPUT.partial, and memory does not grow with
+    their number (but where one .spacy file holds all of them). After a crash, or a kill, the same command with
+    --resume goes on without losing or doubling a document. A document that fails is listed in OUTPUT.errors.jsonl and
+    left out of the output; the others go on.
 
     Settings of the pipeline can be overridden after the sources, for example
     `--components.kmgre_relations.threshold 0.6`.

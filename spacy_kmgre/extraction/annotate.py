@@ -3,33 +3,45 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import ignore_error, raise_error
 
-from ..annotations import all_entities, relation_data
+from ..annotations import TITLE, all_entities, relation_data
 
-# Where a Doc says which of the documents it is.
-PLACE = "spacy_kmgre.place"
-# Makes a Doc, as often as it is called, or raises what is wrong with it.
-Maker = Callable[[], Doc]
-Progress = Callable[[int], None]
+# A function that gets the number of documents that are done since its last call.
+Progress = Callable[[int], Any]
 
 
 @dataclass(frozen=True)
-class Written:
-    """An annotated document.
+class Item:
+    """A document that is made when it is needed, as often as it is needed.
 
-    :param data: The document as the output encodes it.
-    :param entities: The number of its entities.
-    :param relations: The number of its relations.
+    :param name: Its title, or its place in the source.
+    :param make: The function that makes it, or raises what is wrong with it.
     """
 
-    data: bytes
-    entities: int
-    relations: int
+    name: str
+    make: Callable[[], Doc]
+
+
+class Outcome(NamedTuple):
+    """A document that is done.
+
+    :param name: Its name.
+    :param data: What the export made of it, None for a document that failed.
+    :param entities: The number of its entities.
+    :param relations: The number of its relations.
+    :param error: What is wrong with it in one line, None for a document that did not fail.
+    """
+
+    name: str
+    data: bytes | None = None
+    entities: int = 0
+    relations: int = 0
+    error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -45,67 +57,69 @@ class Annotator:
     encode: Callable[[Doc], bytes]
     batch_size: int
 
-    def run(self, makers: Sequence[Maker], progress: Progress = lambda _: None) -> list[Written | str]:
-        """Annotate and encode documents.
-
-        :param progress: A function that gets the number of documents done since the last call.
-        :returns: Each document in its place, or a line that says what is wrong with it.
-        """
+    def run(self, items: Sequence[Item], progress: Progress) -> list[Outcome]:
+        """Annotate and encode documents; each outcome is in the place of its item."""
         # Words that only these documents have are forgotten with them.
         with self.nlp.memory_zone():
-            return [self._write(doc) for doc in annotate(self.nlp, makers, self.batch_size, progress)]
+            docs = annotate(self.nlp, items, self.batch_size, progress)
+            return [self._outcome(item, doc) for item, doc in zip(items, docs)]
 
-    def _write(self, doc: Doc | str) -> Written | str:
-        if isinstance(doc, str):
-            return doc
+    def _outcome(self, item: Item, doc: Doc | Exception) -> Outcome:
+        if isinstance(doc, Exception):
+            return failure(item, doc)
         try:
-            return Written(self.encode(doc), len(all_entities(doc)), len(relation_data(doc)))
+            doc.user_data.setdefault(TITLE, item.name)
+            sizes = len(all_entities(doc)), len(relation_data(doc))
+            return Outcome(printable(item.name), self.encode(doc), *sizes)
         except Exception as error:
-            return describe(error)
+            return failure(item, error)
 
 
 def annotate(
-    nlp: Language, makers: Sequence[Maker], batch_size: int, progress: Progress = lambda _: None
-) -> list[Doc | str]:
+    nlp: Language, items: Sequence[Item], batch_size: int, progress: Progress
+) -> list[Doc | Exception]:
     """Run the pipeline over documents.
 
     Where a component fails, spaCy drops the batch that the document is in. The documents of that batch are then
     made again, and run one by one.
 
-    :returns: Each Doc in its place, or a line that says what is wrong with it.
+    :returns: Each Doc, or what is wrong with it, in the place of its item.
     """
-    results: list[Doc | str | None] = [None] * len(makers)
+    results: dict[int, Doc | Exception] = {}
     docs = []
-    for place, make in enumerate(makers):
+    for place, item in enumerate(items):
         try:
-            doc = make()
-            doc.user_data[PLACE] = place
-            docs.append(doc)
+            docs.append((item.make(), place))
         except Exception as error:
-            results[place] = describe(error)
+            results[place] = error
             progress(1)
     # A component may raise without a word on which document it was; each of them has its turn below.
     with _errors(nlp, ignore_error), suppress(Exception):
-        for doc in nlp.pipe(docs, batch_size=batch_size):
-            place = doc.user_data.pop(PLACE, None)
-            if place is not None:
-                results[place] = doc
+        for doc, found in nlp.pipe(docs, as_tuples=True, batch_size=batch_size):
+            if found is not None:  # A component may hand on another Doc, which has no place.
+                results[found] = doc
                 progress(1)
-    for place, make in enumerate(makers):
-        if results[place] is None:
+    for place, item in enumerate(items):
+        if place not in results:
             try:
                 with _errors(nlp, raise_error):
-                    results[place] = nlp(make())
+                    results[place] = nlp(item.make())
             except Exception as error:
-                results[place] = describe(error)
+                results[place] = error
             progress(1)
-    return [result for result in results if result is not None]
+    return [results[place] for place in range(len(items))]
 
 
-def describe(error: Exception) -> str:
-    """An error in one line."""
+def failure(item: Item, error: Exception) -> Outcome:
+    """The outcome of a document that failed."""
     text = " ".join(str(error).split())
-    return text if text.startswith("[") else f"{type(error).__name__}: {text}"
+    text = text if text.startswith("[") else f"{type(error).__name__}: {text}"
+    return Outcome(printable(item.name), error=printable(text))
+
+
+def printable(text: str) -> str:
+    """A text that can be written: names of files, and strings of JSON, may hold halves of characters."""
+    return text.encode("utf8", "backslashreplace").decode("utf8")
 
 
 @contextmanager

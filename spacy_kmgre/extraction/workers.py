@@ -21,7 +21,7 @@ from spacy.tokens.underscore import Underscore
 from spacy.vocab import Vocab
 
 from ..errors import Errors
-from .annotate import Annotator, Maker, Progress, Written, describe
+from .annotate import Annotator, Item, Outcome, Progress, failure
 
 # The seconds that the exit code of a process may come after the end of its pipe.
 DYING = 5.0
@@ -38,47 +38,46 @@ class Workers:
         self.annotator = annotator
         self.processes = processes
 
-    def run(self, makers: Sequence[Maker], progress: Progress = lambda _: None) -> list[Written | str]:
+    def run(self, items: Sequence[Item], progress: Progress) -> list[Outcome]:
         """Annotate and encode documents, as `Annotator.run` does.
 
         :raises ChildProcessError: Where a worker process ended.
         """
-        results: list[Written | str] = [""] * len(makers)
+        outcomes: dict[int, Outcome] = {}
         free = list(self.processes)
         busy: dict[Connection, list[int]] = {}
         with self.annotator.nlp.memory_zone():
-            docs = self._docs(makers, results, progress)
+            docs = self._docs(items, outcomes, progress)
             batches = iter(lambda: list(islice(docs, self.annotator.batch_size)), [])
             while True:
                 for batch in islice(batches, len(free)):
                     connection = free.pop()
-                    busy[connection] = [place for place, _ in batch]
+                    busy[connection] = [place for place, *_ in batch]
                     with self._ended(connection):
-                        connection.send([data for _, data in batch])
+                        connection.send([document for _, *document in batch])
                 if not busy:
-                    return results
+                    return [outcomes[place] for place in range(len(items))]
                 # Those that are free are ready too where they have ended.
                 ready = wait(self.processes)
                 for connection in [connection for connection in self.processes if connection in ready]:
                     with self._ended(connection):
                         found = connection.recv()
-                    for place, result in zip(busy.pop(connection), found):
-                        results[place] = result
+                    outcomes |= zip(busy.pop(connection), found)
                     free.append(connection)
                     progress(len(found))
 
     def _docs(
-        self, makers: Sequence[Maker], results: list[Written | str], progress: Progress
-    ) -> Iterator[tuple[int, bytes]]:
-        """The documents that could be made, with their places. What is wrong with the others goes to the results."""
-        for place, make in enumerate(makers):
+        self, items: Sequence[Item], outcomes: dict[int, Outcome], progress: Progress
+    ) -> Iterator[tuple[int, str, bytes]]:
+        """The place, name and bytes of each document that can be made. The others go to the outcomes."""
+        for place, item in enumerate(items):
             try:
-                data = make().to_bytes()
+                data = item.make().to_bytes()
             except Exception as error:
-                results[place] = describe(error)
+                outcomes[place] = failure(item, error)
                 progress(1)
             else:
-                yield place, data
+                yield place, item.name, data
 
     @contextmanager
     def _ended(self, connection: Connection) -> Iterator[None]:
@@ -123,10 +122,9 @@ def _work(
     )  # The parent process ends its workers when it is interrupted.
     threading.Thread(target=_end_with_parent, daemon=True).start()
     Underscore.load_state(extensions)
-    vocab = annotator.nlp.vocab
     while True:
-        documents: list[bytes] = connection.recv()
-        connection.send(annotator.run([partial(_read, vocab, data) for data in documents]))
+        items = [Item(name, partial(_read, annotator.nlp.vocab, data)) for name, data in connection.recv()]
+        connection.send(annotator.run(items, lambda _: None))
 
 
 def _read(vocab: Vocab, data: bytes) -> Doc:
