@@ -16,7 +16,7 @@ from ..scoring.tallies import Tally
 if TYPE_CHECKING:
     from ..pipeline.relations import KmgreRelations
 
-# Relations with scores up to this are no candidates.
+# Relations with scores up to this are not candidates.
 FLOOR = 0.01
 FOLDS = 5
 # Margins l_c - l_TH are counted in bins of this width, as far as this from 0.
@@ -26,14 +26,16 @@ CENTRES = np.arange(round(2 * WIDEST / BIN) + 1) * BIN - WIDEST
 
 @dataclass(frozen=True)
 class Candidates:
-    """All relations that some threshold would predict: R relations in D documents.
+    """All relations that some threshold would predict.
 
-    :param document: The number of each relation's document. *Shape:* (R,)
-    :param score: The scores. *Shape:* (R,)
-    :param correct: Whether each relation is gold. *Shape:* (R,)
-    :param gold: The number of each document's gold relations. *Shape:* (D,)
-    :param margins: The numbers of wrong and of right relations of each document, those of low scores included, whose
-        margin before calibration lies in each bin around `CENTRES`. *Shape:* (D, B, 2)
+    *Shapes:* (R,) of `document`, `score` and `correct`; (D,) of `gold`; (D, B, 2) of `margins`
+
+    :param document: The numbers of the relations' documents.
+    :param score: The relations' scores.
+    :param correct: Whether each relation is gold.
+    :param gold: The numbers of gold relations in the documents.
+    :param margins: The numbers of wrong and of right relations in the documents, those of low scores included, whose
+        margins before calibration lie in the bins around `CENTRES`.
     """
 
     document: np.ndarray
@@ -45,7 +47,8 @@ class Candidates:
     def among(self, documents: np.ndarray) -> "Candidates":
         """The candidates in some of the documents.
 
-        :param documents: Whether each document is one of them. *Shape:* (D,)
+        :param documents: Whether each document is one of them.
+            *Shape:* (D,)
         """
         rows = documents[self.document]
         return Candidates(
@@ -129,10 +132,11 @@ def _find_gold(
     known: dict[str, int],
     relations: set[tuple[str, str, str]],
 ) -> np.ndarray:
-    """Whether each label is gold for each entity pair. *Shape:* (N, L)
+    """Find out whether each label is gold for each entity pair.
 
     :param pairs: The numbers of each pair's entities.
     :param keys: The key of the gold entity that each entity is.
+    :returns: *Shape:* (N, L)
     """
     right = np.zeros((len(pairs), len(known)), dtype=bool)
     rows = {(keys[head], keys[tail]): row for row, (head, tail) in enumerate(pairs)}
@@ -145,7 +149,8 @@ def _find_gold(
 def _count_margins(margins: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Count the wrong and the right relations in each bin of margins, without those that no triple allows.
 
-    :param margins: Margins; -inf for what no triple allows. *Shape:* (N, L)
+    :param margins: Margins; -inf for what no triple allows.
+        *Shape:* (N, L)
     :param right: *Shape:* (N, L)
     :returns: *Shape:* (B, 2)
     """
@@ -170,7 +175,10 @@ def find_threshold(candidates: Candidates, *, seed: int = 0) -> BestThreshold:
 
 
 def document_folds(candidates: Candidates, seed: int = 0) -> np.ndarray:
-    """The fifth that each document is in, from 0 to 4. *Shape:* (D,)"""
+    """Draw the fifth that each document is in, from 0 to 4.
+
+    :returns: *Shape:* (D,)
+    """
     return np.random.default_rng(seed).permutation(len(candidates.gold)) % FOLDS
 
 
