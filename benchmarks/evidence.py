@@ -1,4 +1,4 @@
-"""Evidence as a score of its own: which sentences a relation comes from, by several ways to choose them."""
+"""Scores of evidence, for several ways to choose the sentences that a relation comes from."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +17,7 @@ from spacy_kmgre.scoring.key_pairs import average_precision
 from spacy_kmgre.scoring.tallies import Tally
 from spacy_kmgre.types import Entity
 
-# Parts of the shares that the leading key mention pairs must reach, and least scores of a sentence's own.
+# The parts of all shares that the leading key mention pairs must reach, and the least scores of a sentence alone.
 SHARES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 OWN_SCORES = (0.3, 0.4, 0.5, 0.6)
 BATCH = 8
@@ -28,14 +28,17 @@ Triple = tuple[str, str, str]
 def evidence_scores(pipe: Any, examples: Iterable[Example]) -> dict[str, Any]:
     """Score the evidence of predicted relations between gold entities.
 
-    - `official`: DocRED's, a sentence counts only with a right relation; `labelled`: without what is predicted for
-      gold relations that carry no evidence. For each way to choose sentences precision, recall and F: those of
-      `all` mention pairs; those that hold both entities (`same_sentence`); those of the best mention pair by
-      `key` (p_ω), by `relation` (p_θ), by `share`; those of the leading key pairs until their shares reach 0.5,
-      0.6 ... (`share_0.5`); and of all key pairs those with a score of their own of 0.3, 0.4 ... (`own_0.3`).
-    - `ap`: mean average precision over gold relations with evidence, of ranking their entity pair's mention pairs by
-      p_ω, p_θ and share; a mention pair is relevant if both mentions are in evidence sentences. Over those of
-      which some are and some are not.
+    - `official`: DocRED's score, in which a sentence counts only with a right relation; `labelled`: the same without
+      what is predicted for gold relations that carry no evidence. Both have precision, recall and F for each way to
+      choose sentences: those of `all` mention pairs; those that hold both entities (`same_sentence`); those of the best
+      mention pair by `key` (p_ω), by `relation` (p_θ), and by `share`; those of the leading key pairs until their
+      shares reach 0.5, 0.6 ... (`share_0.5`); and those of all key pairs that have a score of 0.3, 0.4 ... by
+      themselves (`own_0.3`).
+    - `ap`: the mean average precision of ranking an entity pair's mention pairs by p_ω, by p_θ and by share, over gold
+      relations with evidence. A mention pair is relevant if both mentions are in evidence sentences. Relations with
+      only relevant mention pairs, or with none, are left out.
+
+    :param pipe: The relation component.
     """
     tallies: dict[str, dict[str, Tally]] = {"official": defaultdict(Tally), "labelled": defaultdict(Tally)}
     precisions: dict[str, list[float]] = defaultdict(list)
@@ -69,7 +72,7 @@ def evidence_scores(pipe: Any, examples: Iterable[Example]) -> dict[str, Any]:
 
 @contextmanager
 def _own_scores(pipe: Any) -> Iterator[None]:
-    """Has a pipe say where contexts lie, which it does only where sentences need scores of their own."""
+    """Let the component say where contexts lie, which it does only if sentences need scores of their own."""
     before = pipe.evidence_score
     pipe.evidence_score = before or OWN_SCORES[0]
     try:
@@ -79,7 +82,11 @@ def _own_scores(pipe: Any) -> Iterator[None]:
 
 
 class _Sentences:
-    """The sentences of a document's mentions, as token offsets."""
+    """The sentences of a document's mentions.
+
+    :ivar bounds: The token offsets [start, end) of the sentences.
+    :ivar of_mention: The number of each mention's sentence.
+    """
 
     def __init__(self, doc: Doc, entities: Sequence[Entity]):
         bounds = [(sent.start, sent.end) for sent in doc.sents]

@@ -23,9 +23,11 @@ class RelatedEntities(str, Enum):
 
 
 def checked(check: Callable[[Any], Any], value: Value) -> Value:
-    """The value, if the check of it raises no ValueError. An empty value needs no check.
+    """Check a value, unless it is empty.
 
-    :raises typer.BadParameter: With the message of the check.
+    :param check: A function that raises a ValueError for a wrong value.
+    :returns: The value.
+    :raises typer.BadParameter: Where the value is wrong, with the message of the check.
     """
     try:
         if value:

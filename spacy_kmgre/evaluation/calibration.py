@@ -82,7 +82,8 @@ def calibration_error(scores: np.ndarray, counts: np.ndarray) -> float:
     bins of scores, weighted by the bins' sizes (Guo et al., ICML 2017).
 
     :param scores: *Shape:* (R,)
-    :param counts: The numbers of wrong and of right relations with these scores. *Shape:* (R, 2)
+    :param counts: The numbers of wrong and of right relations with these scores.
+        *Shape:* (R, 2)
     """
     size = counts.sum(axis=1)
     if not size.any():
@@ -101,7 +102,8 @@ def fit_line(counts: np.ndarray) -> tuple[float, float]:
     """The slope and the intercept that make the outcome likeliest, rounded. The slope is above 0, so that
     scores keep their order.
 
-    :param counts: The numbers of wrong and of right relations with the margins `CENTRES`. *Shape:* (B, 2)
+    :param counts: The numbers of wrong and of right relations with the margins `CENTRES`.
+        *Shape:* (B, 2)
     """
     wrong, right = counts.T
     total, sums = wrong + right, counts.sum(axis=0)

@@ -14,7 +14,7 @@ from .table import CountTable
 
 @dataclass(frozen=True)
 class Resampling:
-    """How often documents are drawn, and what is read off the draws.
+    """The settings of intervals and tests that draw documents at random.
 
     :param samples: The number of bootstrap samples, and of rounds of the randomisation test.
     :param confidence: The confidence of the intervals, between 0 and 1.
@@ -32,10 +32,12 @@ DEFAULT = Resampling()
 class Comparison(NamedTuple):
     """A second model against a first one.
 
-    :param difference: The scores of the second model minus those of the first. *Shape:* (rows, 3)
-    :param low: The lower ends of the differences' intervals. *Shape:* (rows, 3)
-    :param high: The upper ends. *Shape:* (rows, 3)
-    :param p_value: The p-values of the hypothesis that the two models do not differ. *Shape:* (rows, 3)
+    *Shape:* (rows, 3) each
+
+    :param difference: The scores of the second model minus those of the first.
+    :param low: The lower ends of the differences' intervals.
+    :param high: The upper ends of the differences' intervals.
+    :param p_value: The p-values of the hypothesis that the two models do not differ.
     """
 
     difference: np.ndarray
@@ -49,7 +51,8 @@ def bootstrap_intervals(table: CountTable, resampling: Resampling = DEFAULT) -> 
     Bootstrap, 1993, chapter 13), from samples of as many documents, drawn with replacement. Samples in which
     a score is not defined do not count for it.
 
-    :returns: Lower and upper ends; NaN where no sample has the score. *Shape:* (rows, 3) each
+    :returns: Lower and upper ends; NaN where no sample has the score.
+        *Shape:* (rows, 3) each
     """
     return _intervals(lambda weights: table.scores(table.totals(weights)), len(table), resampling)
 

@@ -16,7 +16,8 @@ class CountTable:
 
     :ivar rows: The groups of the scorer, "ign", each label as ("label", name), and "macro".
     :ivar counts: For each row but the last, "macro": the numerator and the denominator of the precision, and
-        those of the recall. *Shape:* (D, rows - 1, 4)
+        those of the recall.
+        *Shape:* (D, rows - 1, 4)
     """
 
     def __init__(self, documents: Sequence[RelationCounts], groups: Iterable[str], labels: Iterable[str]):
@@ -38,7 +39,8 @@ class CountTable:
     def totals(self, weights: np.ndarray | None = None) -> np.ndarray:
         """Add up the counts of the corpus, or of samples of its documents.
 
-        :param weights: How often each sample holds each document. *Shape:* (D,) or (S, D)
+        :param weights: How often each sample holds each document.
+            *Shape:* (D,) or (S, D)
         :returns: *Shape:* (rows - 1, 4), or (S, rows - 1, 4)
         """
         if weights is None:

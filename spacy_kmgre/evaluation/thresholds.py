@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..model.batch import PairScores
     from ..pipeline.relations import KmgreRelations
 
-# Relations with scores up to this are no candidates.
+# Relations with scores up to this are not candidates.
 FLOOR = 0.01
 FOLDS = 5
 # Margins l_c - l_TH are counted in bins of this width, as far as this from 0.
@@ -28,14 +28,16 @@ CENTRES = np.arange(round(2 * WIDEST / BIN) + 1) * BIN - WIDEST
 
 @dataclass(frozen=True)
 class Candidates:
-    """All relations that some threshold would predict: R relations in D documents.
+    """All relations that some threshold would predict.
 
-    :param document: The number of each relation's document. *Shape:* (R,)
-    :param score: The scores. *Shape:* (R,)
-    :param correct: Whether each relation is gold. *Shape:* (R,)
-    :param gold: The number of each document's gold relations. *Shape:* (D,)
-    :param margins: The numbers of wrong and of right relations of each document, those of low scores included, whose
-        margin before calibration lies in each bin around `CENTRES`. *Shape:* (D, B, 2)
+    *Shapes:* (R,) of `document`, `score` and `correct`; (D,) of `gold`; (D, B, 2) of `margins`
+
+    :param document: The numbers of the relations' documents.
+    :param score: The relations' scores.
+    :param correct: Whether each relation is gold.
+    :param gold: The numbers of gold relations in the documents.
+    :param margins: The numbers of wrong and of right relations in the documents, those of low scores included, whose
+        margins before calibration lie in the bins around `CENTRES`.
     """
 
     document: np.ndarray
@@ -47,7 +49,8 @@ class Candidates:
     def among(self, documents: np.ndarray) -> "Candidates":
         """The candidates in some of the documents.
 
-        :param documents: Whether each document is one of them. *Shape:* (D,)
+        :param documents: Whether each document is one of them.
+            *Shape:* (D,)
         """
         rows = documents[self.document]
         return Candidates(
@@ -147,9 +150,10 @@ def _gold_facts(
 
 
 def _find_gold(scores: "PairScores", facts: Sequence[set[tuple[int, int, int]]], labels: int) -> np.ndarray:
-    """Whether each label is gold for each entity pair. *Shape:* (N, L)
+    """Find out whether each label is gold for each entity pair.
 
     :param facts: The gold relations of each document, by number.
+    :returns: *Shape:* (N, L)
     """
     right = np.zeros((scores.num_pairs, labels), dtype=bool)
     rows = scores.row_of_pair()
@@ -164,7 +168,8 @@ def _find_gold(scores: "PairScores", facts: Sequence[set[tuple[int, int, int]]],
 def _count_margins(margins: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Count the wrong and the right relations in each bin of margins, without those that no triple allows.
 
-    :param margins: Margins; -inf for what no triple allows. *Shape:* (N, L)
+    :param margins: Margins; -inf for what no triple allows.
+        *Shape:* (N, L)
     :param right: *Shape:* (N, L)
     :returns: *Shape:* (B, 2)
     """
@@ -189,7 +194,10 @@ def find_threshold(candidates: Candidates, *, seed: int = 0) -> BestThreshold:
 
 
 def document_folds(candidates: Candidates, seed: int = 0) -> np.ndarray:
-    """The fifth that each document is in, from 0 to 4. *Shape:* (D,)"""
+    """Draw the fifth that each document is in, from 0 to 4.
+
+    :returns: *Shape:* (D,)
+    """
     return np.random.default_rng(seed).permutation(len(candidates.gold)) % FOLDS
 
 

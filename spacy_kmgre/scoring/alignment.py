@@ -70,7 +70,7 @@ def _with_other_tokens(left: dict[int, Entity], free: dict[int, Entity]) -> dict
     for i, entity in left.items():
         j = by_key.get(entity.key)
         if j is not None and _differ_in_tokens(entity, free[j]):
-            found[i] = Match(by_key.pop(entity.key), same=True)
+            found[i] = Match(j, same=True)
     return found
 
 

@@ -1,4 +1,4 @@
-"""`spacy kmgre evaluate`: reports, comparison, thresholds, overrides, and what is said of mistakes."""
+"""`spacy kmgre evaluate`: reports, comparison, thresholds, overrides, and messages on mistakes."""
 
 import math
 from pathlib import Path
@@ -86,7 +86,7 @@ def test_calibration_is_found_and_written(trained_folder, corpus, tmp_path):
     model = tmp_path / "model"
     before = spacy.load(trained_folder("KMGRE"))
     before.to_disk(model)
-    # Its scores are right by far.
+    # Its scores are close to probabilities already.
     assert "No calibration is written" in done(model, corpus, "--write-calibration")
     pipe = component(before)
     pipe.calibration = [0.1, -2.0]
@@ -101,7 +101,7 @@ def test_calibration_is_found_and_written(trained_folder, corpus, tmp_path):
     assert component(after).threshold != component(before).threshold
     same = [predictions(nlp, corpus) for nlp in (before, after)]
     assert same[0] and same[0] == same[1]
-    # Both at once: the threshold is that of calibrated scores.
+    # With both at once, the threshold is one of calibrated scores.
     pipe.thresholds = {"founded": 0.6}
     before.to_disk(model)
     done(model, corpus, "--write-thresholds", "--write-calibration", "-o", tmp_path / "dev.json")
@@ -113,7 +113,7 @@ def test_calibration_is_found_and_written(trained_folder, corpus, tmp_path):
 
 
 def predictions(nlp: Language, corpus: Path) -> list[tuple[object, ...]]:
-    """All but the scores."""
+    """The predicted relations without their scores."""
     docs = nlp.pipe(example.predicted for example in create_corpus_reader(corpus)(nlp))
     found = [(r.head.key, r.label, r.tail.key, r.evidence) for doc in docs for r in doc._.relations]
     return [(*names, [(span.start, span.end) for span in evidence]) for *names, evidence in found]
@@ -128,9 +128,8 @@ def test_mistakes(trained_folder, corpus, tmp_path):
     assert "no folder" in failed("en_core_web_sm", corpus, "--write-calibration")
     assert "E024" in failed(model, corpus, f"--components.{NAME}.symmetric", '["nonsense"]')
     wrong = failed(model, corpus, f"--components.{NAME}.threshold", "high")
-    assert (
-        "-> threshold" in wrong and "'high' is not" in wrong and "factory" not in wrong
-    )  # nor other settings
+    # The message does not show other settings.
+    assert "-> threshold" in wrong and "'high' is not" in wrong and "factory" not in wrong
     (tmp_path / "broken.spacy").write_bytes(b"no DocBin")
     assert "E113" in failed(model, tmp_path / "broken.spacy")
     before = (model / "config.cfg").read_bytes()

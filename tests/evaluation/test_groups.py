@@ -18,7 +18,7 @@ NLP = spacy.blank("en")
 
 
 def make_doc(heads, tails, sentences: int = 9, split: bool = True) -> Doc:
-    """Sentences of four words; mentions are (sentence, first word, last word)."""
+    """Make sentences of four words. A mention is (number of the sentence, first word, word behind the last)."""
     starts = [i % 4 == 0 for i in range(4 * sentences)] if split else None
     doc = Doc(NLP.vocab, words=["w"] * 4 * sentences, sent_starts=starts)
     for key, mentions in (("entity_1", heads), ("entity_2", tails)):

@@ -1,4 +1,4 @@
-"""Reports: what is in them, and that Markdown and HTML show it."""
+"""Reports: their contents, and how Markdown and HTML show them."""
 
 import html
 import json
@@ -60,7 +60,7 @@ def test_a_report_says_what_the_scores_say(counts):
         assert [line.p, line.r, line.f] == pytest.approx([scores[f"rel_{name}_{x}"] for x in "prf"])
     ign = found["Overall", "ign"]
     assert (ign.p, ign.r, ign.f) == (scores["rel_ign_p"], scores["rel_micro_r"], scores["rel_ign_f"])
-    assert ("Overall", "evidence") not in found  # none is gold
+    assert ("Overall", "evidence") not in found  # there is no gold evidence
     for label, expected in scores["rel_per_type"].items():
         assert found["Relations", label].f == pytest.approx(expected["f"])
     micro = found["Overall", "micro"]

@@ -1,4 +1,4 @@
-"""Resampling against loops that know nothing of arrays, and what must hold by definition."""
+"""Resampling against loops without arrays, and laws that hold by definition."""
 
 import math
 import time
@@ -33,7 +33,7 @@ def f_of(documents: Sequence[RelationCounts]) -> float:
 
 
 def quantile(values: list[float], share: float) -> float:
-    """Linear between the two neighbours."""
+    """The quantile, linear between the two neighbours."""
     values = sorted(values)
     place = share * (len(values) - 1)
     low = math.floor(place)
@@ -73,7 +73,7 @@ def test_more_documents_make_the_interval_narrower():
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say():
-    """The F of a very large corpus lies in the 80 % intervals of samples of it 80 % of the time."""
+    """The F of a very large corpus lies in 80 % of the 80 % intervals of samples of it."""
     truth = f_of(random_documents(20_000, seed=99))
     inside = 0
     for seed in range(100):

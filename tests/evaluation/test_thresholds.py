@@ -32,7 +32,7 @@ law = settings(deadline=None, derandomize=True, max_examples=80)
 
 
 def make_candidates(rows: Sequence[tuple[int, float, bool]], gold: Sequence[int]) -> Candidates:
-    """Candidates of (document, score, correct)."""
+    """Make candidates from rows of (document, score, correct)."""
     document, score, correct = zip(*rows) if rows else ((), (), ())
     return Candidates(
         document=np.array(document, dtype=int),
@@ -45,7 +45,7 @@ def make_candidates(rows: Sequence[tuple[int, float, bool]], gold: Sequence[int]
 
 @st.composite
 def candidates(draw) -> Candidates:
-    """Few different scores, so that there are ties."""
+    """Draw candidates with few different scores, so that there are ties."""
     documents = draw(st.integers(1, 4))
     row = st.tuples(st.integers(0, documents - 1), st.sampled_from([0.1, 0.2, 0.4, 0.6, 0.9]), st.booleans())
     rows = draw(st.lists(row, max_size=12))
@@ -83,14 +83,14 @@ def test_the_threshold_is_the_best_there_is(found):
 
 def test_of_equally_good_thresholds_the_highest():
     assert find_threshold(make_candidates([(0, 0.8, True), (0, 0.3, False)], [1])).threshold == 0.55
-    # Nothing right at all: above the highest wrong one.
+    # With nothing right it lies above the highest wrong one.
     assert find_threshold(make_candidates([(0, 0.8, False), (0, 0.3, False)], [1])).threshold == 0.9
-    # Everything right: below the lowest, where no candidates are.
+    # With everything right it lies below the lowest, where no candidates are.
     assert find_threshold(make_candidates([(0, 0.8, True), (0, 0.3, True)], [2])).threshold == 0.15
 
 
 def test_cross_validation_scores_documents_with_the_thresholds_of_others():
-    """Each document has its best threshold for itself, so that those of the others do worse."""
+    """Each document has a best threshold of its own, so the thresholds of the others do worse."""
     count = 10
     rows = [
         (i, score - 0.05 * i, correct)
@@ -110,7 +110,7 @@ def trained(load):
 
 
 def some_examples(nlp) -> list[Example]:
-    """Gold relations that the model knows, one less and one of an unknown label; a document without any."""
+    """Examples with a gold relation less than the model knows and one of an unknown label, and an empty document."""
     examples = make_examples(nlp)
     examples[0].reference._.relations = [
         *examples[0].reference._.relations[1:],
@@ -158,7 +158,7 @@ SETTINGS = {"threshold": 0.37, "thresholds": {"founded": 0.81, "per:title": 0.2}
 @pytest.mark.parametrize("changed", [False, True])
 def test_thresholds_are_written_into_the_pipeline(trained_folder, tmp_path, changed: bool):
     nlp = spacy.load(trained_folder("KMGRE"))
-    if changed:  # after training, which the config does not say
+    if changed:  # after training, so that the config does not say it
         component(nlp).threshold = 0.9
     component(nlp).add_label("per:title")
     nlp.to_disk(tmp_path / "model")

@@ -22,7 +22,7 @@ JSON = list[dict[str, Any]]
 
 
 def official_scores(train: JSON, dev: JSON, predictions: JSON) -> dict[str, float]:
-    """Precision, recall and F1 of relations, F1 without those known from training, and those of evidence."""
+    """Compute precision, recall and F1 of relations, Ign F1, and precision, recall and F1 of evidence."""
     facts = [
         fact
         for document in train
@@ -65,7 +65,7 @@ def official_scores(train: JSON, dev: JSON, predictions: JSON) -> dict[str, floa
 
 
 def names(document: dict[str, Any], head: int, tail: int, label: str) -> list[tuple[str, str, str]]:
-    """The names of head and tail, in all combinations, with the label."""
+    """All combinations of a name of the head, a name of the tail and the label."""
     entities = document["vertexSet"]
     return [(h["name"], t["name"], label) for h in entities[head] for t in entities[tail]]
 
@@ -78,7 +78,10 @@ def f_one(p: float, r: float) -> float:
 
 
 def make_doc(document: dict[str, Any], relations: JSON) -> Doc:
-    """:param relations: With the numbers of head, tail and evidence sentences under h, t and evidence."""
+    """Make a Doc with the entities of a document.
+
+    :param relations: Its relations, in the form of DocRED's labels.
+    """
     starts, words = [], []
     for sentence in document["sents"]:
         starts.append(len(words))
@@ -125,7 +128,7 @@ def assert_official(train: JSON, dev: JSON, predictions: JSON) -> dict[str, Any]
 
 def test_a_small_corpus():
     scores = assert_official(**srsly.read_json(Path(__file__).parent / "docred.json"))
-    # Four of six are right, one of them (She, Oslo, likes) known from training; of seven evidence sentences three.
+    # Four of six are right, and one of them (She, Oslo, likes) is known from training.
     assert scores["rel_micro_f"] == pytest.approx(4 / 6)
     assert scores["rel_ign_p"] == pytest.approx(3 / 5)
     assert scores["rel_counts"] == {
@@ -145,7 +148,7 @@ spots = st.tuples(st.integers(0, SENTENCES - 1), st.integers(0, WORDS - 1))
 
 @st.composite
 def documents(draw, title: str) -> dict[str, Any]:
-    """Sentences of four words out of three, so that names recur, and entities of one or two words each."""
+    """Draw sentences of four words out of three, so that names recur, and mentions of one or two words."""
     word = st.sampled_from(["x", "y", "z"])
     sents = draw(
         st.lists(st.lists(word, min_size=WORDS, max_size=WORDS), min_size=SENTENCES, max_size=SENTENCES)
@@ -183,5 +186,5 @@ def documents(draw, title: str) -> dict[str, Any]:
 def test_random_documents(train, one, two):
     predictions = one["predictions"] + two["predictions"]
     labels = one["labels"] + two["labels"]
-    if predictions and any(label["evidence"] for label in labels):  # else the definition divides by 0
+    if predictions and any(label["evidence"] for label in labels):  # otherwise the definition divides by 0
         assert_official([train], [one, two], predictions)
