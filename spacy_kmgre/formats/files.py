@@ -105,20 +105,33 @@ def read_json_list(path: Path) -> Iterator[Any]:
 
 
 def _list_items(path: Path, file: BinaryIO) -> Iterator[Any]:
-    """The items of a JSON list. (`ijson.items` would do, but its memory grows with the square of the depth.)"""
-    depth, builder = 0, ijson.ObjectBuilder()
+    """Read the items of a JSON list.
+
+    `ijson.items` would do, but its memory grows with the square of the depth; `ijson.ObjectBuilder` is slow.
+    """
+    within: list[Any] = []  # the containers that have begun, from the list itself on
+    key = ""
     for event, value in ijson.basic_parse(file, use_float=True):
-        if depth == 0 and event != "start_array":
-            raise ValueError(Errors.E101.format(path=path, kind=JSON_KINDS.get(event, event)))
-        depth -= event in ("end_array", "end_map")
-        if depth:
-            builder.event(event, value)
-            if depth == 1 and event not in ("start_array", "start_map"):
-                yield builder.value
-                builder = ijson.ObjectBuilder()
-        depth += event in ("start_array", "start_map")
-        if depth > DEEPEST:
-            raise ijson.JSONError(f"more than {DEEPEST} lists and objects within each other")
+        if event == "map_key":
+            key = value
+            continue
+        if event in ("end_map", "end_array"):
+            value = within.pop()
+        else:
+            value = {} if event == "start_map" else [] if event == "start_array" else value
+            if len(within) > 1 and type(within[-1]) is dict:
+                within[-1][key] = value
+            elif len(within) > 1:
+                within[-1].append(value)
+            elif not within and event != "start_array":
+                raise ValueError(Errors.E101.format(path=path, kind=JSON_KINDS.get(event, event)))
+            if event in ("start_map", "start_array"):
+                within.append(value)
+                if len(within) > DEEPEST:
+                    raise ijson.JSONError(f"more than {DEEPEST} lists and objects within each other")
+                continue
+        if len(within) == 1:
+            yield value
 
 
 def write_json_lines(items: Iterable[Any], path: Path) -> None:
