@@ -57,7 +57,7 @@ class Workers:
                         connection.send([document for _, *document in batch])
                 if not busy:
                     return [outcomes[place] for place in range(len(items))]
-                # Those that are free are ready too where they have ended.
+                # A worker that is free is ready only where it has ended.
                 ready = wait(self.processes)
                 for connection in [connection for connection in self.processes if connection in ready]:
                     with self._ended(connection):
@@ -81,6 +81,7 @@ class Workers:
 
     @contextmanager
     def _ended(self, connection: Connection) -> Iterator[None]:
+        """Raise an error of ours where the other end of a pipe is closed."""
         try:
             yield
         except (EOFError, OSError) as error:
@@ -101,7 +102,7 @@ def start_workers(annotator: Annotator, count: int) -> Iterator[Workers]:
             process = multiprocessing.Process(target=_work, args=(annotator, theirs, Underscore.get_state()))
             process.start()
             processes[connection] = process
-            # The next process that is forked must not have it.
+            # A worker that is forked later must not hold this end open.
             theirs.close()
         yield Workers(annotator, processes)
     finally:
@@ -117,9 +118,8 @@ def _work(
     extensions: tuple[dict[Any, Any], dict[Any, Any], dict[Any, Any]],
 ) -> None:
     """Annotate the documents that come through a pipe."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # The parent process ends its workers when it is interrupted.
+    # The parent process ends its workers when it is interrupted.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     Underscore.load_state(extensions)
     while True:
@@ -132,6 +132,7 @@ def _read(vocab: Vocab, data: bytes) -> Doc:
 
 
 def _end_with_parent() -> None:
+    """End this process when its parent process has ended, which may have been killed."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
