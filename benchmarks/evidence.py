@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from spacy.tokens import Doc
 from spacy.training import Example
+from spacy_kmgre.pipeline.evidence import evidence_sentences
 
 from spacy_kmgre.annotations import mention_offsets, relation_data
 from spacy_kmgre.model import maths
-from spacy_kmgre.pipeline.evidence import evidence_sentences
 from spacy_kmgre.scoring.key_pairs import average_precision
 from spacy_kmgre.scoring.tallies import Tally
 from spacy_kmgre.types import Entity

@@ -16,12 +16,12 @@ from typing import Annotated, Any
 import spacy
 import typer
 from spacy.tokens import Doc
+from spacy_kmgre.formats.guess import guess_source
 from wasabi import table
 
 from spacy_kmgre.annotations import document_name, read_entities
 from spacy_kmgre.formats import FORMATS, Format
 from spacy_kmgre.formats.counts import Counts
-from spacy_kmgre.formats.guess import guess_source
 
 # What prints a line for each of the things to be counted. $5 is a mention's type, $6 its identifiers, with | between.
 # "-1" is no identifier: such a mention is an entity of its own, told apart by its offsets.

@@ -88,7 +88,7 @@ def write_entities(doc: Doc, entities: Iterable[Entity]) -> None:
         doc.spans[entity.key] = SpanGroup(doc, name=entity.key, spans=mentions)
 
 
-def _refuse_entity(span: Span, entity: Any) -> None:
+def _refuse_entity(span: Span, _entity: Any) -> None:
     raise ValueError(Errors.E007.format(mention=span.text))
 
 

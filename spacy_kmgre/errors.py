@@ -80,8 +80,8 @@ class Errors:
         "every word piece attends to all others of its window, such as BERT."
     )
     E028 = (
-        "[KMGRE E028] Refused at {place}: {reason}. A model is data here, and no code that comes with one is run. Choose an "
-        "encoder and a tokenizer that the library transformers has itself."
+        "[KMGRE E028] Refused at {place}: {reason}. A model is data here, and no code that comes with one is run. Choose "
+        "an encoder and a tokenizer that the library transformers has itself."
     )
 
     # Corpora (E10x JSON and DocRED, E11x the corpus reader, E12x-E14x other formats)
@@ -231,7 +231,9 @@ class Errors:
         "[KMGRE E338] The text has {length} characters, more than the pipeline's max_length, {limit}. Parsers and "
         "recognisers of named entities need a lot of memory for such texts; --max-length allows them."
     )
-    E339 = "[KMGRE E339] {export} cannot be written to standard output, only to a file: name it with --output."
+    E339 = (
+        "[KMGRE E339] {export} cannot be written to standard output, only to a file: name it with --output."
+    )
     E340 = "[KMGRE E340] The document has no entity {name!r}, nor one with such a mention. Its entities: {known}."
     E341 = "[KMGRE E341] Several entities have a mention {name!r}. Name one by its key: {known}."
     E342 = "[KMGRE E342] Head and tail are the same entity, {key!r}. A relation needs two."
@@ -242,8 +244,8 @@ class Errors:
     )
     E345 = "[KMGRE E345] There is no document {name!r} in {path}."
     E346 = (
-        "[KMGRE E346] The worker process {pid} ended before its work was done ({how}). A system that runs out of memory "
-        "kills processes in this way: fewer processes (--n-process) and smaller batches (--batch-size) take less of it. "
+        "[KMGRE E346] The worker process {pid} ended before its work was done ({how}). A system that runs out of "
+        "memory kills processes in this way: fewer processes (--n-process) and smaller batches (--batch-size) take less. "
         "Where the output is a file, what is finished is kept: the same command with --resume goes on from there."
     )
     E347 = "[KMGRE E347] The journal of an earlier run, {path}, is damaged ({error}). Delete it, and start again."
@@ -257,8 +259,8 @@ class Errors:
     )
     E351 = "[KMGRE E351] The journal of the run, {path}, cannot be written: {error}."
     E352 = (
-        "[KMGRE E352] An older version of spacy-kmgre has begun a run and left its results in the folder {folder}. This "
-        "version cannot go on with them. --force deletes them and starts again."
+        "[KMGRE E352] An older version of spacy-kmgre has begun a run and left its results in the folder {folder}. "
+        "This version cannot go on with them. --force deletes them and starts again."
     )
 
     # Readers of entities (E40x)
@@ -299,9 +301,9 @@ class Warnings:
         "and to be trained; `spacy kmgre evaluate` scores relations between gold entities."
     )
     W005 = (
-        "[KMGRE W005] {name!r} goes on learning, and τ, the upper limit of the key mention pairs' threshold, begins anew "
-        "at {new:.4f} as [training.before_update] says; the loaded model had {old:.4f}. To keep a trained component as it "
-        "is, put it into [training.frozen_components]."
+        "[KMGRE W005] {name!r} goes on learning, and τ, the upper limit of the key mention pairs' threshold, begins "
+        "anew at {new:.4f} as [training.before_update] says; the loaded model had {old:.4f}. To keep a trained component "
+        "as it is, put it into [training.frozen_components]."
     )
 
     # Readers of entities (W40x)

@@ -26,7 +26,8 @@ def test_configs_are_found():
 def test_the_paper_is_whole():
     """Jiang et al. (COLING 2022): sections 3.1 to 3.4, and 4.2 for the numbers."""
     nlp = load_model_from_config(
-        load_config(ROOT / "configs" / "kmgre_paper.cfg", overrides={"system.gpu_allocator": None}), auto_fill=True
+        load_config(ROOT / "configs" / "kmgre_paper.cfg", overrides={"system.gpu_allocator": None}),
+        auto_fill=True,
     )
     model = nlp.config["components"]["kmgre_relations"]["model"]
     assert (model["shared_encoder"], model["key_classifier"], model["fusion"]) == (False, True, True)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-import click
 import typer
 from spacy.cli._util import Arg, Opt
 from typer.core import TyperCommand
@@ -39,7 +39,7 @@ def split_overrides(arguments: Iterable[str]) -> tuple[list[Path], list[str]]:
 class ExtractCommand(TyperCommand):
     """The command `extract`, whose help lists the exports."""
 
-    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_help(self, ctx: Any, formatter: Any) -> None:
         from ..export import describe_exports
 
         self.epilog = "\n\n".join(("Exports:", *describe_exports()))
@@ -53,7 +53,10 @@ def extract_cli(
         ..., metavar="SOURCE", help="Files and folders to read, in this order; - is standard input"
     ),
     output: Path = Opt(
-        Path("-"), "--output", "-o", help="The file or folder to write; - is standard output (jsonl, or --to csv)"
+        Path("-"),
+        "--output",
+        "-o",
+        help="The file or folder to write; - is standard output (jsonl, or --to csv)",
     ),
     source_format: str | None = Opt(
         None,

@@ -1,7 +1,8 @@
 """Heads: from both sides of a pair and its context to one logit a class (5), (6).
 
-A pair's context is a weighted sum of hidden states, c_ij = q_ij H. Heads use it, and the two sides, first in linear maps:
-they project a document's H and rows to the few columns they need once, then pool. That is exact and avoids a P x d tensor.
+A pair's context is a weighted sum of hidden states, c_ij = q_ij H. Heads use it, and the two sides, first in linear
+maps: they project a document's H and rows to the few columns they need once, then pool. That is exact and avoids a
+P x d tensor.
 
 A head is registered in `spacy_architectures` by a function that returns `HeadSettings`.
 """

@@ -171,8 +171,8 @@ def has_plain_attention(config: Any) -> bool:
 
 
 def runs_in_bfloat16(device: torch.device, training: bool) -> bool:
-    """Whether mixed precision means bfloat16 on a device. On a CPU it does in training only: in prediction, padding would
-    change more than the last digits of the scores."""
+    """Whether mixed precision means bfloat16 on a device. On a CPU it does in training only: in prediction, padding
+    would change more than the last digits of the scores."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
     return training and getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
@@ -190,7 +190,7 @@ def watch_projections(transformer: Any) -> None:
             of_last_layer[name].register_forward_hook(partial(_keep_projection, name))
 
 
-def _keep_projection(name: str, module: nn.Module, inputs: Any, output: Tensor) -> None:
+def _keep_projection(name: str, _module: nn.Module, _inputs: Any, output: Tensor) -> None:
     projected = _PROJECTED.get()
     if projected is not None:
         projected[name] = output

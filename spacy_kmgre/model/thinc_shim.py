@@ -79,7 +79,7 @@ def get_shim(model: RelationModel) -> "NetworkShim":
     return shim
 
 
-def _init(model: RelationModel, X: Any = None, Y: Any = None) -> None:
+def _init(model: RelationModel, *_: Any, **__: Any) -> None:
     get_shim(model).load(model.get_dim("nO"))
 
 
@@ -155,7 +155,7 @@ class NetworkShim(Shim):
             self._process = os.getpid()
         if is_train:
             return self.begin_update(given)
-        return self.predict(given), lambda d_scores: []
+        return self.predict(given), lambda _: []
 
     def predict(self, given: ModelInput) -> Iterator[PairScores]:
         """The scores of all pairs, chunk by chunk as they are asked for."""
@@ -225,8 +225,8 @@ class NetworkShim(Shim):
     def from_bytes(self, bytes_data: bytes) -> "NetworkShim":
         """The inverse of `to_bytes`. Settings may differ from the saved ones where no weight depends on them.
 
-        :raises ValueError: Where the data are truncated, come from something else, or do not fit the settings; the shim is
-            as it was then.
+        :raises ValueError: Where the data are truncated, come from something else, or do not fit the settings. The shim
+            is as it was then.
         """
         if not bytes_data:
             return self

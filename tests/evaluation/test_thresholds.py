@@ -166,7 +166,7 @@ def test_thresholds_are_written_into_the_pipeline(trained_folder, tmp_path, chan
     write_settings(tmp_path / "model", SETTINGS, component=NAME, config=config)
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     other = spacy.load(tmp_path / "model")
-    for settings_of in (vars(component(other)), other.config["components"][NAME]):
+    for settings_of in (vars(component(other).settings), other.config["components"][NAME]):
         assert settings_of["threshold"] == 0.37
         assert dict(settings_of["thresholds"]) == SETTINGS["thresholds"]
         assert settings_of["symmetric"] == ["lives_in"]

@@ -18,7 +18,7 @@ from spacy_kmgre.formats.base import get_format, guess_source, guess_target
 from .samples import VOCAB, documents, facts, path_for, read, relations, sample, texts
 
 # A format of another package: a mention a line, its entity before a tab; the relations are lines with an arrow.
-PLUGIN = '''
+PLUGIN = """
 from dataclasses import dataclass
 
 from spacy_kmgre.annotations import read_entities, relation_data
@@ -71,7 +71,7 @@ ARROWS = Format(
     sniff=lambda peek: "\\nlee\\t" in peek.start,
     holds=frozenset(),
 )
-'''
+"""
 TEXT = "Lee founded Acme.\nlee\tPER\tLee\nacme\tORG\tAcme\nlee\tfounded=>\tacme\n"
 
 

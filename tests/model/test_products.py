@@ -4,9 +4,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from spacy_kmgre.model.products import normalised_products
 
 from spacy_kmgre.model import products
-from spacy_kmgre.model.products import normalised_products
 
 law = settings(deadline=None, derandomize=True, max_examples=60)
 MENTIONS, HEADS, LENGTH = 5, 3, 6

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from spacy_kmgre.pipeline.evidence import evidence_sentences
 
 SENTENCES = 5

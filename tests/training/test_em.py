@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spacy.cli.train import train
 from spacy.tokens import DocBin, Span
+from spacy_kmgre.training.callbacks import em_callback
 from thinc.api import Adam
 
-from spacy_kmgre.training.callbacks import em_callback
 from spacy_kmgre.training.em import phase_at, tau_at
 from spacy_kmgre.training.objective import Phase
 from spacy_kmgre.training.optim import create_adamw
