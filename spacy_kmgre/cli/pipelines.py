@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import click
 import typer
 from spacy.cli._util import Arg, NoSuchOption, Opt, parse_config_overrides
 from typer.core import TyperCommand
@@ -161,7 +160,7 @@ def evaluate_cli(
 class ExtractCommand(TyperCommand):
     """The command `extract`, whose help lists the exports."""
 
-    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # typer has click's classes inside or outside
         from ..export import describe_exports
 
         self.epilog = "\n\n".join(("Exports:", *describe_exports()))
