@@ -93,7 +93,9 @@ def _one_length_for_each_start(runs: Sequence[tuple[int, int, int]]) -> list[tup
 
 SHORT = {
     "one block": make_text([(0, 0, 15), (0, 15, 25)], [0, 0, 0, 1, 1, 1], [0, 1, 0, 2, 3, 3]),
-    "several blocks": make_text([(0, 0, 15), (1, 15, 10), (0, 25, 15)], [0, 0, 1, 1, 2, 2], [0, 1, 2, 3, 3, 2]),
+    "several blocks": make_text(
+        [(0, 0, 15), (1, 15, 10), (0, 25, 15)], [0, 0, 1, 1, 2, 2], [0, 1, 2, 3, 3, 2]
+    ),
 }
 
 

@@ -428,7 +428,10 @@ def test_each_part_has_an_encoder_of_its_own():
     assert storages[0]
     assert storages[1]
     assert not storages[0] & storages[1]
-    assert [*dict(make_network("shared").classifier.named_parameters())] == ["head.output.weight", "head.output.bias"]
+    assert [*dict(make_network("shared").classifier.named_parameters())] == [
+        "head.output.weight",
+        "head.output.bias",
+    ]
 
 
 @pytest.mark.parametrize("name", ["no key classifier", "atlop"])
