@@ -90,13 +90,15 @@ def whole_rows(rows: AttentionRows, length: int) -> torch.Tensor:
     :param length: The number L of word pieces.
     :returns: *Shape:* (M, K, L)
     """
-    heads = rows.blocks[0].shape[1]
+    empty = rows.blocks[0].new_zeros((rows.blocks[0].shape[1], length))
     whole = []
     for block, row, start, stop in zip(rows.block, rows.row, rows.start, rows.stop):
-        run = rows.blocks[block][row][:, : max(stop - start, 0)]
-        before, after = run.new_zeros((heads, start)), run.new_zeros((heads, length - start - run.shape[1]))
-        whole.append(torch.cat([before, run, after], dim=1))
-    return torch.stack(whole) if whole else rows.blocks[0].new_zeros((0, heads, length))
+        if stop > start:
+            run = rows.blocks[block][row][:, : stop - start]
+            whole.append(torch.cat([empty[:, :start], run, empty[:, start + run.shape[1] :]], dim=1))
+        else:
+            whole.append(empty)
+    return torch.stack(whole) if whole else empty[None][:0]
 
 
 def part_of(scores: PairScores, document: int) -> PairScores:
