@@ -1,7 +1,7 @@
 """One flat batch: the entities, entity pairs and mention pairs of several documents, numbered one after another.
 
-Index arithmetic is done in numpy: on documents of the usual size an operation of torch takes longer to call than to run,
-and on a GPU its results would have to be waited for.
+Index arithmetic is done in numpy: on documents of the usual size an operation of torch takes longer to call than to
+run, and on a GPU its results would have to be waited for.
 """
 
 import sys
@@ -16,7 +16,8 @@ from torch import Tensor
 from . import maths
 from .pieces import Document, Pieces
 
-# How many pairs of entities (or of mentions, where windows matter) are counted together; more where one entity has more.
+# How many pairs of entities (or of mentions, where windows matter) are counted together; more where one entity has
+# more.
 BLOCK = 2**20
 
 
@@ -111,8 +112,8 @@ class PairIndex:
 def pair_chunks(
     batch: FlatBatch, max_mention_pairs: int = sys.maxsize, with_inverse: bool = False
 ) -> Iterator[PairIndex]:
-    """All entity pairs that have mention pairs, in chunks of at most `max_mention_pairs` of these, or of one entity pair.
-    All of them at once would be too many in a long text.
+    """All entity pairs that have mention pairs, in chunks of at most `max_mention_pairs` of these, or of one entity
+    pair. All of them at once would be too many in a long text.
 
     :param with_inverse: Whether each entity pair is followed by its inverse, (tail, head), in the same chunk.
     """
@@ -241,7 +242,8 @@ class PairScores:
     :param tail: The mention numbers of the tails. *Shape:* (P,)
     :param pair_index: The entity pair, 0..N-1, of each mention pair, ascending. *Shape:* (P,)
     :param relation: The logits of the relations (6). *Shape:* (P, C)
-    :param key: The logit of p_ω(z=1) (8); infinity without a key instance classifier, so that all are key. *Shape:* (P,)
+    :param key: The logit of p_ω(z=1) (8); infinity without a key instance classifier, so that all are key.
+        *Shape:* (P,)
     :param sentence_weights: How much of the context of each row of `relation` lies in each of S sentences of its
         document; no column where nobody says where sentences are. *Shape:* (P, S)
     """

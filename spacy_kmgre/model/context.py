@@ -5,11 +5,12 @@ that the mention is in. Only pairs whose runs meet have a context; that of all o
 with the text and not with its square, and short and long texts go the same way.
 
 A context is registered in `spacy_architectures`; it is a function `(products, totals) -> weights` as
-`maths.per_head_weights`, which says what they are.
+`maths.per_head_weights`, which says what they are. It is linear in the products.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -157,7 +158,7 @@ class Run(NamedTuple):
 def runs_of(meeting: Meeting, weights: Tensor) -> Iterator[Run]:
     """The weights of a meeting, cut to the runs of word pieces that they belong to."""
     edges = [0, *(np.flatnonzero(np.diff(meeting.start)) + 1).tolist(), len(meeting.start)]
-    for first, last in zip(edges[:-1], edges[1:]):
+    for first, last in pairwise(edges):
         start = int(meeting.start[first])
         width = int(meeting.stop[first:last].max()) - start
         yield Run(meeting.pairs[first:last], start, weights[first:last, :width])

@@ -219,8 +219,8 @@ def _join(
 
 
 def _kept(pieces: Pieces, window: Window) -> tuple[np.ndarray, np.ndarray]:
-    """Where a window's word pieces stand in the document and in the window. Special pieces stand at the ends of the document
-    only: mentions that share no window must have nothing in common."""
+    """Where a window's word pieces stand in the document and in the window. Special pieces stand at the ends of the
+    document only: mentions that share no window must have nothing in common."""
     left = 0 if window.start == pieces.prefix else pieces.prefix
     length = window.end - window.start + pieces.prefix + pieces.suffix
     right = length - (0 if window.end == len(pieces.ids) - pieces.suffix else pieces.suffix)

@@ -1,7 +1,8 @@
 """Heads: from both sides of a pair and its context to one logit a class (5), (6).
 
-A pair's context is a weighted sum of hidden states, c_ij = q_ij H. Heads use it, and the two sides, first in linear maps:
-they project a document's H and rows to the few columns they need once, then pool. That is exact and avoids a P x d tensor.
+A pair's context is a weighted sum of hidden states, c_ij = q_ij H. Heads use it, and the two sides, first in linear
+maps: they project a document's H and rows to the few columns they need once, then pool. That is exact and avoids a
+P x d tensor.
 
 A head is registered in `spacy_architectures` by a function that returns `HeadSettings`.
 """
@@ -119,11 +120,11 @@ class BilinearHead(Head):
         head_context, tail_context = contexts(projected.context).chunk(2, dim=1)
         left = torch.tanh(projected.head.index_select(0, head) + head_context + self.head.bias)
         right = torch.tanh(projected.tail.index_select(0, tail) + tail_context + self.tail.bias)
-        weights = self.output.weight.split(self.block**2, dim=1)
+        weights = self.output.weight.split(self.block**2, dim=1)  # type: ignore[no-untyped-call]  # torch does not type it.
         # All products at once, P x inner x block, do not fit into a CPU's cache.
         size = max(1, len(head)) if head.is_cuda else 1024
         found = []
-        for some, others in zip(left.split(size), right.split(size)):
+        for some, others in zip(left.split(size), right.split(size)):  # type: ignore[no-untyped-call]  # torch does not type it.
             logits = self.output.bias.expand(len(some), -1)
             for x, y, weight in zip(some.split(self.block, 1), others.split(self.block, 1), weights):
                 logits = torch.addmm(logits, (x.unsqueeze(2) * y.unsqueeze(1)).flatten(1), weight.T)
