@@ -1,5 +1,5 @@
-"""The registered architectures: settings of the config as frozen records, which build the network once its encoder is
-at hand. Nothing of Hugging Face is imported before then.
+"""The registered architectures: settings of the config as frozen records, which build the network when its encoder
+is at hand. Nothing of Hugging Face is imported before then.
 """
 
 from collections.abc import Mapping, Sequence
@@ -164,12 +164,14 @@ def build_encoder(
         Python package carries.
     :param max_length: The longest window in word pieces, special ones included; the encoder's limit where None.
     :param overlap: The word pieces that neighbouring windows share.
-    :param max_pieces: The word pieces that are read of a document, with a warning of lost entities; all where None.
+    :param max_pieces: The word pieces that are read of a document, with a warning where entities are lost; all where
+        None.
     :param batch_pieces: The word pieces that go through the encoder at a time; where None 512 on a CPU and
         16,384 on a GPU.
     :param typed_markers: Whether the marker before a mention is the first word piece of its entity's type. Otherwise it
         is the same for all mentions, as in the papers.
-    :param tokenizer_config: Settings for AutoTokenizer.from_pretrained; `trust_remote_code` stays off in any case.
+    :param tokenizer_config: Settings for AutoTokenizer.from_pretrained; `trust_remote_code` stays off, whatever it
+        says.
     :param transformer_config: Settings for AutoConfig.from_pretrained; `trust_remote_code` stays off here too.
     :raises ValueError: Where windows would not advance.
     """
@@ -257,8 +259,8 @@ def build_kmgre(
     :param far_pairs: Whether mention pairs that no window of a long text holds are scored too, with a zero context.
         Otherwise they do not count, and entities that are never read together have no relation.
     :param mixed_precision: Whether encoders run in bfloat16 where the device has it; on a CPU in training only.
-    :param threshold_prior: The bias of the threshold class before training; that of a relation starts near 0. With 0,
-        as in the papers, an untrained model predicts about half of all relations of all pairs.
+    :param threshold_prior: The bias of the threshold class before training; that of a relation starts near 0. With
+        0, as in the papers, an untrained model predicts about half of all relations of all pairs.
     :param shared_layers: A setting that is gone, kept with its only value so that saved pipelines load.
     :param pseudo_labels: Another one.
     :param key_pairs: Another one.

@@ -16,7 +16,8 @@ from torch import Tensor
 from . import maths
 from .pieces import Document, Pieces
 
-# The pairs of entities (of mentions, where windows matter) that are counted together; more where one entity has more.
+# How many pairs of entities (or of mentions, where windows matter) are counted together; more where one entity has
+# more.
 BLOCK = 2**20
 
 
@@ -241,7 +242,7 @@ class PairScores:
     :param tail: The mention numbers of the tails. *Shape:* (P,)
     :param pair_index: The entity pair, 0..N-1, of each mention pair, ascending. *Shape:* (P,)
     :param relation: The logits of the relations (6). *Shape:* (P, C)
-    :param key: The logit of p_ω(z=1) (8); infinity without a key instance classifier, which makes all pairs key.
+    :param key: The logit of p_ω(z=1) (8); infinity without a key instance classifier, so that all are key.
         *Shape:* (P,)
     :param sentence_weights: How much of the context of each row of `relation` lies in each of S sentences of its
         document; no column where nobody says where sentences are. *Shape:* (P, S)

@@ -5,7 +5,7 @@ that the mention is in. Only pairs whose runs meet have a context; that of all o
 with the text and not with its square, and short and long texts go the same way.
 
 A context is registered in `spacy_architectures`; it is a function `(products, totals) -> weights` as
-`maths.per_head_weights`, which says what they are.
+`maths.per_head_weights`, which says what they are. It is linear in the products.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -18,8 +18,8 @@ def _is_from_amd() -> bool:
 
 # torch.compile uses these two operations. They are not public: where they are missing, layers stay what they are.
 IS_FASTER = (
-    torch.backends.mkldnn.is_available()
-    and torch.backends.mkl.is_available()
+    torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]  # torch does not type it.
+    and torch.backends.mkl.is_available()  # type: ignore[no-untyped-call]  # torch does not type it.
     and all(hasattr(torch.ops.mkldnn, name) for name in ("_reorder_linear_weight", "_linear_pointwise"))
     and _is_from_amd()  # An Intel Xeon is slower by a tenth.
 )
@@ -49,7 +49,8 @@ class FastLinear(nn.Linear):
         laid_out = self._laid_out
         if laid_out is None:
             laid_out = self._laid_out = torch.ops.mkldnn._reorder_linear_weight(self.weight.detach())
-        return torch.ops.mkldnn._linear_pointwise(inputs, laid_out, self.bias, "none", [], "")
+        found: Tensor = torch.ops.mkldnn._linear_pointwise(inputs, laid_out, self.bias, "none", [], "")
+        return found
 
     def train(self, mode: bool = True) -> "FastLinear":
         self._laid_out = None
@@ -58,7 +59,7 @@ class FastLinear(nn.Linear):
 
     def _apply(self, *args: Any, **kwargs: Any) -> "FastLinear":
         self._laid_out = None
-        super()._apply(*args, **kwargs)
+        super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call]  # torch does not type it.
         return self
 
     def __getstate__(self) -> dict[str, Any]:

@@ -120,11 +120,11 @@ class BilinearHead(Head):
         head_context, tail_context = contexts(projected.context).chunk(2, dim=1)
         left = torch.tanh(projected.head.index_select(0, head) + head_context + self.head.bias)
         right = torch.tanh(projected.tail.index_select(0, tail) + tail_context + self.tail.bias)
-        weights = self.output.weight.split(self.block**2, dim=1)
+        weights = self.output.weight.split(self.block**2, dim=1)  # type: ignore[no-untyped-call]  # torch does not type it.
         # All products at once, P x inner x block, do not fit into a CPU's cache.
         size = max(1, len(head)) if head.is_cuda else 1024
         found = []
-        for some, others in zip(left.split(size), right.split(size)):
+        for some, others in zip(left.split(size), right.split(size)):  # type: ignore[no-untyped-call]  # torch does not type it.
             logits = self.output.bias.expand(len(some), -1)
             for x, y, weight in zip(some.split(self.block, 1), others.split(self.block, 1), weights):
                 logits = torch.addmm(logits, (x.unsqueeze(2) * y.unsqueeze(1)).flatten(1), weight.T)

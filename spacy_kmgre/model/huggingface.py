@@ -78,7 +78,7 @@ def load_pretrained(
         if not has_plain_attention(config):  # Only eager attention returns its weights.
             settings = {**transformer_config, "attn_implementation": "eager", **NO_CODE}
             config = AutoConfig.from_pretrained(source, **settings)
-        tokenizer = AutoTokenizer.from_pretrained(source, **{**tokenizer_config, **NO_CODE})
+        tokenizer = AutoTokenizer.from_pretrained(source, **{**tokenizer_config, **NO_CODE})  # type: ignore[no-untyped-call]  # transformers does not type it.
         loaded = [AutoModel.from_pretrained(source, config=config, **NO_CODE) for _ in range(count)]
     except Exception as error:  # There are as many kinds as there are ways to lack or break a file.
         raise ValueError(Errors.E011.format(name=name, error=error)) from error
@@ -106,7 +106,7 @@ def empty_transformer(encoder: Mapping[str, Any], attention: str) -> Any:
         raise ValueError(
             Errors.E023.format(setting="attention", value=attention, expected=f"one of {ATTENTION}")
         )
-    return AutoModel.from_config(AutoConfig.for_model(**encoder), attn_implementation=attention, **NO_CODE)
+    return AutoModel.from_config(AutoConfig.for_model(**encoder), attn_implementation=attention, **NO_CODE)  # type: ignore[no-untyped-call]  # transformers does not type it.
 
 
 def tokenizer_to_files(tokenizer: Any) -> dict[str, bytes]:
@@ -174,8 +174,8 @@ def runs_in_bfloat16(device: torch.device, training: bool) -> bool:
     """Whether mixed precision means bfloat16 on a device. On a CPU it does in training only: in prediction, padding
     would change more than the last digits of the scores."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    return training and getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
+        return bool(torch.cuda.is_bf16_supported())
+    return training and bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
 
 
 # What the last layer's projections return in the forward pass that a thread is in, by name.
@@ -231,7 +231,7 @@ def hidden_and_rows(
     with _projections() as projected, precision:
         output = transformer(inputs, attention_mask=given_mask)
     query, key = (
-        projected[name].unflatten(-1, (config.num_attention_heads, -1)).float()
+        projected[name].unflatten(-1, (config.num_attention_heads, -1)).float()  # type: ignore[no-untyped-call]  # torch does not type it.
         for name in PLAIN_ATTENTION[config.model_type]
     )
     query = query.flatten(0, 1).index_select(0, places).unflatten(0, (len(inputs), -1))

@@ -47,7 +47,7 @@ def context_weights(attention: Tensor, head: Tensor, tail: Tensor, mode: str = "
     if rows.requires_grad and attention.dtype == torch.float16:
         # The gradient of a small probability overflows float16. Half of its range is left to other paths.
         limit = torch.finfo(attention.dtype).max / 2
-        rows.register_hook(lambda grad: grad.clamp(-limit, limit))
+        rows.register_hook(lambda grad: grad.clamp(-limit, limit))  # type: ignore[no-untyped-call]  # torch does not type it.
     products = rows[head] * rows[tail]
     normalise = per_head_weights if mode == "per_head" else pooled_weights
     return normalise(products, products.sum(dim=2))

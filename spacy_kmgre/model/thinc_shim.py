@@ -225,8 +225,8 @@ class NetworkShim(Shim):
     def from_bytes(self, bytes_data: bytes) -> "NetworkShim":
         """The inverse of `to_bytes`. Settings may differ from the saved ones where no weight depends on them.
 
-        :raises ValueError: Where the data are truncated, come from something else, or do not fit the settings. The shim
-            is as it was then.
+        :raises ValueError: Where the data are truncated, come from something else, or do not fit the settings; the
+            shim is as it was then.
         """
         if not bytes_data:
             return self

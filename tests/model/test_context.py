@@ -1,6 +1,7 @@
 """Contexts over runs of word pieces (4): compared with the equations on dense attention rows, values and gradients.
 
-Short texts are runs over the whole text, of which several may lie in one block; in long texts runs overlap, or do not meet.
+Short texts are runs over the whole text, of which several may lie in one block; in long texts runs overlap, or do
+not meet.
 """
 
 from collections.abc import Sequence

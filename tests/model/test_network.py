@@ -1,4 +1,5 @@
-"""Networks on hand-made word pieces: chunks against the whole, entities in place of mentions, the parts that EM trains."""
+"""Networks on hand-made word pieces: chunks against the whole, entities in place of mentions, the parts that EM
+trains."""
 
 import math
 import sys
