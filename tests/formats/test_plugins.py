@@ -124,7 +124,8 @@ def test_a_package_brings_a_format(plugin: Path, tmp_path: Path):
     assert "Formats that have the option: arrows." in " ".join(done.stdout.split())
 
 
-def test_a_format_that_is_only_written(registered: None, tmp_path: Path):
+@pytest.mark.usefixtures("registered")
+def test_a_format_that_is_only_written(tmp_path: Path):
     FORMATS.register(Format("titles", "titles", endings=(".titles",), writer=write_titles))
     assert guess_target(tmp_path / "x.titles") is get_format("titles") and "titles" in list(FORMATS)
     source = sample("docred", tmp_path).rename(tmp_path / "docs.json")
@@ -143,7 +144,8 @@ def write_titles(docs, path):
     path.write_text("".join(f"{doc.user_data['title']}\n" for doc in docs))
 
 
-def test_a_format_that_is_only_read(registered: None, tmp_path: Path):
+@pytest.mark.usefixtures("registered")
+def test_a_format_that_is_only_read(tmp_path: Path):
     FORMATS.register(Format("twin", "twin", FORMATS["docred"].reader, sniff=FORMATS["docred"].sniff))
     path = sample("docred", tmp_path)
     assert [facts(doc) for doc in read("twin", path)] == [facts(doc) for doc in documents()]
@@ -158,7 +160,8 @@ class Unlike(ReaderOptions):
     part: int = option(0, "a number")
 
 
-def test_options_of_one_name_are_alike(registered: None):
+@pytest.mark.usefixtures("registered")
+def test_options_of_one_name_are_alike():
     FORMATS.register(Format("unlike", "unlike", FORMATS["docred"].reader, settings=Unlike))
     result = CliRunner().invoke(kmgre, ["convert", "--help"])
     assert "E153" in str(result.exception) and "'unlike' has an option 'part'" in str(result.exception)
