@@ -112,6 +112,14 @@ def test_known_lines_are_found(slope, intercept):
     assert (again.slope, again.intercept) == (line.slope, line.intercept) and again.before < 0.03
 
 
+def test_cross_validation_scores_documents_with_the_lines_of_others():
+    """Each document has a precision of its own, which a line found on the document itself would meet."""
+    precision = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
+    correct = np.arange(100)[:, None] < 100 * precision
+    found = make_candidates(np.zeros(500), correct.ravel(), documents=5)
+    assert find_calibration(found, [1.0, 0.0]).cross_validated > 0.2
+
+
 def test_both_errors_are_of_the_same_relations():
     """Both are of the relations with scores above 0.1 before, though their scores fall below that."""
     random = np.random.default_rng(0)

@@ -117,6 +117,18 @@ def test_a_model_does_not_differ_from_itself():
     assert np.all(result.low == 0) and np.all(result.high == 0)
 
 
+def test_a_score_that_one_model_lacks_is_not_compared():
+    """The label "odd" is never gold, and only the second model predicts it."""
+    micro = Tally(1, 2, 1)
+    first = [RelationCounts({"micro": micro}, {"founded": micro})] * 5
+    second = [RelationCounts({"micro": micro}, {"founded": micro, "odd": Tally(0, 1, 0)})] * 5
+    tables = count_tables(first, second)
+    odd = tables[0].rows.index(("label", "odd"))
+    result = compare(*tables, Resampling(samples=20))
+    assert all(np.isnan(values[odd]).all() for values in result)
+    assert result.p_value[0].tolist() == [1, 1, 1]
+
+
 def test_a_model_that_is_always_better():
     worse, better = [document(1, 3, 3)] * 30, [document(2, 3, 3)] * 30
     result = compare(*count_tables(worse, better), Resampling(samples=999))

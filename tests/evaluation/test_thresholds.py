@@ -87,6 +87,7 @@ def test_of_equally_good_thresholds_the_highest():
     assert find_threshold(make_candidates([(0, 0.8, False), (0, 0.3, False)], [1])).threshold == 0.9
     # With everything right it lies below the lowest, where no candidates are.
     assert find_threshold(make_candidates([(0, 0.8, True), (0, 0.3, True)], [2])).threshold == 0.15
+    assert find_threshold(make_candidates([(0, 0.02, True)], [1])).threshold == 0.015  # above FLOOR
 
 
 def test_cross_validation_scores_documents_with_the_thresholds_of_others():
@@ -140,6 +141,15 @@ def test_entities_that_are_not_gold_have_no_right_relations(trained):
     example.predicted.spans["entity_1"] = [example.predicted[0:2]]
     found = collect_candidates(component(trained), [example])
     assert not found.correct.any() and found.gold.sum() == 3
+
+
+def test_margins_are_those_of_allowed_triples(trained):
+    pipe = component(trained)
+    everything = collect_candidates(pipe, some_examples(trained)).margins
+    pipe.allowed_triples = [["X", "founded", "X"]]
+    assert (
+        collect_candidates(pipe, some_examples(trained)).margins.sum() * len(pipe.labels) == everything.sum()
+    )
 
 
 def test_nothing_to_score(trained):
