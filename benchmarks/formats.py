@@ -16,7 +16,6 @@ from typing import Annotated, Any
 import spacy
 import typer
 from spacy.tokens import Doc
-from spacy_kmgre.formats.guess import guess_source
 from wasabi import table
 
 from spacy_kmgre.annotations import document_name, read_entities
