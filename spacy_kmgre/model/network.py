@@ -17,10 +17,10 @@ from .batch import FlatBatch, PairIndex, PairScores, flatten, on_device, pair_ch
 from .context import Contexts, Weigh, mention_pair_contexts
 from .encoder import Encoded, Encoder
 from .heads import Head, LinearHead, Projected
+from .phases import KEY as KEY
+from .phases import RELATION as RELATION
 from .pieces import Document, Pieces
 
-# The two parts that EM trains in turn: θ and ω.
-RELATION, KEY = "relation", "key"
 # Mention pairs that are scored at a time in prediction: what stays in a CPU's cache, and what keeps a GPU busy.
 CHUNK = {"cpu": 1024, "cuda": 32768}
 # A thread that predicts must not find a part between training and evaluation.

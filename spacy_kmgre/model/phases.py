@@ -2,7 +2,8 @@
 
 from enum import Enum
 
-from .network import KEY, RELATION
+# The two parts that EM trains in turn: θ and ω.
+RELATION, KEY = "relation", "key"
 
 
 class Phase(str, Enum):
