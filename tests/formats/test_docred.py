@@ -355,7 +355,11 @@ PLACES = [
     "labels.0.h labels.0.t labels.0.r labels.0.evidence labels.0.evidence.0",
 ]
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-2, 4) | st.floats(allow_nan=False) | st.text(max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers(-2, 4)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=4,
 )
