@@ -1,5 +1,7 @@
 """An optimiser for spaCy's training config with learning rates for encoders, heads, and other components."""
 
+from typing import Any
+
 from spacy.util import registry
 from thinc.optimizers import FloatOrSeq, Optimizer
 
@@ -13,7 +15,7 @@ class AdamW(Optimizer):
         learn_rate: FloatOrSeq,
         head_learn_rate: FloatOrSeq,
         encoder_learn_rate: FloatOrSeq | None,
-        **kwargs: FloatOrSeq,
+        **kwargs: Any,
     ) -> None:
         super().__init__(learn_rate, use_averages=False, **kwargs)
         self._set_attr_or_schedule("head_learn_rate", head_learn_rate)
