@@ -25,8 +25,8 @@ class Prediction:
     :param model_score: The score before calibration.
     :param mention_pairs: (head mention, tail mention, key score, relation score, share) of the key mention
         pairs, largest share first.
-    :param sentence_weights: How much of their contexts, weighted by share, lies in each sentence; empty where the scores
-        do not say. *Shape:* (S,)
+    :param sentence_weights: How much of their contexts, weighted by share, lies in each sentence; empty where the
+        scores do not say. *Shape:* (S,)
     """
 
     document: int
@@ -157,13 +157,14 @@ def evidence_sentences(
 ) -> set[int]:
     """The sentences that hold the leading key mention pairs of a relation, and say enough by themselves.
 
-    A sentence keeps a part of the relation's odds, exp(l_c - l_TH): the shares of its key mention pairs, times the weight
-    of the sentence in the relation's context, divided by the largest such weight. The score of its own is that of the
-    odds it keeps.
+    A sentence keeps a part of the relation's odds, exp(l_c - l_TH): the shares of its key mention pairs, times the
+    weight of the sentence in the relation's context, divided by the largest such weight. The score of its own is
+    that of the odds it keeps.
 
     :param pairs: (sentence of the head, sentence of the tail, share) of the key mention pairs, largest share first.
     :param score: The relation's score, σ(l_c - l_TH).
-    :param sentence_weights: How much of the context lies in each sentence; all weigh the same where empty. *Shape:* (S,)
+    :param sentence_weights: How much of the context lies in each sentence; all weigh the same where empty.
+        *Shape:* (S,)
     :param share: The leading pairs end where their shares reach it.
     :param least: The least score of a sentence's own.
     :returns: Sentence numbers.

@@ -14,13 +14,7 @@ from spacy.vocab import Vocab
 from thinc.api import Optimizer
 from torch import Tensor
 
-from ..annotations import (
-    document_name,
-    get_relations,
-    mention_offsets,
-    store_relations,
-    write_entities,
-)
+from ..annotations import document_name, get_relations, mention_offsets, store_relations, write_entities
 from ..errors import Errors, Warnings
 from ..model.batch import PairScores
 from ..model.network import KEY, RELATION

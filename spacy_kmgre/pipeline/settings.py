@@ -1,5 +1,5 @@
-"""What decides predictions beside the model: settings that are checked, merged when a pipeline is loaded, and applied to
-the logits of entity pairs."""
+"""What decides predictions beside the model: settings that are checked, merged when a pipeline is loaded, and applied
+to the logits of entity pairs."""
 
 import json
 import math
@@ -22,8 +22,8 @@ SHARES = ("threshold", "evidence_share", "evidence_score")
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of `kmgre_relations`; `make_relation_component` says what they are. Each may be changed on a component
-    at any time.
+    """The settings of `kmgre_relations`; `make_relation_component` says what they are. Each may be changed on a
+    component at any time.
 
     :raises ValueError: Where a value is not what the setting may be.
     """
@@ -89,8 +89,8 @@ class Setting:
 
 
 def changes(configured: Settings, current: Settings) -> dict[str, str]:
-    """The settings that differ from the config's, to be saved: each as [the config's, its own] in JSON text, since spaCy's
-    JSON rounds numbers."""
+    """The settings that differ from the config's, to be saved: each as [the config's, its own] in JSON text, since
+    spaCy's JSON rounds numbers."""
     pairs = {name: [getattr(configured, name), getattr(current, name)] for name in NAMES}
     return {name: json.dumps(pair) for name, pair in pairs.items() if pair[0] != pair[1]}
 
