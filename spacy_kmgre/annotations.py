@@ -35,7 +35,9 @@ def install_extensions() -> None:
     _install(Span, "entity", get_entity, _refuse_entity)
 
 
-def _install(owner: type[Doc] | type[Span], name: str, getter: Callable, setter: Callable) -> None:
+def _install(
+    owner: type[Doc] | type[Span], name: str, getter: Callable[..., Any], setter: Callable[..., Any]
+) -> None:
     if not owner.has_extension(name):
         owner.set_extension(name, getter=getter, setter=setter)
     elif owner.get_extension(name)[2] is not getter:

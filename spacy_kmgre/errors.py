@@ -80,7 +80,7 @@ class Errors:
         "every word piece attends to all others of its window, such as BERT."
     )
     E028 = (
-        "[KMGRE E028] Refused at {place}: {reason}. A model is data here, and no code that comes with one is run. Choose "
+        "[KMGRE E028] Refused at {place}: {reason}. A model is data here, and no code that comes with one is run. Take "
         "an encoder and a tokenizer that the library transformers has itself."
     )
 
@@ -245,7 +245,8 @@ class Errors:
     E345 = "[KMGRE E345] There is no document {name!r} in {path}."
     E346 = (
         "[KMGRE E346] The worker process {pid} ended before its work was done ({how}). A system that runs out of "
-        "memory kills processes in this way: fewer processes (--n-process) and smaller batches (--batch-size) take less. "
+        "memory kills processes in this way: fewer processes (--n-process) and smaller batches (--batch-size) need less "
+        "memory. "
         "Where the output is a file, what is finished is kept: the same command with --resume goes on from there."
     )
     E347 = "[KMGRE E347] The journal of an earlier run, {path}, is damaged ({error}). Delete it, and start again."
@@ -302,8 +303,8 @@ class Warnings:
     )
     W005 = (
         "[KMGRE W005] {name!r} goes on learning, and τ, the upper limit of the key mention pairs' threshold, begins "
-        "anew at {new:.4f} as [training.before_update] says; the loaded model had {old:.4f}. To keep a trained component "
-        "as it is, put it into [training.frozen_components]."
+        "anew at {new:.4f} as [training.before_update] says; the loaded model had {old:.4f}. To keep a trained "
+        "component as it is, put it into [training.frozen_components]."
     )
 
     # Readers of entities (W40x)

@@ -6,7 +6,7 @@ torch and transformers are imported when a component is made, not when spaCy lis
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from spacy import Language
+from spacy.language import Language
 from spacy.pipeline import Pipe, TrainablePipe
 from spacy.tokens import Doc
 
@@ -70,7 +70,7 @@ def make_relation_component(
     symmetric: list[str],
     inverse: list[list[str]],
     calibration: list[float],
-    scorer: Callable | None,
+    scorer: Callable[..., Any] | None,
 ) -> TrainablePipe:
     """The component that writes `doc._.relations`.
 
@@ -123,7 +123,7 @@ def make_entity_component(
     entities: Callable[[Doc], list[Entity]],
     prefix: str,
     overwrite: bool,
-    scorer: Callable | None,
+    scorer: Callable[..., Any] | None,
 ) -> Pipe:
     """The component that writes entities into span groups, before `kmgre_relations`.
 

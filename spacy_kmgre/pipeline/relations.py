@@ -246,7 +246,7 @@ class KmgreRelations(RelationComponent):
             for part, value in zip(found, values):
                 losses[self.name] += value / means[part]
                 losses[f"{self.name}_{part}"] += value / means[part]
-        if sgd not in (None, False):
+        if sgd:
             self.finish_update(sgd)
         return losses
 

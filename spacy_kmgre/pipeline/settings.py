@@ -157,8 +157,8 @@ class Controls:
         """The logits that the thresholds are compared with.
 
         A relation with an inverse gets the mean of two margins over TH, its own and that of its inverse for
-        the entity pair's inverse: with one threshold, both directions are predicted or neither is (but for `max_labels`).
-        Where the inverse is not there, the margin stays. What no triple allows gets -inf.
+        the entity pair's inverse: with one threshold, both directions are predicted or neither is (but for
+        `max_labels`). Where the inverse is not there, the margin stays. What no triple allows gets -inf.
 
         :param logits: The logits of the entity pairs. *Shape:* (N, C)
         :param documents: The documents of the entity pairs. *Shape:* (N,)
@@ -182,10 +182,11 @@ class Controls:
         return logits
 
     def calibrate(self, logits: Tensor) -> Tensor:
-        """Logits whose scores are probabilities: margins over TH on the line of the calibration. *Shape:* (N, C) both"""
+        """Logits whose scores are probabilities: margins over TH on the line of the calibration.
+        *Shape:* (N, C) both"""
         if not self.calibrates:
             return logits
-        calibrated = self._slope * margins(logits) + self._intercept
+        calibrated: Tensor = self._slope * margins(logits) + self._intercept
         calibrated[:, 0] = 0.0
         return calibrated
 

@@ -17,7 +17,7 @@ from .settings import Setting, Settings, changes, merge
 Self = TypeVar("Self", bound="RelationComponent")
 
 
-class RelationComponent(TrainablePipe):
+class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class is compiled and has no types
     """A trainable component with relation labels, and with settings that may be changed at any time.
 
     :ivar settings: The settings; each is an attribute of the component too, and checked when it is set.

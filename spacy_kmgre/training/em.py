@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from spacy.language import Language
-from spacy.util import registry
 
 from ..errors import Errors
 from ..model.phases import Phase
@@ -35,7 +34,6 @@ def tau_at(step: int, tau_max: float, tau_rate: float) -> float:
     return tau_max * (1.0 - tau_rate**step)
 
 
-@registry.callbacks("spacy_kmgre.em.v1")
 def em_callback(
     component: str = "kmgre_relations",
     warmup_epochs: int = 2,

@@ -4,10 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from spacy.language import Language
-from spacy.util import registry
 
 
-@registry.callbacks("spacy_kmgre.resolve_encoders.v1")
 def resolve_encoders() -> Callable[[Language], Language]:
     """Lets the models of spacy-transformers take the names that `spacy_kmgre.Encoder.v1` takes: where one is
     named `package:NAME`, it is told, before it loads, the folder in that Python package. The config keeps the

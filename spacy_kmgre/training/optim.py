@@ -18,9 +18,9 @@ class AdamW(Optimizer):
         **kwargs: Any,
     ) -> None:
         super().__init__(learn_rate, use_averages=False, **kwargs)
-        self._set_attr_or_schedule("head_learn_rate", head_learn_rate)
+        self._set_attr_or_schedule("head_learn_rate", head_learn_rate)  # type: ignore[no-untyped-call]  # thinc
         if encoder_learn_rate is not None:
-            self._set_attr_or_schedule("encoder_learn_rate", encoder_learn_rate)
+            self._set_attr_or_schedule("encoder_learn_rate", encoder_learn_rate)  # type: ignore[no-untyped-call]  # thinc
 
 
 @registry.optimizers("spacy_kmgre.AdamW.v1")
