@@ -245,8 +245,8 @@ class Errors:
     E345 = "[KMGRE E345] There is no document {name!r} in {path}."
     E346 = (
         "[KMGRE E346] The worker process {pid} ended before its work was done ({how}). A system that runs out of "
-        "memory kills processes in this way: fewer processes (--n-process) and smaller batches (--batch-size) need less "
-        "memory. "
+        "memory kills processes in this way: fewer processes (--n-process) and smaller batches (--batch-size) need "
+        "less memory. "
         "Where the output is a file, what is finished is kept: the same command with --resume goes on from there."
     )
     E347 = "[KMGRE E347] The journal of an earlier run, {path}, is damaged ({error}). Delete it, and start again."

@@ -12,7 +12,6 @@ from ..annotations import mention_offsets
 from ..errors import Errors
 from ..model import maths
 from ..model.batch import EntityPairScores, PairScores
-from ..model.network import KEY
 from ..model.thinc_shim import get_shim
 from ..pipeline.relations import KmgreRelations
 from ..pipeline.settings import Controls
@@ -158,7 +157,7 @@ def _explain(
     predicted = maths.predict_relations(calibrated, pipe.max_labels, controls.threshold)[row]
     score = maths.relation_scores(calibrated)[row].tolist()
     key_threshold = None
-    if KEY in network.parts:
+    if pipe.has_key_classifier:
         key_probs = torch.sigmoid(scores.key)
         limits = maths.key_threshold(key_probs, scores.pair_index, len(scores.entities), network.xi, tau)
         key_threshold = limits[row].item()

@@ -146,8 +146,8 @@ def docs_with_gold_entities(
     examples: Sequence[Example], reader: Callable[[Doc], list[Entity]], component: str
 ) -> list[Doc]:
     """The predicted Docs with the references' entities, where `spacy evaluate` has read a plain corpus: none of the
-    Docs has entities, no component has looked for some, and the references have them. Otherwise none, with a warning where a
-    component has looked and found none.
+    Docs has entities, no component has looked for some, and the references have them. Otherwise none, with a warning
+    where a component has looked and found none.
 
     :param reader: The component's reader of entities.
     :param component: The component's name, for the warnings.

@@ -10,7 +10,7 @@ from spacy.pipeline import TrainablePipe
 from spacy.vocab import Vocab
 
 from ..errors import Errors, Warnings
-from ..model.phases import Phase
+from ..model.phases import KEY, Phase
 from ..model.thinc_shim import KNOWN_FACTS, NetworkShim, RelationModel, build_model, get_shim
 from .settings import Setting, Settings, changes, merge
 
@@ -57,6 +57,11 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
     def labels(self) -> tuple[str, ...]:
         """The relation labels; class number c of the model is labels[c - 1]."""
         return tuple(self.cfg["labels"])
+
+    @property
+    def has_key_classifier(self) -> bool:
+        """Whether the model has a key instance classifier."""
+        return KEY in self._shim.require_network().parts
 
     @property
     def label_data(self) -> list[str]:

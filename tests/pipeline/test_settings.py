@@ -14,12 +14,16 @@ from spacy_kmgre.model.maths import predict_relations, relation_scores
 from spacy_kmgre.pipeline.settings import Controls, Settings
 
 from ..conftest import GOLD, NAME, component, make_doc, make_examples, triples
-from ..model.tiny import entity_pairs
 
 LABELS = ("parent", "child", "spouse", "lives_in")
 SYMMETRIC = ["spouse"]
 INVERSE = [("parent", "child")]
 law = settings(deadline=None, derandomize=True, max_examples=60)
+
+
+def entity_pairs(entities: Sequence[int]) -> torch.Tensor:
+    """All ordered pairs of different entities. *Shape:* (N, 2)"""
+    return torch.tensor(list(permutations(entities, 2)), dtype=torch.long).view(-1, 2)
 
 
 def make_controls(triples: Sequence[Sequence[str]] | None = None, **changes) -> Controls:
