@@ -104,9 +104,9 @@ LAYERS: dict[str, set[str]] = {
     "synthetic": BASIS,
     "formats": {*BASIS, "retokenize"},
     "evaluation": {*BASIS, "model", "scoring", "pipeline"},
-    "extraction": {*BASIS, "formats"},
+    "extraction": {*BASIS, "formats", "export"},
     "visualise": {*BASIS, "evaluation"},
-    "export": BASIS,
+    "export": {*BASIS, "formats"},
     "cli": {
         *BASIS,
         "pipeline",
