@@ -13,7 +13,6 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Annotated, Any, NamedTuple
 
-import numpy as np
 import spacy
 import srsly
 import torch
@@ -28,8 +27,8 @@ from spacy_kmgre.evaluation.calibration import find_calibration
 from spacy_kmgre.evaluation.report import count_examples, score_examples
 from spacy_kmgre.evaluation.significance import compare
 from spacy_kmgre.evaluation.table import count_tables
-from spacy_kmgre.evaluation.thresholds import collect_candidates, find_thresholds
-from spacy_kmgre.scoring.relations import RelationCounts, Tally
+from spacy_kmgre.evaluation.thresholds import collect_candidates, find_threshold
+from spacy_kmgre.scoring.tallies import RelationCounts, Tally
 from spacy_kmgre.training.corpus import create_corpus_reader
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -191,9 +190,9 @@ def score(nlp: spacy.Language, dev: Path) -> dict[str, Any]:
     counts = count_examples(pipe, examples)
     scores = sum(counts, RelationCounts()).scores()
     candidates = collect_candidates(pipe, examples)
-    best = find_thresholds(candidates)
+    best = find_threshold(candidates)
     calibration = find_calibration(candidates, pipe.calibration)
-    half = candidates.tally(np.full(len(candidates.labels), 0.5))
+    half = candidates.tally(0.5)
     shown = {
         name.removeprefix("rel_"): round(100 * value, 2)
         for name, value in scores.items()

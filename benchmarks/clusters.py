@@ -1,7 +1,7 @@
-"""How well `spacy_kmgre.ner_entities.v1` clusters the gold mentions of a corpus whose clusters are hidden."""
+"""Measure how well `spacy_kmgre.ner_entities.v1` clusters the gold mentions of a corpus by their names."""
 
 from collections.abc import Hashable, Iterable
-from inspect import signature
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +13,15 @@ from spacy.util import filter_spans
 from wasabi import msg, table
 
 from spacy_kmgre.annotations import read_entities
-from spacy_kmgre.entities.ner import NerEntities, ner_entities
+from spacy_kmgre.entities import EntityReader
+from spacy_kmgre.entities.names import NameRules
+from spacy_kmgre.entities.ner import ner_entities
 from spacy_kmgre.formats.counts import Counts
 from spacy_kmgre.formats.docred import read_docred
 from spacy_kmgre.scoring.entities import ClusterCounts, count_clusters
 
 PARTS = ("train", "dev")
-RULES = [name for name, setting in signature(ner_entities).parameters.items() if setting.default is True]
+RULES = [field.name for field in fields(NameRules)]
 
 Clustering = dict[tuple[int, int], Hashable]
 
@@ -27,13 +29,15 @@ Clustering = dict[tuple[int, int], Hashable]
 def main(
     folder: Annotated[
         Path,
-        typer.Argument(help="Holds train.json and dev.json in DocRED's format", exists=True, file_okay=False),
+        typer.Argument(
+            help="The folder of train.json and dev.json in DocRED's format", exists=True, file_okay=False
+        ),
     ],
     results: Annotated[
-        Path | None, typer.Option(help="Append the figures to this file, as JSON lines")
+        Path | None, typer.Option(help="Append the figures to this file as JSON lines.")
     ] = None,
 ) -> None:
-    """Print B³ for equal names alone, and with one rule more each time."""
+    """Print B³ for equal names alone, then with one more rule each time."""
     nlp = spacy.blank("en")
     corpora = {part: list(read_docred(folder / f"{part}.json", nlp.vocab, Counts())) for part in PARTS}
     rows = []
@@ -56,10 +60,10 @@ def main(
     print(table(rows, header=header, divider=True, aligns=("l", *"r" * (len(header) - 1))))
 
 
-def cluster(doc: Doc, reader: NerEntities) -> tuple[Clustering, Clustering]:
+def cluster(doc: Doc, reader: EntityReader) -> tuple[Clustering, Clustering]:
     """The clusters that the reader finds among the gold mentions, and the gold clusters.
 
-    Mentions that overlap cannot all be in `doc.ents`: the longest is, the others are clusters of their own.
+    Mentions that overlap cannot all be in `doc.ents`. The longest is there; the others are clusters of their own.
     """
     gold = {(span.start, span.end): entity.key for entity in read_entities(doc) for span in entity.mentions}
     blind = Doc(

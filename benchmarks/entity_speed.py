@@ -1,7 +1,6 @@
-"""How many seconds the readers of entities take for one document with many mentions."""
+"""Measure how many seconds the readers of entities take for one document with many mentions."""
 
 import random
-from collections.abc import Callable
 from time import process_time
 from typing import Annotated
 
@@ -10,15 +9,15 @@ import typer
 from spacy.tokens import Doc, Span
 from wasabi import msg, table
 
+from spacy_kmgre.entities import EntityReader
 from spacy_kmgre.entities.chains import chain_entities
 from spacy_kmgre.entities.merged import merged_entities
 from spacy_kmgre.entities.ner import ner_entities
-from spacy_kmgre.types import Entity
 
 NLP = spacy.blank("en")
 SYLLABLES = ["Ba", "ro", "li", "mon", "ter", "va", "sil", "ka", "du", "nel"]
 
-# Two mentions, [in brackets], with the words between them. * is any word, = the word before it.
+# The label and the words of two mentions [in brackets] and around them: * is any word, = the same word again.
 CASES: dict[str, tuple[str, str]] = {
     "all names differ": ("PERSON", "[ * * ] met [ * * ] ."),
     "all have one surname": ("PERSON", "[ * Lee ] met [ * Lee ] ."),
@@ -31,8 +30,10 @@ CASES: dict[str, tuple[str, str]] = {
 }
 
 
-def main(mentions: Annotated[int, typer.Option(help="In the document", min=2)] = 20_000) -> None:
-    """Print the time for all mentions and, to see how it grows, for a quarter of them."""
+def main(
+    mentions: Annotated[int, typer.Option(help="The mentions of the document.", min=2)] = 20_000,
+) -> None:
+    """Print the time for all mentions and for a quarter of them, which shows how it grows."""
     rows = []
     for case, (label, pattern) in CASES.items():
         docs = [make_doc(label, pattern, count) for count in (mentions // 4, mentions)]
@@ -59,7 +60,7 @@ def main(mentions: Annotated[int, typer.Option(help="In the document", min=2)] =
 
 
 def make_doc(label: str, pattern: str, mentions: int) -> Doc:
-    """A document of that pattern."""
+    """A document that repeats a pattern of two mentions."""
     chance = random.Random(0)
     words: list[str] = []
     spans: list[tuple[int, int]] = []
@@ -79,8 +80,8 @@ def make_doc(label: str, pattern: str, mentions: int) -> Doc:
     return doc
 
 
-def make_chains(doc: Doc, reach: int) -> Callable[[Doc], list[Entity]]:
-    """A reader of chains, each of a name and words up to so many mentions away."""
+def make_chains(doc: Doc, reach: int) -> EntityReader:
+    """A reader of chains. Each is a name and the word after a mention less than `reach` mentions later."""
     chance = random.Random(0)
     names = doc.ents
     chains = []
@@ -90,8 +91,8 @@ def make_chains(doc: Doc, reach: int) -> Callable[[Doc], list[Entity]]:
     return lambda doc: chain_entities(doc, chains, True)
 
 
-def seconds(reader: Callable[[Doc], list[Entity]], doc: Doc) -> str:
-    """How long a reader takes."""
+def seconds(reader: EntityReader, doc: Doc) -> str:
+    """The seconds of CPU time that a reader takes."""
     start = process_time()
     reader(doc)
     return f"{process_time() - start:.2f}"

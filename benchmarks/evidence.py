@@ -1,4 +1,4 @@
-"""Evidence as a score of its own: which sentences a relation comes from, by several ways to choose them."""
+"""Scores of evidence, for several ways to choose the sentences that a relation comes from."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,12 +12,12 @@ from spacy.training import Example
 
 from spacy_kmgre.annotations import mention_offsets, relation_data
 from spacy_kmgre.model import maths
-from spacy_kmgre.pipeline.evidence import evidence_sentences
+from spacy_kmgre.pipeline.decode import evidence_sentences
 from spacy_kmgre.scoring.key_pairs import average_precision
-from spacy_kmgre.scoring.relations import Tally
+from spacy_kmgre.scoring.tallies import Tally
 from spacy_kmgre.types import Entity
 
-# Parts of the shares that the leading key mention pairs must reach, and least scores of a sentence's own.
+# The parts of all shares that the leading key mention pairs must reach, and the least scores of a sentence alone.
 SHARES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 OWN_SCORES = (0.3, 0.4, 0.5, 0.6)
 BATCH = 8
@@ -28,14 +28,17 @@ Triple = tuple[str, str, str]
 def evidence_scores(pipe: Any, examples: Iterable[Example]) -> dict[str, Any]:
     """Score the evidence of predicted relations between gold entities.
 
-    - `official`: DocRED's, a sentence counts only with a right relation; `labelled`: without what is predicted for
-      gold relations that carry no evidence. For each way to choose sentences precision, recall and F: those of
-      `all` mention pairs; those that hold both entities (`same_sentence`); those of the best mention pair by
-      `key` (p_ω), by `relation` (p_θ), by `share`; those of the leading key pairs until their shares reach 0.5,
-      0.6 ... (`share_0.5`); and of all key pairs those with a score of their own of 0.3, 0.4 ... (`own_0.3`).
-    - `ap`: mean average precision over gold relations with evidence, of ranking their entity pair's mention pairs by
-      p_ω, p_θ and share; a mention pair is relevant if both mentions are in evidence sentences. Over those of
-      which some are and some are not.
+    - `official`: DocRED's score, in which a sentence counts only with a right relation; `labelled`: the same without
+      what is predicted for gold relations that carry no evidence. Both have precision, recall and F for each way to
+      choose sentences: those of `all` mention pairs; those that hold both entities (`same_sentence`); those of the best
+      mention pair by `key` (p_ω), by `relation` (p_θ), and by `share`; those of the leading key pairs until their
+      shares reach 0.5, 0.6 ... (`share_0.5`); and those of all key pairs that have a score of 0.3, 0.4 ... by
+      themselves (`own_0.3`).
+    - `ap`: the mean average precision of ranking an entity pair's mention pairs by p_ω, by p_θ and by share, over gold
+      relations with evidence. A mention pair is relevant if both mentions are in evidence sentences. Relations with
+      only relevant mention pairs, or with none, are left out.
+
+    :param pipe: The relation component.
     """
     tallies: dict[str, dict[str, Tally]] = {"official": defaultdict(Tally), "labelled": defaultdict(Tally)}
     precisions: dict[str, list[float]] = defaultdict(list)
@@ -43,19 +46,14 @@ def evidence_scores(pipe: Any, examples: Iterable[Example]) -> dict[str, Any]:
     for start in range(0, len(examples), BATCH):
         batch = examples[start : start + BATCH]
         with _own_scores(pipe):
-            found_pairs = pipe.score_pairs([example.predicted for example in batch])
-        for example, (entities, parts) in zip(batch, found_pairs):
-            gold = {
-                (data["head"], data["tail"], data["label"]): {tuple(sent) for sent in data["evidence"]}
-                for data in relation_data(example.reference)
-            }
-            chosen: dict[str, set[tuple[Triple, tuple[int, int]]]] = defaultdict(set)
-            sentences = _Sentences(example.reference, entities)
-            for scores in parts:
-                _read_part(pipe, scores, entities, sentences, gold, chosen, precisions)
-            known = {(triple, sent) for triple, sents in gold.items() for sent in sents}
-            silent = {triple for triple, sents in gold.items() if not sents}
-            for name, found in chosen.items():
+            entities, chunks = pipe.score_pairs([example.predicted for example in batch])
+            documents = [_Document(example.reference, own) for example, own in zip(batch, entities)]
+            for scores in chunks:
+                _read_scores(pipe, scores, documents, precisions)
+        for document in documents:
+            known = {(triple, sent) for triple, sents in document.gold.items() for sent in sents}
+            silent = {triple for triple, sents in document.gold.items() if not sents}
+            for name, found in document.chosen.items():
                 labelled = {pair for pair in found if pair[0] not in silent}
                 for kind, predicted in (("official", found), ("labelled", labelled)):
                     tallies[kind][name] += Tally(len(predicted & known), len(predicted), len(known))
@@ -69,7 +67,7 @@ def evidence_scores(pipe: Any, examples: Iterable[Example]) -> dict[str, Any]:
 
 @contextmanager
 def _own_scores(pipe: Any) -> Iterator[None]:
-    """Has a pipe say where contexts lie, which it does only where sentences need scores of their own."""
+    """Let the component say where contexts lie, which it does only if sentences need scores of their own."""
     before = pipe.evidence_score
     pipe.evidence_score = before or OWN_SCORES[0]
     try:
@@ -78,73 +76,78 @@ def _own_scores(pipe: Any) -> Iterator[None]:
         pipe.evidence_score = before
 
 
-class _Sentences:
-    """The sentences of a document's mentions, as token offsets."""
+class _Document:
+    """A document with its gold evidence, and what is chosen as evidence.
+
+    :ivar bounds: The token offsets [start, end) of the sentences.
+    :ivar of_mention: The number of each mention's sentence.
+    :ivar gold: The evidence sentences of each gold relation.
+    :ivar chosen: The sentences of relations that each way to choose has found.
+    """
 
     def __init__(self, doc: Doc, entities: Sequence[Entity]):
         bounds = [(sent.start, sent.end) for sent in doc.sents]
         number = [number for number, (start, end) in enumerate(bounds) for _ in range(start, end)]
+        self.entities = entities
         self.bounds = bounds
         self.of_mention = [number[start] for start, _ in mention_offsets(entities)]
+        self.gold = {
+            (data["head"], data["tail"], data["label"]): {tuple(sent) for sent in data["evidence"]}
+            for data in relation_data(doc)
+        }
+        self.chosen: dict[str, set[tuple[Triple, tuple[int, int]]]] = defaultdict(set)
 
-    def of(self, heads: Iterable[int], tails: Iterable[int]) -> set[int]:
+    def sentences_of(self, heads: Iterable[int], tails: Iterable[int]) -> set[int]:
         return {self.of_mention[mention] for mention in (*heads, *tails)}
 
 
-def _read_part(pipe, scores, entities, sentences, gold, chosen, precisions) -> None:
+def _read_scores(pipe, scores, documents: Sequence[_Document], precisions) -> None:
     controls = pipe.controls
-    logits, selected = pipe.relation_logits(scores, entities, controls)
+    types = [[entity.label for entity in document.entities] for document in documents]
+    logits, selected = pipe.relation_logits(scores, types, controls)
     predicted = maths.predict_relations(controls.calibrate(logits), pipe.max_labels, controls.threshold)
     certainty = maths.relation_scores(logits)
-    by_mention = scores.share is None
     rows_of: dict[int, list[int]] = defaultdict(list)
     for row, pair in enumerate(scores.pair_index.tolist()):
         rows_of[pair].append(row)
     labels = {label: number for number, label in enumerate(pipe.labels, start=1)}
-    for number, (head, tail) in enumerate(scores.entities.tolist()):
-        keys = entities[head].key, entities[tail].key
-        wanted = {label for label in pipe.labels if gold.get((*keys, label))}
+    for (number_of_document, head, tail), number in scores.row_of_pair().items():
+        document = documents[number_of_document]
+        keys = document.entities[head].key, document.entities[tail].key
+        wanted = {label for label in pipe.labels if document.gold.get((*keys, label))}
         wanted |= {pipe.labels[label - 1] for label in predicted[number].nonzero().flatten().tolist()}
-        if not wanted:
-            continue
         rows = torch.tensor(rows_of[number])
         heads, tails = scores.head[rows].tolist(), scores.tail[rows].tolist()
         for name in wanted:
             label = labels[name]
-            if by_mention:
-                one = torch.zeros(len(rows), dtype=torch.long)
-                keep = None if selected is None else selected[rows]
-                column = scores.relation[rows][:, label : label + 1]
-                share = maths.mention_pair_share(column, one, 1, keep)[:, 0]
-                relation = column[:, 0]
-            else:
-                share = relation = scores.share[rows]
-            key = relation if scores.key is None else scores.key[rows]
-            values = {"key": key, "relation": relation, "share": share}
-            evidence = gold.get((*keys, name), set())
+            column = scores.share_logits(rows)
+            column = column[:, [label % column.shape[1]]]
+            share = maths.mention_pair_share(column, torch.zeros_like(rows), 1, selected[rows])[:, 0]
+            values = {"key": scores.key[rows], "relation": column[:, 0], "share": share}
+            evidence = document.gold.get((*keys, name), set())
             inside = [
-                all(sentences.bounds[sentences.of_mention[mention]] in evidence for mention in pair)
+                all(document.bounds[document.of_mention[mention]] in evidence for mention in pair)
                 for pair in zip(heads, tails)
             ]
             if any(inside) and not all(inside):
                 for ranking, value in values.items():
                     precisions[ranking].append(average_precision(value.tolist(), inside))
             if predicted[number, label]:
-                focus = share @ scores.focus[rows] if by_mention else scores.focus[number]
+                weights = share @ scores.sentence_weights[scores.rows_of(rows)]
                 score = float(certainty[number, label])
-                for way, found in _choose(values, heads, tails, sentences, score, focus.numpy()).items():
-                    chosen[way] |= {((*keys, name), sentences.bounds[sentence]) for sentence in found}
+                for way, found in _choose(values, heads, tails, document, score, weights.numpy()).items():
+                    document.chosen[way] |= {((*keys, name), document.bounds[sentence]) for sentence in found}
 
 
-def _choose(values, heads, tails, sentences: _Sentences, score, focus) -> dict[str, set[int]]:
-    of_mention = sentences.of_mention
+def _choose(values, heads, tails, document: _Document, score, weights) -> dict[str, set[int]]:
+    of_mention = document.of_mention
     found = {
-        "all": sentences.of(heads, tails),
+        "all": document.sentences_of(heads, tails),
         "same_sentence": {of_mention[i] for i in set(heads)} & {of_mention[j] for j in set(tails)},
     }
     for ranking, value in values.items():
         best = int(value.argmax())
-        found[ranking] = sentences.of([heads[best]], [tails[best]])
+        found[ranking] = document.sentences_of([heads[best]], [tails[best]])
     share = values["share"].tolist()
     pairs = [
         (of_mention[heads[row]], of_mention[tails[row]], share[row])
@@ -154,7 +157,7 @@ def _choose(values, heads, tails, sentences: _Sentences, score, focus) -> dict[s
     for enough in SHARES:
         found[f"share_{enough}"] = evidence_sentences(pairs, score, share=enough)
     for least in OWN_SCORES:
-        found[f"own_{least}"] = evidence_sentences(pairs, score, focus, share=1.0, least=least)
+        found[f"own_{least}"] = evidence_sentences(pairs, score, weights, share=1.0, least=least)
     return found
 
 

@@ -1,14 +1,16 @@
 """`spacy kmgre extract` over many documents: its memory, and whether it survives being killed.
 
-Makes documents (the embedded corpus) and a pipeline with a tiny random encoder, extracts once undisturbed, then
-once killed (SIGKILL) at random moments and resumed, and compares the two outputs byte for byte.
+The benchmark generates documents and makes a pipeline with a tiny random encoder. It extracts once undisturbed and once
+killed (SIGKILL) at random moments and resumed, and compares the two outputs byte for byte.
 """
 
 import random
+import sqlite3
 import string
 import subprocess
 import sys
 import time
+from contextlib import closing, suppress
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -32,22 +34,25 @@ from spacy_kmgre.formats.jsonl import document_to_json
 from spacy_kmgre.synthetic import generate_documents
 
 NAME = "kmgre_relations"
-# Seconds between two looks at a process.
+# The seconds between two looks at a process.
 INTERVAL = 0.1
-# How often a run is killed while it is still loading its pipeline.
+# The share of the runs that are killed while they still load the pipeline.
 EARLY = 0.2
+# Seconds, documents done, and MiB of the process and its children.
 Sample = tuple[float, int, float]
 
 
 def main(
-    documents: Annotated[int, typer.Option(help="Documents to make")] = 5000,
-    kills: Annotated[int, typer.Option(help="How often to kill the second run")] = 10,
-    n_process: Annotated[int, typer.Option(help="Processes of each run")] = 1,
-    batch_size: Annotated[int, typer.Option(help="Documents that go through the model at a time")] = 16,
+    documents: Annotated[int, typer.Option(help="Number of documents to generate")] = 5000,
+    kills: Annotated[int, typer.Option(help="Number of times that the second run is killed")] = 10,
+    n_process: Annotated[int, typer.Option(help="Number of processes of each run")] = 1,
+    batch_size: Annotated[
+        int, typer.Option(help="Number of documents that go through the model at a time")
+    ] = 16,
     seed: Annotated[int, typer.Option(help="Seed of the documents and of the kills")] = 0,
     results: Annotated[Path | None, typer.Option(help="Append a JSON line to this file")] = None,
 ) -> None:
-    """Measure, and fail where the outputs differ."""
+    """Measure memory and speed, and fail where the two outputs differ."""
     random.seed(seed)
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -92,7 +97,7 @@ def main(
 
 
 def make_pipeline(encoder: Path, model: Path, seed: int) -> None:
-    """A KMGRE pipeline with a random encoder of two layers, trained for a moment, so that it says something."""
+    """Save a KMGRE pipeline with a random encoder of two layers, trained for a moment to predict relations."""
     torch.manual_seed(seed)
     characters = string.ascii_lowercase + string.digits + string.punctuation
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters, *("##" + c for c in characters)]
@@ -110,7 +115,7 @@ def make_pipeline(encoder: Path, model: Path, seed: int) -> None:
     optimizer = nlp.initialize(lambda: examples)
     for batch in minibatch(examples, 4):
         nlp.update(batch, sgd=optimizer)
-    # The threshold that gives about ten relations a document.
+    # This threshold gives about ten relations a document.
     pipe: Any = nlp.get_pipe(NAME)
     pipe.threshold = 0.0
     docs = list(nlp.pipe(example.predicted.copy() for example in islice(examples, 10)))
@@ -120,7 +125,7 @@ def make_pipeline(encoder: Path, model: Path, seed: int) -> None:
 
 
 def make_documents(path: Path, count: int, seed: int) -> Path:
-    """Texts and entities as JSON lines."""
+    """Write texts and entities as JSON Lines."""
     nlp = spacy.blank("en")
     with path.open("w", encoding="utf8") as file:
         for number, doc in enumerate(generate_documents(nlp.vocab, count, "train", seed)):
@@ -131,10 +136,7 @@ def make_documents(path: Path, count: int, seed: int) -> Path:
 
 
 def watch(command: list[str], target: Path) -> list[Sample]:
-    """Run, and look at it from the first part on.
-
-    :returns: Seconds, documents done, MiB of the process and its children.
-    """
+    """Run a command, and look at it again and again from its first part on."""
     samples: list[Sample] = []
     with subprocess.Popen([*command, str(target)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as run:
         while run.poll() is None:
@@ -150,9 +152,10 @@ def watch(command: list[str], target: Path) -> list[Sample]:
 
 
 def kill(command: list[str], target: Path, wait: float, early: bool) -> bool:
-    """Run, and kill it.
+    """Run a command, and kill it.
 
-    :param wait: Seconds, from the first new part on; from the start where `early`.
+    :param wait: The seconds until then, from its first new part on, or from its start.
+    :param early: Whether to wait from its start.
     :returns: Whether it was still there to be killed.
     """
     before = count_documents(target)
@@ -169,17 +172,15 @@ def kill(command: list[str], target: Path, wait: float, early: bool) -> bool:
 
 
 def count_documents(target: Path) -> int:
-    """Documents whose part is on the disk."""
-    parts = target.with_name(f"{target.name}.partial")
-    try:
-        size = srsly.read_json(parts / "run.json")["part_size"]
-        return size * sum(path.name[0] != "." for path in parts.glob("*.part"))
-    except (OSError, ValueError):
-        return 0
+    """The documents in the journal of a run, which may be at work: its lock is not asked for."""
+    journal = f"{target.as_uri()}.partial?mode=ro&immutable=1"
+    with suppress(sqlite3.Error), closing(sqlite3.connect(journal, uri=True)) as db:
+        return int(db.execute("SELECT count(*) FROM documents").fetchone()[0])
+    return 0
 
 
 def memory(samples: list[Sample]) -> dict[str, float]:
-    """MiB after a tenth of the documents, in the middle, at the end and at most; and the slope of a line
+    """The MiB after a tenth of the documents, in the middle, at the end and at most; and the slope of a line
     through the samples of the second half."""
     _, done, sizes = (np.array(column) for column in zip(*samples))
     tenth, half = (int(np.searchsorted(done, share * done[-1])) for share in (0.1, 0.5))
@@ -194,7 +195,7 @@ def memory(samples: list[Sample]) -> dict[str, float]:
 
 
 def resident(pid: int) -> int:
-    """Bytes of memory of a process and its children; 0 once it is gone."""
+    """The bytes of memory of a process and its children, 0 once it is gone."""
     try:
         process = psutil.Process(pid)
         return sum(each.memory_info().rss for each in (process, *process.children()))

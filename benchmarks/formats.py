@@ -20,11 +20,11 @@ from wasabi import table
 
 from spacy_kmgre.annotations import document_name, read_entities
 from spacy_kmgre.formats import FORMATS, Format
+from spacy_kmgre.formats.base import guess_source
 from spacy_kmgre.formats.counts import Counts
-from spacy_kmgre.formats.guess import guess_source
 
-# What prints a line for each of the things to be counted. $5 is a mention's type, $6 its identifiers, with | between.
-# "-1" is no identifier: such a mention is an entity of its own, told apart by its offsets.
+# Each program prints a line for each thing that it counts. $5 is a mention's type, $6 its identifiers, with | between.
+# A mention with the identifier "-1" is an entity of its own, told apart by its offsets.
 EACH = 'NF >= 6 { n = split($6, id, "|"); for (i = 1; i <= n; i++) print $1, '
 PROGRAMS = {
     "documents": ["grep", "-oP", r"^\d+(?=\|t\|)"],
@@ -92,8 +92,11 @@ def lines_of(doc: Doc) -> dict[str, set[str]]:
 
 
 def check_round_trips(path: Path, form: Format) -> bool:
-    """Write the corpus in each format, read it, write and read again; say what the first reading of the copy
-    has of it, whether the second equals the first, and how long it takes."""
+    """Write the corpus in each format, read it, write it and read it again.
+
+    The table says what the first copy has of the corpus, whether the second copy equals the first, and how long
+    writing and reading take.
+    """
     docs = read(form, path)
     rows, right = [], True
     with tempfile.TemporaryDirectory() as folder:
@@ -171,7 +174,7 @@ import re, sys
 from pathlib import Path
 import spacy
 from spacy_kmgre.formats import FORMATS
-from spacy_kmgre.formats.guess import guess_source
+from spacy_kmgre.formats.base import guess_source
 
 source, target = map(Path, sys.argv[1:])
 FORMATS["jsonl"].write(guess_source(source).read(source, spacy.blank("en").vocab), target)

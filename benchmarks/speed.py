@@ -40,19 +40,19 @@ from wasabi import msg, table
 
 from spacy_kmgre.annotations import read_entities, relation_data
 from spacy_kmgre.evaluation.thresholds import collect_candidates
-from spacy_kmgre.model.encoder import Encoder
 from spacy_kmgre.model.huggingface import resolve_encoder
-from spacy_kmgre.model.network import Network
+from spacy_kmgre.model.network import KMGRE
 from spacy_kmgre.model.pieces import Document, Pieces
 from spacy_kmgre.model.thinc_shim import NetworkShim, get_shim
 from spacy_kmgre.pipeline import relations as pipe_module
+from spacy_kmgre.pipeline.examples import read_document
+from spacy_kmgre.training import objective
 from spacy_kmgre.training.corpus import create_corpus_reader
 from spacy_kmgre.training.optim import create_adamw
 
 # Of our pipelines: the architecture, its settings, and how many encoders the bare contender has.
 OURS: dict[str, tuple[str, dict[str, Any], int]] = {
     "KMGRE, two encoders": ("KMGRE", {"head": "linear"}, 2),
-    "KMGRE, two encoders, half their layers shared": ("KMGRE", {"head": "linear", "shared_layers": 3}, 2),
     "KMGRE, shared encoder": ("KMGRE", {"head": "linear", "shared_encoder": True}, 1),
     "ATLOP, linear head": ("ATLOP", {"head": "linear"}, 1),
     "ATLOP": ("ATLOP", {}, 1),
@@ -270,7 +270,7 @@ def make(setting: Setting, task: str, name: str) -> Contender:
     if name in OURS:
         return make_ours(setting, task, nlp, examples)
     shim = get_shim(nlp.get_pipe(COMPONENT).model)  # type: ignore[attr-defined]
-    documents = [pipe_module._document(eg.predicted, read_entities(eg.predicted)) for eg in examples]
+    documents = [read_document(eg.predicted, read_entities(eg.predicted)) for eg in examples]
     pieces = shim.pieces(documents)
     if name == AUTHORS:
         return make_authors(setting, task, shim, nlp, examples, documents, pieces)
@@ -445,9 +445,8 @@ def authors_features(
 # What takes the time, as (owner, name of the function).
 READING: dict[str, tuple[Any, str]] = {
     "tokenise": (NetworkShim, "pieces"),
-    "encode": (Encoder, "forward"),
-    "project": (Network, "_read"),
-    "score pairs": (Network, "_score"),
+    "read": (KMGRE, "read"),
+    "score pairs": (KMGRE, "score"),
 }
 PARTS: dict[str, dict[str, tuple[Any, str]]] = {
     "predict": {
@@ -457,8 +456,8 @@ PARTS: dict[str, dict[str, tuple[Any, str]]] = {
     },
     "train": {
         **READING,
-        "loss": (pipe_module, "loss_and_gradients"),
-        "backward": (torch.autograd, "backward"),
+        "loss": (objective, "losses"),
+        "backward": (torch.Tensor, "backward"),
         "step": (NetworkShim, "finish_update"),
     },
 }

@@ -35,7 +35,9 @@ def install_extensions() -> None:
     _install(Span, "entity", get_entity, _refuse_entity)
 
 
-def _install(owner: type[Doc] | type[Span], name: str, getter: Callable, setter: Callable) -> None:
+def _install(
+    owner: type[Doc] | type[Span], name: str, getter: Callable[..., Any], setter: Callable[..., Any]
+) -> None:
     if not owner.has_extension(name):
         owner.set_extension(name, getter=getter, setter=setter)
     elif owner.get_extension(name)[2] is not getter:
@@ -88,7 +90,7 @@ def write_entities(doc: Doc, entities: Iterable[Entity]) -> None:
         doc.spans[entity.key] = SpanGroup(doc, name=entity.key, spans=mentions)
 
 
-def _refuse_entity(span: Span, entity: Any) -> None:
+def _refuse_entity(span: Span, _entity: Any) -> None:
     raise ValueError(Errors.E007.format(mention=span.text))
 
 

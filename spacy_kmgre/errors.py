@@ -80,14 +80,14 @@ class Errors:
         "every word piece attends to all others of its window, such as BERT."
     )
     E028 = (
-        "[KMGRE E028] Refused at {place}: {reason}. A model is data here, and no code that comes with one is run. Choose an "
-        "encoder and a tokenizer that the library transformers has itself."
+        "[KMGRE E028] Refused at {place}: {reason}. A model is data here, and no code that comes with one is run. Take "
+        "an encoder and a tokenizer that the library transformers has itself."
     )
 
     # Corpora (E10x JSON and DocRED, E11x the corpus reader, E12x-E14x other formats)
     E100 = "[KMGRE E100] {path} is not the JSON it should be: {error}."
-    E101 = "[KMGRE E101] {path} holds a {kind}; this format is one list of documents."
-    E102 = "[KMGRE E102] {where}: {field!r} must be of type {kind}, got: {value}."
+    E101 = "[KMGRE E101] {path} is one JSON {kind}; this format is a list of documents."
+    E102 = "[KMGRE E102] {where}: {field!r} {problem}."
     E103 = (
         "[KMGRE E103] {where}: a mention at words {pos} of sentence {sent_id}; it must be [start, end] with "
         "start < end, within its sentence. The sentences' numbers of words: {lengths}."
@@ -149,11 +149,11 @@ class Errors:
     E127 = "[KMGRE E127] {path} is not XML: {error}."
     E128 = (
         "[KMGRE E128] {path} begins with {found}; a BioC file is one <collection>. A file that declares entities "
-        "(!ENTITY) is refused, as they can fill the memory."
+        "(!ENTITY) or attributes (!ATTLIST) is refused, as these can fill the memory."
     )
     E129 = (
         "[KMGRE E129] {where}: the offset is {offset}, but the text before it has {length} characters. Passages "
-        "must not overlap, nor be far from each other."
+        "must not overlap, nor be far from each other, nor leave much more space between them than they have text."
     )
     E130 = "[KMGRE E130] {where}: {what}."
     E131 = "[KMGRE E131] {where}: refers to {reference!r}, which the document does not have. It has: {known}."
@@ -169,7 +169,10 @@ class Errors:
     )
     E136 = "[KMGRE E136] {path} annotates a text that is not beside it: {text}."
     E137 = "[KMGRE E137] {where}: not a line of brat's standoff format: {line!r}"
-    E140 = "[KMGRE E140] The format {name!r} has no option {option!r}. Its options: {known}."
+    E140 = (
+        "[KMGRE E140] The format {name!r} has no option {option!r}. Its options: {known}. Formats that have the "
+        "option: {others}."
+    )
     E141 = "[KMGRE E141] The folder {path} is not empty. Name a new one, or delete what is there."
     E142 = "[KMGRE E142] The document {name!r} holds the character {character!r}, which XML has no place for."
     E143 = (
@@ -178,7 +181,8 @@ class Errors:
     )
     E144 = "[KMGRE E144] There is no format {name!r}. Formats: {known}."
     E145 = (
-        "[KMGRE E145] Cannot tell the format of {path}{why}. Name it with {option}; the formats are: {known}."
+        "[KMGRE E145] Cannot tell the format of {path}. Name it with {option}; the formats that it could have: "
+        "{known}."
     )
 
     E146 = (
@@ -195,25 +199,30 @@ class Errors:
         "[KMGRE E151] The document {name!r} has a relation {label!r}: PubTator's lines take a label of digits for the "
         "offset of a mention."
     )
+    E152 = "[KMGRE E152] The format {name!r} cannot be {done}."
+    E153 = (
+        "[KMGRE E153] The format {name!r} has an option {option!r} of another kind or default than the option of that "
+        "name of other formats. Options of one name must be alike: give this one another name."
+    )
 
-    # Embedded corpus (E30x)
-    E300 = "[KMGRE E300] The embedded corpus has no part {part!r}. Its parts: {known}."
+    # Generated corpus (E30x)
+    E300 = "[KMGRE E300] The generated corpus has no part {part!r}. Its parts: {known}."
     E301 = "[KMGRE E301] The number of documents to generate must not be negative, got: {count}."
 
     # Command line and extraction (E33x)
     E330 = "[KMGRE E330] The pipeline {model} has no relation component {name!r}. Its components: {known}."
     E331 = "[KMGRE E331] {path} is there already. --force replaces it."
     E332 = (
-        "[KMGRE E332] An earlier run has not finished {path}; its results are in {folder}. --resume goes on, --force "
-        "starts again."
+        "[KMGRE E332] An earlier run has not finished {path}; its journal is {journal}. --resume goes on from there, "
+        "--force starts again."
     )
     E333 = (
         "[KMGRE E333] An earlier run has not finished {path}, and this one differs from it in: {names}. Resume with "
         "what it was begun with, or start again with --force."
     )
     E334 = (
-        "[KMGRE E334] The sources are not those that the earlier run has read: they should have {count} documents "
-        "up to {name!r}, and have others. Resume with the same ones, in the same order, or start again with --force."
+        "[KMGRE E334] The sources are not those that the earlier run has read: document {number} was {expected!r} "
+        "and is {found!r}. Resume with the same sources in the same order, or start again with --force."
     )
     E335 = "[KMGRE E335] Another process is at work on {path}."
     E336 = "[KMGRE E336] {path} {why}."
@@ -222,7 +231,9 @@ class Errors:
         "[KMGRE E338] The text has {length} characters, more than the pipeline's max_length, {limit}. Parsers and "
         "recognisers of named entities need a lot of memory for such texts; --max-length allows them."
     )
-    E339 = "[KMGRE E339] {form} cannot be written to standard output, only: {known}."
+    E339 = (
+        "[KMGRE E339] {export} cannot be written to standard output, only to a file: name it with --output."
+    )
     E340 = "[KMGRE E340] The document has no entity {name!r}, nor one with such a mention. Its entities: {known}."
     E341 = "[KMGRE E341] Several entities have a mention {name!r}. Name one by its key: {known}."
     E342 = "[KMGRE E342] Head and tail are the same entity, {key!r}. A relation needs two."
@@ -232,25 +243,41 @@ class Errors:
         "encoder reads (max_pieces), or none shares a window with one of the other (far_pairs)."
     )
     E345 = "[KMGRE E345] There is no document {name!r} in {path}."
-    E347 = "[KMGRE E347] The results of an earlier run in {folder} are damaged ({name}). Start again with --force."
+    E346 = (
+        "[KMGRE E346] The worker process {pid} ended before its work was done ({how}). A system that runs out of "
+        "memory kills processes in this way: fewer processes (--n-process) and smaller batches (--batch-size) need "
+        "less memory. "
+        "Where the output is a file, what is finished is kept: the same command with --resume goes on from there."
+    )
+    E347 = "[KMGRE E347] The journal of an earlier run, {path}, is damaged ({error}). Delete it, and start again."
     E348 = "[KMGRE E348] The rest of the file is not read. {error}"
     E349 = (
-        "[KMGRE E349] {path} has no relations that could be predicted: there is nothing to find settings by."
+        "[KMGRE E349] The corpus has no relations that could be predicted, so no settings can be found on it."
+    )
+    E350 = (
+        "[KMGRE E350] The pipeline finds no entities in these texts. Its component kmgre_entities is missing or "
+        "untrained."
+    )
+    E351 = "[KMGRE E351] The journal of the run, {path}, cannot be written: {error}."
+    E352 = (
+        "[KMGRE E352] An older version of spacy-kmgre has begun a run and left its results in the folder {folder}. "
+        "This version cannot go on with them. --force deletes them and starts again."
     )
 
     # Readers of entities (E40x)
     E400 = (
         "[KMGRE E400] The table of aliases in {path} cannot be read. It has to be JSON, {{name: [alias, ...]}}, in a "
-        "file that ends in .json, or one entity a line, its names separated by tabs.\n{error}"
+        "file whose name ends in .json, or text with one entity a line, its names separated by tabs.\n{error}"
     )
     E401 = "[KMGRE E401] The aliases of {name!r} have to be a list of names, got: {value!r}."
-    E402 = "[KMGRE E402] The entities are to come from {library}, which is not installed. Run: pip install {package}"
+    E402 = "[KMGRE E402] This reader of entities needs {library}, which is not installed. Run: pip install {package}"
     E403 = (
         "[KMGRE E403] doc._.{attribute} is not set: {library} has not read {document!r}. Add it before the component "
         "that reads its clusters: nlp.add_pipe({pipe!r}). If it is not installed: {install}"
     )
     E404 = (
-        "[KMGRE E404] spacy_kmgre.merged_entities.v1 needs readers to merge: [entities.*.NAME] in the config."
+        "[KMGRE E404] spacy_kmgre.merged_entities.v1 has no readers. Add a section [entities.*.NAME] for each to the "
+        "config."
     )
 
 
@@ -275,21 +302,15 @@ class Warnings:
         "and to be trained; `spacy kmgre evaluate` scores relations between gold entities."
     )
     W005 = (
-        "[KMGRE W005] {name!r} goes on learning, and τ, the upper limit of the key mention pairs' threshold, begins anew "
-        "at {new:.4f} as [training.before_update] says; the loaded model had {old:.4f}. To keep a trained component as it "
-        "is, put it into [training.frozen_components]."
+        "[KMGRE W005] {name!r} goes on learning, and τ, the upper limit of the key mention pairs' threshold, begins "
+        "anew at {new:.4f} as [training.before_update] says; the loaded model had {old:.4f}. To keep a trained "
+        "component as it is, put it into [training.frozen_components]."
     )
 
     # Readers of entities (W40x)
     W400 = (
-        "[KMGRE W400] {document!r}: the coreference chain {chain} would join different entities ({entities}); it "
-        "joins none of them."
-    )
-
-    # Readers of entities (W40x)
-    W400 = (
-        "[KMGRE W400] {document!r}: the coreference chain {chain} would join different entities ({entities}); it "
-        "joins none of them."
+        "[KMGRE W400] {document!r}: the coreference chain {chain} would join different entities ({entities}). It is "
+        "left out."
     )
 
     # Corpora (W10x DocRED, W11x the corpus reader)

@@ -1,4 +1,4 @@
-"""Tokens that fit mentions: a token in which a mention begins or ends is split there."""
+"""Splits tokens in which a mention begins or ends, so that mentions are made of whole tokens."""
 
 import itertools
 from collections.abc import Iterable
@@ -7,13 +7,13 @@ from spacy.tokens import Doc
 
 
 def split_tokens(doc: Doc, spans: Iterable[tuple[int, int]]) -> Doc:
-    """A Doc in which every span is made of whole tokens: the Doc itself where that is so, else a new one.
+    """Return a Doc in which every span is made of whole tokens: this Doc if it is one, else a new one.
 
-    The new Doc keeps the text, sentence boundaries and user data. Other annotation stays behind: this step
+    The new Doc keeps the text, the sentence boundaries and the user data, but no other annotation, so this step
     belongs right after the tokenizer. (`doc.retokenize()` works in place, but leaves span groups at the old
     token numbers and costs a pass over the Doc for each split.)
 
-    :param spans: Character offsets [start, end) with 0 <= start < end <= len(doc.text).
+    :param spans: The character offsets [start, end) of the spans, 0 <= start < end <= len(doc.text).
     """
     spans = list(spans)
     starts, ends = {start for start, _ in spans}, {end for _, end in spans}
@@ -27,7 +27,7 @@ def split_tokens(doc: Doc, spans: Iterable[tuple[int, int]]) -> Doc:
         first, last, space = token.idx, token.idx + len(token), bool(token.whitespace_)
         bounds = [0, *(at - first for at in range(first + 1, last) if at in cuts), len(token)]
         pieces = [token.text[start:end] for start, end in itertools.pairwise(bounds)]
-        if space and (last in starts or last + 1 in ends):  # a mention reaches over the space
+        if space and (last in starts or last + 1 in ends):  # A mention covers the space.
             pieces.append(token.whitespace_)
             space = False
         words += pieces

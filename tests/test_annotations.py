@@ -137,6 +137,15 @@ def test_a_gold_relation_needs_three_fields_only():
     assert dicts(doc) == [{**RELATIONS[0], "score": 1.0, "key_mention_pairs": [], "evidence": []}]
 
 
+def test_a_gold_key_mention_pair_has_full_scores():
+    doc = make_doc(NLP)
+    doc._.relations = [
+        {**RELATIONS[0], "key_mention_pairs": [{"head": [0, 2], "tail": [3, 4], "share": 1.0}]}
+    ]
+    ((pair,),) = (relation.key_mention_pairs for relation in doc._.relations)
+    assert (pair.key_score, pair.relation_score, pair.share) == (1.0, 1.0, 1.0)
+
+
 def test_best_first_and_ties_as_given():
     doc = make_doc(NLP)
     scores = [0.25, 1.0, 0.5, 1.0, 0.0]
@@ -362,6 +371,13 @@ def test_ents_are_the_longest_mentions_that_do_not_overlap():
     assert [token.ent_iob_ for token in doc] == ["O", "B", "I", "I", "O", "B"]
     write_ents(doc, [replace(entity, label="") for entity in entities[2:]])
     assert doc.ents == () and doc.has_annotation("ENT_IOB")
+
+
+def test_mentions_without_a_type_do_not_hide_shorter_ones_from_ents():
+    doc = Doc(NLP.vocab, words=list("abcd"))
+    untyped, typed = Entity((doc[0:3],), key="entity_1"), Entity((doc[1:2],), key="entity_2", label="A")
+    write_ents(doc, [untyped, typed])
+    assert [(ent.start, ent.end, ent.label_) for ent in doc.ents] == [(1, 2, "A")]
 
 
 def test_all_entities_are_those_of_the_prefix_and_those_that_relations_name():

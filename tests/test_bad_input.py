@@ -18,8 +18,8 @@ from spacy.training import Example
 from thinc.api import Linear, Model, chain, softmax_activation
 
 from spacy_kmgre.annotations import TITLE
+from spacy_kmgre.model.phases import Phase
 from spacy_kmgre.model.thinc_shim import get_shim
-from spacy_kmgre.training.objective import Phase
 
 from .conftest import (
     GOLD,
@@ -337,6 +337,16 @@ def test_a_damaged_folder(trained_folder, tmp_path, damage: Callable[[Path, Path
     assert triples(nlp(make_doc(nlp))) == GOLD
 
 
+def test_labels_that_do_not_fit_the_weights(trained_folder, tmp_path):
+    shutil.copytree(trained_folder("KMGRE"), tmp_path / "model")
+    cfg = tmp_path / "model" / NAME / "cfg"
+    data = srsly.read_json(cfg)
+    assert len(data["labels"]) == 4
+    srsly.write_json(cfg, {**data, "labels": data["labels"][1:]})
+    with pytest.raises(ValueError, match=rf"E017.*{NAME} know 4 relation labels, but the component 3\."):
+        spacy.load(tmp_path / "model")
+
+
 def test_damaged_bytes(load):
     nlp = load()
     data = component(nlp).to_bytes()
@@ -380,14 +390,13 @@ def test_weights_are_never_unpickled(load, monkeypatch, tmp_path):
 # Losses that are not finite
 
 
-@pytest.mark.parametrize("half", ["relation", "key"])
+@pytest.mark.parametrize("part", ["relation", "key"])
 @pytest.mark.parametrize("phase", [Phase.WARMUP, Phase.JOINT])
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_loss_that_is_not_finite(trained_folder, phase: Phase, half: str, value: float):
+def test_a_loss_that_is_not_finite(trained_folder, phase: Phase, part: str, value: float):
     nlp = spacy.load(trained_folder("KMGRE"))
     pipe = component(nlp)
-    module = get_shim(pipe.model).require_network().part(half)
-    assert module is not None
+    module = get_shim(pipe.model).require_network().parts[part]
     with torch.no_grad():
         module.head.output.weight[0, 0] = value
     pipe.start_step(step=41, epoch=1, phase=phase, tau=0.5)

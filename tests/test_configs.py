@@ -26,7 +26,8 @@ def test_configs_are_found():
 def test_the_paper_is_whole():
     """Jiang et al. (COLING 2022): sections 3.1 to 3.4, and 4.2 for the numbers."""
     nlp = load_model_from_config(
-        load_config(ROOT / "configs" / "kmgre_paper.cfg", overrides={"system.gpu_allocator": None}), auto_fill=True
+        load_config(ROOT / "configs" / "kmgre_paper.cfg", overrides={"system.gpu_allocator": None}),
+        auto_fill=True,
     )
     model = nlp.config["components"]["kmgre_relations"]["model"]
     assert (model["shared_encoder"], model["key_classifier"], model["fusion"]) == (False, True, True)
@@ -65,6 +66,8 @@ def test_model_is_what_the_name_says(path: Path):
     nlp = load_model_from_config(config)
     assert nlp.get_pipe("kmgre_relations").model.name == ("atlop" if "atlop" in path.stem else "kmgre")
     training = registry.resolve(config["training"], schema=spacy.schemas.ConfigSchemaTraining)
+    # Nothing but spaCy's own components reads it; dropout of an encoder is in its `transformer_config`.
+    assert training["dropout"] == (0.1 if "ner" in nlp.pipe_names else 0.0)
     optimizer = training["optimizer"]
     for _ in range(config["training"]["optimizer"]["learn_rate"]["warmup_steps"]):
         optimizer.step_schedules()

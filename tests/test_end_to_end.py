@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from spacy_kmgre.annotations import ENTITY_PREFIX, read_entities, write_ents
 from spacy_kmgre.cli import kmgre
-from spacy_kmgre.evaluation.report import between_gold_entities
+from spacy_kmgre.evaluation.gold_entities import between_gold_entities
 from spacy_kmgre.formats.docbin import write_corpus
 from spacy_kmgre.training.corpus import create_corpus_reader
 

@@ -11,9 +11,8 @@ import pytest
 import spacy
 import srsly
 
-from spacy_kmgre.model.huggingface import load_encoders
+from spacy_kmgre.model.huggingface import load_pretrained
 from spacy_kmgre.model.thinc_shim import get_shim
-from spacy_kmgre.pipeline.factories import build_encoder
 
 from .conftest import component
 
@@ -173,7 +172,6 @@ def hostile_encoder(tiny_encoder, tmp_path):
 def test_encoders_by_name_bring_no_code(hostile_encoder, monkeypatch, name, values, trust):
     folder, marker = hostile_encoder(name, values)
     monkeypatch.setattr("builtins.input", lambda *args: pytest.fail("asked on standard input"))
-    settings = build_encoder(folder, tokenizer_config=trust, transformer_config=trust)
     with pytest.raises(ValueError, match=r"KMGRE E011.*stranger"):
-        load_encoders(settings, 1)
+        load_pretrained(folder, trust, trust, 1)
     assert not marker.exists()

@@ -81,180 +81,69 @@ def within(name: str, *parents: str) -> bool:
 
 def test_the_walk_finds_imports_of_every_form():
     assert Import("", "annotations", True, False) in IMPORTS
-    assert Import("pipeline.relations", "training.objective", True, False) in IMPORTS
-    assert Import("pipeline.decode", "model.maths", True, False) in IMPORTS  # from .model import maths
-    assert Import("model.network", "model.maths", True, False) in IMPORTS  # from . import maths
-    assert Import("model.network", "model.pieces", True, False) in IMPORTS
+    assert Import("pipeline.decode", "model.maths", True, False) in IMPORTS  # from ..model import maths
+    assert Import("model.atlop", "model.maths", True, False) in IMPORTS  # from . import maths
     assert Import("pipeline.factories", "pipeline.relations", True, True) in IMPORTS  # in a function
-    assert Import("pipeline.factories", "model.thinc_shim", True, True) in IMPORTS  # and for type checkers
+    assert Import("pipeline.factories", "model.thinc_shim", True, True) in IMPORTS  # for type checkers
     assert Import("model.maths", "torch.nn.functional", False, False) in IMPORTS
-    assert {found.module for found in IMPORTS} <= set(FILES)
     assert {found.target for found in IMPORTS if found.local} <= set(FILES)
 
 
-# What each part of the core may import of the package; everything else is not for it.
-CORE: dict[str, set[str]] = {
+# What each part of the package imports of it at module level, beside itself. There is no exception.
+BASIS = {"types", "errors", "annotations"}
+LAYERS: dict[str, set[str]] = {
     "types": {"errors"},
     "errors": {"types"},
+    "annotations": {"types", "errors", "retokenize"},
     "retokenize": set(),
-    "annotations": {"errors", "retokenize", "types"},
-    "scoring.alignment": {"types"},
-    "model.pieces": {"errors"},
-    "model": {"errors", "model.pieces", "model"},
-    "pipeline.settings": {"errors"},
-    "pipeline.decode": {"errors", "model"},
+    "model": {"errors"},
+    "scoring": BASIS,
+    "entities": BASIS,
+    "pipeline": {*BASIS, "retokenize", "model", "scoring", "entities"},
+    "training": {*BASIS, "model"},
+    "synthetic": BASIS,
+    "formats": {*BASIS, "retokenize"},
+    "evaluation": {*BASIS, "model", "scoring", "pipeline"},
+    "extraction": {*BASIS, "formats", "export"},
+    "visualise": {*BASIS, "evaluation"},
+    "export": {*BASIS, "formats"},
+    "cli": {
+        *BASIS,
+        "pipeline",
+        "scoring",
+        "training",
+        "formats",
+        "evaluation",
+        "extraction",
+        "visualise",
+        "export",
+    },
+    "": {"annotations", "types"},
 }
 
 
-@pytest.mark.parametrize("part", CORE)
-def test_the_core_keeps_to_itself(part):
-    assert any(within(name, part) for name in FILES)
-    wrong = [
-        found
-        for found in IMPORTS
-        if found.local and within(found.module, part) and not within(found.target, *CORE[part])
-    ]
-    assert not wrong
+def test_every_module_is_in_a_layer():
+    assert {name.partition(".")[0] for name in FILES} <= set(LAYERS)
 
 
-@pytest.mark.parametrize(
-    "inner, outer",
-    [
-        # What predicts knows nothing of what is around it.
-        (
-            "entities",
-            [
-                "training",
-                "formats",
-                "synthetic",
-                "cli",
-                "pipeline.relations",
-                "model",
-                "pipeline.decode",
-                "scoring.relations",
-                "pipeline.factories",
-            ],
-        ),
-        # Names are strings, whoever reads them.
-        ("entities.names", ["annotations", "types", "entities"]),
-        ("entities.stated_aliases", ["annotations", "types", "entities.ner", "entities.grouping"]),
-        (
-            "scoring.relations",
-            [
-                "training",
-                "formats",
-                "synthetic",
-                "cli",
-                "pipeline.relations",
-                "model",
-                "pipeline.decode",
-                "pipeline.factories",
-            ],
-        ),
-        (
-            "scoring.entities",
-            [
-                "training",
-                "formats",
-                "synthetic",
-                "cli",
-                "pipeline.relations",
-                "model",
-                "pipeline.decode",
-                "pipeline.factories",
-            ],
-        ),
-        (
-            "pipeline.relations",
-            ["formats", "synthetic", "cli", "pipeline.factories", "scoring.key_pairs", "scoring.entities"],
-        ),
-        ("pipeline.factories", ["training", "formats", "synthetic", "cli"]),
-        # Learning, reading and making corpora know nothing of each other.
-        ("training", ["pipeline.relations", "pipeline.factories", "formats", "synthetic", "cli"]),
-        ("training.objective", ["annotations", "scoring.relations", "types"]),
-        ("training.em", ["annotations", "scoring.relations", "types", "model"]),
-        (
-            "formats",
-            [
-                "training",
-                "synthetic",
-                "cli",
-                "pipeline.relations",
-                "pipeline.factories",
-                "model",
-                "pipeline.decode",
-                "model.pieces",
-            ],
-        ),
-        (
-            "synthetic",
-            [
-                "training",
-                "cli",
-                "pipeline.relations",
-                "pipeline.factories",
-                "model",
-                "pipeline.decode",
-                "model.pieces",
-            ],
-        ),
-        # What the command line shows, Python can have without it.
-        (
-            "evaluation",
-            ["training", "formats", "synthetic", "cli", "pipeline.factories", "scoring.key_pairs"],
-        ),
-        ("evaluation.explain", ["training", "formats", "synthetic", "cli", "pipeline.factories"]),
-        (
-            "extraction",
-            [
-                "training",
-                "synthetic",
-                "cli",
-                "pipeline.relations",
-                "pipeline.factories",
-                "model",
-                "pipeline.decode",
-            ],
-        ),
-        # The package itself is imported with all of them.
-        (
-            "",
-            [
-                "training",
-                "formats",
-                "synthetic",
-                "cli",
-                "pipeline.relations",
-                "model",
-                "pipeline.decode",
-                "scoring.relations",
-                "pipeline.factories",
-            ],
-        ),
-    ],
-)
-def test_no_arrow_points_outwards(inner, outer):
-    assert any(within(name, inner) for name in FILES)
-    modules = [inner] if not inner else [name for name in FILES if within(name, inner)]
-    assert not [x for x in IMPORTS if x.local and x.module in modules and within(x.target, *outer)]
+@pytest.mark.parametrize("part", LAYERS)
+def test_data_flow_one_way(part):
+    def imports(found: Import) -> bool:
+        return found.local and not found.late and found.module.partition(".")[0] == part
 
-
-@pytest.mark.parametrize("part", ["evaluation", "evaluation.explain", "extraction"])
-def test_parts_that_only_the_command_line_needs(part):
-    importers = {x.module for x in IMPORTS if x.local and within(x.target, part)}
-    outside = {name for name in importers if not within(name, part)}
-    assert outside and all(within(name, "cli") for name in outside)
+    allowed = {part, *LAYERS[part]}
+    assert not [x for x in IMPORTS if imports(x) and x.target.partition(".")[0] not in allowed]
 
 
 @pytest.mark.parametrize(
     "library, modules",
     [
         ("transformers", {"model.huggingface"}),
-        ("spacy_transformers", {"model.huggingface"}),
-        ("safetensors", {"model.huggingface"}),
+        ("spacy_transformers", set()),
+        ("safetensors", {"model.thinc_shim"}),
         ("coreferee", {"entities.coreferee"}),
         ("fastcoref", set()),
-        ("thinc", {"model.thinc_shim", "pipeline.relations", "training.optim"}),
+        ("thinc", {"model.thinc_shim", "model.optimizer", "pipeline.relations", "training.optim"}),
     ],
 )
 def test_libraries_that_few_modules_know(library, modules):
@@ -263,22 +152,35 @@ def test_libraries_that_few_modules_know(library, modules):
 
 def test_spacy_stays_out_of_the_model():
     quiet = [
-        name
-        for name in FILES
-        if within(
-            name, "model.pieces", "pipeline.settings", "pipeline.decode", "model", "errors", "entities.names"
-        )
+        name for name in FILES if within(name, "model", "pipeline.decode", "pipeline.settings", "errors")
     ]
-    quiet += ["training.objective", "training.em"]
+    quiet += ["training.objective"]
     assert not [found for found in IMPORTS if found.module in quiet and within(found.target, "spacy")]
-    plain = [
-        f"model.{name}" for name in ("maths", "products", "heads", "context", "batch", "encoder", "network")
-    ]
-    libraries = ("spacy_transformers", "transformers", "thinc", "srsly")
-    assert not [found for found in IMPORTS if found.module in plain and within(found.target, *libraries)]
     # What has gradients is torch alone; numpy is for numbers of pairs and word pieces.
     torch_alone = ("model.maths", "model.heads", "model.context")
-    assert not [found for found in IMPORTS if found.module in torch_alone and within(found.target, "numpy")]
+    assert not [
+        found for found in IMPORTS if found.module in torch_alone and within(found.target, "thinc", "srsly")
+    ]
+
+
+def private_names(name: str) -> set[str]:
+    """Private names of other libraries that a module uses: `torch.ops`, `torch._x`, `config._x`."""
+    found = set()
+    for node in ast.walk(ast.parse(FILES[name].read_text(encoding="utf8"))):
+        if isinstance(node, ast.Attribute):
+            owner = ast.unparse(node.value)
+            private = node.attr.startswith("_") and not node.attr.startswith("__")
+            private = private and node.attr != "_replace"  # It is public in a NamedTuple.
+            own = owner.split(".")[0].split("(")[0] in ("self", "cls", "super")
+            if (private and not own and "_shim" not in owner) or f"{owner}.{node.attr}" == "torch.ops":
+                found.add(f"{owner}.{node.attr}")
+    return found
+
+
+def test_private_names_of_libraries_are_in_two_files():
+    models = [name for name in FILES if within(name, "model", "training", "pipeline")]
+    allowed = {"model.fast_linear", "model.huggingface"}
+    assert {name: private_names(name) for name in models if name not in allowed and private_names(name)} == {}
 
 
 def test_no_cycles():
@@ -307,24 +209,43 @@ def loaded_with(name: str) -> set[str]:
 @pytest.mark.parametrize(
     "name",
     [
+        "",
         "pipeline.factories",
+        "pipeline.entities",
         "scoring.relations",
         "scoring.entities",
-        "entities.span_groups",
-        "pipeline.entities",
-        "entities.coreferee",
-        "entities.fastcoref",
-        "entities.merged",
-        "entities.ner",
-        "cli",
         "training.corpus",
+        "cli",
     ],
 )
 def test_torch_waits_until_a_model_is_made(name):
-    heavy = {x.module for x in IMPORTS if within(x.target, "torch", "transformers", "spacy_transformers")}
+    heavy = {x.module for x in IMPORTS if not x.late and within(x.target, "torch", "transformers")}
     assert heavy >= {"model.maths", "model.huggingface"}
     assert not loaded_with(name) & heavy
     assert loaded_with("pipeline.relations") & heavy
+
+
+PREDICT = """
+import json, sys
+
+import spacy
+
+nlp = spacy.load(sys.argv[1])
+doc = nlp.make_doc("Acme works near Bolt")
+for number, token in enumerate((0, 3), start=1):
+    doc.spans[f"entity_{number}"] = [doc[token : token + 1]]
+nlp.get_pipe("kmgre_relations").threshold = 0.0
+assert nlp(doc)._.relations
+print(json.dumps([name for name in sys.modules if name.startswith("spacy_kmgre.training.")]))
+"""
+
+
+def test_prediction_does_without_training(trained_folder):
+    """What trains is not even loaded; the config of this pipeline names nothing of it."""
+    command = [sys.executable, "-c", PREDICT, str(trained_folder("KMGRE"))]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == []
 
 
 def entry_points() -> dict[str, dict[str, str]]:
@@ -358,6 +279,25 @@ def test_entry_points_do_not_load_transformers():
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {target: [] for target in targets}
+
+
+COST = """
+import json, sys, time
+import spacy.cli
+
+before, start = set(sys.modules), time.process_time()
+import spacy_kmgre.cli
+print(json.dumps([time.process_time() - start, sorted(set(sys.modules) - before)]))
+"""
+
+
+def test_the_command_line_costs_other_spacy_commands_little():
+    """Every `spacy` command imports it."""
+    done = subprocess.run([sys.executable, "-c", COST], capture_output=True, text=True, check=True)
+    seconds, loaded = json.loads(done.stdout)
+    assert seconds < 0.5
+    assert {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names == {NAME}
+    assert f"{NAME}.cli.evaluate" in loaded and f"{NAME}.cli.measure" not in loaded
 
 
 def test_entry_points_are_installed_as_written():

@@ -13,7 +13,7 @@ from wasabi import color, msg
 
 from spacy_kmgre import MentionPair
 from spacy_kmgre.annotations import ENTITY_PREFIX, all_entities
-from spacy_kmgre.evaluation.report import between_gold_entities
+from spacy_kmgre.evaluation.gold_entities import between_gold_entities
 
 COMPONENT = "kmgre_relations"
 MENTION = re.compile(r"\[(?P<text>[^\]]+)\]\((?P<entity>\d+)(?: (?P<label>\w+))?\)")

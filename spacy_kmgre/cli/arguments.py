@@ -1,15 +1,33 @@
-"""Checks of arguments that need more than typer does."""
+"""Arguments that several commands have, and checks of arguments that need more than typer does."""
 
 from collections.abc import Callable
-from typing import Any
+from enum import Enum
+from pathlib import Path
+from typing import Any, TypeVar
 
 import typer
+from click import NoSuchOption
+from spacy.cli._util import Arg, Opt, parse_config_overrides
+
+Value = TypeVar("Value")
+
+# Arguments that are left over override the pipeline's config.
+OVERRIDES = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
-def checked(check: Callable[[Any], Any], value: Any) -> Any:
-    """The value, if the check of one that is given raises no ValueError.
+class RelatedEntities(str, Enum):
+    """The entities between which a command looks for relations."""
 
-    :raises typer.BadParameter: With the message of the check.
+    pipeline = "pipeline"
+    given = "given"
+
+
+def checked(check: Callable[[Any], Any], value: Value) -> Value:
+    """Check a value, unless it is empty.
+
+    :param check: A function that raises a ValueError for a wrong value.
+    :returns: The value.
+    :raises typer.BadParameter: Where the value is wrong, with the message of the check.
     """
     try:
         if value:
@@ -17,3 +35,44 @@ def checked(check: Callable[[Any], Any], value: Any) -> Any:
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     return value
+
+
+def known_source(name: str | None) -> str | None:
+    """Check the name of a format of sources."""
+    from ..extraction.sources import check_source_format
+
+    return checked(check_source_format, name)
+
+
+def python_file(path: Path | None) -> Path | None:
+    """Check the name of a Python file."""
+    if path is not None and path.suffix != ".py":
+        raise typer.BadParameter(f"{path} is not a Python file (.py)")
+    return path
+
+
+def parse_overrides(ctx: typer.Context, arguments: list[str]) -> dict[str, Any]:
+    """Read overrides of the pipeline's config from arguments that are left over."""
+    try:
+        return parse_config_overrides(arguments)
+    except NoSuchOption as error:  # typer does not know click's own errors in all versions
+        ctx.fail(error.format_message())
+
+
+MODEL = Arg(..., help="A trained pipeline: a folder, or an installed package")
+COMPONENT = Opt("kmgre_relations", help="The name of the relation component")
+CODE = Opt(
+    None,
+    "--code",
+    "-c",
+    help="A Python file with registered functions",
+    exists=True,
+    dir_okay=False,
+    callback=python_file,
+)
+GPU = Opt(-1, "--gpu-id", "-g", help="The number of the GPU, -1 for the CPU")
+ENTITIES = Opt(
+    RelatedEntities.pipeline,
+    help="The entities to relate: those that the pipeline finds, or those given with the documents; with these no "
+    "component but the relations' runs",
+)

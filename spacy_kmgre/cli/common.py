@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import spacy
-from spacy import Language
 from spacy.cli._util import import_code, setup_gpu
+from spacy.language import Language
 
 from ..errors import Errors
 from ..pipeline.relations import KmgreRelations
@@ -21,9 +21,10 @@ def load_pipeline(
 ) -> Language:
     """Load a pipeline for a command.
 
+    :param component: The name of its relation component.
     :param config: Overrides of the pipeline's config.
     :param code: A Python file with registered functions.
-    :raises ValueError: Where it lacks the component.
+    :raises ValueError: Where the pipeline lacks the component.
     """
     import_code(code)
     setup_gpu(use_gpu, silent=True)

@@ -1,23 +1,29 @@
 """`spacy kmgre convert`."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import spacy
 from spacy.tokens import Doc
-from spacy.vocab import Vocab
 from tqdm import tqdm
 from wasabi import msg
 
 from ..annotations import mention_offsets, read_entities, relation_data
 from ..errors import Errors
 from ..formats import Format
-from ..formats.base import EVIDENCE, IDENTIFIERS, KEY_PAIRS, SCORES, SHARED
+from ..formats.base import (
+    EVIDENCE,
+    IDENTIFIERS,
+    KEY_PAIRS,
+    SCORES,
+    SHARED,
+    get_format,
+    guess_source,
+    guess_target,
+)
 from ..formats.counts import Counts
-from ..formats.files import read_json
-from ..formats.guess import get_format, guess_source, guess_target
 from .printing import failing
 
 
@@ -32,11 +38,11 @@ def convert(
     lang: str = "en",
     options: dict[str, Any] | None = None,
 ) -> None:
-    """Convert documents; print their counts, or what is wrong with them, and exit then.
+    """Convert documents and print their counts. Where something is wrong, say it and exit.
 
-    :param source_format: Name of a format; found out where None.
+    :param source_format: The name of a format; where None, the source is recognised.
     :param force: Replace a file that is there.
-    :param options: Of the reader, files for `relation_names` and `documents`.
+    :param options: Options of the reader as the command line gives them: a path where the option loads a file.
     """
     counts = Counts()
     with failing(f"Could not convert {source}"):
@@ -63,34 +69,21 @@ def read_source(
     options: dict[str, Any] | None = None,
     quiet: bool = False,
 ) -> Iterator[Doc]:
-    """The documents of a source in any format.
+    """Read the documents of a source in any format.
 
     :param options: See `convert`.
-    :param quiet: Do not say which format has been found.
+    :param quiet: Do not say which format was recognised.
     """
     form = guess_source(source) if source_format is None else get_format(source_format)
     if source_format is None and not quiet:
         msg.info(f"Reading {source} as {form.name} (--from names another format)")
-    options = dict(options or {})
     vocab = spacy.blank(lang).vocab
-    if "relation_names" in options:
-        options["relation_names"] = _read_names(options["relation_names"])
-    if "documents" in options:
-        options["documents"] = _read_documents(options["documents"], vocab)
-    return islice(form.read(source, vocab, counts, **options), limit or None)
-
-
-def _read_names(path: Path) -> Mapping[str, str | None]:
-    names = read_json(path)
-    if not isinstance(names, dict) or not all(
-        name is None or isinstance(name, str) for name in names.values()
-    ):
-        raise ValueError(Errors.E146.format(path=path))
-    return names
-
-
-def _read_documents(path: Path, vocab: Vocab) -> Iterator[Doc]:
-    return guess_source(path).read(path, vocab, Counts())
+    loaded = dict(options or {})
+    for name in loaded.keys() & form.options.keys():
+        load = form.options[name].metadata["load"]
+        if load is not None:
+            loaded[name] = load(loaded[name], vocab)
+    return islice(form.read(source, vocab, counts, **loaded), limit or None)
 
 
 def _count_losses(docs: Iterable[Doc], form: Format, counts: Counts) -> Iterator[Doc]:

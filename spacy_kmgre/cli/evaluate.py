@@ -1,196 +1,219 @@
-"""`spacy kmgre evaluate`."""
+"""`spacy kmgre evaluate`. What needs a model is imported when the command runs."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import srsly
-from spacy import Language
-from spacy.training import Example
+import typer
+from spacy.cli._util import Arg, Opt
 from wasabi import msg
 
-from ..annotations import relation_data
-from ..errors import Errors
-from ..evaluation.calibration import find_calibration
-from ..evaluation.render import (
-    TEMPLATES,
-    calibration_note,
-    interval,
-    own_thresholds,
-    percent,
-    render,
-    threshold_rows,
-)
-from ..evaluation.report import (
-    Report,
-    between_gold_entities,
-    count_examples,
-    make_report,
-    relation_settings,
-    score_examples,
-)
-from ..evaluation.settings import write_settings
-from ..evaluation.thresholds import collect_candidates, find_thresholds
-from ..scoring.key_pairs import rank_key_pairs
-from ..training.corpus import create_corpus_reader
-from .common import load_pipeline
-from .end_to_end import evaluate_predicted
-from .printing import failing, print_table
+from ..evaluation.groups import LABELS
+from ..evaluation.render import TEMPLATES, difference, interval, percent, render, setting_notes
+from .arguments import CODE, COMPONENT, GPU, MODEL, parse_overrides
+from .printing import failing, precision_recall_f, print_table
 
-GLOBAL, PER_RELATION = "global", "per-relation"
+if TYPE_CHECKING:
+    from ..evaluation.report import Report
+
 JSON = ".json"
-RELATIONS = "Relations"
+ENTITY_SCORES = {
+    "mention": "mentions",
+    "muc": "MUC",
+    "b3": "B³",
+    "ceafe": "CEAF_e",
+    "conll": "mean of MUC, B³ and CEAF_e (CoNLL)",
+}
+RELATION_SCORES = {
+    "strict": "predicted entities, mentions and types right (strict)",
+    "micro": "predicted entities, mentions right",
+    "overlap": "predicted entities, mentions overlap",
+}
+CAUSES = {
+    "mention": "a mention is missing, or is not gold",
+    "cluster": "mentions are not clustered right",
+    "type": "an entity has another type",
+    "relation": "the entities are right, the relation is not",
+}
 
 
-def evaluate(
-    model: str,
-    corpus: Path,
-    *,
-    output: Sequence[Path] = (),
-    component: str = "kmgre_relations",
-    per_type: bool = False,
-    use_gpu: int = -1,
-    from_text: bool = False,
-    baseline: str | None = None,
-    samples: int = 1000,
-    confidence: float = 0.95,
-    seed: int = 0,
-    thresholds: bool = False,
-    write: str | None = None,
-    calibrate: bool = False,
-    min_gold: int = 10,
-    code: Path | None = None,
-    config: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Score a pipeline on a corpus with gold entities, print tables, and write the scores.
+class EntitySource(str, Enum):
+    """The entities that relations are scored between."""
 
-    Where the corpus knows key mention pairs and the model has a key instance classifier, it is also told
-    how well they are ranked.
+    gold = "gold"
+    predicted = "predicted"
 
-    :param output: Files to write: .json, .md, .html.
-    :param from_text: Score it on the raw texts too, with predicted entities.
-    :param baseline: Another pipeline to compare with.
-    :param thresholds: Look for the best ones, and for how far scores are from probabilities.
-    :param write: Put the best thresholds into the pipeline: "global" or "per-relation".
-    :param calibrate: Put what makes scores probabilities into the pipeline.
-    :param config: Overrides of the pipeline's config.
-    :returns: The scores of `score_examples`, with `rel_ranking` those of `rank_key_pairs`, with
-        `predicted_entities` those of `evaluate_predicted`, and with `report` `Report.to_dict()`.
+
+def evaluate_cli(
+    ctx: typer.Context,
+    model: str = MODEL,
+    corpus: Path = Arg(..., help="A .spacy file, or a folder of such files", exists=True),
+    output: list[Path] = Opt(
+        [], "--output", "-o", help="A report to write: .json, .md or .html; may be given several times"
+    ),
+    baseline: str | None = Opt(
+        None,
+        "--baseline",
+        "-b",
+        help="Another pipeline to compare with, by a paired test on the same documents",
+    ),
+    per_type: bool = Opt(False, "--per-type", help="Show the scores of each label"),
+    thresholds: bool = Opt(
+        False,
+        "--thresholds",
+        help="Find the threshold with the best micro F, and the distance of scores from probabilities",
+    ),
+    write_thresholds: bool = Opt(
+        False,
+        "--write-thresholds",
+        help="Write the best threshold into the pipeline's folder, for all labels; use a dev corpus",
+    ),
+    write_calibration: bool = Opt(
+        False,
+        "--write-calibration",
+        help="Write a calibration into the pipeline's folder that makes its scores probabilities, and thresholds to "
+        "match; use a dev corpus",
+    ),
+    entities: EntitySource = Opt(
+        EntitySource.gold,
+        help="The entities to relate: gold ones, or also those that the pipeline finds in the raw texts",
+    ),
+    samples: int = Opt(1000, help="The number of bootstrap samples, and of rounds of the paired test", min=1),
+    confidence: float = Opt(0.95, help="The confidence of the intervals", min=0.0, max=1.0),
+    seed: int = Opt(0, help="The seed of the samples", min=0),
+    component: str = COMPONENT,
+    code: Path | None = CODE,
+    use_gpu: int = GPU,
+) -> None:
+    """Score a pipeline's relations between gold entities: overall, by kind of relation and by label, with bootstrap
+    intervals over documents. With `--entities predicted` also score it from raw text: mentions, entities, relations,
+    and where relations are lost. Settings of the pipeline can be overridden, for example
+    `--components.kmgre_relations.threshold 0.6`.
     """
+    from ..evaluation.report import count_examples, make_report, relation_settings
+    from ..evaluation.settings import write_settings
+    from ..evaluation.significance import Resampling
+    from .common import load_pipeline
+    from .measure import find_settings, rank_pairs, score_between_gold_entities, score_from_text
+
+    writes = write_thresholds or write_calibration
+    _check_targets(output, Path(model) if writes else None)
+    config = parse_overrides(ctx, ctx.args)
+    with failing(f"Could not evaluate {model} on {corpus}"):
+        nlp = load_pipeline(model, component, config=config, code=code, use_gpu=use_gpu)
+        pipe: Any = nlp.get_pipe(component)
+        examples, scores = score_between_gold_entities(nlp, component, corpus)
+        counts = [count_examples(pipe, examples)]
+        if baseline:
+            other = load_pipeline(baseline, component)
+            predicted, _ = score_between_gold_entities(other, component, corpus)
+            counts.append(count_examples(other.get_pipe(component), predicted))
+        report = make_report(
+            *counts,
+            resampling=Resampling(samples, confidence, seed),
+            model=model,
+            corpus=str(corpus),
+            settings=relation_settings(pipe),
+            baseline_name=baseline or "",
+        )
+        changed: dict[str, Any] = {}
+        if thresholds or writes:
+            best, calibration = find_settings(nlp, component, examples, seed)
+            report = replace(report, threshold=best, calibration=calibration)
+            changed = best.settings if write_thresholds else {}
+            if write_calibration and calibration.cross_validated < calibration.before:
+                changed = calibration.settings(pipe, changed)
+            elif write_calibration:
+                msg.warn("No calibration is written: the scores would not come nearer to probabilities")
+        _print_report(report, per_type)
+        ranking = rank_pairs(nlp, component, examples)
+        if ranking is not None:
+            scores["rel_ranking"] = ranking
+            _print_ranking(ranking)
+        if entities is EntitySource.predicted:
+            scores["predicted_entities"] = found = score_from_text(nlp, corpus)
+            _print_from_text(found, scores)
+        _write(output, report, {**scores, "report": report.to_dict()})
+        if changed:
+            write_settings(Path(model), changed, component=component, config=config)
+            msg.good(f"{', '.join(changed)} written to {model}")
+
+
+def _check_targets(output: Sequence[Path], model: Path | None) -> None:
     for path in output:
         if path.suffix.lower() not in (JSON, *TEMPLATES):
             kinds = ", ".join((JSON, *TEMPLATES))
             msg.fail(f"Cannot write {path}", f"A report's name ends in one of {kinds}.", exits=1)
-    writes = write is not None or calibrate
-    if writes and not Path(model).is_dir():
-        msg.fail(f"Cannot write settings into {model}", "It is no folder with a pipeline.", exits=1)
-    with failing(f"Could not evaluate {model} on {corpus}"):
-        nlp = load_pipeline(model, component, config=config, code=code, use_gpu=use_gpu)
-        pipe: Any = nlp.get_pipe(component)
-        examples = list(create_corpus_reader(corpus)(nlp))
-        if writes and not any(relation_data(example.reference) for example in examples):
-            raise ValueError(Errors.E349.format(path=corpus))
-        with between_gold_entities(nlp, component):
-            scores = score_examples(nlp, examples)
-        counts = count_examples(pipe, examples)
-        report = make_report(
-            counts,
-            model=model,
-            corpus=str(corpus),
-            settings=relation_settings(pipe),
-            baseline=_count_baseline(baseline, corpus, component) if baseline else None,
-            baseline_name=baseline or "",
-            samples=samples,
-            confidence=confidence,
-            seed=seed,
-        )
-        changed: dict[str, Any] = {}
-        if thresholds or writes:
-            with between_gold_entities(nlp, component):
-                candidates = collect_candidates(pipe, examples)
-            found = {
-                kind: find_thresholds(
-                    candidates, per_relation=kind == PER_RELATION, min_gold=min_gold, seed=seed
-                )
-                for kind in (GLOBAL, PER_RELATION)
-            }
-            if writes and not candidates.margins[..., 1].any():
-                raise ValueError(Errors.E349.format(path=corpus))
-            calibration = find_calibration(candidates, pipe.calibration, seed=seed)
-            report = report.with_settings(found, calibration)
-            if write is not None:
-                changed = found[write].settings
-            if calibrate and calibration.cross_validated < calibration.before:
-                changed = calibration.settings(pipe, changed)
-            elif calibrate:
-                msg.warn("No calibration is written: the scores would be no nearer to probabilities")
-        _print(report, per_type)
-        _rank(nlp, component, examples, scores)
-        if from_text:
-            scores["predicted_entities"] = evaluate_predicted(nlp, corpus, scores)
-        scores["report"] = report.to_dict()
-        for path in output:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.suffix.lower() == JSON:
-                srsly.write_json(path, scores)
-            else:
-                path.write_text(render(report, path.suffix.lower()), encoding="utf8")
-            msg.good(f"Scores written to {path}")
-        if changed:
-            write_settings(Path(model), changed, component=component, config=config)
-            msg.good(f"{', '.join(changed)} written to {model}")
-    return scores
+    if model is not None and not model.is_dir():
+        msg.fail(f"Cannot write settings into {model}", "There is no folder of that name.", exits=1)
 
 
-def _count_baseline(model: str, corpus: Path, component: str) -> list[Any]:
-    nlp = load_pipeline(model, component)
-    examples = list(create_corpus_reader(corpus)(nlp))
-    with between_gold_entities(nlp, component):
-        score_examples(nlp, examples)
-    return count_examples(nlp.get_pipe(component), examples)
+def _write(output: Sequence[Path], report: "Report", scores: dict[str, Any]) -> None:
+    for path in output:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        suffix = path.suffix.lower()
+        if suffix == JSON:
+            srsly.write_json(path, scores)
+        else:
+            path.write_text(render(report, suffix), encoding="utf8")
+        msg.good(f"Scores written to {path}")
 
 
-def _print(report: Report, per_type: bool) -> None:
+def _print_report(report: "Report", per_type: bool) -> None:
     msg.divider(f"{report.model} on {report.corpus} ({report.documents} documents)")
     for section in report.sections:
-        if section.title != RELATIONS or per_type:
+        if section.title != LABELS or per_type:
             rows = [(line.title, *map(percent, (line.p, line.r, line.f))) for line in section.lines]
-            print_table((section.title, "P", "R", "F"), rows)
+            print_table((section.title, *"PRF"), rows)
     for note in report.notes:
         print(note)
     whole = report.sections[0].lines[0]
     sure = f"{100 * report.confidence:g} % interval"
     print(f"F of all relations {percent(whole.f)}, {sure} {interval(whole.intervals['f'])}")
     if report.baseline is not None:
-        difference = percent(whole.difference, sign=True)
-        ends = interval(whole.difference_interval, sign=True)
-        p_value = "-" if whole.p_value is None else f"{whole.p_value:.3f}"
-        print(f"F less that of {report.baseline} {difference}, {sure} {ends}, p = {p_value}")
-    if report.thresholds:
-        header = ("best thresholds", "threshold", "F here", "F, cross-validated")
-        print_table(header, threshold_rows(report))
-        print(calibration_note(report))
-        own = [(label, f"{value:g}") for label, value in own_thresholds(report).items()]
-        if own and per_type:
-            print_table(("relation", "threshold"), own)
+        change, ends, p_value = difference(whole)
+        print(f"F minus that of {report.baseline} {change}, {sure} {ends}, p = {p_value}")
+    for note in setting_notes(report):
+        print(note)
 
 
-def _rank(nlp: Language, component: str, examples: Sequence[Example], scores: dict[str, Any]) -> None:
-    pipe: Any = nlp.get_pipe(component)
-    known = any(data["key_mention_pairs"] for eg in examples for data in relation_data(eg.reference))
-    if not known or not pipe.has_key_classifier:
-        return
-    with between_gold_entities(nlp, component):
-        scores["rel_ranking"] = ranking = rank_key_pairs(pipe, examples)
+def _print_ranking(ranking: dict[str, float]) -> None:
     if ranking["entity_pairs"]:
-        shown = [
-            ("p_ω, the key instance classifier", ranking["key_ap"], ranking["key_hard_ap"]),
-            ("p_θ, the relation extractor alone", ranking["relation_ap"], ranking["relation_hard_ap"]),
-        ]
         msg.text("Average precision of key mention pairs, per related entity pair")
         header = (
             "ranked by",
             f"all ({ranking['entity_pairs']})",
             f"some key, some not ({ranking['hard_entity_pairs']})",
         )
-        print_table(header, [(name, percent(ap), percent(hard)) for name, ap, hard in shown])
+        rows = [
+            (title, percent(ranking[f"{name}_ap"]), percent(ranking[f"{name}_hard_ap"]))
+            for name, title in (
+                ("key", "p_ω, the key instance classifier"),
+                ("relation", "p_θ, the relation extractor alone"),
+            )
+        ]
+        print_table(header, rows)
+
+
+def _print_from_text(scores: dict[str, Any], gold: dict[str, Any]) -> None:
+    """Print scores from raw text, those between gold entities beside them."""
+    msg.divider("From raw text")
+    rows = [(title, *precision_recall_f(scores, f"ent_{name}")) for name, title in ENTITY_SCORES.items()]
+    print_table(("entities", *"PRF"), rows)
+    rows = [(title, *precision_recall_f(scores, f"rel_{name}")) for name, title in RELATION_SCORES.items()]
+    print_table(
+        ("relations between ...", *"PRF"), [("gold entities", *precision_recall_f(gold, "rel_micro")), *rows]
+    )
+    missed, spurious = scores["rel_missed"], scores["rel_spurious"]
+    if missed is None:
+        return
+    rows = [(title, str(missed[cause]), str(spurious[cause])) for cause, title in CAUSES.items()]
+    total = ("together", str(sum(missed.values())), str(sum(spurious.values())))
+    print_table(("why relations are not strictly right", "missed", "wrong"), [*rows, total])
+    print(
+        "Entities without a counterpart: {rel_unaligned_gold} gold ones, with {rel_unaligned_relations} "
+        "relations, and {rel_unaligned_predicted} predicted ones".format(**scores)
+    )

@@ -1,70 +1,100 @@
-"""`spacy kmgre explain`."""
+"""`spacy kmgre explain`. What needs a model is imported when the command runs."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import typer
+from spacy.cli._util import Arg, Opt
 from spacy.tokens import Doc, Span
-from wasabi import msg, table
+from wasabi import msg
 
 from ..annotations import all_entities
 from ..errors import Errors
-from ..evaluation.explain import Explanation, RelationReason, check_labels, explain, find_entity
-from ..evaluation.report import between_gold_entities
-from ..extraction.sources import Item, Reader, find_sources, splits_sentences
 from ..types import Relation
-from .common import load_pipeline
-from .printing import failing
+from .arguments import CODE, COMPONENT, ENTITIES, GPU, MODEL, RelatedEntities, known_source, parse_overrides
+from .printing import failing, print_table
 
-# Characters of a mention in a table.
+if TYPE_CHECKING:
+    from ..evaluation.explain import Explanation, RelationReason
+    from ..extraction.annotate import Item
+
+# The largest number of characters that a table shows of a mention.
 WIDTH = 30
 
 
-def explain_pair(
-    model: str,
-    source: Path,
-    *,
-    head: str | None = None,
-    tail: str | None = None,
-    labels: Sequence[str] = (),
-    document: str | None = None,
-    as_json: bool = False,
-    source_format: str | None = None,
-    given_entities: bool = False,
-    component: str = "kmgre_relations",
-    code: Path | None = None,
-    use_gpu: int = -1,
-    config: dict[str, Any] | None = None,
+def explain_cli(
+    ctx: typer.Context,
+    model: str = MODEL,
+    source: Path = Arg(..., help="A file to read, as in `extract`; - is standard input"),
+    head: str | None = Opt(None, help="The head entity: its key, or the text of one of its mentions"),
+    tail: str | None = Opt(None, help="The tail entity"),
+    labels: list[str] = Opt(
+        [],
+        "--label",
+        "-l",
+        help="A relation to explain; without it the predicted ones, or the most probable one. Without both entities: "
+        "a relation to list. May be given several times",
+    ),
+    document: str | None = Opt(
+        None, "--document", "-d", help="The name of the document; without it the first one is read"
+    ),
+    as_json: bool = Opt(False, "--json", help="Print JSON instead of tables"),
+    source_format: str | None = Opt(
+        None,
+        "--from",
+        metavar="FORMAT",
+        callback=known_source,
+        help="The format of the file, as in `extract`",
+    ),
+    entities: RelatedEntities = ENTITIES,
+    component: str = COMPONENT,
+    code: Path | None = CODE,
+    use_gpu: int = GPU,
 ) -> None:
-    """Print why relations are predicted between two entities of a document, or are not. Without both entities,
-    print the document's entities and its relations, those of the one entity where one is given.
+    """Show why a relation is predicted between two entities of a document, or why it is not.
 
-    :param document: Name of the document; the first one where None.
+    \b
+    spacy kmgre explain MODEL text.txt                          the entities and relations of the document
+    spacy kmgre explain MODEL text.txt --head Ann               its relations with this head
+    spacy kmgre explain MODEL text.txt --head Ann --tail Acme   all that the model says of these two
+
+    For each mention pair: p_ω, the probability that it is key; p_θ, the probability that it has the relation; whether
+    it is key; and its share in the fused logit, which is compared with that of the threshold class TH. ATLOP scores
+    entity pairs, not mention pairs: shares are parts of the attention that the two entities have in common.
+
+    Settings of the pipeline can be overridden, for example `--components.kmgre_relations.threshold 0.6`.
     """
+    from ..evaluation.explain import check_labels, explain
+    from ..evaluation.gold_entities import between_gold_entities
+    from ..extraction.sources import Reader, find_sources, splits_sentences
+    from .common import load_pipeline
+
+    config = parse_overrides(ctx, ctx.args)
     with failing(f"Could not explain {source} with {model}"):
         sources = find_sources([source], source_format)
         nlp = load_pipeline(model, component, config=config, code=code, use_gpu=use_gpu)
         pipe: Any = nlp.get_pipe(component)
         reader = Reader(nlp, split=splits_sentences(nlp))
         item = _choose(reader.read(sources), document, source)
-        if given_entities:
+        if entities is RelatedEntities.given:
             with between_gold_entities(nlp, component):
                 doc = nlp(item.make())
         else:
             doc = nlp(item.make())
         if head is None or tail is None:
-            relations = _choose_relations(doc, head, tail, labels, pipe.labels)
-            _print_document(doc, relations, item.name, as_json)
+            check_labels(labels, pipe.labels)
+            _print_document(doc, _choose_relations(doc, head, tail, labels), item.name, as_json)
             return
         found = explain(pipe, doc, head, tail, labels)
     if as_json:
-        print(json.dumps({"document": item.name, **found.to_dict()}, ensure_ascii=False, indent=2))
+        _print_json({"document": item.name, **found.to_dict()})
     else:
-        _print(found, doc, item.name, tau=pipe.tau)
+        _print_explanation(found, doc, item.name, tau=pipe.tau)
 
 
-def _choose(items: Any, name: str | None, source: Path) -> Item:
+def _choose(items: Iterable["Item"], name: str | None, source: Path) -> "Item":
     for item in items:
         if name is None or item.name == name:
             return item
@@ -73,48 +103,50 @@ def _choose(items: Any, name: str | None, source: Path) -> Item:
     raise ValueError(Errors.E345.format(name=name, path=source))
 
 
-def _choose_relations(
-    doc: Doc, head: str | None, tail: str | None, labels: Sequence[str], known: Sequence[str]
-) -> list[Relation]:
-    """The Doc's relations with that head, that tail and one of those labels, as far as they are given."""
-    check_labels(labels, known)
+def _choose_relations(doc: Doc, head: str | None, tail: str | None, labels: Sequence[str]) -> list[Relation]:
+    """The Doc's relations with that head, that tail and one of those labels, where these are given."""
+    from ..evaluation.explain import find_entity
+
     entities = all_entities(doc)
-    ends = [None if name is None else entities[find_entity(entities, name)].key for name in (head, tail)]
+    head_key, tail_key = (
+        None if name is None else entities[find_entity(entities, name)].key for name in (head, tail)
+    )
     return [
         relation
         for relation in doc._.relations
-        if ends[0] in (None, relation.head.key)
-        and ends[1] in (None, relation.tail.key)
+        if head_key in (None, relation.head.key)
+        and tail_key in (None, relation.tail.key)
         and (not labels or relation.label in labels)
     ]
+
+
+def _print_json(data: dict[str, Any]) -> None:
+    print(json.dumps(data, ensure_ascii=False, indent=2))
 
 
 def _print_document(doc: Doc, relations: Sequence[Relation], name: str, as_json: bool) -> None:
     entities = all_entities(doc)
     if as_json:
-        data = {
-            "document": name,
-            "entities": [{"key": e.key, "text": e.text, "label": e.label} for e in entities],
-            "relations": [
-                {"head": r.head.key, "label": r.label, "tail": r.tail.key, "score": r.score}
-                for r in relations
-            ],
-        }
-        print(json.dumps(data, ensure_ascii=False, indent=2))
+        _print_json(
+            {
+                "document": name,
+                "entities": [{"key": e.key, "text": e.text, "label": e.label} for e in entities],
+                "relations": [
+                    {"head": r.head.key, "label": r.label, "tail": r.tail.key, "score": r.score}
+                    for r in relations
+                ],
+            }
+        )
         return
     msg.divider(name)
     rows = [(e.key, e.label, _short(e.text), str(len(e.mentions))) for e in entities]
-    print(
-        table(rows, header=("entity", "type", "text", "mentions"), divider=True, aligns=("l", "l", "l", "r"))
-    )
-    found = [(r.head.key, r.label, r.tail.key, f"{r.score:.3f}") for r in relations]
-    print(
-        table(found, header=("head", "relation", "tail", "score"), divider=True, aligns=("l", "l", "l", "r"))
-    )
-    msg.info("--head and --tail say which two entities to explain")
+    print_table(("entity", "type", "text", "mentions"), rows, left=3)
+    rows = [(r.head.key, r.label, r.tail.key, f"{r.score:.3f}") for r in relations]
+    print_table(("head", "relation", "tail", "score"), rows, left=3)
+    msg.info("--head and --tail name two entities to explain")
 
 
-def _print(found: Explanation, doc: Doc, name: str, tau: float) -> None:
+def _print_explanation(found: "Explanation", doc: Doc, name: str, tau: float) -> None:
     msg.divider(name)
     for side, entity in (("head", found.head), ("tail", found.tail)):
         kind = f" ({entity.label})" if entity.label else ""
@@ -123,22 +155,19 @@ def _print(found: Explanation, doc: Doc, name: str, tau: float) -> None:
         print("No key instance classifier: all mention pairs count.")
     else:
         limit = f"{found.key_threshold:.3f}"
-        print(f"A mention pair is key from p_ω = {limit} on, or if it is the best (τ = {tau:.3f}).")
-    sentences = _Sentences(doc)
+        print(f"A mention pair is key if its p_ω is at least {limit}, or the best (τ = {tau:.3f}).")
     for relation in found.relations:
-        print()
         verb = "predicted" if relation.predicted else "not predicted"
         print(
-            f"{relation.label}: {verb}, score {relation.score:.3f}, threshold {relation.threshold:g} "
+            f"\n{relation.label}: {verb}, score {relation.score:.3f}, threshold {relation.threshold:g} "
             f"(fused logit {relation.logit:.2f}, of TH {relation.threshold_logit:.2f})"
         )
         for note in relation.notes:
             print(f"  {note}")
-        print(_pair_table(relation, sentences))
+        _print_pairs(relation, doc)
 
 
-def _pair_table(relation: RelationReason, sentences: "_Sentences") -> str:
-    header = ["head", "tail", "sentences", "key", "share"]
+def _print_pairs(relation: "RelationReason", doc: Doc) -> None:
     scores = [
         ("p_ω", "key_score", "{:.3f}"),
         ("p_θ", "relation_score", "{:.3f}"),
@@ -146,28 +175,21 @@ def _pair_table(relation: RelationReason, sentences: "_Sentences") -> str:
         ("TH", "threshold_logit", "{:.2f}"),
     ]
     shown = [score for score in scores if getattr(relation.mention_pairs[0], score[1]) is not None]
-    rows: list[Sequence[str]] = []
+    split = doc.has_annotation("SENT_START")
+    starts = [sent.start for sent in doc.sents] if split else []
+
+    def sentence(mention: Span) -> str:
+        """The number of its sentence, from 1 on."""
+        return str(sum(start <= mention.start for start in starts)) if split else "-"
+
+    rows = []
     for pair in relation.mention_pairs:
         row = [_short(pair.head.text), _short(pair.tail.text)]
-        row.append(f"{sentences.number(pair.head)}, {sentences.number(pair.tail)}")
+        row.append(f"{sentence(pair.head)}, {sentence(pair.tail)}")
         row += ["yes" if pair.key else "", f"{pair.share:.3f}" if pair.key else ""]
-        rows.append((*row, *(form.format(getattr(pair, name)) for _, name, form in shown)))
-    aligns = ("l", "l", "r", "l", *"r" * (1 + len(shown)))
-    names = (*header, *(title for title, _, _ in shown))
-    return table(rows, header=names, divider=True, aligns=aligns).strip("\n")
-
-
-class _Sentences:
-    """The numbers of a Doc's sentences, from 1 on."""
-
-    def __init__(self, doc: Doc):
-        split = doc.has_annotation("SENT_START")
-        self.starts = [sent.start for sent in doc.sents] if split else None
-
-    def number(self, span: Span) -> str:
-        if self.starts is None:
-            return "-"
-        return str(sum(start <= span.start for start in self.starts))
+        rows.append([*row, *(form.format(getattr(pair, name)) for _, name, form in shown)])
+    header = ("head", "tail", "sentences", "key", "share", *(title for title, _, _ in shown))
+    print_table(header, rows, left=4)
 
 
 def _short(text: str) -> str:

@@ -3,24 +3,25 @@
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 from wasabi import msg
 
-from ..evaluation.report import between_gold_entities
-from ..extraction.journal import Parts
-from ..extraction.outputs import find_output, places_lacking
+from ..evaluation.gold_entities import between_gold_entities
+from ..export import Export, find_export
+from ..extraction.journal import Journal
 from ..extraction.run import Plan, Summary, extract, stream
 from ..extraction.sources import STDIN, Reader, count_items, find_sources, splits_sentences
 from .common import load_pipeline
 from .printing import failing
 
 STDOUT = STDIN
-# Failed documents to name; the file of errors has all.
+# The number of failed documents to name; the file of errors has all of them.
 SHOWN = 5
-# Exit status where some documents failed and the others are written.
+# The exit status where some documents failed and the others are written.
 SOME_FAILED = 3
 
 
@@ -42,59 +43,55 @@ def extract_relations(
     use_gpu: int = -1,
     config: dict[str, Any] | None = None,
 ) -> int:
-    """Write the relations of documents; say what went wrong.
+    """Write the relations of documents, and say what went wrong.
 
-    :param target: "-" is standard output.
-    :param given_entities: Relate the entities that the documents come with, and run no other component.
+    :param target: The file or folder to write; "-" is standard output.
+    :param given_entities: Whether to relate the entities that the documents come with, and run no other component.
     :returns: The exit status: 0, or 3 where documents failed.
     """
     piped = target == STDOUT
     with ExitStack() as stack:
         file = sys.stdout.buffer
-        if piped:  # which belongs to the results
+        if piped:  # Only the results go to standard output.
             stack.enter_context(redirect_stdout(sys.stderr))
             target_format = target_format or "jsonl"
         stack.enter_context(failing(f"Could not extract relations with {model}"))
         plan = Plan(batch_size, n_process)
         found = find_sources(sources, source_format)
-        output = find_output(target, target_format)
+        make_export = find_export(target, target_format)
         nlp = load_pipeline(model, component, config=config, code=code, use_gpu=use_gpu)
+        export = make_export(nlp.meta)
         nlp.max_length = max_length or nlp.max_length
+        if use_gpu >= 0 and plan.processes > 1:
+            msg.warn("A GPU is for one process: several may not be able to use it (--n-process)")
         if given_entities:
             stack.enter_context(between_gold_entities(nlp, component))
-        made = () if piped else Parts(target).paths
-        reader = Reader(nlp, split=splits_sentences(nlp), made=made)
+        reader = Reader(nlp, splits_sentences(nlp), made=() if piped else Journal(target).paths)
         items = reader.read(found)
         total = count_items(found)
         bar = stack.enter_context(tqdm(total=total, unit=" documents", disable=None, smoothing=0.05))
+        plan = replace(plan, progress=bar.update)
         try:
             if piped:
-                summary = stream(nlp, items, file, output, plan=plan, progress=bar.update)
+                summary = stream(nlp, items, file, export, plan=plan)
             else:
-                settings = {"component": component, "entities": given_entities, "max_length": nlp.max_length}
+                settings: dict[str, str | int] = {"component": component, "max_length": nlp.max_length}
+                settings["entities"] = given_entities
                 summary = extract(
-                    nlp,
-                    items,
-                    target,
-                    output,
-                    plan=plan,
-                    settings=settings,
-                    resume=resume,
-                    force=force,
-                    progress=bar.update,
+                    nlp, items, target, export, plan=plan, settings=settings, resume=resume, force=force
                 )
         except KeyboardInterrupt:
             bar.close()
-            msg.warn("Interrupted. --resume goes on from here." if not piped else "Interrupted", exits=130)
+            msg.warn("Interrupted" if piped else "Interrupted. --resume goes on from here.", exits=130)
         bar.close()
         if reader.passed_over:
             first = reader.passed_over[0].name
             msg.warn(f"{len(reader.passed_over)} files of folders are not read, such as {first}")
-        _report(summary, target, output.name, places_lacking(output), piped)
+        _report(summary, target, export, piped)
     return SOME_FAILED if summary.failed else 0
 
 
-def _report(summary: Summary, target: Path, form: str, lacking: Sequence[str], piped: bool) -> None:
+def _report(summary: Summary, target: Path, export: Export, piped: bool) -> None:
     for failure in summary.failed[:SHOWN]:
         msg.fail(failure["id"], failure["error"])
     if summary.failed:
@@ -107,16 +104,16 @@ def _report(summary: Summary, target: Path, form: str, lacking: Sequence[str], p
         msg.warn("There are no documents to read")
     if summary.repeated:
         msg.warn(
-            f"{summary.repeated} documents have the name of another one",
+            f"{summary.repeated} documents have the name of an earlier one",
             "All are in the output, in the order of the sources.",
         )
     if not summary.entities and summary.documents > len(summary.failed):
         msg.warn(
             "No document has entities, so there are no relations",
-            "Give entities with the documents (JSON lines, DocBin), or a pipeline that finds them.",
+            "Give entities with the documents (JSON Lines, DocBin), or a pipeline that finds them.",
         )
-    if lacking:
-        msg.info(f"{form} has no place for: {', '.join(lacking)}")
+    if export.lacks:
+        msg.info(f"{export.name} has no place for: {', '.join(export.lacks)}")
     if not piped:
         read = summary.documents - len(summary.failed)
         show = msg.good if read else msg.warn

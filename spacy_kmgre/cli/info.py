@@ -22,8 +22,11 @@ from .printing import failing, print_table
 
 # A label with fewer relations is hard to learn.
 FEW = 5
-# Rows of tables without an end of their own.
+# The largest number of rows of tables that can get long.
 ROWS = 10
+WITHIN, ACROSS = "relations_within_a_sentence", "relations_across_sentences"
+RELATED, SEVERAL = "related_entity_pairs", "related_entity_pairs_with_several_labels"
+KINDS = (WITHIN, ACROSS, RELATED, SEVERAL)
 # Names of documents and of problems are long.
 _print = partial(print_table, max_col=70)
 
@@ -32,29 +35,29 @@ _print = partial(print_table, max_col=70)
 class Profile:
     """What is in a corpus beside its sizes.
 
-    :param labels: Relations of each label.
-    :param types: Entities and mentions of each entity type.
-    :param per_document: Words, entities, mentions, mention pairs and relations of each document.
-    :param within: Relations with a mention pair in one sentence, of documents that have sentences.
-    :param across: Relations without one.
-    :param several_labels: Ordered entity pairs with several relations, and related ones in all.
+    :param long_words: The number of words beyond which a document is long.
+    :param labels: The number of relations of each label.
+    :param entities: The number of entities of each type.
+    :param mentions: The number of mentions of each type.
+    :param per_document: The words, entities, mentions, mention pairs and relations of each document.
+    :param long_documents: The words, mention pairs and name of each long document.
+    :param relations: The numbers of relations and of related entity pairs, by `KINDS`.
     :param problems: What a training run may stumble over.
     """
 
     long_words: int
     labels: CounterType[str] = field(default_factory=Counter)
-    types: dict[str, list[int]] = field(default_factory=dict)
+    entities: CounterType[str] = field(default_factory=Counter)
+    mentions: CounterType[str] = field(default_factory=Counter)
     per_document: dict[str, list[int]] = field(default_factory=dict)
     long_documents: list[tuple[int, int, str]] = field(default_factory=list)
-    within: int = 0
-    across: int = 0
-    related_pairs: int = 0
-    several_labels: int = 0
+    relations: CounterType[str] = field(default_factory=Counter)
     problems: CounterType[str] = field(default_factory=Counter)
     texts: set[bytes] = field(default_factory=set)
-    groups: set[str] = field(default_factory=set)
+    span_groups: set[str] = field(default_factory=set)
 
     def add(self, doc: Doc) -> None:
+        """Look at one more document."""
         entities, relations = read_entities(doc), relation_data(doc)
         sizes = [len(entity.mentions) for entity in entities]
         pairs = sum(sizes) ** 2 - sum(size**2 for size in sizes)
@@ -67,49 +70,69 @@ class Profile:
         }
         for name, number in document.items():
             self.per_document.setdefault(name, []).append(number)
-        if len(doc) > self.long_words:
-            self.long_documents.append((len(doc), pairs, document_name(doc)))
         for entity, size in zip(entities, sizes):
-            found = self.types.setdefault(entity.label, [0, 0])
-            found[0] += 1
-            found[1] += size
+            self.entities[entity.label] += 1
+            self.mentions[entity.label] += size
         self.labels.update(data["label"] for data in relations)
         related = Counter((data["head"], data["tail"]) for data in relations)
-        self.related_pairs += len(related)
-        self.several_labels += sum(number > 1 for number in related.values())
-        self._add_sentences(doc, entities, relations)
+        self.relations[RELATED] += len(related)
+        self.relations[SEVERAL] += sum(n > 1 for n in related.values())
+        split = doc.has_annotation("SENT_START")
+        if split:
+            self.relations.update(_places(doc, entities, relations))
+        long = len(doc) > self.long_words
+        if long:
+            self.long_documents.append((len(doc), pairs, document_name(doc)))
         text = sha1(doc.text.encode("utf8")).digest()
-        self.groups.update(doc.spans)
         self.problems += Counter(
             {
                 "documents without entities": not entities,
                 "documents without relations": not relations,
-                "documents without sentence boundaries": len(doc) > 1
-                and not doc.has_annotation("SENT_START"),
+                "documents without sentence boundaries": len(doc) > 1 and not split,
                 "documents with the text of another": text in self.texts,
-                f"documents of more than {self.long_words} words": len(doc) > self.long_words,
+                f"documents of more than {self.long_words} words": long,
                 "entities without a type": sum(not entity.label for entity in entities),
             }
         )
         self.texts.add(text)
+        self.span_groups.update(doc.spans)
 
-    def _add_sentences(
-        self, doc: Doc, entities: Iterable[Entity], relations: Iterable[dict[str, Any]]
-    ) -> None:
-        if not doc.has_annotation("SENT_START"):
-            return
-        sentence = {token.i: number for number, sent in enumerate(doc.sents) for token in sent}
-        of_entity = {entity.key: {sentence[span.start] for span in entity.mentions} for entity in entities}
-        for data in relations:
-            shared = of_entity.get(data["head"], set()) & of_entity.get(data["tail"], set())
-            self.within += bool(shared)
-            self.across += not shared
-
-    def close(self) -> None:
-        """Look for problems of the corpus as a whole."""
+    def summary(self) -> dict[str, Any]:
+        """Plain data, the most frequent and the longest first."""
         few = sum(number < FEW for number in self.labels.values())
-        self.problems += Counter({f"labels with fewer than {FEW} relations": few})
-        self.long_documents.sort(reverse=True)
+        return {
+            "per_document": {name: _spread(numbers) for name, numbers in self.per_document.items()},
+            **{kind: self.relations[kind] for kind in KINDS},
+            "labels": dict(self.labels.most_common()),
+            "entity_types": {
+                kind: {"entities": number, "mentions": self.mentions[kind]}
+                for kind, number in sorted(self.entities.items(), key=lambda item: (-item[1], item[0]))
+            },
+            "long_documents": [
+                {"document": name, "words": words, "mention_pairs": pairs}
+                for words, pairs, name in sorted(self.long_documents, reverse=True)
+            ],
+            "problems": dict(self.problems + Counter({f"labels with fewer than {FEW} relations": few})),
+        }
+
+
+def _places(doc: Doc, entities: Iterable[Entity], relations: Iterable[dict[str, Any]]) -> CounterType[str]:
+    """Count the relations with a mention pair in one sentence, and the others."""
+    sentence = {token.i: number for number, sent in enumerate(doc.sents) for token in sent}
+    of_entity = {entity.key: {sentence[span.start] for span in entity.mentions} for entity in entities}
+    return Counter(
+        WITHIN if of_entity.get(data["head"], set()) & of_entity.get(data["tail"], set()) else ACROSS
+        for data in relations
+    )
+
+
+def _spread(numbers: Sequence[int]) -> dict[str, float]:
+    return {
+        "least": min(numbers),
+        "median": median(numbers),
+        "mean": round(mean(numbers), 1),
+        "most": max(numbers),
+    }
 
 
 def info(
@@ -130,95 +153,55 @@ def info(
         )
         for doc in docs:
             profile.add(doc)
-    profile.close()
+    summary = profile.summary()
     if as_json:
-        print(srsly.json_dumps(_data(source, counts, profile), indent=2))
-    else:
-        _show(source, counts, profile)
-
-
-def _data(source: Path, counts: Counts, profile: Profile) -> dict[str, Any]:
-    sizes = dict(vars(counts))
-    oddities = sizes.pop("oddities")
-    return {
-        "source": str(source),
-        "sizes": sizes,
-        "per_document": {name: _spread(numbers) for name, numbers in profile.per_document.items()},
-        "relations_within_a_sentence": profile.within,
-        "relations_across_sentences": profile.across,
-        "related_entity_pairs": profile.related_pairs,
-        "related_entity_pairs_with_several_labels": profile.several_labels,
-        "labels": dict(profile.labels.most_common()),
-        "entity_types": {
-            kind: {"entities": entities, "mentions": mentions}
-            for kind, (entities, mentions) in _by_size(profile.types)
-        },
-        "long_documents": [
-            {"document": name, "words": words, "mention_pairs": pairs}
-            for words, pairs, name in profile.long_documents
-        ],
-        "problems": dict(profile.problems),
-        "oddities": dict(oddities),
-    }
-
-
-def _show(source: Path, counts: Counts, profile: Profile) -> None:
+        sizes = dict(vars(counts))
+        oddities = dict(sizes.pop("oddities"))
+        data = {"source": str(source), "sizes": sizes, **summary, "oddities": oddities}
+        print(srsly.json_dumps(data, indent=2))
+        return
     msg.divider(str(source))
     print(counts.sizes())
-    if not counts.documents:
+    if counts.documents:
+        _show(summary, counts, long_words)
+    else:
         msg.warn("There are no documents")
-        return
-    spreads = {name: _spread(numbers) for name, numbers in profile.per_document.items()}
-    rows = [(name, *(f"{number:,.0f}" for number in found.values())) for name, found in spreads.items()]
+    if not counts.entities and profile.span_groups:
+        known = ", ".join(sorted(profile.span_groups))
+        msg.warn(f"No span group is called entity_ and a number. Those there are: {known}")
+
+
+def _show(summary: dict[str, Any], counts: Counts, long_words: int) -> None:
+    """Print the tables of a corpus that has documents."""
+    spreads = summary["per_document"]
+    rows = [(name, *(f"{number:,.0f}" for number in spread.values())) for name, spread in spreads.items()]
     _print(("per document", *next(iter(spreads.values()))), rows)
-    relations = counts.relations
-    if relations:
+    if counts.relations:
+        labels = summary["labels"]
         rows = [
-            (label, f"{number:,}", f"{number / relations:.1%}")
-            for label, number in profile.labels.most_common(ROWS)
+            (label, f"{number:,}", f"{number / counts.relations:.1%}") for label, number in labels.items()
         ]
-        _print((f"label ({len(profile.labels)})", "relations", ""), _cut(rows, len(profile.labels)))
-        shares = [
-            ("relations within a sentence", profile.within),
-            ("relations across sentences", profile.across),
-            ("related entity pairs", profile.related_pairs),
-            ("related entity pairs with several labels", profile.several_labels),
-        ]
-        _print(("relations", ""), [(name, f"{number:,}") for name, number in shares])
-    types = [(kind or "(none)", f"{e:,}", f"{m:,}") for kind, (e, m) in _by_size(profile.types)[:ROWS]]
-    _print((f"entity type ({len(profile.types)})", "entities", "mentions"), _cut(types, len(profile.types)))
-    if profile.long_documents:
-        header = (
-            f"more than {profile.long_words} words ({len(profile.long_documents)})",
-            "words",
-            "mention pairs",
-        )
+        _print((f"label ({len(labels)})", "relations", ""), _cut(rows))
+        rows = [(kind.replace("_", " "), f"{summary[kind]:,}") for kind in KINDS]
+        _print(("relations", ""), rows)
+    types = summary["entity_types"]
+    rows = [
+        (kind or "(none)", *(f"{number:,}" for number in numbers.values())) for kind, numbers in types.items()
+    ]
+    _print((f"entity type ({len(types)})", "entities", "mentions"), _cut(rows))
+    documents = summary["long_documents"]
+    if documents:
         rows = [
-            (name[:50], f"{words:,}", f"{pairs:,}") for words, pairs, name in profile.long_documents[:ROWS]
+            (found["document"][:50], f"{found['words']:,}", f"{found['mention_pairs']:,}")
+            for found in documents
         ]
-        _print(header, _cut(rows, len(profile.long_documents)))
-    noted = [*profile.problems.items(), *sorted(counts.oddities.items())]
+        _print((f"more than {long_words} words ({len(documents)})", "words", "mention pairs"), _cut(rows))
+    noted = [*summary["problems"].items(), *sorted(counts.oddities.items())]
     if noted:
         _print(("to look at", ""), [(name, f"{number:,}") for name, number in noted])
-    if not counts.entities and profile.groups:
-        msg.warn(
-            f"No span group is called entity_ and a number. Those there are: {', '.join(sorted(profile.groups))}"
-        )
 
 
-def _spread(numbers: Sequence[int]) -> dict[str, float]:
-    return {
-        "least": min(numbers),
-        "median": median(numbers),
-        "mean": round(mean(numbers), 1),
-        "most": max(numbers),
-    }
-
-
-def _by_size(types: dict[str, list[int]]) -> list[tuple[str, list[int]]]:
-    return sorted(types.items(), key=lambda item: (-item[1][0], item[0]))
-
-
-def _cut(rows: Sequence[tuple[str, ...]], length: int) -> Sequence[tuple[str, ...]]:
-    """The rows, and how many are not shown."""
-    return [*rows, (f"... {length - len(rows)} more", "", "")] if length > len(rows) else rows
+def _cut(rows: Sequence[tuple[str, ...]]) -> Sequence[tuple[str, ...]]:
+    """The first rows, and the number of those that are not shown."""
+    rest = len(rows) - ROWS
+    return [*rows[:ROWS], (f"... {rest} more", "", "")] if rest > 0 else rows

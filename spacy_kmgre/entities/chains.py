@@ -1,14 +1,15 @@
-"""What the readers of coreference share: finding a mention by its head, and chains as entities."""
+"""What the readers of coreference share: how a mention is found by its head, and how chains become entities."""
 
-import itertools
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Generic, TypeVar
 
 from spacy.tokens import Doc, Span
 
+from ..annotations import document_name
+from ..errors import Errors
 from ..types import Entity
-from .grouping import Cluster, Grouping, identifier, make_entities, most_common
+from .grouping import DisjointSets, identifier, most_common, number_entities, offsets
 from .names import CONJUNCTIONS, PREPOSITIONS, word_set
 
 T = TypeVar("T")
@@ -22,37 +23,39 @@ _AFTER_HEAD = PREPOSITIONS | word_set(", ( ; : who whom whose which that")
 
 
 class MentionIndex(Generic[T]):
-    """Values that belong to the mentions of a Doc, found by offsets or by the mention's head.
+    """Values of mentions, found by the offsets or by the head of a mention.
 
-    Mentions of one thing need not have the same length ("Genc Ruli", "the politician Genc Ruli"), but they
-    have the same head. "Ann and Bob" has none: it is neither Ann nor Bob.
+    Mentions of one thing may differ in length ("Genc Ruli", "the politician Genc Ruli") but have the same
+    head. "Ann and Bob" has no head: it is neither Ann nor Bob.
     """
 
     def __init__(self, doc: Doc) -> None:
         self._parsed = doc.has_annotation("DEP")
-        self._offsets: dict[tuple[int, int], T] = {}
+        self._values: dict[tuple[int, int], T] = {}
         self._heads: dict[int, T | None] = {}
 
     def add(self, span: Span, value: T) -> None:
-        """Values of several mentions with one head cannot be found by it."""
-        self._offsets.setdefault((span.start, span.end), value)
+        """Add a mention. Where several mentions with different values have one head, none is found by it."""
+        self._values.setdefault(offsets(span), value)
         head = self._head(span)
         if head is not None:
             self._heads[head] = value if self._heads.get(head, value) == value else None
 
     def find(self, span: Span) -> T | None:
-        """The value of the mention at the same place, else of that with the same head."""
-        value = self._offsets.get((span.start, span.end))
+        """The value of the mention at the same place, else the value of the mention with the same head."""
+        value = self._values.get(offsets(span))
         head = None if value is not None else self._head(span)
         return value if head is None else self._heads.get(head)
 
     def at(self, head: int) -> T | None:
-        """The value of the mention with that token as its head."""
+        """The value of the mention that has this token as its head."""
         return self._heads.get(head)
 
     def _head(self, span: Span) -> int | None:
-        """The token that the others of a mention belong to, by the parse or, without one, by the word order of
-        English; None where several are joined by "and"."""
+        """The token that the other tokens of a mention depend on, None in "Ann and Bob".
+
+        Without a parse, the word order of English says which token that is.
+        """
         if self._parsed:
             root = span.root
             joined = any(token.dep_ == "conj" and span.start <= token.i < span.end for token in root.rights)
@@ -69,43 +72,57 @@ class MentionIndex(Generic[T]):
         return head
 
 
+def index_names(doc: Doc) -> MentionIndex[Span]:
+    """The mentions in `doc.ents`."""
+    names: MentionIndex[Span] = MentionIndex(doc)
+    for span in doc.ents:
+        names.add(span, span)
+    return names
+
+
 def is_pronoun(span: Span) -> bool:
-    """By the part of speech, or without it by a list of English pronouns."""
+    """Whether a mention is a pronoun, by its part of speech or, without a tagger, by a list of English ones."""
     if len(span) != 1:
         return False
     token = span[0]
     return token.pos_ == "PRON" or (not token.pos and token.lower_ in PRONOUNS)
 
 
-def chain_entities(doc: Doc, chains: Iterable[Sequence[Span]], pronouns: bool) -> list[Entity]:
-    """The entities that chains of mentions stand for; chains that share a mention are one.
+def unread(doc: Doc, library: str, attribute: str, install: str) -> ValueError:
+    """The error for a Doc that a library of coreference has not read.
 
-    Label and `kb_id` come from the named mentions: those that `doc.ents` has too, perhaps with other words
-    around the same head. Without any they are "".
-
-    :param pronouns: Whether pronouns are mentions. Without them, a chain of pronouns only is no entity.
+    :param attribute: The extension attribute in which the library writes what it finds.
+    :param install: The command that installs what is missing.
     """
-    names: MentionIndex[Span] = MentionIndex(doc)
-    for span in doc.ents:
-        names.add(span, span)
+    name = document_name(doc)
+    return ValueError(
+        Errors.E403.format(attribute=attribute, library=library, document=name, pipe=library, install=install)
+    )
+
+
+def chain_entities(doc: Doc, chains: Iterable[Sequence[Span]], pronouns: bool) -> list[Entity]:
+    """Make entities of chains of mentions. Chains that share a mention are one entity.
+
+    Label and `kb_id` come from the named mentions: those that are in `doc.ents` too, perhaps with other
+    words around the same head. They are "" where a chain has no named mention.
+
+    :param pronouns: Whether pronouns are mentions. Without them, a chain of pronouns alone is left out.
+    """
     spans: list[Span] = []
-    numbers: dict[tuple[int, int], int] = {}
-    grouping = Grouping()
+    items: dict[tuple[int, int], int] = {}
+    sets = DisjointSets()
     for chain in chains:
         mentions = [span for span in chain if len(span) and (pronouns or not is_pronoun(span))]
         for span in mentions:
-            if (span.start, span.end) not in numbers:
-                numbers[span.start, span.end] = grouping.add()
+            if offsets(span) not in items:
+                items[offsets(span)] = sets.add()
                 spans.append(span)
-        places = [numbers[span.start, span.end] for span in mentions]
-        grouping.join(itertools.pairwise(places))
-    groups: dict[int, list[Span]] = defaultdict(list)
-    for number, span in enumerate(spans):
-        groups[grouping.find(number)].append(span)
-    clusters = []
-    for mentions in groups.values():
-        mentions.sort(key=lambda span: (span.start, span.end))
+        sets.join(pairwise(items[offsets(span)] for span in mentions))
+    names = index_names(doc)
+    entities = []
+    for group in sets.groups().values():
+        mentions = sorted((spans[item] for item in group), key=offsets)
         named = [name for name in map(names.find, mentions) if name is not None]
         label = most_common(name.label_ for name in named)
-        clusters.append(Cluster(mentions, label, kb_id=most_common(map(identifier, named))))
-    return make_entities(doc, clusters)
+        entities.append(Entity(tuple(mentions), "", label, most_common(map(identifier, named))))
+    return number_entities(doc, entities)

@@ -1,45 +1,41 @@
 """Entities from the chains of coreferee (https://github.com/richardpaulhudson/coreferee)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from importlib import import_module
 from typing import Any
 
 from spacy.tokens import Doc, Span
-from spacy.util import registry
 
-from ..annotations import document_name
 from ..errors import Errors
 from ..types import Entity
-from .chains import MentionIndex, chain_entities, is_pronoun
+from . import EntityReader
+from .chains import MentionIndex, chain_entities, index_names, is_pronoun, unread
 
 
-@registry.misc("spacy_kmgre.coreferee_entities.v1")
-def coreferee_entities(pronouns: bool = True, coordinated: bool = True) -> Callable[[Doc], list[Entity]]:
-    """Reads `doc._.coref_chains`, one entity a chain.
+def coreferee_entities(pronouns: bool = True, coordinated: bool = True) -> EntityReader:
+    """Make a reader of `doc._.coref_chains`, one entity a chain.
 
-    coreferee marks heads only. A mention is the name in `doc.ents` with that head, else the head and what
-    belongs to it on its left ("the old company"). A named mention gives the entity its type.
+    coreferee marks heads only. A mention is the name in `doc.ents` with that head; where there is none, it
+    is the head with the words on its left that belong to it ("the old company"). A named mention gives the
+    entity its type.
 
     :param pronouns: Whether pronouns are mentions.
     :param coordinated: Whether "Ann and Bob" is a mention, from the first to the last of them.
-    :raises ValueError: Where coreferee is not installed and, when it reads, where coreferee has not read the
-        Doc before.
+    :raises ValueError: Where coreferee is not installed, and when it reads a Doc that coreferee has not read.
     """
     try:
-        import_module("coreferee")  # registers the extension, and how chains are read from bytes
+        import_module("coreferee")  # This registers the extension, and how chains are read from bytes.
     except ImportError as error:
         raise ValueError(Errors.E402.format(library="coreferee", package="coreferee")) from error
     return partial(_read, pronouns=pronouns, coordinated=coordinated)
 
 
 def _read(doc: Doc, pronouns: bool, coordinated: bool) -> list[Entity]:
-    names: MentionIndex[Span] = MentionIndex(doc)
-    for span in doc.ents:
-        names.add(span, span)
+    names = index_names(doc)
     chains = [
         [
-            _span(doc, mention.token_indexes, names)
+            _mention(doc, mention.token_indexes, names)
             for mention in chain
             if coordinated or len(mention.token_indexes) == 1
         ]
@@ -50,28 +46,21 @@ def _read(doc: Doc, pronouns: bool, coordinated: bool) -> list[Entity]:
 
 def _chains(doc: Doc) -> Iterator[Any]:
     holder = doc._.coref_chains
-    if isinstance(holder, dict):  # the Doc was read from bytes before coreferee was imported
+    if isinstance(holder, dict):  # The Doc was read from bytes before coreferee was imported.
         from coreferee.data_model import ChainHolder
 
         holder = ChainHolder.deserialize_obj(holder)
     if holder is None:
-        raise ValueError(
-            Errors.E403.format(
-                attribute="coref_chains",
-                library="coreferee",
-                document=document_name(doc),
-                pipe="coreferee",
-                install="python -m coreferee install en",
-            )
-        )
+        raise unread(doc, "coreferee", "coref_chains", "python -m coreferee install en")
     return iter(holder)
 
 
-def _span(doc: Doc, heads: list[int], names: "MentionIndex[Span]") -> Span:
+def _mention(doc: Doc, heads: Sequence[int], names: MentionIndex[Span]) -> Span:
+    """The mention with these heads, of which a coordinated one has several."""
     spans = []
     for head in heads:
-        name, alone = names.at(head), doc[head : head + 1]
-        if name is None:
-            name = alone if is_pronoun(alone) else doc[doc[head].left_edge.i : head + 1]
-        spans.append(name)
+        span, alone = names.at(head), doc[head : head + 1]
+        if span is None:
+            span = alone if is_pronoun(alone) else doc[doc[head].left_edge.i : head + 1]
+        spans.append(span)
     return doc[min(span.start for span in spans) : max(span.end for span in spans)]

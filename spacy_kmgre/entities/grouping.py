@@ -1,8 +1,8 @@
-"""What all readers share: joining what is one entity, and giving entities their keys."""
+"""What all readers share: they join what is one entity, and give entities their keys."""
 
-from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
-from typing import NamedTuple
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable
+from dataclasses import replace
 
 from spacy.pipeline import EntityLinker
 from spacy.tokens import Doc, Span
@@ -10,14 +10,12 @@ from spacy.tokens import Doc, Span
 from ..annotations import ENTITY_PREFIX, free_keys, mention_offsets, read_entities
 from ..types import Entity
 
-Link = tuple[int, int]
 
+class DisjointSets:
+    """Numbered items in disjoint groups that links join (union-find).
 
-class Grouping:
-    """Disjoint groups of numbered things, joined by links (union-find).
-
-    A thing may carry marks: in each place a value, or None. Two different values in one place never come
-    into one group. Joining n links takes almost linear time.
+    An item may carry marks: a value or None in each place. Items with different values in one place never
+    come into one group. Joining n links takes almost linear time.
     """
 
     def __init__(self) -> None:
@@ -25,26 +23,27 @@ class Grouping:
         self._marks: list[tuple[Hashable | None, ...]] = []
 
     def add(self, *marks: Hashable | None) -> int:
-        """A new thing, in a group of its own; as many marks each time.
+        """Add an item, in a group of its own.
 
-        :returns: Its number.
+        :param marks: The item's marks, as many as those of the other items.
+        :returns: The item's number.
         """
         self._parents.append(len(self._parents))
         self._marks.append(marks)
         return len(self._parents) - 1
 
-    def find(self, number: int) -> int:
-        """The first thing of a thing's group."""
+    def find(self, item: int) -> int:
+        """The root of an item's group: its first item."""
         parents = self._parents
-        while parents[number] != number:
-            parents[number] = parents[parents[number]]
-            number = parents[number]
-        return number
+        while parents[item] != item:
+            parents[item] = parents[parents[item]]
+            item = parents[item]
+        return item
 
-    def join(self, links: Iterable[Link]) -> list[set[int]]:
-        """Join the groups that the links connect, all at once, so that their order does not matter.
+    def join(self, links: Iterable[tuple[int, int]]) -> list[set[int]]:
+        """Join the groups that the links connect, all at once, so that the order of the links does not matter.
 
-        :returns: The sets of groups that are connected, but whose marks differ: none of them is joined.
+        :returns: The sets of connected roots whose marks differ; none of these groups is joined.
         """
         connected: dict[int, set[int]] = {}
         for link in links:
@@ -65,61 +64,49 @@ class Grouping:
             self._marks[first] = tuple(next(iter(place), None) for place in values)
         return refused
 
-    def marks(self, number: int) -> tuple[Hashable | None, ...]:
-        """The marks of a thing's group."""
-        return self._marks[self.find(number)]
+    def marks(self, item: int) -> tuple[Hashable | None, ...]:
+        """The marks of an item's group."""
+        return self._marks[self.find(item)]
+
+    def groups(self) -> dict[int, list[int]]:
+        """The items of each group, by the group's root."""
+        groups: dict[int, list[int]] = defaultdict(list)
+        for item in range(len(self._parents)):
+            groups[self.find(item)].append(item)
+        return groups
 
 
-class Cluster(NamedTuple):
-    """The mentions of an entity that has no key yet.
+def number_entities(doc: Doc, entities: Iterable[Entity]) -> list[Entity]:
+    """Order entities, and the mentions of each, by their places in the text, and give keys to those without.
 
-    :param key: The key to take where the cluster grew out of an entity on the Doc.
-    """
-
-    mentions: Sequence[Span]
-    label: str = ""
-    kb_id: str = ""
-    key: str = ""
-
-
-def make_entities(doc: Doc, clusters: Iterable[Cluster]) -> list[Entity]:
-    """Entities in the order of their first mentions.
-
-    A cluster that the Doc holds already keeps its key, so that reading a Doc again gives the same
+    An entity that the Doc holds already gets its key from there, so that reading a Doc again gives the same
     entities. Others get the first numbers that no span group has.
 
-    :param clusters: Disjoint, none without mentions.
+    :param entities: Entities without common mentions, each with a mention at least; the key may be "".
     """
-    found = sorted(
-        (
-            Entity(tuple(sorted(cluster.mentions, key=_offsets)), cluster.key, cluster.label, cluster.kb_id)
-            for cluster in clusters
-        ),
-        key=lambda entity: _offsets(entity.mentions[0]),
-    )
+    ordered = [replace(entity, mentions=tuple(sorted(entity.mentions, key=offsets))) for entity in entities]
+    ordered.sort(key=lambda entity: offsets(entity.mentions[0]))
     stored = {_content(entity): entity.key for entity in reversed(read_entities(doc))}
-    keys = [entity.key or (stored and stored.get(_content(entity))) or "" for entity in found]
+    keys = [entity.key or (stored and stored.get(_content(entity))) or "" for entity in ordered]
     fresh = free_keys(ENTITY_PREFIX, {*doc.spans, *keys})
-    return [
-        Entity(entity.mentions, key or next(fresh), entity.label, entity.kb_id)
-        for entity, key in zip(found, keys)
-    ]
+    return [replace(entity, key=key or next(fresh)) for entity, key in zip(ordered, keys)]
+
+
+def offsets(span: Span) -> tuple[int, int]:
+    """The token offsets [start, end) of a span."""
+    return span.start, span.end
+
+
+def identifier(span: Span) -> str:
+    """The `kb_id_` of a mention, "" where it has none or an entity linker has found none."""
+    return "" if span.kb_id_ == EntityLinker.NIL else str(span.kb_id_)
 
 
 def most_common(values: Iterable[str]) -> str:
-    """The most frequent of the values that are not empty, the first of several; "" of none."""
+    """The most frequent value that is not "", the first of several; "" where there is none."""
     counted = Counter(value for value in values if value).most_common(1)
     return counted[0][0] if counted else ""
 
 
-def identifier(span: Span) -> str:
-    """The `kb_id_` of a mention, "" also where an entity linker has found none."""
-    return "" if span.kb_id_ == EntityLinker.NIL else str(span.kb_id_)
-
-
 def _content(entity: Entity) -> Hashable:
     return (tuple(mention_offsets([entity])), entity.label, entity.kb_id)
-
-
-def _offsets(span: Span) -> tuple[int, int]:
-    return span.start, span.end

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from .names import PERSON, PLACE, VALUE, fold, word_set
 
-# A statement is short, and at most one name stands within it: that of a language ("(Danish: ...").
+# A statement has few tokens, and at most one name stands within it: that of a language ("(Danish: ...").
 LONGEST_STATEMENT = 8
 NEXT_MENTIONS = 2
 
@@ -32,7 +32,7 @@ _LANGUAGE = re.compile(r"[(;] ?(?:in )?[A-Z][\w.-]*(?: [A-Z][\w.-]*)? ?:")
 _QUOTES = re.compile("[\"“”„«»‘’']|\\( ?\\)")
 _STRAY = re.compile(r"(?<=\() ?[,;][ ,;]*")
 _SPACES = re.compile(r"\s+")
-# Another script here is another spelling: "Chupong (Thai: ชูพงษ์)", "Αλιάγας / Aliagas".
+# Between these, a name in another script is the same name: "Chupong (Thai: ชูพงษ์)", "Αλιάγας / Aliagas".
 _OTHER_SCRIPT = re.compile(r",? ?\([^()]*|/")
 _CLOSING = word_set(") , ; /")
 
@@ -40,10 +40,11 @@ _CLOSING = word_set(") , ; /")
 def is_stated_alias(
     first: str, between: Sequence[str], second: str, following: Sequence[str], kind: str
 ) -> bool:
-    """Whether a text says that the second of two names is another name of the first.
+    """Whether a text states that the second of two names is another name of the first.
 
-    :param between: The tokens between the names, which are of one kind.
+    :param between: The tokens between the names.
     :param following: A few tokens after the second name.
+    :param kind: The kind of both names.
     """
     if kind == VALUE or not between or len(between) > LONGEST_STATEMENT:
         return False
@@ -54,20 +55,20 @@ def is_stated_alias(
         return True
     if _CALLED.fullmatch(lower) or _OR.fullmatch(lower) or _LANGUAGE.fullmatch(gap):
         return True
-    if kind == PERSON and _BORN.fullmatch(lower):
-        return True
-    if kind != PLACE and _NOW.fullmatch(lower):  # "Prussia (now Kaliningrad)"
-        return True
-    if lower == "or":  # "Kusha or Kusa"; other names joined by "or" are two things
+    if _BORN.fullmatch(lower):
+        return kind == PERSON
+    if _NOW.fullmatch(lower):
+        return kind != PLACE  # "Prussia (now Kaliningrad)" are two places.
+    if lower == "or":  # "Kusha or Kusa" is one thing; different names joined by "or" are two.
         return fold(first)[:3] == fold(second)[:3]
     if lower == "(":
-        # A bracket after a place says where it is, and one after a person who plays the part.
+        # In a bracket, a place says where the first one is, and a person who plays the part of the first.
         closed = next((token for token in following if not _QUOTES.fullmatch(token)), "") in _CLOSING
         return closed and kind not in (PERSON, PLACE)
     return False
 
 
 def _script(text: str) -> str:
-    """The first word of its first letter's Unicode name, such as LATIN; "" without letters."""
+    """The first word of the Unicode name of the first letter, such as LATIN; "" without letters."""
     names = (unicodedata.name(character, "") for character in text if character.isalpha())
     return next(names, "").partition(" ")[0]

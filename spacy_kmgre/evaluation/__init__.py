@@ -1,1 +1,1 @@
-"""What a pipeline's relations are worth: scores by kind of relation, their uncertainty, thresholds."""
+"""What a person asks of a trained pipeline: scores by kind of relation, their uncertainty, its best settings."""

@@ -1,35 +1,34 @@
-"""Scores that are probabilities: how far they are from that, and what brings them there."""
+"""How far scores are from probabilities, and the line that brings them there."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import nn
+from scipy.optimize import minimize
+from scipy.special import expit, logit
 
 from .thresholds import CENTRES, FOLDS, Candidates, document_folds
 
 if TYPE_CHECKING:
     from ..pipeline.relations import KmgreRelations
 
-# Scores up to this are left out of the error: of the many that are next to nothing all would be right.
+# The error leaves out scores up to this: of the many next to 0 all would be right.
 LEAST = 0.1
 BINS = 10
-STEPS = 100
 DIGITS = 4
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was found.
+    """The line that makes scores probabilities: σ(slope · m + intercept) in place of σ(m), for margins
+    m = l_c - l_TH.
 
-    :param slope: Of the line that margins l_c - l_TH are brought onto: σ(slope · m + intercept) in place of σ(m).
-    :param intercept: Of that line.
-    :param before: Expected calibration error of the scores as they are, in [0, 1].
-    :param cross_validated: That of the same relations where the line for each fifth of the documents was made on the
-        others.
+    :param slope: The slope, above 0.
+    :param intercept: The intercept.
+    :param before: The expected calibration error of the scores as they are, in [0, 1].
+    :param cross_validated: The error of the same relations where the line for each fifth of the documents is
+        found on the others.
     """
 
     slope: float
@@ -38,15 +37,14 @@ class Calibration:
     cross_validated: float
 
     def settings(self, pipe: "KmgreRelations", changed: dict[str, Any]) -> dict[str, Any]:
-        """What the component must be set to: its predictions stay the same, and their scores become probabilities.
+        """Settings of the component with which its scores are probabilities and its predictions stay the same.
 
-        :param changed: Thresholds that it will have in place of its own.
+        :param changed: New values of `threshold` and `thresholds`, where the component gets some.
         """
         slope, intercept = pipe.calibration
         thresholds = changed.get("thresholds", pipe.thresholds)
         scores = np.array([changed.get("threshold", pipe.threshold), *thresholds.values()])
-        with np.errstate(divide="ignore"):  # thresholds of 0 and 1
-            margins = (np.log(scores) - np.log1p(-scores) - intercept) / slope
+        margins = (logit(scores) - intercept) / slope
         threshold, *others = score_margins(margins, (self.slope, self.intercept)).tolist()
         return {
             "threshold": threshold,
@@ -56,33 +54,36 @@ class Calibration:
 
 
 def find_calibration(candidates: Candidates, line: Sequence[float], *, seed: int = 0) -> Calibration:
-    """Platt's scaling (1999): of all lines that margins may be brought onto, that with the likeliest outcome.
+    """Find the line by Platt scaling (Platt, Probabilistic Outputs for Support Vector Machines, 1999).
 
-    :param candidates: Of a corpus that the pipeline was not trained on.
-    :param line: Slope and intercept that the component has.
-    :param seed: Says which documents go together in cross-validation.
+    :param candidates: Candidates of a corpus that the pipeline was not trained on.
+    :param line: The slope and the intercept that the component has.
+    :param seed: The seed of the folds of cross-validation.
     """
     before = score_margins(CENTRES, line)
     counted = before > LEAST
     fold = document_folds(candidates, seed)
     scores, counts = [], []
     for number in range(FOLDS):
-        counts.append(candidates.margins[fold == number].sum(axis=0)[counted])
         others = fit_line(candidates.margins[fold != number].sum(axis=0))
         scores.append(score_margins(CENTRES, others)[counted])
+        counts.append(candidates.margins[fold == number].sum(axis=0)[counted])
+    slope, intercept = fit_line(candidates.margins.sum(axis=0))
     return Calibration(
-        *fit_line(candidates.margins.sum(axis=0)),
+        slope,
+        intercept,
         before=calibration_error(np.tile(before[counted], FOLDS), np.concatenate(counts)),
         cross_validated=calibration_error(np.concatenate(scores), np.concatenate(counts)),
     )
 
 
 def calibration_error(scores: np.ndarray, counts: np.ndarray) -> float:
-    """Expected calibration error: the mean, over equally wide bins, of the distance between mean score and precision,
-    weighted by their sizes (Guo et al., ICML 2017).
+    """Compute the expected calibration error: the distance between mean score and precision in equally wide
+    bins of scores, weighted by the bins' sizes (Guo et al., ICML 2017).
 
     :param scores: *Shape:* (R,)
-    :param counts: How many wrong and right relations have them. *Shape:* (R, 2)
+    :param counts: The numbers of wrong and of right relations with these scores.
+        *Shape:* (R, 2)
     """
     size = counts.sum(axis=1)
     if not size.any():
@@ -93,37 +94,34 @@ def calibration_error(scores: np.ndarray, counts: np.ndarray) -> float:
 
 
 def score_margins(margins: np.ndarray, line: Sequence[float]) -> np.ndarray:
-    """Scores of margins on a line (slope, intercept)."""
-    with np.errstate(over="ignore"):
-        return 1 / (1 + np.exp(-line[0] * margins - line[1]))
+    """The scores of margins, by a line's slope and intercept."""
+    return np.asarray(expit(line[0] * margins + line[1]))
 
 
 def fit_line(counts: np.ndarray) -> tuple[float, float]:
-    """Slope, above 0 so that no order of scores changes, and intercept.
+    """The slope and the intercept that make the outcome likeliest, rounded. The slope is above 0, so that
+    scores keep their order.
 
-    :param counts: How many wrong and right relations have the margins `CENTRES`. *Shape:* (B, 2)
+    :param counts: The numbers of wrong and of right relations with the margins `CENTRES`.
+        *Shape:* (B, 2)
     """
-    wrong, right = (torch.from_numpy(column).double() for column in counts.T)
-    if not len(counts[counts > 0]):
+    wrong, right = counts.T
+    total, sums = wrong + right, counts.sum(axis=0)
+    if not total.any():
         return 1.0, 0.0
-    # Platt's targets stop short of 1 and 0: else there is no likeliest line where margins part right from wrong.
-    high, low = (right.sum() + 1) / (right.sum() + 2), 1 / (wrong.sum() + 2)
-    total = wrong + right
-    target = (high * right + low * wrong) / total.clamp(min=1)
-    margins = torch.from_numpy(CENTRES)
-    line = torch.zeros(
-        2, dtype=torch.float64, requires_grad=True
-    )  # logarithm of the slope, and the intercept
-    optimizer = torch.optim.LBFGS([line], max_iter=STEPS, line_search_fn="strong_wolfe")
+    # Platt's targets stop short of 0 and 1: otherwise, where margins part right from wrong, no line is likeliest.
+    low, high = 1 / (sums[0] + 2), (sums[1] + 1) / (sums[1] + 2)
+    target = low * wrong + high * right
 
-    def loss() -> torch.Tensor:
-        optimizer.zero_grad()
-        logits = line[0].exp() * margins + line[1]
-        value = nn.functional.binary_cross_entropy_with_logits(logits, target, total, reduction="sum")
-        value = value / total.sum()
-        value.backward()
-        return value
+    def loss(line: np.ndarray) -> tuple[float, np.ndarray]:
+        """The mean cross-entropy, and its gradient."""
+        logits = line[0] * CENTRES + line[1]
+        error = total * expit(logits) - target
+        value = (total * np.logaddexp(0.0, logits) - target * logits).sum()
+        return value / total.sum(), np.array([error @ CENTRES, error.sum()]) / total.sum()
 
-    optimizer.step(loss)
-    slope, intercept = line.detach().tolist()
-    return max(round(math.exp(slope), DIGITS), 10**-DIGITS), round(intercept, DIGITS)
+    found = minimize(
+        loss, (1.0, 0.0), jac=True, method="L-BFGS-B", bounds=[(10**-DIGITS, None), (None, None)], tol=1e-12
+    )
+    slope, intercept = found.x.round(DIGITS).tolist()
+    return slope, intercept

@@ -11,9 +11,8 @@ from torch import Tensor
 from ..annotations import mention_offsets
 from ..errors import Errors
 from ..model import maths
-from ..model.network import PairScores
+from ..model.batch import EntityPairScores, PairScores
 from ..model.thinc_shim import get_shim
-from ..pipeline.decode import fuse
 from ..pipeline.relations import KmgreRelations
 from ..pipeline.settings import Controls
 from ..types import Entity
@@ -101,12 +100,12 @@ def explain(pipe: KmgreRelations, doc: Doc, head: str, tail: str, labels: Sequen
     :raises ValueError: Where there is no such entity, or several, or no such label, or where all mentions of
         an entity lie outside of what the encoder reads.
     """
-    ((entities, parts),) = pipe.score_pairs([doc])
+    (entities,), chunks = pipe.score_pairs([doc])
     ends = find_entity(entities, head), find_entity(entities, tail)
     if ends[0] == ends[1]:
         raise ValueError(Errors.E342.format(key=entities[ends[0]].key))
     check_labels(labels, pipe.labels)
-    for scores in parts:
+    for scores in chunks:
         found = (scores.entities == torch.tensor(ends)).all(dim=1).nonzero()
         if len(found):
             return _explain(pipe, doc, entities, scores, int(found), labels)
@@ -152,13 +151,13 @@ def _explain(
     network = get_shim(pipe.model).require_network()
     tau = network.tau
     controls = pipe.controls
-    adjusted, selected = pipe.relation_logits(scores, entities, controls)
-    fused = fuse(scores, selected, fusion=network.fusion)
+    adjusted, selected = pipe.relation_logits(scores, [[entity.label for entity in entities]], controls)
+    fused = scores.fuse(selected, network.fusion)
     calibrated = controls.calibrate(adjusted)
     predicted = maths.predict_relations(calibrated, pipe.max_labels, controls.threshold)[row]
     score = maths.relation_scores(calibrated)[row].tolist()
     key_threshold = None
-    if scores.key is not None:
+    if pipe.has_key_classifier:
         key_probs = torch.sigmoid(scores.key)
         limits = maths.key_threshold(key_probs, scores.pair_index, len(scores.entities), network.xi, tau)
         key_threshold = limits[row].item()
@@ -203,32 +202,33 @@ def _mention_pairs(
     doc: Doc,
     entities: Sequence[Entity],
     scores: PairScores,
-    selected: Tensor | None,
+    selected: Tensor,
     row: int,
     number: int,
 ) -> list[MentionPairReason]:
     mentions = mention_offsets(entities)
     rows = (scores.pair_index == row).nonzero().squeeze(1)
-    of_mentions = scores.share is None
-    if scores.share is None:
-        share = maths.mention_pair_share(scores.relation, scores.pair_index, len(scores.entities), selected)
-        share = share[:, number]
-    else:
-        share = scores.share
+    share_logits = scores.share_logits(rows)
+    share_logits = share_logits[:, [number % share_logits.shape[1]]]
+    share = maths.mention_pair_share(share_logits, torch.zeros_like(rows), 1, selected[rows])[:, 0].tolist()
+    key_scores = torch.sigmoid(scores.key[rows].float()).tolist()
+    logits = scores.relation[scores.rows_of(rows)].float()
+    # What a model says of entity pairs only is not what it says of their mention pairs.
+    by_mention = not isinstance(scores, EntityPairScores)
+    has_classifier = bool(torch.isfinite(scores.key).all())
     found = []
-    for i in rows.tolist():
-        logits = scores.relation[i].float() if of_mentions else None
+    for place, i in enumerate(rows.tolist()):
         start, end = (mentions[int(side[i])] for side in (scores.head, scores.tail))
         found.append(
             MentionPairReason(
                 head=doc[start[0] : start[1]],
                 tail=doc[end[0] : end[1]],
-                key_score=None if scores.key is None else torch.sigmoid(scores.key[i].float()).item(),
-                key=selected is None or bool(selected[i]),
-                relation_score=None if logits is None else torch.sigmoid(logits[number]).item(),
-                logit=None if logits is None else logits[number].item(),
-                threshold_logit=None if logits is None else logits[0].item(),
-                share=share[i].item(),
+                key_score=key_scores[place] if has_classifier else None,
+                key=bool(selected[i]),
+                relation_score=torch.sigmoid(logits[place, number]).item() if by_mention else None,
+                logit=logits[place, number].item() if by_mention else None,
+                threshold_logit=logits[place, 0].item() if by_mention else None,
+                share=share[place],
             )
         )
     return sorted(found, key=lambda pair: (-pair.share, -(pair.key_score or 0.0)))

@@ -1,4 +1,4 @@
-"""Settings that were found on a corpus, in a saved pipeline."""
+"""How to put settings that were found on a corpus into a saved pipeline."""
 
 import shutil
 from pathlib import Path
@@ -14,21 +14,20 @@ def write_settings(
     component: str = "kmgre_relations",
     config: dict[str, Any] | None = None,
 ) -> None:
-    """Put settings of the component into a saved pipeline, in its config. After an error the folder is as it was.
+    """Put settings of the relation component into a saved pipeline, in its config too. Other files in its folder
+    stay, and after an error the folder is as it was.
 
-    :param model: The pipeline's folder. What else is in it stays.
-    :param settings: Those by label as a dictionary.
-    :param config: Overrides that it was evaluated with. They are saved too.
+    :param model: The pipeline's folder.
+    :param settings: The settings; those that have values for labels as dictionaries.
+    :param config: Overrides of the config that the pipeline was evaluated with. They are saved too.
     """
     overrides = {
-        f"components.{component}.{name}": [list(pair) for pair in value.items()]
-        if isinstance(value, dict)
-        else value
+        f"components.{component}.{name}": list(map(list, value.items())) if isinstance(value, dict) else value
         for name, value in settings.items()
     }
     nlp = spacy.load(model, config={**(config or {}), **overrides})
     pipe: Any = nlp.get_pipe(component)
-    # A value that was changed after training would win over that of the config it was trained with.
+    # A value that was changed after training would take precedence over the one in the config.
     for name, value in settings.items():
         setattr(pipe, name, value)
     model = model.resolve()

@@ -1,10 +1,10 @@
-"""Counts of many documents as one array, from which the scores of any sample of them are a product away."""
+"""Counts of many documents as one array, from which the scores of any sample of them are soon computed."""
 
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ..scoring.relations import RelationCounts, Tally
+from ..scoring.tallies import RelationCounts, Tally
 
 MICRO, IGN, MACRO = "micro", "ign", "macro"
 # A group, or ("label", its name).
@@ -12,65 +12,65 @@ Row = str | tuple[str, str]
 
 
 class CountTable:
-    """Gold, predicted and correct relations of each document, by group and by label.
+    """Correct, predicted and gold relations of each document, by group and by label.
 
-    :ivar rows: Groups of the scorer, "ign", each label as ("label", name), "macro".
-    :ivar counts: Correct, predicted and gold relations. The last row, "macro", has none. *Shape:* (D, rows - 1, 3)
+    :ivar rows: The groups of the scorer, "ign", each label as ("label", name), and "macro".
+    :ivar counts: For each row but the last, "macro": the numerator and the denominator of the precision, and
+        those of the recall.
+        *Shape:* (D, rows - 1, 4)
     """
 
     def __init__(self, documents: Sequence[RelationCounts], groups: Iterable[str], labels: Iterable[str]):
         groups = [MICRO, *sorted({*groups} - {MICRO})]
         labels = sorted(labels)
         self.rows: list[Row] = [*groups, IGN, *(("label", label) for label in labels), MACRO]
-        self.counts = np.zeros((len(documents), len(self.rows) - 1, 3))
-        nothing = Tally()
+        self.counts = np.zeros((len(documents), len(self.rows) - 1, 4))
         for counts, document in zip(self.counts, documents):
-            micro = document.groups.get(MICRO, nothing)
-            unseen = Tally(micro.correct - document.known, micro.predicted - document.known, micro.gold)
-            tallies = [document.groups.get(group, nothing) for group in groups]
-            tallies += [unseen, *(document.labels.get(label, nothing) for label in labels)]
-            counts[:] = [(tally.correct, tally.predicted, tally.gold) for tally in tallies]
+            tallies = [document.groups.get(group, Tally()) for group in (*groups, MICRO)]
+            tallies += [document.labels.get(label, Tally()) for label in labels]
+            counts[:] = [(tally.correct, tally.predicted, tally.correct, tally.gold) for tally in tallies]
+            # Known facts leave the precision of Ign F1, but not its recall.
+            counts[len(groups), :2] -= document.known
+        self._labels = slice(len(groups) + 1, None)
 
     def __len__(self) -> int:
         return len(self.counts)
 
     def totals(self, weights: np.ndarray | None = None) -> np.ndarray:
-        """Counts of the corpus, or of samples of its documents.
+        """Add up the counts of the corpus, or of samples of its documents.
 
-        :param weights: How often each sample holds each document. *Shape:* (S, D)
-        :returns: *Shape:* (rows - 1, 3), or (S, rows - 1, 3)
+        :param weights: How often each sample holds each document.
+            *Shape:* (D,) or (S, D)
+        :returns: *Shape:* (rows - 1, 4), or (S, rows - 1, 4)
         """
         if weights is None:
-            return self.counts.sum(axis=0)
-        flat = weights @ self.counts.reshape(len(self), -1)
-        return flat.reshape(len(weights), *self.counts.shape[1:])
+            weights = np.ones(len(self))
+        return np.tensordot(weights, self.counts, axes=1)
 
     def scores(self, totals: np.ndarray) -> np.ndarray:
-        """Precision, recall and F of `totals`, as `RelationCounts.scores` defines them, NaN for its None.
+        """Compute precision, recall and F as `RelationCounts.scores` does, with NaN for its None.
 
-        :param totals: *Shape:* (..., rows - 1, 3)
+        :param totals: *Shape:* (..., rows - 1, 4)
         :returns: *Shape:* (..., rows, 3)
         """
-        correct, predicted, gold = np.moveaxis(totals, -1, 0)
-        nothing = (predicted == 0) & (gold == 0)
-        precision, recall = _ratio(correct, predicted), _ratio(correct, gold)
-        micro, ign = self.rows.index(MICRO), self.rows.index(IGN)
-        # Precision without known facts goes with the full recall.
-        recall[..., ign], nothing[..., ign] = recall[..., micro], nothing[..., micro]
-        scores = np.stack((precision, recall, _ratio(2 * precision * recall, precision + recall)), axis=-1)
-        scores[nothing] = np.nan
-        of_labels = scores[..., ign + 1 :, :]
-        scored = ~np.isnan(of_labels)
-        macro = _ratio(np.where(scored, of_labels, 0.0).sum(axis=-2), scored.sum(axis=-2))
-        macro[~scored.any(axis=-2)] = np.nan
+        correct, predicted, found, gold = np.moveaxis(totals, -1, 0)
+        p, r = _ratio(correct, predicted), _ratio(found, gold)
+        scores = np.stack((p, r, _ratio(2 * p * r, p + r)), axis=-1)
+        scores[(predicted == 0) & (gold == 0)] = np.nan
+        labels = scores[..., self._labels, :]
+        count = (~np.isnan(labels)).sum(axis=-2)
+        macro = np.where(count, _ratio(np.nansum(labels, axis=-2), count), np.nan)
         return np.concatenate((scores, macro[..., None, :]), axis=-2)
 
 
 def count_tables(*models: Sequence[RelationCounts]) -> list[CountTable]:
-    """A table for each model's counts of the same documents, all with the same rows."""
+    """Make a table of each model's counts of the same documents. All tables have the same rows."""
     whole = sum((document for documents in models for document in documents), RelationCounts())
     return [CountTable(documents, whole.groups, whole.labels) for documents in models]
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.divide(part, whole, out=np.zeros(np.shape(part)), where=whole != 0)
+    """The quotient, 0 for a denominator of 0."""
+    result = np.zeros(np.shape(part))
+    np.divide(part, whole, out=result, where=whole != 0)
+    return result

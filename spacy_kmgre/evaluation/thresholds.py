@@ -1,270 +1,222 @@
-"""The thresholds that give a pipeline the best micro F on a corpus."""
+"""The threshold that gives a pipeline the best micro F on a corpus."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from spacy.training import Example
 from spacy.util import minibatch
-from torch import Tensor
 
 from ..annotations import all_entities, relation_data
 from ..model import maths
 from ..scoring.alignment import align_entities
-from ..scoring.relations import Tally
+from ..scoring.tallies import Tally
+from ..types import Entity
 
 if TYPE_CHECKING:
+    from ..model.batch import PairScores
     from ..pipeline.relations import KmgreRelations
 
-# Scores up to this are not kept, and thresholds below it not looked for.
+# Relations with scores up to this are not candidates.
 FLOOR = 0.01
 FOLDS = 5
-COLUMNS = ("document", "pair", "label", "score", "correct")
-# Margins l_c - l_TH are counted in bins of this width, up to these from 0.
+# Margins l_c - l_TH are counted in bins of this width, as far as this from 0.
 BIN, WIDEST = 0.05, 40.0
 CENTRES = np.arange(round(2 * WIDEST / BIN) + 1) * BIN - WIDEST
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """Every relation that some threshold would predict. R of them, in D documents, with L labels.
+    """All relations that some threshold would predict.
 
-    :param labels: The labels that the component knows.
-    :param document: *Shape:* (R,)
-    :param pair: A number for each entity pair of each document. *Shape:* (R,)
-    :param label: Position in `labels`. *Shape:* (R,)
-    :param score: *Shape:* (R,)
-    :param correct: *Shape:* (R,)
-    :param gold: How many gold relations each document has of each label, and, in the last column, of labels
-        that the component does not know. *Shape:* (D, L + 1)
-    :param margins: How many relations, with those of low scores, each document has whose margin before calibration is
-        in a bin around `CENTRES`: wrong ones, right ones. *Shape:* (D, B, 2)
-    :param max_labels: Most relations of an entity pair.
+    *Shapes:* (R,) of `document`, `score` and `correct`; (D,) of `gold`; (D, B, 2) of `margins`
+
+    :param document: The numbers of the relations' documents.
+    :param score: The relations' scores.
+    :param correct: Whether each relation is gold.
+    :param gold: The numbers of gold relations in the documents.
+    :param margins: The numbers of wrong and of right relations in the documents, those of low scores included, whose
+        margins before calibration lie in the bins around `CENTRES`.
     """
 
-    labels: tuple[str, ...]
     document: np.ndarray
-    pair: np.ndarray
-    label: np.ndarray
     score: np.ndarray
     correct: np.ndarray
     gold: np.ndarray
     margins: np.ndarray
-    max_labels: int
 
     def among(self, documents: np.ndarray) -> "Candidates":
-        """Those of some documents.
+        """The candidates in some of the documents.
 
-        :param documents: bool. *Shape:* (D,)
+        :param documents: Whether each document is one of them.
+            *Shape:* (D,)
         """
         rows = documents[self.document]
-        gold = np.where(documents[:, None], self.gold, 0)
-        margins = np.where(documents[:, None, None], self.margins, 0)
-        columns = {name: getattr(self, name)[rows] for name in COLUMNS}
-        return replace(self, gold=gold, margins=margins, **columns)
+        return Candidates(
+            self.document[rows],
+            self.score[rows],
+            self.correct[rows],
+            np.where(documents, self.gold, 0),
+            np.where(documents[:, None, None], self.margins, 0),
+        )
 
-    def predicted(self, thresholds: np.ndarray) -> np.ndarray:
-        """Which are predicted: those above the threshold of their label, and of an entity pair's the best
-        `max_labels`.
-
-        :param thresholds: *Shape:* (L,)
-        :returns: bool. *Shape:* (R,)
-        """
-        above = np.flatnonzero(self.score > thresholds[self.label])
-        above = above[np.lexsort((-self.score[above], self.pair[above]))]
-        pair = self.pair[above]
-        first = np.flatnonzero(np.r_[True, pair[1:] != pair[:-1]][: len(pair)])
-        place = np.arange(len(pair)) - np.repeat(first, np.diff(np.r_[first, len(pair)]))
-        found = np.zeros(len(self.score), dtype=bool)
-        found[above[place < self.max_labels]] = True
-        return found
-
-    def tally(self, thresholds: np.ndarray) -> Tally:
-        """What `thresholds` predict, over all labels.
-
-        :param thresholds: *Shape:* (L,)
-        """
-        found = self.predicted(thresholds)
+    def tally(self, threshold: float) -> Tally:
+        """Count the relations that a threshold predicts."""
+        found = self.score > threshold
         return Tally(int(self.correct[found].sum()), int(found.sum()), int(self.gold.sum()))
 
 
 @dataclass(frozen=True)
-class Thresholds:
-    """What the search has found.
+class BestThreshold:
+    """The threshold with the best micro F.
 
-    :param threshold: For all labels that `thresholds` does not name.
-    :param tally: What they predict on the corpus that they were made for, which is more than on another.
-    :param cross_validated: The same with the thresholds for each fifth of the documents made on the others.
+    :param threshold: The threshold of all labels.
+    :param tally: The counts with this threshold on the corpus that it is the best for.
+    :param cross_validated: The counts where the threshold for each fifth of the documents is the best for the
+        others, as a corpus that nothing was tuned on would have them.
     """
 
     threshold: float
-    thresholds: dict[str, float]
     tally: Tally
     cross_validated: Tally
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the component must be set to."""
-        return {"threshold": self.threshold, "thresholds": dict(self.thresholds)}
+        """The settings of the component that make it the threshold of all labels."""
+        return {"threshold": self.threshold, "thresholds": {}}
 
 
 def collect_candidates(
     pipe: "KmgreRelations", examples: Iterable[Example], *, batch_size: int = 8, floor: float = FLOOR
 ) -> Candidates:
-    """Score all entity pairs of the predicted Docs, which must have their entities.
+    """Score all entity pairs of the predicted Docs, which must have their entities already.
 
     An entity is right if it has the mentions of a gold one, as in the scorer's micro scores.
 
-    :param floor: Scores up to this are left out.
+    :param floor: A score; relations with scores up to it are left out.
     """
     known = {label: number for number, label in enumerate(pipe.labels)}
     controls = pipe.controls
-    gold: list[np.ndarray] = []
-    margins: list[np.ndarray] = []
-    columns: list[list[np.ndarray]] = []
-    pairs = 0
-    for batch in minibatch(examples, batch_size):
-        scored = pipe.score_pairs([example.predicted for example in batch])
-        for example, (entities, parts) in zip(batch, scored):
-            relations = {(r["head"], r["tail"], r["label"]) for r in relation_data(example.reference)}
-            counts = np.zeros(len(known) + 1, dtype=np.int64)
-            bins = np.zeros((len(CENTRES), 2), dtype=np.int64)
-            for _, _, label in relations:
-                counts[known.get(label, -1)] += 1
-            gold_entities = all_entities(example.reference)
-            matches = align_entities(entities, gold_entities)
-            keys = [gold_entities[match.gold].key if match and match.same else None for match in matches]
-            for part in parts:
-                logits, _ = pipe.relation_logits(part, entities, controls)
-                score = maths.relation_scores(controls.calibrate(logits).double())[:, 1:]
-                rows, labels = torch.nonzero(score > floor, as_tuple=True)
-                sides = part.entities[rows.cpu()].tolist()
-                correct = [
-                    (keys[head], keys[tail], pipe.labels[label]) in relations
-                    for (head, tail), label in zip(sides, labels.tolist())
-                ]
-                columns.append(
-                    [
-                        np.full(len(rows), len(gold)),
-                        rows.cpu().numpy() + pairs,
-                        labels.cpu().numpy(),
-                        score[rows, labels].cpu().numpy(),
-                        np.array(correct, dtype=bool),
-                    ]
+    gold: list[int] = []
+    margins = [np.zeros((0, len(CENTRES), 2), dtype=np.int64)]
+    columns: list[tuple[np.ndarray, ...]] = [(np.zeros(0, dtype=int), np.zeros(0), np.zeros(0, dtype=bool))]
+    for batch in minibatch(examples, batch_size):  # type: ignore[no-untyped-call]  # spaCy's has no types
+        entities, chunks = pipe.score_pairs([example.predicted for example in batch])
+        types = [[entity.label for entity in own] for own in entities]
+        facts = [_gold_facts(example, own, known) for example, own in zip(batch, entities)]
+        bins = np.zeros((len(batch), len(CENTRES), 2), dtype=np.int64)
+        for scores in chunks:
+            logits, _ = pipe.relation_logits(scores, types, controls)
+            score = maths.relation_scores(controls.calibrate(logits).double())[:, 1:]
+            right = _find_gold(scores, facts, len(known))
+            best, labels = score.cpu().topk(min(pipe.max_labels, len(known)), dim=1)
+            rows, places = np.nonzero(best.numpy() > floor)
+            document = scores.document.numpy()
+            columns.append(
+                (
+                    len(gold) + document[rows],
+                    best.numpy()[rows, places],
+                    right[rows, labels.numpy()[rows, places]],
                 )
-                pairs += len(part.entities)
-                bins += _count_margins(logits, part.entities, keys, known, relations)
-            gold.append(counts)
-            margins.append(bins)
-    columns.append([np.zeros(0, dtype=kind) for kind in (int, int, int, float, bool)])
-    joined = {name: np.concatenate(column) for name, column in zip(COLUMNS, zip(*columns))}
-    counted = np.array(gold, dtype=np.int64).reshape(len(gold), len(known) + 1)
-    binned = np.array(margins, dtype=np.int64).reshape(len(gold), len(CENTRES), 2)
-    return Candidates(labels=pipe.labels, gold=counted, margins=binned, max_labels=pipe.max_labels, **joined)
+            )
+            margin = maths.margins(logits)[:, 1:].cpu().numpy()
+            for number in np.unique(document):
+                bins[number] += _count_margins(margin[document == number], right[document == number])
+        gold += [
+            len({(r["head"], r["tail"], r["label"]) for r in relation_data(eg.reference)}) for eg in batch
+        ]
+        margins.append(bins)
+    documents, found, correct = map(np.concatenate, zip(*columns))
+    return Candidates(documents, found, correct, np.array(gold, dtype=np.int64), np.concatenate(margins))
 
 
-def _count_margins(
-    logits: Tensor,
-    entities: Tensor,
-    keys: Sequence[str | None],
-    known: dict[str, int],
-    relations: set[tuple[str, str, str]],
-) -> np.ndarray:
-    """How many wrong and right relations each bin of margins holds, without those that no triple allows.
+def _gold_facts(
+    example: Example, entities: Sequence[Entity], known: dict[str, int]
+) -> set[tuple[int, int, int]]:
+    """The gold relations between a predicted Doc's entities that are right: (head, tail, label) by number."""
+    gold_entities = all_entities(example.reference)
+    numbers: dict[str, list[int]] = {}
+    for number, match in enumerate(align_entities(entities, gold_entities)):
+        if match and match.same:
+            numbers.setdefault(gold_entities[match.gold].key, []).append(number)
+    return {
+        (head, tail, known[relation["label"]])
+        for relation in relation_data(example.reference)
+        if relation["label"] in known
+        for head in numbers.get(relation["head"], ())
+        for tail in numbers.get(relation["tail"], ())
+    }
 
-    :param logits: *Shape:* (N, C)
-    :param entities: *Shape:* (N, 2)
-    :param keys: Of the gold entity that each entity is.
+
+def _find_gold(scores: "PairScores", facts: Sequence[set[tuple[int, int, int]]], labels: int) -> np.ndarray:
+    """Find out whether each label is gold for each entity pair.
+
+    :param facts: The gold relations of each document, by number.
+    :returns: *Shape:* (N, L)
+    """
+    right = np.zeros((scores.num_pairs, labels), dtype=bool)
+    rows = scores.row_of_pair()
+    for document, own in enumerate(facts):
+        for head, tail, label in own:
+            row = rows.get((document, head, tail))
+            if row is not None:
+                right[row, label] = True
+    return right
+
+
+def _count_margins(margins: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Count the wrong and the right relations in each bin of margins, without those that no triple allows.
+
+    :param margins: Margins; -inf for what no triple allows.
+        *Shape:* (N, L)
+    :param right: *Shape:* (N, L)
     :returns: *Shape:* (B, 2)
     """
-    margin = maths.margins(logits)[:, 1:].cpu().numpy()
-    allowed = np.isfinite(margin)
-    place = ((margin.clip(-WIDEST, WIDEST) + WIDEST) / BIN).round().astype(np.int64)
-    count = np.bincount(place[allowed], minlength=len(CENTRES))
-    rows = {(keys[head], keys[tail]): row for row, (head, tail) in enumerate(entities.tolist())}
-    right = np.zeros_like(count)
-    for head, tail, label in relations:
-        row, column = rows.get((head, tail)), known.get(label)
-        if row is not None and column is not None and allowed[row, column]:
-            right[place[row, column]] += 1
-    return np.stack([count - right, right], axis=1)
+    allowed = np.isfinite(margins)
+    place = ((margins[allowed].clip(-WIDEST, WIDEST) + WIDEST) / BIN).round().astype(np.int64)
+    gold = right[allowed]
+    return np.stack([np.bincount(place[side], minlength=len(CENTRES)) for side in (~gold, gold)], axis=1)
 
 
-def find_thresholds(
-    candidates: Candidates, *, per_relation: bool = False, min_gold: int = 10, seed: int = 0
-) -> Thresholds:
-    """The thresholds with the best micro F.
+def find_threshold(candidates: Candidates, *, seed: int = 0) -> BestThreshold:
+    """Find the threshold with the best micro F; of equally good ones the highest.
 
-    F = 2 correct / (predicted + gold) is a ratio of sums over labels, so the thresholds of all labels are
-    optimal together: for a guess f of the best F, each label's threshold maximises 2 correct - f predicted
-    for itself, and the F of the outcome is the next guess, until it grows no more (Dinkelbach, On Nonlinear
-    Fractional Programming, 1967). Of equally good thresholds the highest is taken. Exact but for entity pairs
-    that have more than `max_labels` candidates, of which the best are looked at.
-
-    :param per_relation: A threshold for each label that has `min_gold` gold relations, and one for all the
-        others. Otherwise one for all.
-    :param seed: Says which documents go together in cross-validation.
+    :param seed: The seed of the folds of cross-validation.
     """
-    frequent = candidates.gold.sum(axis=0)[:-1] >= min_gold
-    group = np.where(frequent, np.arange(len(frequent)) + 1, 0) if per_relation else 0 * frequent
-    found = _search(candidates, group)
-    tally = Tally()
     fold = document_folds(candidates, seed)
+    cross_validated = Tally()
     for number in range(FOLDS):
-        if (fold == number).any():
-            values = _search(candidates.among(fold != number), group)
-            tally += candidates.among(fold == number).tally(values[group])
-    own = {candidates.labels[i]: float(found[i + 1]) for i in np.flatnonzero(frequent) if per_relation}
-    return Thresholds(float(found[0]), own, candidates.tally(found[group]), tally)
+        threshold = _best(candidates.among(fold != number))
+        cross_validated += candidates.among(fold == number).tally(threshold)
+    threshold = _best(candidates)
+    return BestThreshold(threshold, candidates.tally(threshold), cross_validated)
 
 
 def document_folds(candidates: Candidates, seed: int = 0) -> np.ndarray:
-    """The fifth that each document is in, 0..4. *Shape:* (D,)"""
+    """Draw the fifth that each document is in, from 0 to 4.
+
+    :returns: *Shape:* (D,)
+    """
     return np.random.default_rng(seed).permutation(len(candidates.gold)) % FOLDS
 
 
-def _search(candidates: Candidates, group: np.ndarray) -> np.ndarray:
-    """:param group: The group of each label, whose labels share a threshold. *Shape:* (L,)
-    :returns: The threshold of each group; 0.5 for one without candidates. *Shape:* (L + 1,)
-    """
-    everything = candidates.predicted(np.zeros(len(group)))
-    rows = np.flatnonzero(everything)
-    rows = rows[np.argsort(-candidates.score[rows], kind="stable")]
-    of_group = group[candidates.label[rows]]
-    curves = {}
-    for number in np.unique(of_group):
-        members = rows[of_group == number]
-        score = candidates.score[members]
-        # Only between different scores can a threshold lie.
-        cuts = np.r_[0, np.flatnonzero(np.diff(score)) + 1, len(score)]
-        correct = np.r_[0, candidates.correct[members].cumsum()]
-        curves[int(number)] = (score, cuts, correct[cuts])
-    gold, best, chosen = candidates.gold.sum(), -1.0, {}
-    while True:
-        guess = max(best, 0.0)
-        places = {
-            number: int(np.argmax(2 * correct - guess * cuts))
-            for number, (_, cuts, correct) in curves.items()
-        }
-        right = sum(curves[number][2][place] for number, place in places.items())
-        predicted = sum(curves[number][1][place] for number, place in places.items())
-        value = 2 * right / (predicted + gold) if predicted + gold else 0.0
-        if value <= best:
-            break
-        best, chosen = value, places
-    found = np.full(len(group) + 1, 0.5)
-    for number, place in chosen.items():
-        score, cuts, _ = curves[number]
-        cut = cuts[place]
-        low = score[cut] if cut < len(score) else min(FLOOR, score[-1])
-        high = score[cut - 1] if cut else 1.0
-        found[number] = _between(low, high)
-    return found
+def _best(candidates: Candidates) -> float:
+    """The best threshold; 0.5 without candidates."""
+    if not len(candidates.score):
+        return 0.5
+    order = np.argsort(-candidates.score)
+    score = candidates.score[order]
+    # A threshold can only lie between different scores. Each cut is the number of scores above one.
+    cuts = np.r_[0, np.flatnonzero(np.diff(score)) + 1, len(score)]
+    correct = np.r_[0, candidates.correct[order].cumsum()][cuts]
+    cut = cuts[np.argmax(2 * correct / np.maximum(cuts + candidates.gold.sum(), 1))]
+    low = score[cut] if cut < len(score) else min(FLOOR, score[-1])
+    high = score[cut - 1] if cut else 1.0
+    return _between(low, high)
 
 
 def _between(low: float, high: float) -> float:
-    """A number between two, with as few digits as will do."""
-    middle = (low + high) / 2
+    """A number between two, with few digits."""
+    middle = float(low + high) / 2
     return next((x for digits in range(2, 17) if low < (x := round(middle, digits)) < high), middle)

@@ -1,201 +1,176 @@
-"""The parts of an output that is being made, on disk, so that a killed run goes on where it was.
+"""The journal of a run: one sqlite3 file beside the output, from which a killed run goes on.
 
-Beside the output lies a folder, OUTPUT.partial, with two files for each part: its data, and a record of it, which is
-written last: a part without one never was. Every file is written under another name, flushed to the disk and
-renamed. The output comes into being by a rename too, when all is done: it is complete or not there.
+It holds a row for each document that is done, and its lock shows that a run is at work. The output comes into being by
+a rename when all documents are done: it is complete or not there.
 """
 
 import json
 import os
 import shutil
+import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..errors import Errors
-from ..formats.files import SHORT, check_replaceable
+from ..formats.files import check_replaceable
+from .annotate import Outcome
 
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
-
-SETTINGS = "run.json"
-# That the output has been put together, and only has to be renamed.
-ASSEMBLED = "assembled"
-# In the record of a part, the size of its data.
-BYTES = "bytes"
-LOCK = "lock"
+TABLES = (
+    "CREATE TABLE IF NOT EXISTS run (settings TEXT, part_size INTEGER)",
+    "CREATE TABLE IF NOT EXISTS documents"
+    " (number INTEGER PRIMARY KEY, name TEXT, data BLOB, entities INTEGER, relations INTEGER, error TEXT)",
+)
 
 
-class Parts:
-    """The parts of one output.
+class Journal:
+    """The journal of one output. `begin` opens it, and `close` lets another process go on.
 
-    :param output: The file or folder to be.
+    :param output: The file or folder that the run makes.
     """
 
     def __init__(self, output: Path):
         self.output = output.resolve()
         self.errors = self.output.with_name(f"{self.output.name}.errors.jsonl")
-        self.folder = self.output.with_name(f"{self.output.name}.partial")
-        self._lock: int | None = None
+        self.path = self.output.with_name(f"{self.output.name}.partial")
+        self.folder = self.output.with_name(f".{self.output.name}.new")
+        # A file of sqlite3, which undoes a commit that was killed.
+        self.rollback = self.path.with_name(f"{self.path.name}-journal")
+        self._db: sqlite3.Connection
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """All that a run makes."""
-        return self.output, self.errors, self.folder
+        """The files and folders that a run makes."""
+        return self.output, self.errors, self.path, self.folder, self.rollback
 
-    @property
-    def finished(self) -> bool:
-        """Whether the output is there, and no run has begun to replace it."""
-        if not self.output.exists() or (self.output.is_dir() and not any(self.output.iterdir())):
-            return False
-        return not self.folder.exists() or ((self.folder / ASSEMBLED).exists() and not self._whole.exists())
+    def begin(
+        self, settings: dict[str, str | int], part_size: int, *, resume: bool = False, force: bool = False
+    ) -> int | None:
+        """Begin a run, or go on with one.
 
-    @property
-    def _whole(self) -> Path:
-        return self.folder / f"whole{self.output.suffix}"
-
-    def start(
-        self, settings: dict[str, Any], begin: dict[str, Any], *, resume: bool = False, force: bool = False
-    ) -> dict[str, Any]:
-        """Begin, or go on.
-
-        :param settings: What has to be the same when a run goes on.
-        :param begin: What a run that goes on takes over from the one that began.
-        :param force: Begin anew, whatever an earlier run has made. Its output stays until the new one is whole.
-        :returns: Both, as the parts were begun with them.
-        :raises ValueError: Where there is an earlier run and neither switch says what to do with it, where it
-            had other settings, is damaged, or still runs, and where the output is a folder that holds something.
+        :param settings: The settings that must be the same when a run goes on.
+        :param part_size: The number of documents between two commits.
+        :param resume: Whether to go on with an earlier run.
+        :param force: Whether to begin anew. An earlier output stays until the new one is complete.
+        :returns: The part size with which the run began; None where the output is complete and is to be resumed.
+        :raises ValueError: Where an earlier run is in the way and neither switch says what to do with it, where it
+            had other settings, is damaged or still at work, and where the output is a folder that holds something.
         """
-        if self.finished and not force:
-            raise ValueError(Errors.E331.format(path=self.output))
-        check_replaceable(self.output)
-        if self.folder.exists() and not (resume or force):
-            raise ValueError(Errors.E332.format(path=self.output, folder=self.folder))
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._acquire()
         if force:
-            # First what makes a run of the others.
-            for path in (self.folder / ASSEMBLED, self.folder / SETTINGS, *self._made()):
-                _delete(path)
-        known = self._read(SETTINGS)
-        if known is None:  # killed before the first part
-            for path in self._made():
-                _delete(path)
-            known = {**begin, **settings}
-            _replace(self.folder / SETTINGS, _dump(known))
-            return known
-        changed = sorted(name for name in settings if settings[name] != known.get(name))
+            check_replaceable(self.output)
+        elif self.path.is_dir():
+            raise ValueError(Errors.E352.format(folder=self.path))
+        elif self.path.exists() and not resume:
+            raise ValueError(Errors.E332.format(path=self.output, journal=self.path))
+        elif not self.path.exists() and _holds_something(self.output):
+            if resume:
+                return None
+            raise ValueError(Errors.E331.format(path=self.output))
+        _delete(self.path)  # Older versions had a folder of parts.
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.touch()  # Its errors say more than those of sqlite3.
+        self._db = sqlite3.connect(self.path, timeout=0)
+        with self._transaction() as db:
+            for table in TABLES:
+                db.execute(table)
+            if force:
+                db.execute("DELETE FROM run")
+                db.execute("DELETE FROM documents")
+            if db.execute("SELECT count(*) FROM run").fetchone() == (0,):
+                db.execute("INSERT INTO run VALUES (?, ?)", (json.dumps(settings), part_size))
+            known, size = db.execute("SELECT settings, part_size FROM run").fetchone()
+        changed = {name for name, _ in settings.items() ^ json.loads(known).items()}
         if changed:
-            raise ValueError(Errors.E333.format(path=self.output, names=", ".join(changed)))
-        return known
+            raise ValueError(Errors.E333.format(path=self.output, names=", ".join(sorted(changed))))
+        return int(size)
 
-    def records(self) -> list[dict[str, Any]]:
-        """The records of the parts that are there, in order."""
-        found: list[dict[str, Any]] = []
-        while True:
-            record = self._read(f"{len(found):08}.json")
-            if record is None:
-                return found
-            found.append(record)
+    def add(self, outcomes: Iterable[Outcome]) -> None:
+        """Add a part, whole or not at all."""
+        with self._transaction() as db:
+            db.executemany("INSERT INTO documents VALUES (NULL, ?, ?, ?, ?, ?)", outcomes)
 
-    def add(self, number: int, data: bytes, record: dict[str, Any]) -> None:
-        """Add a part."""
-        _replace(self.folder / f"{number:08}.part", data)
-        _replace(self.folder / f"{number:08}.json", _dump({**record, BYTES: len(data)}))
+    def outcomes(self) -> Iterator[Outcome]:
+        """The documents that are done, in order, without their data."""
+        rows = self._select("SELECT name, NULL, entities, relations, error FROM documents ORDER BY number")
+        return map(Outcome._make, rows)
 
-    def data(self) -> Iterator[bytes]:
-        """The parts, in order."""
-        for number, record in enumerate(self.records()):
-            path = self.folder / f"{number:08}.part"
-            data = path.read_bytes() if path.exists() else b""
-            if len(data) != record[BYTES]:
-                raise ValueError(Errors.E347.format(folder=self.folder, name=path.name))
-            yield data
+    def finish(self, write: Callable[[Iterable[bytes], Path], None]) -> None:
+        """Make the output, and the list of errors where there are any, and delete the journal.
 
-    def finish(
-        self, assemble: Callable[[Iterable[bytes], Path], None], errors: Iterable[dict[str, Any]]
-    ) -> None:
-        """Make the output, and the list of errors where there are any, and delete the parts."""
-        _delete(self.folder / ASSEMBLED)
-        _delete(self._whole)
-        assemble(self.data(), self._whole)
-        _sync(self._whole)
-        _replace(self.folder / ASSEMBLED, b"")
-        lines = b"".join(_dump(error) for error in errors)
-        if lines:
-            _replace(self.errors, lines)
+        A run that is killed meanwhile does this again when it goes on.
+
+        :param write: A function that writes the data of all documents to a file or folder.
+        """
+        _delete(self.folder)
+        self.folder.mkdir()
+        whole = self.folder / f"whole{self.output.suffix}"
+        data = self._select("SELECT data FROM documents WHERE error IS NULL ORDER BY number")
+        write((row[0] for row in data), whole)
+        errors = self.folder / self.errors.name
+        with errors.open("w", encoding="ascii") as file:
+            rows = self._select("SELECT name, error FROM documents WHERE error IS NOT NULL ORDER BY number")
+            for name, error in rows:
+                file.write(json.dumps({"id": name, "error": error}) + "\n")
+        _sync(self.folder)
+        if errors.stat().st_size:
+            errors.replace(self.errors)
         else:
-            _delete(self.errors)
+            self.errors.unlink(missing_ok=True)
         if self.output.is_dir():
             self.output.rmdir()
-        self._whole.replace(self.output)
+        whole.replace(self.output)
         _sync_folder(self.output.parent)
-        self.clear()
+        _delete(self.folder)
+        self.close()
+        self.rollback.unlink(missing_ok=True)
+        self.path.unlink()
 
-    def read_errors(self) -> list[dict[str, Any]]:
-        """What was wrong with documents that are not in the output."""
+    def read_errors(self) -> list[dict[str, str]]:
+        """What was wrong with the documents that are not in the output."""
         if not self.errors.exists():
             return []
-        with self.errors.open(encoding="utf8") as file:
+        with self.errors.open(encoding="ascii") as file:
             return [json.loads(line) for line in file]
 
-    def clear(self) -> None:
-        """Delete what is left of the parts of an output that is there."""
-        self.release()
-        done = self.output.with_name(f".{self.output.name[-SHORT:]}.done")
-        _delete(done)
-        if self.folder.exists():
-            self.folder.replace(done)  # at once: half of the parts would look like an earlier run
-            _delete(done)
-
-    def release(self) -> None:
+    def close(self) -> None:
         """Let another process go on."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        if hasattr(self, "_db"):
+            self._db.close()
 
-    def _acquire(self) -> None:
-        """Hold a lock that ends with this process, however that ends."""
-        handle = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT)
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Change the journal as a whole, under a lock that stays until this process ends, however it ends."""
+        with self._explained(), self._db as db:
+            db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            db.execute("BEGIN EXCLUSIVE")
+            yield db
+
+    def _select(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        with self._explained():
+            yield from self._db.execute(sql)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Raise errors of ours in place of those of sqlite3."""
         try:
-            if sys.platform == "win32":
-                msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-            else:  # unlike those of flock, not inherited by worker processes, which may live a moment longer
-                fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(handle)
-            raise ValueError(Errors.E335.format(path=self.output)) from None
-        self._lock = handle
-
-    def _made(self) -> list[Path]:
-        return [path for path in self.folder.iterdir() if path.name != LOCK]
-
-    def _read(self, name: str) -> Any:
-        try:
-            return json.loads((self.folder / name).read_text(encoding="utf8"))
-        except FileNotFoundError:
-            return None
-        except ValueError as error:
-            raise ValueError(Errors.E347.format(folder=self.folder, name=name)) from error
+            yield
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                raise ValueError(Errors.E335.format(path=self.output)) from error
+            raise OSError(Errors.E351.format(path=self.path, error=error)) from error
+        except sqlite3.DatabaseError as error:
+            raise ValueError(Errors.E347.format(path=self.path, error=error)) from error
 
 
-def _dump(data: Any) -> bytes:
-    # In ASCII, as names of files need not be text.
-    return (json.dumps(data) + "\n").encode("ascii")
+def _holds_something(path: Path) -> bool:
+    return any(path.iterdir()) if path.is_dir() else path.exists()
 
 
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file: after a crash it has its old content or the new one."""
-    temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    _sync_folder(path.parent)
+def _delete(folder: Path) -> None:
+    if folder.is_dir():
+        shutil.rmtree(folder)
 
 
 def _sync(path: Path) -> None:
@@ -210,17 +185,10 @@ def _sync(path: Path) -> None:
 
 
 def _sync_folder(path: Path) -> None:
-    if sys.platform == "win32":  # which has no handle of a folder, and needs none
+    if sys.platform == "win32":  # It has no handles of folders, and needs none.
         return
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _delete(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    elif path.exists():
-        path.unlink()

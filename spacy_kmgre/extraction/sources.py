@@ -1,4 +1,4 @@
-"""Documents to read: text files, folders, JSON lines, standard input, and every format of `FORMATS`."""
+"""Documents to read: text files, folders, JSON Lines, standard input, and every format of `FORMATS`."""
 
 import json
 import os
@@ -11,45 +11,33 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import spacy
-from spacy import Language
+from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..annotations import TITLE, set_relations
 from ..errors import Errors
 from ..formats import FORMATS
-from ..formats.assemble import TextDocs
-from ..formats.base import Options
+from ..formats.assemble import TextDocs, TextOptions
+from ..formats.base import check_format, guess_source
 from ..formats.counts import Counts
 from ..formats.files import parse_line
-from ..formats.guess import check_format, guess_source
 from ..formats.jsonl import document_from_json
+from .annotate import Item
 
 STDIN = Path("-")
 TEXT, LINES, JSON_LINES = "text", "lines", "jsonl"
-# What is no format of a corpus: a file is a document, or each of its lines that is not empty.
+# The forms that are not formats of corpora: a file is a document, or each of its lines that is not empty is one.
 TEXTS = (TEXT, LINES)
-# What is read from a folder, and as what.
+# The files of a folder that are read, and their forms.
 SUFFIXES = {".txt": TEXT, ".jsonl": JSON_LINES, ".ndjson": JSON_LINES, ".spacy": "spacy"}
 
 
 @dataclass(frozen=True)
-class Item:
-    """A document that is made when it is needed, as often as it is.
-
-    :param name: Its title, or its place.
-    :param make: Raises whatever is wrong with it.
-    """
-
-    name: str
-    make: Callable[[], Doc]
-
-
-@dataclass(frozen=True)
 class Source:
-    """A file, or a folder.
+    """A file, a folder or standard input.
 
-    :param form: A name of `TEXTS` or `FORMATS`; empty for a stream or a folder that is to be looked into.
-    :param name: How documents without a title are called, with their number.
+    :param form: A name of `TEXTS` or `FORMATS`; empty for standard input and a folder where the contents tell.
+    :param name: The name of its documents that have no title, with their number.
     """
 
     path: Path
@@ -58,14 +46,17 @@ class Source:
 
 
 def check_source_format(name: str) -> None:
-    """:raises ValueError: Where sources cannot have a format of that name; the message names all that they can."""
+    """Check the name of a format of sources.
+
+    :raises ValueError: Where there is no such format; the message names them all.
+    """
     check_format(name, (*TEXTS, *(form for form in FORMATS if "documents" not in FORMATS[form].options)))
 
 
 def find_sources(paths: Iterable[Path], form: str | None = None) -> list[Source]:
-    """What paths stand for.
+    """The sources that paths stand for.
 
-    :param form: A name of `TEXTS` or `FORMATS`; by ending and contents where None.
+    :param form: A name of `TEXTS` or `FORMATS`; endings and contents tell where it is None.
     :raises ValueError: Where there is nothing to read, or its format is unknown.
     """
     if form is not None:
@@ -89,30 +80,29 @@ def find_sources(paths: Iterable[Path], form: str | None = None) -> list[Source]
 
 
 def count_items(sources: Iterable[Source]) -> int | None:
-    """The number of documents, None where it takes reading to know it."""
+    """The number of documents, None where only reading them can tell."""
     count = 0
-    for source in sources:
-        for inside in _walk(source):
-            if inside.form != TEXT or inside.path == STDIN:
-                return None
-            count += 1
+    for file in chain.from_iterable(map(_walk, sources)):
+        if file.form != TEXT or file.path == STDIN:
+            return None
+        count += 1
     return count
 
 
 class Reader:
     """Reads sources for a pipeline.
 
-    :param split: Whether the pipeline finds sentences. If not, they are found by rule where a document has none.
-    :param made: What is no source, though a folder of sources holds it: what the run itself makes.
-    :ivar passed_over: Files of folders that have been left out, as their endings say nothing.
+    :param split: Whether the pipeline finds sentences. Otherwise they are found by rule where a document has none.
+    :param made: The files that the run itself makes. They are not read, although a folder of sources may hold them.
+    :ivar passed_over: The files of folders that are not read, as their endings are not among `SUFFIXES`.
     """
 
     def __init__(self, nlp: Language, split: bool, made: Iterable[Path] = ()):
         self.nlp = nlp
         self.made = frozenset(map(os.path.realpath, made))
         self.lang = nlp.lang or "xx"
-        self.docs = TextDocs(nlp.vocab, Counts(), Options(sentences=not split))
-        self.docs.nlp = nlp  # for its own tokenizer
+        self.docs = TextDocs(nlp.vocab, Counts(), TextOptions(sentences=not split))
+        self.docs.nlp = nlp  # The pipeline's own tokenizer splits texts.
         self.passed_over: list[Path] = []
 
     def read(self, sources: Iterable[Source]) -> Iterator[Item]:
@@ -127,7 +117,7 @@ class Reader:
                 try:
                     file = source.path.open("rb")
                 except OSError as error:
-                    yield Item(source.name, partial(_fail, error))
+                    yield _broken(source.name, error)
                     continue
                 with file:
                     yield from self._stream(source, file)
@@ -154,19 +144,18 @@ class Reader:
         try:
             data = parse_line(where, line)
         except ValueError as error:
-            return Item(where, partial(_fail, error))
+            return _broken(where, error)
+        name = where
         if isinstance(data, dict):
             title = data.get(TITLE) or data.get("id")
             title = where if title in (None, "") else title
-            data[TITLE] = title if isinstance(title, str) else json.dumps(title)
-            return Item(data[TITLE], partial(self._json, where, data))
-        return Item(where, partial(self._json, where, data))
+            data[TITLE] = name = title if isinstance(title, str) else json.dumps(title)
+        return Item(name, partial(self._json, where, data))
 
     def _corpus(self, source: Source) -> Iterator[Item]:
         form = FORMATS[source.form]
-        options = {"sentences": self.docs.options.sentences}
-        options = {name: value for name, value in options.items() if name in form.options}
-        # A vocabulary of its own, so that the pipeline's does not grow with every file.
+        options = {"sentences": self.docs.options.sentences} if "sentences" in form.options else {}
+        # It has a vocabulary of its own, so that the pipeline's does not grow with every file.
         drafts = form.drafts(source.path, spacy.blank(self.lang).vocab, Counts(), **options)
         number = 1
         while True:
@@ -175,8 +164,8 @@ class Reader:
                 draft = next(drafts)
             except StopIteration:
                 return
-            except Exception as error:  # of the file: its reader is at its end
-                yield Item(where, partial(_fail, ValueError(Errors.E348.format(error=error))))
+            except Exception as error:  # The reader of the file has come to its end with it.
+                yield _broken(where, ValueError(Errors.E348.format(error=error)))
                 return
             try:
                 doc = draft.make()
@@ -185,7 +174,7 @@ class Reader:
                 name = str(doc.user_data.setdefault(TITLE, where))
                 item = Item(name, partial(self._bytes, doc.to_bytes()))
             except Exception as error:
-                item = Item(draft.title or where, partial(_fail, error))
+                item = _broken(draft.title or where, error)
             number += 1
             yield item
 
@@ -193,28 +182,29 @@ class Reader:
         return self._text(source.name, source.path.read_bytes())
 
     def _text(self, name: str, data: bytes) -> Doc:
-        text = _decode(name, data)
-        return self.docs.make(name, self._short(text), [], [], title=name)
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise ValueError(Errors.E120.format(where=name, error=error)) from error
+        self._check_length(text)
+        return self.docs.make(name, text, [], [], title=name)
 
     def _json(self, where: str, data: Any) -> Doc:
         if isinstance(data, dict) and isinstance(data.get("text"), str):
-            self._short(data["text"])
-        return self._clear(document_from_json(where, data, self.docs))
+            self._check_length(data["text"])
+        doc = document_from_json(where, data, self.docs)
+        set_relations(doc, [])
+        return doc
 
     def _bytes(self, data: bytes) -> Doc:
         doc = Doc(self.nlp.vocab).from_bytes(data)
-        self._short(doc.text)
-        return self._clear(doc)
-
-    def _short(self, text: str) -> str:
-        if len(text) > self.nlp.max_length:
-            raise ValueError(Errors.E338.format(length=len(text), limit=self.nlp.max_length))
-        return text
-
-    def _clear(self, doc: Doc) -> Doc:
-        """Without the relations that it came with."""
+        self._check_length(doc.text)
         set_relations(doc, [])
         return doc
+
+    def _check_length(self, text: str) -> None:
+        if len(text) > self.nlp.max_length:
+            raise ValueError(Errors.E338.format(length=len(text), limit=self.nlp.max_length))
 
 
 def splits_sentences(nlp: Language) -> bool:
@@ -237,14 +227,14 @@ def _guess(path: Path) -> str:
 
 def _walk(
     source: Source,
-    passed_over: Callable[[Path], Any] = lambda path: None,
+    pass_over: Callable[[Path], Any] = lambda _: None,
     made: frozenset[str] = frozenset(),
 ) -> Iterator[Source]:
-    """The source itself, or the files of a folder in a fixed order, hidden ones aside. Links are followed, but to
-    where a walk has been.
+    """The source itself, or the files of a folder in a fixed order, without the hidden ones. Links are followed, but
+    not to where the walk has been.
 
-    :param passed_over: Is told of files that are not read.
-    :param made: Real paths that are left out.
+    :param pass_over: A function that gets the files that are not read.
+    :param made: The real paths of files that are left out.
     """
     if not source.path.is_dir() or source.form not in ("", *TEXTS, JSON_LINES):
         yield source
@@ -266,7 +256,7 @@ def _walk(
             if kind and (not wanted or kind == wanted):
                 yield Source(path, source.form or kind, path.relative_to(source.path).as_posix())
             else:
-                passed_over(path)
+                pass_over(path)
 
 
 def _start(file: BinaryIO) -> list[bytes]:
@@ -279,12 +269,10 @@ def _start(file: BinaryIO) -> list[bytes]:
     return lines
 
 
-def _decode(where: str, data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(Errors.E120.format(where=where, error=error)) from error
+def _broken(name: str, error: Exception) -> Item:
+    """A document of which is known what is wrong with it."""
 
+    def fail() -> Doc:
+        raise error
 
-def _fail(error: Exception) -> Doc:
-    raise error
+    return Item(name, fail)

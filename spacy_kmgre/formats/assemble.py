@@ -2,7 +2,8 @@
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import spacy
 from spacy.tokens import Doc, Span, SpanGroup
@@ -12,13 +13,32 @@ from ..annotations import ENTITY_PREFIX, TITLE, set_relations, write_entities, w
 from ..errors import Errors
 from ..retokenize import split_tokens
 from ..types import Entity
-from .base import Options, squeeze
+from .base import ReaderOptions, option
 from .counts import Counts
 
 Offsets = tuple[int, int]
 
 # The span group of a document's parts, labelled by their kind: title, abstract ...
 PASSAGES = "passages"
+# Soft hyphen, zero-width space, byte order mark.
+INVISIBLE = dict.fromkeys((0xAD, 0x200B, 0xFEFF))
+
+
+@dataclass(frozen=True)
+class TextOptions(ReaderOptions):
+    """The options of formats whose annotation is in characters of a text.
+
+    :param sentences: Find sentence boundaries by rule (spaCy's `sentencizer`) where the format has none.
+    :param lenient: Leave out and count mentions whose text is not at their offsets, instead of an error.
+    """
+
+    sentences: bool = option(True, "Find sentences by rule where the format has none")
+    lenient: bool = option(
+        False, "Leave out and count mentions whose words are not at their offsets, instead of an error"
+    )
+
+
+Options_co = TypeVar("Options_co", bound=TextOptions, covariant=True)
 
 
 class Cluster(NamedTuple):
@@ -41,6 +61,11 @@ class Passage(NamedTuple):
     label: str
 
 
+def squeeze(text: str) -> str:
+    """Remove white space and invisible characters, to compare texts that may differ in nothing else."""
+    return "".join(text.translate(INVISIBLE).split())
+
+
 def annotate(
     doc: Doc,
     entities: Iterable[Entity],
@@ -48,12 +73,12 @@ def annotate(
     counts: Counts,
     relation_names: Mapping[str, str | None] | None,
 ) -> Doc:
-    """Write entities, relations and `doc.ents` (the mentions) to a Doc: all readers come through here.
+    """Write entities, relations and `doc.ents` (the mentions) to a Doc. All readers come through here.
 
     A relation listed twice becomes one, with the evidence and key mention pairs of both.
 
-    :param relations: As `set_relations` takes them.
-    :param relation_names: See `Options`.
+    :param relations: The relations in the form that `set_relations` takes.
+    :param relation_names: See `ReaderOptions`.
     """
     entities = list(entities)
     write_entities(doc, entities)
@@ -85,20 +110,20 @@ def annotate(
 
 
 def _join(left: Sequence[Mapping[str, Any]], right: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The key mention pairs of both, each once; their shares sum to 1 again."""
+    """Join the key mention pairs of two relations, each once; their shares sum to 1 again."""
     if not (left and right):
         return list(left or right)
     pairs: dict[tuple[Offsets, Offsets], Mapping[str, Any]] = {}
     for pair in (*left, *right):
-        pairs.setdefault((tuple(pair["head"]), tuple(pair["tail"])), pair)  # type: ignore[arg-type]
+        pairs.setdefault((tuple(pair["head"]), tuple(pair["tail"])), pair)
     total = sum(pair["share"] for pair in pairs.values()) or 1.0
     return [{**pair, "share": pair["share"] / total} for pair in pairs.values()]
 
 
-class TextDocs:
-    """Makes Docs of documents whose annotation is in characters, one way for all formats."""
+class TextDocs(Generic[Options_co]):
+    """Makes Docs of documents whose annotation is in characters, for all formats in the same way."""
 
-    def __init__(self, vocab: Vocab, counts: Counts, options: Options):
+    def __init__(self, vocab: Vocab, counts: Counts, options: Options_co):
         self.counts = counts
         self.options = options
         self.nlp = spacy.blank(vocab.lang or "en", vocab=vocab)
@@ -115,11 +140,14 @@ class TextDocs:
         *,
         strip: bool = True,
     ) -> Offsets | None:
-        """The mention's offsets; None where it is left out, as it is not in the text and the options are
-        lenient.
+        """Check the offsets of a mention.
 
+        :param where: The place of the mention, for messages.
         :param expected: The mention's words, where the format repeats them.
-        :param strip: Take white space off its ends.
+        :param strip: Take white space off the mention's ends.
+        :returns: The offsets, or None where the mention is left out, because its words are not there and the options
+            are lenient.
+        :raises ValueError: Where its words are not there and the options are not lenient.
         """
         if not 0 <= start < end <= len(text):
             error = Errors.E121.format(where=where, start=start, end=end, length=len(text))
@@ -150,13 +178,14 @@ class TextDocs:
         sentences: Sequence[Offsets] | None = None,
         passages: Sequence[Passage] = (),
     ) -> Doc:
-        """A Doc with tokens that all mentions fit.
+        """Make a Doc with tokens that fit all mentions.
 
         :param clusters: The entities; one without a key is called by its place.
-        :param relations: Of the form of `set_relations`, but for heads and tails, which are places in the
-            clusters, and spans, which are characters.
-        :param tokens: Offsets of the tokens; by the tokenizer of the language where None.
-        :param sentences: Offsets of the sentences; none where empty, by rule or none where None.
+        :param relations: The relations in the form that `set_relations` takes, except that head and tail are places
+            in `clusters`, and spans are in characters.
+        :param tokens: Offsets of the tokens; where None, the tokenizer of the language finds them.
+        :param sentences: Offsets of the sentences, none where empty; where None, they are found by rule if the
+            options say so.
         """
         relations = list(relations)
         mentions = [offsets for cluster in clusters for offsets in cluster.mentions]
@@ -172,9 +201,8 @@ class TextDocs:
         doc = split_tokens(doc, spans)
         of_chars = _token_offsets(doc)
         if sentences or by_rule:
-            starts = {
-                of_chars(offsets)[0] for offsets in (*(sentences or ()), *(part[:2] for part in passages))
-            }
+            parts = [*(sentences or ()), *(passage[:2] for passage in passages)]
+            starts = {of_chars(part)[0] for part in parts}
             within = {i for offsets in mentions for i in range(*of_chars(offsets))[1:]}
             for token in doc:
                 if token.i in starts or not by_rule:
@@ -184,8 +212,8 @@ class TextDocs:
         if title:
             doc.user_data[TITLE] = title
         if passages:
-            parts = [Span(doc, *of_chars((start, end)), label=label) for start, end, label in passages]
-            doc.spans[PASSAGES] = SpanGroup(doc, name=PASSAGES, spans=parts)
+            group = [Span(doc, *of_chars((start, end)), label=label) for start, end, label in passages]
+            doc.spans[PASSAGES] = SpanGroup(doc, name=PASSAGES, spans=group)
         entities = []
         for number, cluster in enumerate(clusters, 1):
             offsets = sorted(set(cluster.mentions))
@@ -210,7 +238,7 @@ class TextDocs:
         return annotate(doc, entities, data, self.counts, self.options.relation_names)
 
     def _from_tokens(self, where: str, text: str, tokens: Sequence[Offsets]) -> Doc:
-        """A Doc of given tokens. White space between them, but for a single space, makes tokens too."""
+        """Make a Doc of given tokens. White space between them, except a single space, becomes tokens too."""
         check_order(where, "token", text, tokens)
         words: list[str] = []
         spaces: list[bool] = []
@@ -229,7 +257,7 @@ class TextDocs:
 
 
 def _token_offsets(doc: Doc) -> Callable[[Offsets], Offsets]:
-    """What turns characters into tokens, for spans that are made of whole tokens."""
+    """A function from characters to tokens, for spans that are made of whole tokens."""
     first = {token.idx: token.i for token in doc}
     last = {token.idx + len(token): token.i + 1 for token in doc}
     return lambda offsets: (first[offsets[0]], last[offsets[1]])

@@ -1,24 +1,25 @@
-"""What all formats have in common: one interface, the options of readers, checks of fields."""
+"""What a corpus format is, and the registry of all formats.
+
+A format is one file with one `Format`, and one line that registers it: an entry point of the group
+`spacy_kmgre_formats`, in this package or any other.
+"""
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field, fields
 from functools import partial
 from pathlib import Path
-from reprlib import repr as short_repr
-from typing import (
-    Any,
-    NamedTuple,
-    TypeVar,
-)
+from typing import Any, NamedTuple, TypeVar
 
+import catalogue
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from ..annotations import TITLE, document_name, read_entities, relation_data
 from ..errors import Errors, Warnings
 from .counts import Counts
-from .files import replacing
+from .files import read_json, replacing
+from .peek import Peek
 
 T = TypeVar("T")
 
@@ -31,45 +32,44 @@ SHARED = "spans that belong to several entities"
 EVERYTHING = frozenset({IDENTIFIERS, EVIDENCE, SCORES, KEY_PAIRS, SHARED})
 
 
-@dataclass(frozen=True)
-class Options:
-    """What readers can be told. Each format knows a part of it (`Format.options`).
+def option(default: T, help: str, load: Callable[[Path, Vocab], T] | None = None) -> T:
+    """An option of a reader, as a field of its class of options.
 
-    :param sentences: Find sentence boundaries by rule (spaCy's `sentencizer`) where the format has none.
-    :param relation_names: Names for relation labels (P17 -> country). A label without one stays; one whose
-        name is None is left out, and counted.
-    :param lenient: Leave out, and count, mentions whose text is not at their offsets, instead of an error.
-    :param coref_label: Relations of this label, in any case, say that two mentions are one entity.
-    :param novelty: Keep BioRED's novelty as part of the label: Association -> Association:Novel.
-    :param all_types: Keep all types of a DWIE entity, joined by "+", not just the most general one.
-    :param part: Read only the DWIE documents with this tag: train or test.
-    :param documents: The Docs that a DocRED submission is about.
+    :param default: A bool, str, int or float, unless `load` is given.
+    :param help: What the command line says about it.
+    :param load: Makes the value from the file that the command line names.
+    """
+    return field(default=default, metadata={"help": help, "load": load})
+
+
+def _read_names(path: Path, _vocab: Vocab) -> Mapping[str, str | None]:
+    names = read_json(path)
+    if not isinstance(names, dict) or not all(isinstance(name, str | None) for name in names.values()):
+        raise ValueError(Errors.E146.format(path=path))
+    return names
+
+
+@dataclass(frozen=True)
+class ReaderOptions:
+    """What every reader can be told. A format derives a class from this one for options of its own.
+
+    :param relation_names: Names for relation labels (P17: country). A label without a name stays; one whose name is
+        None is left out and counted.
     """
 
-    sentences: bool = True
-    relation_names: Mapping[str, str | None] | None = None
-    lenient: bool = False
-    coref_label: str = "COREF"
-    novelty: bool = False
-    all_types: bool = False
-    part: str = ""
-    documents: Iterable[Doc] | None = None
-
-
-# Soft hyphen, zero-width space, byte order mark.
-INVISIBLE = dict.fromkeys((0xAD, 0x200B, 0xFEFF))
-
-NAMES = frozenset({"relation_names"})
-# Of formats that give text and characters.
-TEXT = NAMES | {"sentences", "lenient"}
+    relation_names: Mapping[str, str | None] | None = option(
+        None,
+        "JSON object of names for relation labels, such as rel_info.json (P17: country); null leaves one out",
+        load=_read_names,
+    )
 
 
 class Draft(NamedTuple):
-    """A document that is yet to be made, so that one that cannot be does not hide those after it.
+    """A document that is yet to be made, so that a broken one does not hide those after it.
 
-    :param title: "" where it is not known before.
-    :param make: Gives the Doc, None where it is left out, or raises what is wrong with it. To be called before the
-        next draft is asked for.
+    :param title: The document's title, "" where it is not known before the document is made.
+    :param make: Makes the Doc, or gives None where it is left out, or raises what is wrong with it. To be called
+        before the next draft is asked for.
     """
 
     title: str
@@ -77,7 +77,7 @@ class Draft(NamedTuple):
 
     @classmethod
     def broken(cls, title: str, error: Exception) -> "Draft":
-        """A draft of a document of which is known already what is wrong with it."""
+        """A draft of a document that is known to be broken."""
 
         def fail() -> Doc:
             raise error
@@ -85,7 +85,8 @@ class Draft(NamedTuple):
         return cls(title, fail)
 
 
-Reader = Callable[[Path, Vocab, Counts, Options], Iterator[Draft]]
+# The options are of the class that the format names.
+Reader = Callable[[Path, Vocab, Counts, Any], Iterator[Draft]]
 Writer = Callable[[Iterable[Doc], Path], None]
 
 
@@ -93,29 +94,40 @@ Writer = Callable[[Iterable[Doc], Path], None]
 class Format:
     """How files of one kind become Docs, and Docs such files.
 
-    :param name: What the command line calls it.
+    :param name: What the command line calls the format.
     :param description: One line for people who choose a format.
-    :param reader: Yields drafts of the Docs of a file or folder, and notes oddities in the counts.
-    :param writer: Writes Docs to a file or folder that is not there yet.
-    :param options: The names of the `Options` that the reader looks at.
+    :param reader: Yields drafts of the Docs of a file or folder, and notes oddities in the counts. None where the
+        format is only written.
+    :param writer: Writes Docs to a file or folder that is not there yet. None where the format is only read.
+    :param settings: The class of the reader's options.
+    :param endings: The endings, such as ".xml", that name the format of a target, and of a source that no format
+        recognises by its contents.
+    :param sniff: Tells whether a source has this format by its contents.
     :param holds: What the format has a place for, of `EVERYTHING`.
-    :param changes: Tells what of a Doc is written otherwise than it is.
+    :param changes: Names what will not be written as it is on the Doc.
     """
 
     name: str
     description: str
-    reader: Reader
-    writer: Writer
-    options: frozenset[str] = NAMES
-    holds: frozenset[str] = field(default=EVERYTHING)
-    changes: Callable[[Doc], Iterable[str]] = lambda doc: ()
+    reader: Reader | None = None
+    writer: Writer | None = None
+    settings: type[ReaderOptions] = ReaderOptions
+    endings: tuple[str, ...] = ()
+    sniff: Callable[[Peek], bool] = lambda _: False
+    holds: frozenset[str] = EVERYTHING
+    changes: Callable[[Doc], Iterable[str]] = lambda _: ()
+
+    @property
+    def options(self) -> dict[str, "Field[Any]"]:
+        """The reader's options by name, as `option` makes them."""
+        return {item.name: item for item in fields(self.settings)} if self.reader else {}
 
     def read(self, path: Path, vocab: Vocab, counts: Counts | None = None, **options: Any) -> Iterator[Doc]:
         """Read Docs one by one, with entities, relations and what else the format holds.
 
-        :param vocab: Its language, English where it has none, tokenizes texts that come without tokens.
-        :param counts: Takes the sizes and the oddities; without it the oddities come as one warning.
-        :param options: Those of `Options` that the format knows.
+        :param vocab: The vocabulary; its language, or English, tokenizes texts that come without tokens.
+        :param counts: Takes the sizes and the oddities. Without it the oddities come as one warning.
+        :param options: Values for the format's `options`.
         :raises ValueError: For an unknown option, and where the file cannot be right; the message names
             the file, the document and, in formats of lines, the line.
         """
@@ -123,15 +135,20 @@ class Format:
         return self._read(self.drafts(path, vocab, noted, **options), path, counts, noted)
 
     def drafts(self, path: Path, vocab: Vocab, counts: Counts, **options: Any) -> Iterator[Draft]:
-        """As `read`, for those who go on where a document cannot be right. Oddities are counted, sizes are not."""
-        for option in options:
-            if option not in self.options:
-                known = ", ".join(sorted(self.options)) or "none"
-                raise ValueError(Errors.E140.format(name=self.name, option=option, known=known))
-        return (
-            Draft(draft.title, partial(_labelled, path, draft.make))
-            for draft in self.reader(path, vocab, counts, Options(**options))
-        )
+        """Read drafts of Docs, to go on where a document is broken. Only oddities are counted, not sizes."""
+        if self.reader is None:
+            raise ValueError(Errors.E152.format(name=self.name, done="read"))
+        for name in options:
+            if name not in self.options:
+                known = ", ".join(self.options)
+                others = [form.name for form in FORMATS.values() if name in form.options]
+                raise ValueError(
+                    Errors.E140.format(
+                        name=self.name, option=name, known=known, others=", ".join(others) or "none"
+                    )
+                )
+        drafts = self.reader(path, vocab, counts, self.settings(**options))
+        return (Draft(draft.title, partial(_labelled, path, draft.make)) for draft in drafts)
 
     def _read(
         self, drafts: Iterable[Draft], path: Path, counts: Counts | None, noted: Counts
@@ -151,25 +168,117 @@ class Format:
             warnings.warn(Warnings.W100.format(path=path, oddities=dict(noted.oddities)), stacklevel=3)
 
     def write(self, docs: Iterable[Doc], path: Path) -> None:
-        """Write Docs to a file or folder, which is complete or not there. Folders on the way are made.
+        """Write Docs to a file or folder, which is complete or not there. Missing parent folders are made.
 
         :raises ValueError: Where a Doc cannot be written in this format.
         """
+        if self.writer is None:
+            raise ValueError(Errors.E152.format(name=self.name, done="written"))
         with replacing(path) as temporary:
             self.writer(map(_checked, docs), temporary)
 
 
+class Formats(Mapping[str, Format]):
+    """The registered formats by name, in alphabetical order. A format is imported when it is asked for."""
+
+    def __init__(self) -> None:
+        self._registry = catalogue.create("spacy_kmgre_formats", entry_points=True)
+
+    def register(self, form: Format) -> Format:
+        """Register a format for this process. A package registers its formats by entry points instead."""
+        self._registry.register(form.name, func=form)
+        return form
+
+    def __getitem__(self, name: str) -> Format:
+        try:
+            form: Format = self._registry.get(name)
+        except catalogue.RegistryError as error:
+            raise KeyError(name) from error
+        return form
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._registry.get_all()))
+
+    def __len__(self) -> int:
+        return len(self._registry.get_all())
+
+
+FORMATS = Formats()
+
+
+def sources() -> dict[str, Format]:
+    """The formats that can be read."""
+    return {name: form for name, form in FORMATS.items() if form.reader}
+
+
+def targets() -> dict[str, Format]:
+    """The formats that can be written."""
+    return {name: form for name, form in FORMATS.items() if form.writer}
+
+
+def check_format(name: str, known: Iterable[str]) -> None:
+    """See that a format has one of the known names.
+
+    :raises ValueError: Where it has not; the message lists the names.
+    """
+    known = list(known)
+    if name not in known:
+        raise ValueError(Errors.E144.format(name=name, known=", ".join(known)))
+
+
+def get_format(name: str) -> Format:
+    """The format of that name.
+
+    :raises ValueError: Where there is none; the message names all formats.
+    """
+    check_format(name, FORMATS)
+    return FORMATS[name]
+
+
+def guess_source(path: Path) -> Format:
+    """Recognise the format of a file or folder that is there to read.
+
+    A source has the format that recognises its contents, else the format of its ending. Many formats are JSON, so
+    the ending of a JSON file tells nothing.
+
+    :raises ValueError: Where no format or several recognise it, or where it is broken.
+    """
+    peek = Peek(path)
+    found, broken = [], None
+    for form in sources().values():
+        try:
+            if form.sniff(peek):
+                found.append(form)
+        except ValueError as error:
+            broken = error
+    if broken and not found:
+        raise broken
+    if not found and not peek.is_json:
+        found = [form for form in sources().values() if peek.ending in form.endings]
+    return _only(found, path, "--from", sources())
+
+
+def guess_target(path: Path) -> Format:
+    """Find the format of a file to write by its ending.
+
+    :raises ValueError: Where the ending stands for no format or several.
+    """
+    found = [form for form in targets().values() if path.suffix.lower() in form.endings]
+    return _only(found, path, "--to", targets())
+
+
+def _only(found: list[Format], path: Path, option: str, known: Iterable[str]) -> Format:
+    if len(found) != 1:
+        names = ", ".join([form.name for form in found] or known)
+        raise ValueError(Errors.E145.format(path=path, option=option, known=names))
+    return found[0]
+
+
 def shared_identifiers(doc: Doc) -> Iterator[str]:
-    """A change of formats that say by identifiers which mentions are one entity."""
+    """Name a change of formats that tell by identifiers which mentions are one entity."""
     found = [(entity.label, entity.kb_id) for entity in read_entities(doc) if entity.kb_id]
     if len(set(found)) < len(found):
         yield "documents in which entities of one identifier become one"
-
-
-def coreferring_labels(doc: Doc) -> Iterator[str]:
-    """A change of formats that say by a relation which mentions are one entity."""
-    if any(data["label"].lower() == Options.coref_label.lower() for data in relation_data(doc)):
-        yield f"documents in which a relation {Options.coref_label} makes one of two entities"
 
 
 def doc_labels(doc: Doc) -> set[str]:
@@ -178,7 +287,7 @@ def doc_labels(doc: Doc) -> set[str]:
 
 
 def _labelled(path: Path, make: Callable[[], Doc | None]) -> Doc | None:
-    """The Doc, if its relations have labels."""
+    """Make a Doc and see that its relations have labels."""
     doc = make()
     if doc is not None and not all(data["label"].strip() for data in relation_data(doc)):
         raise ValueError(Errors.E148.format(where=f"{path} {document_name(doc)!r}"))
@@ -186,7 +295,7 @@ def _labelled(path: Path, make: Callable[[], Doc | None]) -> Doc | None:
 
 
 def _checked(doc: Doc) -> Doc:
-    """The Doc, if its relations have labels and are between entities that have mentions."""
+    """See that a Doc's relations have labels and are between entities that have mentions."""
     known = {entity.key for entity in read_entities(doc)}
     for data in relation_data(doc):
         if not data["label"].strip():
@@ -196,37 +305,3 @@ def _checked(doc: Doc) -> Doc:
                 name = document_name(doc)
                 raise ValueError(Errors.E143.format(name=name, label=data["label"], key=key))
     return doc
-
-
-def typed(where: str, name: str, value: Any, kind: type[T]) -> T:
-    """The value, if it is of a type. JSON's true is no int; half a surrogate pair is no text.
-
-    :raises ValueError: Names the place and the field.
-    """
-    if type(value) is not kind:
-        got = short_repr(value)
-        raise ValueError(Errors.E102.format(where=where, field=name, kind=kind.__name__, value=got))
-    if isinstance(value, str) and not value.isascii():
-        try:
-            value.encode("utf8")
-        except UnicodeEncodeError as error:
-            raise ValueError(Errors.E120.format(where=where, error=error)) from error
-    return value
-
-
-def take(where: str, data: dict[str, Any], name: str, kind: type[T], default: T | None = None) -> T:
-    """A field of a JSON object, if it is of a type."""
-    return typed(where, name, data.get(name, default), kind)
-
-
-def take_share(where: str, data: dict[str, Any], name: str, default: float | None = None) -> float:
-    """A number between 0 and 1 from a JSON object."""
-    value = data.get(name, default)
-    if type(value) not in (int, float) or not 0 <= value <= 1:  # type: ignore[operator]
-        raise ValueError(Errors.E102.format(where=where, field=name, kind="number in [0, 1]", value=value))
-    return float(value)  # type: ignore[arg-type]
-
-
-def squeeze(text: str) -> str:
-    """The text without white space and invisible characters, to compare what differs in nothing else."""
-    return "".join(text.translate(INVISIBLE).split())

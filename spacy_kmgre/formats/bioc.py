@@ -7,6 +7,7 @@ Comeau et al. 2013, "BioC: a minimalist approach to interoperability for biomedi
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,10 +21,11 @@ from spacy.vocab import Vocab
 from ..annotations import TITLE
 from ..errors import Errors
 from .assemble import Offsets, Passage, TextDocs
-from .base import IDENTIFIERS, SHARED, TEXT, Draft, Format, Options, shared_identifiers
+from .base import IDENTIFIERS, SHARED, Draft, Format, shared_identifiers
 from .counts import Counts
 from .identifiers import (
     NONE,
+    IdentifierOptions,
     Mention,
     Triple,
     add_novelty,
@@ -35,8 +37,10 @@ from .identifiers import (
 )
 
 CHUNK = 1 << 16
-# Offsets may skip what a document leaves out, but not for ever.
+# Offsets may skip what a document leaves out: at most this many characters at once, and, in a whole document, this
+# many and ten times the text that is there. A small file would fill the memory otherwise.
 LARGEST_GAP = 100_000
+GAP_PER_CHARACTER = 10
 # Infons that hold a mention's identifiers, in the order of preference.
 ID_INFONS = ("identifier", "MESH", "NCBI Gene", "NCBI GENE", "cui")
 # Infons that hold a relation's label; what is left besides novelty and score names its two identifiers.
@@ -45,17 +49,21 @@ OTHER_INFONS = ("novel", "score")
 
 
 class Place(NamedTuple):
-    """Where messages say something is, and the text that offsets count from."""
+    """The place of a document, for messages.
+
+    :param lines: The line in which each element begins.
+    """
 
     path: Path
     lines: dict[ET.Element, int]
     name: str
 
     def of(self, element: ET.Element) -> str:
+        """The place of an element."""
         return f"{self.path} line {self.lines[element]} {self.name!r}"
 
 
-def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Draft]:
+def _read(path: Path, vocab: Vocab, counts: Counts, options: IdentifierOptions) -> Iterator[Draft]:
     docs = TextDocs(vocab, counts, options)
     _check_start(path)
     for element, lines in _documents(path):
@@ -63,35 +71,48 @@ def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterato
         yield Draft(name, partial(_read_document, element, Place(path, lines, name), docs))
 
 
+class _Begun(Exception):
+    """Something has been seen that tells what a file is."""
+
+
 def _check_start(path: Path) -> None:
-    """See that a file is a BioC collection without entities of its own making, which can blow up a parser's
-    memory. They are declared before the first element, and BioC has no use for them. (External ones are never
-    fetched.)"""
+    """See that a file is a BioC collection that declares neither entities nor default values of attributes.
+
+    BioC has no use for them, and a few lines of them can fill the memory. (expat limits how much entities may grow,
+    but not what attributes bring; it never fetches external entities.)
+    """
     seen: list[str] = []
 
-    class Enough(Exception):
-        pass
-
-    def begins(tag: str, *attributes: object) -> None:
-        seen.append(tag)
-        raise Enough
+    def begin(found: str) -> None:
+        seen.append(found)
+        raise _Begun
 
     parser = expat.ParserCreate()
-    parser.StartElementHandler = begins
-    parser.EntityDeclHandler = lambda *declaration: begins("!ENTITY")
-    with path.open("rb") as file:
-        try:
-            parser.ParseFile(file)
-        except Enough:
-            pass
-        except (expat.ExpatError, LookupError, ValueError) as error:  # the latter two for encodings
-            raise ValueError(Errors.E127.format(path=path, error=error)) from error
+    parser.StartElementHandler = lambda tag, _: begin(tag)
+    parser.EntityDeclHandler = lambda *_: begin("!ENTITY")
+    parser.AttlistDeclHandler = lambda *_: begin("!ATTLIST")
+    with path.open("rb") as file, _saying_not_xml(path), suppress(_Begun):
+        parser.ParseFile(file)
     if seen != ["collection"]:
         raise ValueError(Errors.E128.format(path=path, found=seen[0]))
 
 
+@contextmanager
+def _saying_not_xml(path: Path) -> Iterator[None]:
+    """Raise what a parser says of a file as errors that have a code and name the file."""
+    try:
+        yield
+    except (
+        expat.ExpatError,
+        ET.ParseError,
+        LookupError,
+        ValueError,
+    ) as error:  # the latter two for encodings
+        raise ValueError(Errors.E127.format(path=path, error=error)) from error
+
+
 def _documents(path: Path) -> Iterator[tuple[ET.Element, dict[ET.Element, int]]]:
-    """The documents one by one, with the lines in which their elements begin."""
+    """Read the documents one by one, with the lines in which their elements begin."""
     parser: Any = ET.XMLPullParser(("start", "end"))
     lines: dict[ET.Element, int] = {}
     stack: list[ET.Element] = []
@@ -109,49 +130,31 @@ def _documents(path: Path) -> Iterator[tuple[ET.Element, dict[ET.Element, int]]]
                 lines.clear()
                 stack[-1].clear()
 
-    try:
-        with path.open("rb") as file:
-            while piece := file.readline(CHUNK):
-                parser.feed(piece)
-                yield from events()
-                line += piece.count(b"\n")
+    with path.open("rb") as file, _saying_not_xml(path):
+        while piece := file.readline(CHUNK):
+            parser.feed(piece)
+            yield from events()
+            line += piece.count(b"\n")
         parser.close()
         yield from events()
-    except (ET.ParseError, LookupError, ValueError) as error:
-        raise ValueError(Errors.E127.format(path=path, error=error)) from error
 
 
-def _read_document(document: ET.Element, place: Place, docs: TextDocs) -> Doc:
+def _read_document(document: ET.Element, place: Place, docs: TextDocs[IdentifierOptions]) -> Doc:
     if document.find(".//document") is not None:
         raise ValueError(Errors.E130.format(where=place.of(document), what="a document within a document"))
-    text = ""
-    passages: list[Passage] = []
-    sentences: list[Offsets] = []
+    layout = _Layout(place)
     annotations: list[ET.Element] = list(document.findall("annotation"))
     relations: list[ET.Element] = list(document.findall("relation"))
     for passage in document.findall("passage"):
-        start = len(text)
-        parts = passage.findall("sentence") or [passage]
-        for part in parts:
-            offset = _number(place.of(part), "offset", part.findtext("offset"))
-            if not len(text) <= offset <= len(text) + LARGEST_GAP:
-                where = place.of(part)
-                raise ValueError(Errors.E129.format(where=where, offset=offset, length=len(text)))
-            text += " " * (offset - len(text)) + (part.findtext("text") or "")
-            start = max(start, offset) if part is parts[0] else start
-            if part is not passage and offset < len(text):
-                sentences.append((offset, len(text)))
+        parts = passage.findall("sentence")
+        layout.add(passage, parts)
+        for part in (*parts, passage):
             annotations += part.findall("annotation")
             relations += part.findall("relation")
-        if parts[0] is not passage:
-            annotations += passage.findall("annotation")
-            relations += passage.findall("relation")
-        if start < len(text):
-            passages.append(Passage(start, len(text), _infons(passage).get("type", "")))
     mentions: list[Mention] = []
     numbers: dict[str, list[int | None]] = {}
     for annotation in annotations:
-        mention = _mention(annotation, place, text, docs)
+        mention = _mention(annotation, place, layout.text, docs)
         numbers.setdefault(annotation.get("id", ""), []).append(len(mentions) if mention else None)
         mentions += [mention] if mention else []
     triples: list[Triple] = []
@@ -160,16 +163,49 @@ def _read_document(document: ET.Element, place: Place, docs: TextDocs) -> Doc:
     clusters, data = join_identified(mentions, triples, docs.counts)
     return docs.make(
         place.of(document),
-        text,
+        layout.text,
         clusters,
         data,
         title=place.name,
-        passages=passages,
-        sentences=sentences or None,
+        passages=layout.passages,
+        sentences=layout.sentences or None,
     )
 
 
-def _mention(annotation: ET.Element, place: Place, text: str, docs: TextDocs) -> Mention | None:
+class _Layout:
+    """The text of a document, put together from passages and their offsets."""
+
+    def __init__(self, place: Place):
+        self.place = place
+        self.text = ""
+        self.written = 0
+        self.passages: list[Passage] = []
+        self.sentences: list[Offsets] = []
+
+    def add(self, passage: ET.Element, sentences: Sequence[ET.Element]) -> None:
+        """Add the text of a passage, or of its sentences, at its offset."""
+        offsets = [self._add_text(part) for part in sentences or [passage]]
+        self.sentences += [(start, end) for start, end in offsets if sentences and start < end]
+        start, end = offsets[0][0], len(self.text)
+        if start < end:
+            self.passages.append(Passage(start, end, _infons(passage).get("type", "")))
+
+    def _add_text(self, part: ET.Element) -> Offsets:
+        where = self.place.of(part)
+        offset = _number(where, "offset", part.findtext("offset"))
+        text = part.findtext("text") or ""
+        before = len(self.text)
+        self.written += len(text)
+        gaps = offset + len(text) - self.written
+        if not 0 <= offset - before <= LARGEST_GAP or gaps > LARGEST_GAP + GAP_PER_CHARACTER * self.written:
+            raise ValueError(Errors.E129.format(where=where, offset=offset, length=before))
+        self.text += " " * (offset - before) + text
+        return offset, len(self.text)
+
+
+def _mention(
+    annotation: ET.Element, place: Place, text: str, docs: TextDocs[IdentifierOptions]
+) -> Mention | None:
     """A mention; None where it is left out."""
     where = place.of(annotation)
     infons = _infons(annotation)
@@ -196,7 +232,7 @@ def _triples(
     mentions: Sequence[Mention],
     numbers: Mapping[str, list[int | None]],
     place: Place,
-    docs: TextDocs,
+    docs: TextDocs[IdentifierOptions],
 ) -> Iterator[Triple]:
     """The relations that an element states: between two identifiers in its infons, else between two annotations.
 
@@ -302,7 +338,9 @@ BIOC = Format(
     description="BioC XML: CDR, BioRED, PubTator",
     reader=_read,
     writer=_write,
-    options=TEXT | {"novelty"},
+    settings=IdentifierOptions,
+    endings=(".xml",),
+    sniff=lambda peek: peek.start.lstrip().startswith("<") and "<collection" in peek.start,
     holds=frozenset({IDENTIFIERS, SHARED}),
     changes=shared_identifiers,
 )

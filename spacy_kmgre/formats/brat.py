@@ -12,7 +12,7 @@ https://brat.nlplab.org/standoff.html
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -22,23 +22,11 @@ from spacy.vocab import Vocab
 
 from ..annotations import TITLE, document_name
 from ..errors import Errors
-from .assemble import TextDocs
-from .base import (
-    IDENTIFIERS,
-    KEY_PAIRS,
-    SHARED,
-    TEXT,
-    Draft,
-    Format,
-    Options,
-    coreferring_labels,
-    doc_labels,
-    shared_identifiers,
-    squeeze,
-)
+from .assemble import TextDocs, squeeze
+from .base import IDENTIFIERS, KEY_PAIRS, SHARED, Draft, Format, doc_labels, shared_identifiers
 from .counts import Counts
 from .files import file_name, read_lines
-from .mentions import MentionGraph, part_mentions
+from .mentions import MentionGraph, MentionOptions, coreferring_labels, part_mentions
 
 PARTS = re.compile(r"(\S+) (\d{1,9} \d{1,9}(?:;\d{1,9} \d{1,9})*)")
 RELATION = re.compile(r"(\S+) ([^\s:]+):(\S+) ([^\s:]+):(\S+)")
@@ -57,18 +45,19 @@ UNTYPED = "Entity"
 class Line(NamedTuple):
     """A line of annotation.
 
-    :param where: Its place, for messages.
-    :param columns: What is between the tabs after its name; at least one.
+    :param where: The place of the line, for messages.
+    :param columns: The columns after the name, which tabs separate; at least one.
     """
 
     where: str
     name: str
     columns: list[str]
 
-    def match(self, pattern: "re.Pattern[str]", texts: bool = False) -> "re.Match[str]":
-        """The first column, as the pattern takes it apart.
+    def match(self, pattern: re.Pattern[str], texts: bool = False) -> re.Match[str]:
+        """Match the whole of the first column.
 
         :param texts: Whether other columns may follow.
+        :raises ValueError: Where the column does not match, or others follow.
         """
         found = pattern.fullmatch(self.columns[0].strip())
         if not found or (not texts and "".join(self.columns[1:]).strip()):
@@ -77,7 +66,7 @@ class Line(NamedTuple):
         return found
 
 
-def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Draft]:
+def _read(path: Path, vocab: Vocab, counts: Counts, options: MentionOptions) -> Iterator[Draft]:
     docs = TextDocs(vocab, counts, options)
     texts = {file.with_suffix(""): file for file in sorted(path.rglob("*.txt"))}
     annotations = {file.with_suffix(""): file for file in sorted(path.rglob("*.ann"))}
@@ -92,16 +81,15 @@ def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterato
         yield Draft(name, partial(_read_document, name, file, annotations.get(stem), docs))
 
 
-def _read_document(name: str, file: Path, annotation: Path | None, docs: TextDocs) -> Doc:
+def _read_document(name: str, file: Path, annotation: Path | None, docs: TextDocs[MentionOptions]) -> Doc:
     try:
         text = file.read_bytes().decode("utf8")
     except UnicodeDecodeError as error:
         raise ValueError(Errors.E120.format(where=file, error=error)) from error
     docs.counts.note("texts without a file of annotation", annotation is None)
-    graph = MentionGraph(docs, text)
+    graph: MentionGraph[str] = MentionGraph(docs, text)
     _add(list(_lines(annotation, docs.counts)), graph)
-    clusters, relations = graph.assemble()
-    return docs.make(str(file), text, clusters, relations, title=name)
+    return graph.make(str(file), name)
 
 
 def _lines(path: Path | None, counts: Counts) -> Iterator[Line]:
@@ -113,31 +101,23 @@ def _lines(path: Path | None, counts: Counts) -> Iterator[Line]:
             yield Line(f"{path} line {number}", name, columns)
 
 
-def _add(lines: list[Line], graph: MentionGraph) -> None:
+def _add(lines: list[Line], graph: MentionGraph[str]) -> None:
     """Add the annotation of a document, mentions first."""
     counts = graph.docs.counts
     events = {line.name: line.match(EVENT)[1] for line in lines if line.name[0] == "E"}
     related = {word for line in lines if line.name[0] in "R*N" for word in re.split("[ :]", line.columns[0])}
     triggers = set(events.values()) - related
-    for line in lines:
-        if line.name[0] == "T":
-            if line.name in triggers:
-                counts.note("triggers of events (left out)")
-            else:
-                _add_mention(line, graph)
+    for line in (line for line in lines if line.name[0] == "T"):
+        if line.name in triggers:
+            counts.note("triggers of events (left out)")
+        else:
+            _add_mention(line, graph)
     for line in lines:
         kind = line.name[0]
         if kind == "R":
-            label, role, head, other, tail = line.match(RELATION).groups()
-            if (role, other) == ("Arg2", "Arg1"):
-                head, tail = tail, head
-            if head in events or tail in events:
-                counts.note("relations of events (left out)")
-            else:
-                graph.relate(line.where, head, tail, label)
+            _add_relation(line, graph, events)
         elif kind == "*":
-            names = line.match(EQUIV)[1].split()
-            for one, other in itertools.pairwise(names):
+            for one, other in itertools.pairwise(line.match(EQUIV)[1].split()):
                 graph.join(line.where, one, other)
         elif kind == "N":
             graph.identify(line.where, *line.match(REFERENCE, texts=True).groups())
@@ -147,7 +127,17 @@ def _add(lines: list[Line], graph: MentionGraph) -> None:
             raise ValueError(Errors.E137.format(where=line.where, line=line.name[:80]))
 
 
-def _add_mention(line: Line, graph: MentionGraph) -> None:
+def _add_relation(line: Line, graph: MentionGraph[str], events: Container[str]) -> None:
+    label, role, head, other, tail = line.match(RELATION).groups()
+    if (role, other) == ("Arg2", "Arg1"):
+        head, tail = tail, head
+    if head in events or tail in events:
+        graph.docs.counts.note("relations of events (left out)")
+    else:
+        graph.relate(line.where, head, tail, label)
+
+
+def _add_mention(line: Line, graph: MentionGraph[str]) -> None:
     label, offsets = line.match(PARTS, texts=True).groups()
     parts = [tuple(map(int, part.split())) for part in offsets.split(";")]
     words: str | None = "\t".join(line.columns[1:])
@@ -186,7 +176,7 @@ def _annotation(doc: Doc) -> Iterator[str]:
 
 
 def _word(label: str) -> str:
-    """A label as brat has it, without white space."""
+    """Make a label that brat can have: without white space."""
     return re.sub(r"\s+", "_", label.strip())
 
 
@@ -205,7 +195,8 @@ BRAT = Format(
     description="brat's standoff: a folder of .txt and .ann",
     reader=_read,
     writer=_write,
-    options=TEXT | {"coref_label"},
+    settings=MentionOptions,
+    sniff=lambda peek: ".ann" in peek.files,
     holds=frozenset({IDENTIFIERS, KEY_PAIRS, SHARED}),
     changes=_changes,
 )

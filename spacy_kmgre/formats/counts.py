@@ -5,8 +5,8 @@ from collections import Counter as CounterType
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 
-import wasabi
 from spacy.tokens import Doc
+from wasabi.tables import table
 
 from ..annotations import ENTITY_PREFIX, read_entities, relation_data
 
@@ -15,10 +15,10 @@ from ..annotations import ENTITY_PREFIX, read_entities, relation_data
 class Counts:
     """Sizes of a corpus; `str()` gives a table.
 
-    :param sentences: Only of Docs that have sentence boundaries.
-    :param mention_pairs: Over all ordered pairs of different entities of a Doc.
-    :param evidence_sentences: Summed over the relations.
-    :param oddities: What was kept, merged or left out although it looks like a mistake, by name.
+    :param sentences: The sentences of Docs that have sentence boundaries.
+    :param mention_pairs: The mention pairs of all ordered pairs of different entities of a Doc.
+    :param evidence_sentences: The evidence sentences of all relations; one may count several times.
+    :param oddities: How often something that looks like a mistake was kept, merged or left out, by its name.
     """
 
     documents: int = 0
@@ -35,7 +35,7 @@ class Counts:
     def add(self, doc: Doc, prefix: str = ENTITY_PREFIX) -> None:
         """Count a Doc and the oddities that show on the Doc itself."""
         sizes = []
-        spans: CounterType[tuple] = Counter()
+        spans: CounterType[tuple[int, int]] = Counter()
         for entity in read_entities(doc, prefix):
             sizes.append(len(entity.mentions))
             spans.update((mention.start, mention.end) for mention in entity.mentions)
@@ -54,12 +54,13 @@ class Counts:
         self.note("relations of an entity with itself", sum(r["head"] == r["tail"] for r in relations))
 
     def count(self, docs: Iterable[Doc], prefix: str = ENTITY_PREFIX) -> Iterator[Doc]:
-        """Hand Docs through and count each."""
+        """Pass Docs on and count each."""
         for doc in docs:
             self.add(doc, prefix)
             yield doc
 
     def note(self, oddity: str, times: int = 1) -> None:
+        """Count an oddity, if there is any."""
         if times:
             self.oddities[oddity] += times
 
@@ -75,4 +76,4 @@ class Counts:
 
 def _table(numbers: Iterable[tuple[str, int]]) -> str:
     rows = [(name, f"{number:,}") for name, number in numbers]
-    return wasabi.table(rows, aligns=("l", "r"), max_col=70).strip("\n") if rows else ""
+    return table(rows, aligns=("l", "r"), max_col=70).strip("\n") if rows else ""

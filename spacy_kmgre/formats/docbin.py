@@ -11,18 +11,20 @@ from spacy.vocab import Vocab
 from ..annotations import TITLE, read_entities, relation_data
 from ..errors import Errors
 from .assemble import annotate
-from .base import Draft, Format, Options
+from .base import Draft, Format, ReaderOptions
 from .counts import Counts
 from .files import replacing
 
 SUFFIX = ".spacy"
-# Documents of each file where a folder is written.
+# A folder is written in files of this many documents.
 FILE_SIZE = 1000
 
 
 def write_corpus(docs: Iterable[Doc], path: str | Path) -> None:
-    """Write Docs to a `.spacy` file with all that `spacy_kmgre.Corpus.v1` reads: relations and titles
-    are user data, which a DocBin leaves out unless told. Folders on the way are made."""
+    """Write Docs to a `.spacy` file with all that `spacy_kmgre.Corpus.v1` reads.
+
+    Relations and titles are user data, which a DocBin leaves out by default. Missing parent folders are made.
+    """
     with replacing(Path(path)) as temporary:
         _write_file(docs, temporary)
 
@@ -45,7 +47,7 @@ def _write(docs: Iterable[Doc], path: Path) -> None:
             break
 
 
-def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Draft]:
+def _read(path: Path, vocab: Vocab, counts: Counts, options: ReaderOptions) -> Iterator[Draft]:
     files = sorted(path.rglob(f"*{SUFFIX}")) if path.is_dir() else [path]
     if not files:
         raise ValueError(Errors.E132.format(path=path, kind=f"*{SUFFIX}"))
@@ -57,7 +59,7 @@ def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterato
             yield Draft.broken("", error)
 
 
-def _named(doc: Doc, counts: Counts, options: Options) -> Doc:
+def _named(doc: Doc, counts: Counts, options: ReaderOptions) -> Doc:
     if options.relation_names is None:
         return doc
     return annotate(doc, read_entities(doc), relation_data(doc), counts, options.relation_names)
@@ -66,7 +68,7 @@ def _named(doc: Doc, counts: Counts, options: Options) -> Doc:
 def _docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
     try:
         yield from DocBin().from_disk(path).get_docs(vocab)
-    except Exception as error:  # what a mangled DocBin raises depends on where it is mangled
+    except Exception as error:  # what a damaged DocBin raises depends on the place of the damage
         raise ValueError(Errors.E113.format(path=path, error=error)) from error
 
 
@@ -75,4 +77,6 @@ SPACY = Format(
     description="spaCy's DocBin: a .spacy file, which memory must hold, or a folder of them",
     reader=_read,
     writer=_write,
+    endings=(SUFFIX,),
+    sniff=lambda peek: SUFFIX in peek.files,
 )

@@ -3,50 +3,49 @@
 https://github.com/doccano/doccano/pull/1703
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
-from pathlib import Path
+import itertools
 from typing import Any
 
+from pydantic import AliasChoices, Field
 from spacy.tokens import Doc
-from spacy.vocab import Vocab
 
 from ..annotations import TITLE
 from .assemble import TextDocs
-from .base import KEY_PAIRS, SHARED, TEXT, Draft, Format, Options, coreferring_labels, take, typed
-from .counts import Counts
-from .files import read_json_lines, write_json_lines
-from .mentions import MentionGraph, part_mentions
+from .base import KEY_PAIRS, SHARED, Format
+from .files import write_json_lines
+from .mentions import MentionGraph, MentionOptions, coreferring_labels, part_mentions
+from .models import LIST, Model, Text, Title, check, lines_reader
 
 
-def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Draft]:
-    docs = TextDocs(vocab, counts, options)
-    for where, parse in read_json_lines(path):
-        yield Draft("", partial(_read_document, where, parse, docs))
+class Entity(Model):
+    id: int
+    start_offset: int
+    end_offset: int
+    label: Text
 
 
-def _read_document(where: str, parse: Callable[[], Any], docs: TextDocs) -> Doc:
-    data = typed(where, "document", parse(), dict)
-    text = take(where, data, "text", str)
-    title = data.get("title", data.get("id", ""))
-    title = str(title) if type(title) is int else typed(where, "title", title, str)
-    graph = MentionGraph(docs, text)
-    for number, entity in enumerate(take(where, data, "entities", list)):
+class Relation(Model):
+    from_id: int
+    to_id: int
+    type: Text
+
+
+class Document(Model):
+    text: Text
+    title: Title = Field("", validation_alias=AliasChoices("title", "id"))
+    entities: list[Entity]
+    relations: list[Relation] = LIST
+
+
+def _read_document(where: str, data: Any, docs: TextDocs[MentionOptions]) -> Doc:
+    document = check(Document, where, data)
+    graph: MentionGraph[int] = MentionGraph(docs, document.text)
+    for number, entity in enumerate(document.entities):
         at = f"{where} entities[{number}]"
-        name = take(at, typed(at, "entity", entity, dict), "id", int)
-        start, end = (take(at, entity, key, int) for key in ("start_offset", "end_offset"))
-        graph.add(at, name, start, end, take(at, entity, "label", str))
-    for number, relation in enumerate(take(where, data, "relations", list, default=[])):
-        at = f"{where} relations[{number}]"
-        typed(at, "relation", relation, dict)
-        head, tail = (take(at, relation, key, int) for key in ("from_id", "to_id"))
-        graph.relate(at, head, tail, take(at, relation, "type", str))
-    clusters, relations = graph.assemble()
-    return docs.make(where, text, clusters, relations, title=title)
-
-
-def _write(docs: Iterable[Doc], path: Path) -> None:
-    write_json_lines((_document(number, doc) for number, doc in enumerate(docs, 1)), path)
+        graph.add(at, entity.id, entity.start_offset, entity.end_offset, entity.label)
+    for number, relation in enumerate(document.relations):
+        graph.relate(f"{where} relations[{number}]", relation.from_id, relation.to_id, relation.type)
+    return graph.make(where, document.title)
 
 
 def _document(number: int, doc: Doc) -> dict[str, Any]:
@@ -69,9 +68,10 @@ def _document(number: int, doc: Doc) -> dict[str, Any]:
 DOCCANO = Format(
     name="doccano",
     description="doccano's export of relations: JSON lines",
-    reader=_read,
-    writer=_write,
-    options=TEXT | {"coref_label"},
+    reader=lines_reader(_read_document),
+    writer=lambda docs, path: write_json_lines(map(_document, itertools.count(1), docs), path),
+    settings=MentionOptions,
+    sniff=lambda peek: any("start_offset" in entity for entity in peek.first("entities")),
     holds=frozenset({KEY_PAIRS, SHARED}),
     changes=coreferring_labels,
 )

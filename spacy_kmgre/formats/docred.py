@@ -8,6 +8,7 @@ https://github.com/thunlp/DocRED/tree/master/data
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
@@ -19,10 +20,57 @@ from spacy.vocab import Vocab
 from ..annotations import ENTITY_PREFIX, TITLE, document_name, read_entities, relation_data
 from ..errors import Errors
 from ..types import Entity
-from .assemble import Offsets, annotate
-from .base import EVIDENCE, NAMES, SHARED, Draft, Format, Options, squeeze, take, typed
+from .assemble import Offsets, annotate, squeeze
+from .base import EVIDENCE, SHARED, Draft, Format, ReaderOptions, guess_source, option
 from .counts import Counts
 from .files import read_json_list, write_json_list
+from .models import LIST, Model, Text, check, named
+
+
+class Mention(Model):
+    sent_id: int
+    pos: list[int]
+    name: Text = ""
+    type: Text = ""
+
+
+class Relation(Model):
+    """The label of an entity pair and its evidence, the numbers of sentences."""
+
+    r: Text
+    evidence: list[int] = LIST
+
+
+class Label(Relation):
+    h: int
+    t: int
+
+
+class Submitted(Relation):
+    title: Text
+    h_idx: int
+    t_idx: int
+
+
+class Document(Model):
+    title: Text
+    sents: list[list[Text]]
+    vertexSet: list[list[Mention]]
+    labels: list[Label] = LIST
+
+
+@dataclass(frozen=True)
+class SubmissionOptions(ReaderOptions):
+    """The options of DocRED's submissions.
+
+    :param documents: The Docs that a submission is about.
+    """
+
+    documents: Iterable[Doc] | None = option(
+        None,
+        "The documents that a docred_submission is about, in any format",
+        load=lambda path, vocab: guess_source(path).read(path, vocab, Counts()),
+    )
 
 
 def read_docred(
@@ -37,35 +85,29 @@ def read_docred(
     frequent type. The mentions are `doc.ents` too, for `ner` to learn. Documents without `labels` (DocRED's
     test part) have no relations.
 
-    :param counts: Takes the sizes and the oddities; without it the oddities come as one warning.
-    :param relation_names: Names for the relations' ids (P17 -> country); an id without one stays.
-    :raises ValueError: Where the file is no list of documents, or a document cannot be right: a mention
+    :param counts: Takes the sizes and the oddities. Without it the oddities come as one warning.
+    :param relation_names: Names for the relations' ids (P17: country); an id without a name stays.
+    :raises ValueError: Where the file is not a list of documents, or a document cannot be right: a mention
         outside its sentence, a label that points to no entity, evidence in no sentence, a field that is
         missing or of another type. The message names the file, the document and the place in it.
     """
     return DOCRED.read(path, vocab, counts, relation_names=relation_names)
 
 
-def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Draft]:
-    for index, (line, data) in enumerate(read_json_list(path)):
-        title = data.get("title", "") if isinstance(data, dict) else ""
-        yield Draft(
-            title if isinstance(title, str) else "",
-            partial(_read_document, f"{path}[{index}]", f"line {line}", data, vocab, counts, options),
-        )
+def _read(path: Path, vocab: Vocab, counts: Counts, options: ReaderOptions) -> Iterator[Draft]:
+    for index, data in enumerate(read_json_list(path)):
+        title = data.get("title") if isinstance(data, dict) else ""
+        where = named(f"{path}[{index}]", data)
+        make = partial(_read_document, where, data, vocab, counts, options)
+        yield Draft(title if isinstance(title, str) else "", make)
 
 
-def _read_document(where: str, line: str, data: Any, vocab: Vocab, counts: Counts, options: Options) -> Doc:
-    title = take(f"{where} {line}", typed(where, "document", data, dict), "title", str)
-    where = f"{where} {title!r} {line}"
-    sents = [
-        typed(where, f"sents[{number}]", sent, list)
-        for number, sent in enumerate(take(where, data, "sents", list))
-    ]
+def _read_document(where: str, data: Any, vocab: Vocab, counts: Counts, options: ReaderOptions) -> Doc:
+    document = check(Document, where, data)
+    sents = document.sents
     words = [word for sent in sents for word in sent]
-    for word in words:
-        if not typed(where, "word", word, str):
-            raise ValueError(Errors.E106.format(where=where))
+    if not all(words):
+        raise ValueError(Errors.E106.format(where=where))
     counts.note("sentences without words", sum(not sent for sent in sents))
     ends = list(accumulate(map(len, sents)))
     bounds = [(end - len(sent), end) for sent, end in zip(sents, ends)]
@@ -75,42 +117,42 @@ def _read_document(where: str, line: str, data: Any, vocab: Vocab, counts: Count
         spaces=[True] * (len(words) - 1) + [False] * bool(words),
         sent_starts=[position == 0 for sent in sents for position in range(len(sent))],
     )
-    doc.user_data[TITLE] = title
+    doc.user_data[TITLE] = document.title
     entities: dict[int, Entity] = {}
-    for number, mentions in enumerate(take(where, data, "vertexSet", list)):
+    for number, mentions in enumerate(document.vertexSet):
         entity = _read_entity(f"{where} vertexSet[{number}]", number, mentions, doc, bounds, counts)
         if entity is not None:
             entities[number] = entity
-    labels = _read_labels(where, data, entities, bounds, counts)
+    counts.note("documents without labels", "labels" not in document.model_fields_set)
+    labels = [
+        _relation(f"{where} labels[{number}]", label.h, label.t, label, entities, bounds, counts)
+        for number, label in enumerate(document.labels)
+    ]
     return annotate(doc, entities.values(), labels, counts, options.relation_names)
 
 
 def _read_entity(
-    where: str, number: int, data: Any, doc: Doc, sentences: list[Offsets], counts: Counts
+    where: str, number: int, mentions: list[Mention], doc: Doc, sentences: list[Offsets], counts: Counts
 ) -> Entity | None:
-    """The entity; None where it has no mentions."""
+    """The entity, or None where it has no mentions."""
     spans: dict[Offsets, Span] = {}
-    types: list[str] = []
-    for mention in typed(where, "entity", data, list):
-        start, end = _read_mention(where, mention, sentences)
+    for mention in mentions:
+        start, end = _offsets(where, mention, sentences)
         counts.note("mentions that their entity lists twice", (start, end) in spans)
         span = spans[start, end] = doc[start:end]
-        name = take(where, mention, "name", str, default=span.text)
-        counts.note("mentions with a name other than their words", squeeze(name) != squeeze(span.text))
-        types.append(take(where, mention, "type", str, default=""))
-    counts.note("entities with mentions of several types", len(set(types)) > 1)
+        named = "name" in mention.model_fields_set and squeeze(mention.name) != squeeze(span.text)
+        counts.note("mentions with a name other than their words", named)
+    types = Counter(mention.type for mention in mentions)
+    counts.note("entities with mentions of several types", len(types) > 1)
     counts.note("entities without mentions", not spans)
     if not spans:
         return None
-    label = Counter(types).most_common(1)[0][0]
-    return Entity(mentions=tuple(spans.values()), key=_key(number), label=label)
+    return Entity(tuple(spans.values()), key=f"{ENTITY_PREFIX}{number + 1}", label=types.most_common(1)[0][0])
 
 
-def _read_mention(where: str, data: Any, sentences: list[Offsets]) -> Offsets:
+def _offsets(where: str, mention: Mention, sentences: list[Offsets]) -> Offsets:
     """The mention's token offsets in the document."""
-    typed(where, "mention", data, dict)
-    sent_id = take(where, data, "sent_id", int)
-    pos = [typed(where, "pos", offset, int) for offset in take(where, data, "pos", list)]
+    sent_id, pos = mention.sent_id, mention.pos
     first, last = sentences[sent_id] if 0 <= sent_id < len(sentences) else (0, 0)
     if len(pos) != 2 or not 0 <= pos[0] < pos[1] <= last - first:
         lengths = [end - start for start, end in sentences]
@@ -118,51 +160,38 @@ def _read_mention(where: str, data: Any, sentences: list[Offsets]) -> Offsets:
     return first + pos[0], first + pos[1]
 
 
-def _read_labels(
-    where: str, data: dict[str, Any], entities: dict[int, Entity], sentences: list[Offsets], counts: Counts
-) -> Iterator[dict[str, Any]]:
-    counts.note("documents without labels", "labels" not in data)
-    for number, label in enumerate(take(where, data, "labels", list, default=[])):
-        at = f"{where} labels[{number}]"
-        typed(at, "label", label, dict)
-        head, tail = (take(at, label, end, int) for end in "ht")
-        yield _relation(at, head, tail, label, entities, sentences, counts)
-
-
 def _relation(
     where: str,
     head: int,
     tail: int,
-    data: dict[str, Any],
+    relation: Relation,
     entities: Mapping[int, Entity],
     sentences: list[Offsets],
     counts: Counts,
 ) -> dict[str, Any]:
-    """A relation in the form that `set_relations` takes."""
+    """The relation in the form that `set_relations` takes."""
     for entity in (head, tail):
         if entity not in entities:
             raise ValueError(Errors.E104.format(where=where, entity=entity, known=sorted(entities)))
-    evidence = take(where, data, "evidence", list, default=[])
+    evidence = set(relation.evidence)
     known = {sentence for sentence, (start, end) in enumerate(sentences) if start < end}
-    for sentence in evidence:
-        if typed(where, "evidence", sentence, int) not in known:
-            raise ValueError(Errors.E105.format(where=where, sentence=sentence, known=sorted(known)))
-    counts.note("evidence that its label lists twice", len(evidence) - len(set(evidence)))
+    unknown = sorted(evidence - known)
+    if unknown:
+        raise ValueError(Errors.E105.format(where=where, sentence=unknown[0], known=sorted(known)))
+    counts.note("evidence that its label lists twice", len(relation.evidence) - len(evidence))
     return {
         "head": entities[head].key,
         "tail": entities[tail].key,
-        "label": take(where, data, "r", str),
-        "evidence": [sentences[sentence] for sentence in sorted(set(evidence))],
+        "label": relation.r,
+        "evidence": [sentences[sentence] for sentence in sorted(evidence)],
     }
 
 
-def _write(docs: Iterable[Doc], path: Path) -> None:
-    write_json_list(map(_document, docs), path)
-
-
 def _document(doc: Doc) -> dict[str, Any]:
-    """A Doc as DocRED has it. A mention over a sentence's end makes one sentence of the two; a Doc without
-    boundaries is one sentence."""
+    """Make DocRED's document of a Doc.
+
+    A mention over a sentence's end makes one sentence of the two; a Doc without boundaries is one sentence.
+    """
     sentences = _sentences(doc)
     of_token = {i: number for number, (start, end) in enumerate(sentences) for i in range(start, end)}
     vertices: dict[int, list[dict[str, Any]]] = {}
@@ -206,8 +235,10 @@ def _sentences(doc: Doc) -> list[Offsets]:
 
 
 def entity_numbers(doc: Doc) -> dict[int, Entity]:
-    """The Doc's entities by their numbers in DocRED: `entity_1` is number 0. Where there is an `entity_0`
-    they are counted anew."""
+    """The Doc's entities by their numbers in DocRED: `entity_1` is number 0.
+
+    They are numbered anew where there is an `entity_0`, or where two keys stand for one number.
+    """
     entities = read_entities(doc)
     numbers = [int(entity.key[len(ENTITY_PREFIX) :]) - 1 for entity in entities]
     if -1 in numbers or len(set(numbers)) < len(numbers):
@@ -233,19 +264,17 @@ def _submission(doc: Doc) -> Iterator[dict[str, Any]]:
         }
 
 
-def _write_submission(docs: Iterable[Doc], path: Path) -> None:
-    write_json_list((relation for doc in docs for relation in _submission(doc)), path)
-
-
-def _read_submission(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Draft]:
-    """The Docs of the option `documents` with the relations of a submission in place of their own."""
+def _read_submission(
+    path: Path, _vocab: Vocab, counts: Counts, options: SubmissionOptions
+) -> Iterator[Draft]:
+    """Read a submission onto the documents that it is about, in place of the relations that they have."""
     if options.documents is None:
         raise ValueError(Errors.E107.format(path=path))
-    relations: dict[str, list[tuple[str, dict[str, Any]]]] = {}
-    for index, (line, data) in enumerate(read_json_list(path)):
-        where = f"{path}[{index}] line {line}"
-        title = take(where, typed(where, "relation", data, dict), "title", str)
-        relations.setdefault(title, []).append((f"{where} {title!r}", data))
+    relations: dict[str, list[tuple[str, Submitted]]] = {}
+    for index, data in enumerate(read_json_list(path)):
+        where = named(f"{path}[{index}]", data)
+        relation = check(Submitted, where, data)
+        relations.setdefault(relation.title, []).append((where, relation))
     found = set()
     for doc in options.documents:
         title = document_name(doc)
@@ -257,32 +286,30 @@ def _read_submission(path: Path, vocab: Vocab, counts: Counts, options: Options)
 
 
 def _submitted(
-    doc: Doc, relations: Iterable[tuple[str, dict[str, Any]]], counts: Counts, options: Options
+    doc: Doc, relations: Iterable[tuple[str, Submitted]], counts: Counts, options: SubmissionOptions
 ) -> Doc:
     numbers, sentences = entity_numbers(doc), _sentences(doc)
-    data = []
-    for where, item in relations:
-        head, tail = (take(where, item, end, int) for end in ("h_idx", "t_idx"))
-        data.append(_relation(where, head, tail, item, numbers, sentences, counts))
+    data = [
+        _relation(where, relation.h_idx, relation.t_idx, relation, numbers, sentences, counts)
+        for where, relation in relations
+    ]
     return annotate(doc, numbers.values(), data, counts, options.relation_names)
-
-
-def _key(number: int) -> str:
-    return f"{ENTITY_PREFIX}{number + 1}"
 
 
 DOCRED = Format(
     name="docred",
-    description="JSON of DocRED and Re-DocRED: one list of documents",
+    description="JSON of DocRED and Re-DocRED: one list of documents, their words without the spaces between",
     reader=_read,
-    writer=_write,
+    writer=lambda docs, path: write_json_list(map(_document, docs), path),
+    sniff=lambda peek: any("vertexSet" in item for item in peek.objects),
     holds=frozenset({EVIDENCE, SHARED}),
 )
 SUBMISSION = Format(
     name="docred_submission",
     description="file of DocRED's official evaluation: one list of relations, read onto --documents",
     reader=_read_submission,
-    writer=_write_submission,
-    options=NAMES | {"documents"},
+    writer=lambda docs, path: write_json_list((item for doc in docs for item in _submission(doc)), path),
+    settings=SubmissionOptions,
+    sniff=lambda peek: any({"h_idx", "t_idx", "r"} <= item.keys() for item in peek.objects),
     holds=frozenset({EVIDENCE, SHARED}),
 )

@@ -8,6 +8,7 @@ https://github.com/klimzaporojets/DWIE
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,20 +18,64 @@ from spacy.vocab import Vocab
 
 from ..annotations import ENTITY_PREFIX, document_name, relation_data
 from ..errors import Errors
-from .assemble import Cluster, TextDocs
-from .base import IDENTIFIERS, SHARED, TEXT, Draft, Format, Options, take, typed
+from .assemble import Cluster, TextDocs, TextOptions
+from .base import IDENTIFIERS, SHARED, Draft, Format, option
 from .counts import Counts
 from .docred import entity_numbers
 from .files import file_name, read_json
+from .models import LIST, Model, Text, check
 
 TYPE = "type::"
-# The roots of DWIE's types say little; of the others, the first of these is an entity's label.
+# The roots of DWIE's types say little. An entity's label is the first of the general types that it has.
 ROOTS = ("entity", "value", "other")
 GENERAL = ("person", "organization", "location", "event", "work_of_art", "time", "money", "role")
 JOIN = "+"
 
 
-def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Draft]:
+@dataclass(frozen=True)
+class DwieOptions(TextOptions):
+    """The options of DWIE.
+
+    :param all_types: Keep all types of an entity, joined by "+", not only the most general one.
+    :param part: Read only the documents with this tag, train or test.
+    """
+
+    all_types: bool = option(False, "Keep all types of an entity, joined by +")
+    part: str = option("", "Read only documents with this tag, train or test")
+
+
+class Tagged(Model):
+    id: Text
+    tags: list[Text] = LIST
+
+
+class Concept(Model):
+    concept: int
+    tags: list[Text] = LIST
+    link: Text | None = None
+
+
+class Mention(Model):
+    begin: int
+    end: int
+    text: Text
+    concept: int | None = None
+
+
+class Relation(Model):
+    s: int
+    p: Text
+    o: int
+
+
+class Document(Model):
+    content: Text
+    concepts: list[Concept]
+    mentions: list[Mention]
+    relations: list[Relation]
+
+
+def _read(path: Path, vocab: Vocab, counts: Counts, options: DwieOptions) -> Iterator[Draft]:
     docs = TextDocs(vocab, counts, options)
     files = [path] if path.is_file() else sorted(path.glob("*.json"))
     if not files:
@@ -39,72 +84,77 @@ def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterato
         yield Draft(file.stem, partial(_read_document, file, docs))
 
 
-def _read_document(file: Path, docs: TextDocs) -> Doc | None:
-    """The document of a file; None where it is of another part."""
-    data = typed(str(file), "document", read_json(file), dict)
-    name = take(str(file), data, "id", str)
-    where = f"{file} {name!r}"
-    tags = [typed(where, "tags", tag, str) for tag in take(where, data, "tags", list, default=[])]
+def _read_document(file: Path, docs: TextDocs[DwieOptions]) -> Doc | None:
+    """Make the document of a file, or None where it is of another part."""
+    data = read_json(file)
+    tagged = check(Tagged, str(file), data)
+    where = f"{file} {tagged.id!r}"
     part = docs.options.part
-    if part and part not in tags:
+    if part and part not in tagged.tags:
         docs.counts.note(f"documents of other parts than {part} (left out)")
         return None
     if "content" not in data:
         raise ValueError(Errors.E133.format(where=where))
-    text = take(where, data, "content", str)
-    numbers: dict[int, int] = {}
-    clusters: list[Cluster] = []
-    for place, concept in enumerate(take(where, data, "concepts", list)):
-        at = f"{where} concepts[{place}]"
-        number = take(at, typed(at, "concept", concept, dict), "concept", int)
-        if number < 0 or number in numbers:
-            raise ValueError(Errors.E134.format(where=at, name=number))
-        numbers[number] = len(clusters)
-        tags = [typed(at, "tags", tag, str) for tag in take(at, concept, "tags", list, default=[])]
-        link = concept.get("link")
-        link = "" if link is None or link == "NIL" else typed(at, "link", link, str)
-        key = f"{ENTITY_PREFIX}{number + 1}"
-        clusters.append(Cluster([], label=_label(tags, docs), kb_id=link, key=key))
-    unused = max(numbers, default=-1) + 1
-    for place, mention in enumerate(take(where, data, "mentions", list)):
-        at = f"{where} mentions[{place}]"
-        typed(at, "mention", mention, dict)
-        begin, end = take(at, mention, "begin", int), take(at, mention, "end", int)
-        found = docs.mention(at, text, begin, end, take(at, mention, "text", str))
-        if found is None:
-            continue
-        if mention.get("concept") is None:
-            docs.counts.note("mentions without a concept, each an entity of its own")
-            clusters.append(Cluster([found], key=f"{ENTITY_PREFIX}{unused + 1}"))
-            unused += 1
-            continue
-        concept = take(at, mention, "concept", int)
-        if concept not in numbers:
-            raise ValueError(Errors.E131.format(where=at, reference=concept, known=sorted(numbers)))
-        clusters[numbers[concept]].mentions.append(found)
+    document = check(Document, where, data)
+    concepts = _concepts(where, document, docs)
+    clusters = [*concepts.values(), *_add_mentions(where, document, concepts, docs)]
     kept = [cluster for cluster in clusters if cluster.mentions]
     docs.counts.note("entities without mentions", len(clusters) - len(kept))
     places = {cluster.key: place for place, cluster in enumerate(kept)}
     relations = []
-    for place, relation in enumerate(take(where, data, "relations", list)):
+    for place, relation in enumerate(document.relations):
         at = f"{where} relations[{place}]"
-        typed(at, "relation", relation, dict)
-        ends: list[int | None] = []
-        for role in ("s", "o"):
-            concept = take(at, relation, role, int)
-            if concept not in numbers:
-                raise ValueError(Errors.E131.format(where=at, reference=concept, known=sorted(numbers)))
-            ends.append(places.get(clusters[numbers[concept]].key))
-        label = take(at, relation, "p", str)
-        if None in ends:
+        head, tail = (places.get(_find(at, end, concepts).key) for end in (relation.s, relation.o))
+        if head is None or tail is None:
             docs.counts.note("relations left out, as an entity has no mentions")
+        else:
+            relations.append({"head": head, "tail": tail, "label": relation.p})
+    return docs.make(where, document.content, kept, relations, title=tagged.id)
+
+
+def _concepts(where: str, document: Document, docs: TextDocs[DwieOptions]) -> dict[int, Cluster]:
+    """The entities by their numbers, without mentions yet."""
+    found: dict[int, Cluster] = {}
+    for place, concept in enumerate(document.concepts):
+        number = concept.concept
+        if number < 0 or number in found:
+            raise ValueError(Errors.E134.format(where=f"{where} concepts[{place}]", name=number))
+        kb_id = "" if concept.link in (None, "NIL") else str(concept.link)
+        key = f"{ENTITY_PREFIX}{number + 1}"
+        found[number] = Cluster([], label=_label(concept.tags, docs), kb_id=kb_id, key=key)
+    return found
+
+
+def _add_mentions(
+    where: str, document: Document, concepts: dict[int, Cluster], docs: TextDocs[DwieOptions]
+) -> list[Cluster]:
+    """Give the entities their mentions.
+
+    :returns: The mentions without a concept, each an entity of its own.
+    """
+    alone: list[Cluster] = []
+    unused = max(concepts, default=-1) + 1
+    for place, mention in enumerate(document.mentions):
+        at = f"{where} mentions[{place}]"
+        found = docs.mention(at, document.content, mention.begin, mention.end, mention.text)
+        if found is None:
             continue
-        relations.append({"head": ends[0], "tail": ends[1], "label": label})
-    return docs.make(where, text, kept, relations, title=name)
+        if mention.concept is None:
+            docs.counts.note("mentions without a concept, each an entity of its own")
+            alone.append(Cluster([found], key=f"{ENTITY_PREFIX}{unused + len(alone) + 1}"))
+        else:
+            _find(at, mention.concept, concepts).mentions.append(found)
+    return alone
 
 
-def _label(tags: Iterable[str], docs: TextDocs) -> str:
-    """The type of an entity, of the many that DWIE gives it."""
+def _find(where: str, number: int, concepts: dict[int, Cluster]) -> Cluster:
+    if number not in concepts:
+        raise ValueError(Errors.E131.format(where=where, reference=number, known=sorted(concepts)))
+    return concepts[number]
+
+
+def _label(tags: Iterable[str], docs: TextDocs[DwieOptions]) -> str:
+    """Choose the type of an entity among the many that DWIE gives it."""
     types = [tag[len(TYPE) :] for tag in tags if tag.startswith(TYPE)]
     if docs.options.all_types:
         return JOIN.join(types)
@@ -167,6 +217,7 @@ DWIE = Format(
     description="DWIE's JSON: a folder with a file for each document",
     reader=_read,
     writer=_write,
-    options=TEXT | {"all_types", "part"},
+    settings=DwieOptions,
+    sniff=lambda peek: any({"concepts", "mentions"} <= item.keys() for item in peek.objects),
     holds=frozenset({IDENTIFIERS, SHARED}),
 )

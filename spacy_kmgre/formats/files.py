@@ -1,36 +1,39 @@
-"""Files of lines, of JSON and of JSON lines, read piece by piece; targets that are complete or absent."""
+"""Reading files of lines, of JSON and of JSON lines piece by piece; writing targets that are complete or absent."""
 
 import json
 import os
 import re
 import shutil
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
+
+import ijson
 
 from ..errors import Errors
 from .counts import Counts
 
-SPACE = re.compile(r"[ \t\r\n]*")
-# Characters of a JSON file to read at once.
-CHUNK = 1 << 18
-# What is so close to the end of what has been read may be another thing with what has not: the longest piece that
-# means something else in halves is a surrogate pair, \ud83d\ude00.
-MARGIN = 16
-# Bytes of a file name taken from a title; file systems allow 255, with number and ending.
+# A document of any format nests a few lists and objects; a file that nests thousands is an attack on the memory.
+DEEPEST = 100
+# What a JSON file holds that is not a list, by the first event of the parser.
+JSON_KINDS = {"start_map": "object", "integer": "number", "double": "number"}
+# A file name taken from a title may have this many bytes; file systems allow 255, with a number and an ending.
 NAME_BYTES = 240
-# Characters of a name that its temporary one keeps, of four bytes at most.
+# A temporary name keeps this many characters, of at most four bytes, of the name that it stands for.
 SHORT = 40
 
 
 def read_lines(path: Path, counts: Counts | None = None) -> Iterator[tuple[int, str]]:
-    """The lines of a UTF-8 file, without their ends, each with its number from 1 on. Lines end in
-    a line feed; a carriage return before it belongs to the end.
+    """Read the lines of a UTF-8 file without their ends, each with its number from 1 on.
 
-    :param counts: Notes a last line without an end: where a part of a line is a line too, nothing else shows
-        that the file is not whole.
+    A line ends in a line feed; a carriage return before the line feed belongs to the end.
+
+    :param counts: Takes note of a last line without an end. In a format whose lines can be cut and still be
+        valid, nothing else shows that the file is not whole.
+    :raises ValueError: Where a line is not UTF-8.
     """
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
@@ -45,8 +48,11 @@ def read_lines(path: Path, counts: Counts | None = None) -> Iterator[tuple[int, 
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """The place of each line of a file, for messages, and what gives what it holds, or says what is wrong with it.
-    Empty lines are passed over."""
+    """Read a file of JSON lines; lines of white space are passed over.
+
+    :returns: For each line its place, for messages, and a function that gives what the line holds or raises a
+        ValueError.
+    """
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if line.strip():
@@ -55,7 +61,10 @@ def read_json_lines(path: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
 
 
 def parse_line(where: str, line: bytes) -> Any:
-    """:raises ValueError: Where a line is no JSON in UTF-8."""
+    """Parse a line of JSON.
+
+    :raises ValueError: Where the line is not JSON in UTF-8; the message begins with the place.
+    """
     try:
         return json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -65,88 +74,64 @@ def parse_line(where: str, line: bytes) -> Any:
 
 
 def read_json(path: Path) -> Any:
-    """What a JSON file holds."""
+    """Read a file that is one JSON value.
+
+    :raises ValueError: Where it is not; the message names the file.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise ValueError(Errors.E100.format(path=path, error=error)) from error
 
 
-def read_json_list(path: Path) -> Iterator[tuple[int, Any]]:
-    """The items of a file that is one JSON list, each with the number of the line in which it begins. No more
-    of the file is in memory than an item and a chunk."""
-    with path.open(encoding="utf-8-sig") as file:
+def read_json_list(path: Path) -> Iterator[Any]:
+    """Read a file that is one JSON list, item by item. Memory holds one item and a piece of the file.
+
+    :raises ValueError: Where the file is not a JSON list. The items before the mistake come first, and the message
+        names the number of the broken one, from 0 on.
+    """
+    number = 0
+    with path.open("rb") as file:
+        if file.read(len(BOM_UTF8)) != BOM_UTF8:
+            file.seek(0)
         try:
-            yield from _JsonList(file, path)
-        except (UnicodeDecodeError, RecursionError) as error:
-            raise ValueError(Errors.E100.format(path=path, error=error)) from error
+            for item in _list_items(path, file):
+                yield item
+                number += 1
+        except (ijson.JSONError, UnicodeDecodeError) as error:
+            what, *excerpt = (line.strip() for line in str(error).splitlines())
+            place = f", in item {number}, near {excerpt[0]!r}" if excerpt else f", in item {number}"
+            raise ValueError(Errors.E100.format(path=path, error=what + place)) from error
 
 
-class _JsonList:
-    def __init__(self, file: TextIO, path: Path):
-        self.file, self.path = file, path
-        self.text, self.at = "", 0
-        self.line = 1
-        self.decode = json.JSONDecoder().raw_decode
+def _list_items(path: Path, file: BinaryIO) -> Iterator[Any]:
+    """Read the items of a JSON list.
 
-    def __iter__(self) -> Iterator[tuple[int, Any]]:
-        if self.peek() == "{":
-            raise ValueError(Errors.E101.format(path=self.path, kind="dict"))
-        if self.peek() != "[":
-            kind = type(self.value()).__name__
-            raise ValueError(Errors.E101.format(path=self.path, kind=kind))
-        self.step()
-        while self.peek() != "]":
-            line = self.line
-            yield line, self.value()
-            if self.peek() == ",":
-                self.step()
-                if self.peek() == "]":
-                    self.fail("Expecting value", self.line)
-            elif self.peek() != "]":
-                self.fail("Expecting ',' delimiter", self.line)
-        self.step()
-        if self.peek():
-            self.fail("Extra data", self.line)
-
-    def more(self) -> bool:
-        """Read on; False at the end of the file."""
-        found = self.file.read(max(CHUNK, len(self.text) - self.at))
-        if found:
-            self.text, self.at = self.text[self.at :] + found, 0
-        return bool(found)
-
-    def move(self, to: int) -> None:
-        self.line += self.text.count("\n", self.at, to)
-        self.at = to
-
-    def step(self) -> None:
-        self.move(self.at + 1)
-
-    def peek(self) -> str:
-        """The next character that is no white space; "" at the end."""
-        while True:
-            self.move(SPACE.match(self.text, self.at).end())  # type: ignore[union-attr]
-            if self.at < len(self.text) or not self.more():
-                return self.text[self.at : self.at + 1]
-
-    def value(self) -> Any:
-        """The next value; `peek` comes before."""
-        while True:
-            try:
-                value, end = self.decode(self.text, self.at)
-            except json.JSONDecodeError as error:
-                line = self.line + self.text.count("\n", self.at, error.pos)
-                open_end = error.msg.startswith("Unterminated string") or error.pos > len(self.text) - MARGIN
-                if not (open_end and self.more()):
-                    self.fail(error.msg, line)
-            else:
-                if end < len(self.text) - MARGIN or not self.more():  # a number may go on
-                    self.move(end)
-                    return value
-
-    def fail(self, message: str, line: int) -> None:
-        raise ValueError(Errors.E100.format(path=self.path, error=f"{message}: line {line}"))
+    `ijson.items` would do, but its memory grows with the square of the depth; `ijson.ObjectBuilder` is slow.
+    """
+    within: list[Any] = []  # the containers that have begun, from the list itself on
+    key = ""
+    for event, value in ijson.basic_parse(file, use_float=True):
+        if event == "map_key":
+            key = value
+            continue
+        if event in ("end_map", "end_array"):
+            value = within.pop()
+        else:
+            value = {} if event == "start_map" else [] if event == "start_array" else value
+            if len(within) > 1 and type(within[-1]) is dict:
+                within[-1][key] = value
+            elif len(within) > 1:
+                within[-1].append(value)
+            elif not within and event != "start_array":
+                raise ValueError(Errors.E101.format(path=path, kind=JSON_KINDS.get(event, event)))
+            if event in ("start_map", "start_array"):
+                within.append(value)
+                if len(within) > DEEPEST:
+                    raise ijson.JSONError(f"more than {DEEPEST} lists and objects within each other")
+                continue
+        if len(within) == 1:
+            yield value
 
 
 def write_json_lines(items: Iterable[Any], path: Path) -> None:
@@ -166,7 +151,10 @@ def write_json_list(items: Iterable[Any], path: Path) -> None:
 
 
 def check_replaceable(path: Path) -> None:
-    """:raises ValueError: Where a path is a folder that holds something, or a device or the like."""
+    """See that a target can be written.
+
+    :raises ValueError: Where the path is a folder that holds something, or a device or the like.
+    """
     if path.is_dir():
         if any(path.iterdir()):
             raise ValueError(Errors.E141.format(path=path))
@@ -176,8 +164,9 @@ def check_replaceable(path: Path) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A path beside another one, which becomes it when all is written. After an error nothing is left. Where it is a
-    link, what it points to is replaced.
+    """Give a temporary path, which becomes the target when everything is written; an error leaves nothing behind.
+
+    The target of a link is replaced, not the link.
 
     :raises ValueError: See `check_replaceable`.
     """
@@ -198,7 +187,12 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def file_name(title: str, taken: set[str]) -> str:
-    """A name for a document's file, without an ending and unlike those taken, which it joins. Slashes make folders."""
+    """Make a file name from a document's title: without an ending, and unlike the names that are taken.
+
+    A slash in the title separates folders.
+
+    :param taken: The names so far in small letters, to which the new one is added.
+    """
     parts = [re.sub(r"[^\w.+-]+", "_", part).lstrip(".") for part in title.split("/")]
     short = [part.encode("utf8")[:NAME_BYTES].decode("utf8", "ignore") for part in parts if part]
     name = stem = "/".join(short) or "document"

@@ -6,13 +6,15 @@ each of them), or none ("-1": an entity of its own). Mentions of the same type a
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from spacy.tokens import Doc
 
 from ..annotations import ENTITY_PREFIX, read_entities, relation_data
-from .assemble import PASSAGES, Cluster, Offsets, Passage
+from .assemble import PASSAGES, Cluster, Offsets, Passage, TextOptions
+from .base import option
 from .counts import Counts
 
 NONE = "-1"
@@ -22,6 +24,16 @@ VARIANT = re.compile(r"(tmVar:)?[A-Za-z]?\|")
 MADE_UP = re.compile(ENTITY_PREFIX + r"\d+")
 SEPARATOR = re.compile("[|;]")
 NOVELTIES = ("Novel", "No")
+
+
+@dataclass(frozen=True)
+class IdentifierOptions(TextOptions):
+    """The options of formats whose entities are identifiers.
+
+    :param novelty: Keep BioRED's novelty as part of the label: Association becomes Association:Novel.
+    """
+
+    novelty: bool = option(False, "Keep BioRED's novelty in labels: Association:Novel")
 
 
 class Mention(NamedTuple):

@@ -1,27 +1,105 @@
 """spacy-kmgre's own JSON lines: a document a line, all offsets in characters of its text.
 
-What a line may hold says jsonl.schema.json, beside this file. `document_to_json` and `document_from_json` are the
-two directions.
+`document_to_json` and `document_from_json` are the two directions. jsonl.schema.json, beside this file, says what a
+line may hold; it is `json_schema()` of the models here.
 """
 
-import re
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
+from pydantic.json_schema import GenerateJsonSchema
 from spacy.tokens import Doc, Span
-from spacy.vocab import Vocab
 
 from ..annotations import ENTITY_PREFIX, TITLE, read_entities
 from ..errors import Errors
-from .assemble import Cluster, Offsets, TextDocs, check_order
-from .base import EVERYTHING, TEXT, Draft, Format, Options, take, take_share, typed
-from .counts import Counts
-from .files import read_json_lines, write_json_lines
+from .assemble import Cluster, Offsets, TextDocs, TextOptions, check_order
+from .base import Format
+from .files import write_json_lines
+from .models import LIST, Model, Text, check, lines_reader, named
+from .peek import Peek
 
-KEY = re.compile(re.escape(ENTITY_PREFIX) + "[0-9]+")
 SCHEMA = Path(__file__).with_name("jsonl.schema.json")
+
+# The schema says of negative offsets what the reader says better, or leaves out if it is lenient.
+Number = Annotated[int, Field(json_schema_extra={"minimum": 0})]
+Pair = Annotated[list[Number], Field(min_length=2, max_length=2, description="[start, end]")]
+Share = Annotated[float, Field(ge=0, le=1)]
+EntityNumber = Annotated[Number, Field(description="A place in the list of entities, from 0 on.")]
+
+
+class Characters(Model):
+    start: Number
+    end: Number
+
+
+class Mention(Characters):
+    text: Text = Field(
+        default_factory=str,
+        description="Where it is given, it must be what the text has at the offsets, white space aside.",
+    )
+
+
+class JsonEntity(Model):
+    key: str = Field(
+        default_factory=str,
+        pattern=f"^{ENTITY_PREFIX}[0-9]+$",
+        description=f"The span group of the Doc that holds the mentions. Without it: {ENTITY_PREFIX}1 for the first "
+        "entity, and so on.",
+    )
+    label: Text = Field("", description="The entity type.")
+    kb_id: Text = Field("", description="An identifier in a knowledge base.")
+    mentions: list[Mention]
+
+
+class KeyPair(Model):
+    head: Characters
+    tail: Characters
+    key_score: Share = Field(1.0, description="The probability that the pair is key, for any relation.")
+    relation_score: Share = Field(1.0, description="The probability that this mention pair has the relation.")
+    share: Share = Field(description="Its part in the relation; the shares sum to 1.")
+
+
+class JsonRelation(Model):
+    head: EntityNumber
+    tail: EntityNumber
+    label: Text
+    score: Share = 1.0
+    evidence: list[Characters] = Field([], description="The sentences that say so.")
+    key_mention_pairs: list[KeyPair] = Field(
+        [], description="The mention pairs responsible for the relation."
+    )
+
+
+class JsonDocument(Model):
+    """One line of a JSON lines file. All offsets are Unicode characters of `text`, from 0 on; an end is the first
+    character after."""
+
+    title: Text = Field("", description="What messages call the document; an identifier.")
+    text: Text
+    tokens: list[Pair] = Field(
+        default_factory=list,
+        description="In text order, with nothing but white space between them. Without them the tokenizer splits the "
+        "text. A token in which a mention begins or ends is split.",
+    )
+    sentences: list[Pair] = Field(
+        default_factory=list,
+        description="In text order, with nothing but white space between them. Without this field sentences are found "
+        "by rule; an empty list says that there are no boundaries.",
+    )
+    entities: list[JsonEntity] = LIST
+    relations: list[JsonRelation] = LIST
+
+
+class _Schema(GenerateJsonSchema):
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of a line, which is kept in jsonl.schema.json."""
+    schema = JsonDocument.model_json_schema(schema_generator=_Schema)
+    return {"$schema": _Schema.schema_dialect, **schema, "title": "A document of spacy-kmgre"}
 
 
 def document_to_json(doc: Doc) -> dict[str, Any]:
@@ -72,134 +150,99 @@ def _span(span: Span) -> dict[str, int]:
     return {"start": span.start_char, "end": span.end_char}
 
 
-def document_from_json(where: str, data: Any, docs: TextDocs) -> Doc:
-    """The Doc of a line.
+def document_from_json(where: str, data: Any, docs: TextDocs[TextOptions]) -> Doc:
+    """Make the Doc of a line.
 
     :param where: The place of the line, for messages.
     :raises ValueError: Where the line is not as the schema says, or points at what is not there.
     """
-    typed(where, "document", data, dict)
-    title = take(where, data, "title", str, default="")
-    where = f"{where} {title!r}" if title else where
-    text = take(where, data, "text", str)
-    tokens = _pairs(where, data, "tokens") if "tokens" in data else None
-    sentences = _pairs(where, data, "sentences") if "sentences" in data else None
+    where = named(where, data)
+    line = check(JsonDocument, where, data)
+    given = line.model_fields_set
+    tokens = [(start, end) for start, end in line.tokens] if "tokens" in given else None
+    sentences = [(start, end) for start, end in line.sentences] if "sentences" in given else None
     if sentences:
-        check_order(where, "sentence", text, sentences)
+        check_order(where, "sentence", line.text, sentences)
     clusters: list[Cluster] = []
     keys: set[str] = set()
     kept: dict[int, int] = {}
-    listed = take(where, data, "entities", list, default=[])
-    for number, entity in enumerate(listed):
+    for number, entity in enumerate(line.entities):
         at = f"{where} entities[{number}]"
-        cluster = _cluster(at, text, typed(at, "entity", entity, dict), number, tokens is None, docs)
-        if cluster.key in keys:
-            raise ValueError(Errors.E134.format(where=at, name=cluster.key))
-        keys.add(cluster.key)
-        docs.counts.note("entities without mentions", not cluster.mentions)
-        if cluster.mentions:
+        key = entity.key or f"{ENTITY_PREFIX}{number + 1}"
+        if key in keys:
+            raise ValueError(Errors.E134.format(where=at, name=key))
+        keys.add(key)
+        mentions = _mentions(at, line.text, entity, docs, strip=tokens is None)
+        docs.counts.note("entities without mentions", not mentions)
+        if mentions:
             kept[number] = len(clusters)
-            clusters.append(cluster)
+            clusters.append(Cluster(mentions, label=entity.label, kb_id=entity.kb_id, key=key))
     relations = []
-    for number, relation in enumerate(take(where, data, "relations", list, default=[])):
+    for number, relation in enumerate(line.relations):
         at = f"{where} relations[{number}]"
-        typed(at, "relation", relation, dict)
-        ends = [take(at, relation, end, int) for end in ("head", "tail")]
+        ends = (relation.head, relation.tail)
         for end in ends:
-            if not 0 <= end < len(listed):
-                raise ValueError(Errors.E131.format(where=at, reference=end, known=f"{len(listed)} entities"))
-        if not kept.keys() >= set(ends):
+            if not 0 <= end < len(line.entities):
+                known = f"{len(line.entities)} entities"
+                raise ValueError(Errors.E131.format(where=at, reference=end, known=known))
+        if kept.keys() >= set(ends):
+            relations.append(_relation(at, line.text, relation, kept))
+        else:
             docs.counts.note("relations left out, as an entity has no mentions")
-            continue
-        relations.append(
-            {
-                "head": kept[ends[0]],
-                "tail": kept[ends[1]],
-                "label": take(at, relation, "label", str),
-                "score": take_share(at, relation, "score", default=1.0),
-                "evidence": [
-                    _offsets(at, text, span) for span in take(at, relation, "evidence", list, default=[])
-                ],
-                "key_mention_pairs": [
-                    _pair(at, text, pair)
-                    for pair in take(at, relation, "key_mention_pairs", list, default=[])
-                ],
-            }
-        )
-    return docs.make(where, text, clusters, relations, title=title, tokens=tokens, sentences=sentences)
+    return docs.make(
+        where, line.text, clusters, relations, title=line.title, tokens=tokens, sentences=sentences
+    )
 
 
-def _cluster(
-    where: str, text: str, data: dict[str, Any], number: int, strip: bool, docs: TextDocs
-) -> Cluster:
-    key = take(where, data, "key", str, default=f"{ENTITY_PREFIX}{number + 1}")
-    if not KEY.fullmatch(key):
-        kind = f"{ENTITY_PREFIX} and a number"
-        raise ValueError(Errors.E102.format(where=where, field="key", kind=kind, value=key))
-    mentions = []
-    for place, mention in enumerate(take(where, data, "mentions", list)):
-        at = f"{where} mentions[{place}]"
-        typed(at, "mention", mention, dict)
-        words = take(at, mention, "text", str) if "text" in mention else None
-        start, end = (take(at, mention, name, int) for name in ("start", "end"))
-        offsets = docs.mention(at, text, start, end, words, strip=strip)
-        mentions += [offsets] if offsets else []
-    label, kb_id = (take(where, data, name, str, default="") for name in ("label", "kb_id"))
-    return Cluster(mentions, label=label, kb_id=kb_id, key=key)
-
-
-def _pairs(where: str, data: dict[str, Any], name: str) -> list[Offsets]:
-    """A list of [start, end]."""
+def _mentions(
+    where: str, text: str, entity: JsonEntity, docs: TextDocs[TextOptions], strip: bool
+) -> list[Offsets]:
     found = []
-    for pair in take(where, data, name, list):
-        if len(typed(where, name, pair, list)) != 2:
-            raise ValueError(
-                Errors.E102.format(where=where, field=name, kind="list of [start, end]", value=pair)
-            )
-        start, end = (typed(where, name, offset, int) for offset in pair)
-        found.append((start, end))
-    return found
+    for place, mention in enumerate(entity.mentions):
+        words = mention.text if "text" in mention.model_fields_set else None
+        at = f"{where} mentions[{place}]"
+        found.append(docs.mention(at, text, mention.start, mention.end, words, strip=strip))
+    return [offsets for offsets in found if offsets]
 
 
-def _offsets(where: str, text: str, data: Any) -> Offsets:
-    """A span of the text: {"start": ..., "end": ...}."""
-    typed(where, "span", data, dict)
-    start, end = (take(where, data, name, int) for name in ("start", "end"))
-    if not 0 <= start < end <= len(text):
-        raise ValueError(Errors.E121.format(where=where, start=start, end=end, length=len(text)))
-    return start, end
+def _relation(where: str, text: str, relation: JsonRelation, places: dict[int, int]) -> dict[str, Any]:
+    """The relation as `TextDocs.make` takes it.
 
-
-def _pair(where: str, text: str, data: Any) -> dict[str, Any]:
-    typed(where, "key mention pair", data, dict)
+    :param places: The places of the entities, by their numbers in the line.
+    """
     return {
-        "head": _offsets(where, text, data.get("head")),
-        "tail": _offsets(where, text, data.get("tail")),
-        "key_score": take_share(where, data, "key_score", default=1.0),
-        "relation_score": take_share(where, data, "relation_score", default=1.0),
-        "share": take_share(where, data, "share"),
+        **relation.model_dump(include={"label", "score"}),
+        "head": places[relation.head],
+        "tail": places[relation.tail],
+        "evidence": [_offsets(where, text, span) for span in relation.evidence],
+        "key_mention_pairs": [
+            {
+                **pair.model_dump(include={"key_score", "relation_score", "share"}),
+                "head": _offsets(where, text, pair.head),
+                "tail": _offsets(where, text, pair.tail),
+            }
+            for pair in relation.key_mention_pairs
+        ],
     }
 
 
-def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Draft]:
-    docs = TextDocs(vocab, counts, options)
-    for where, parse in read_json_lines(path):
-        yield Draft("", partial(_read_document, where, parse, docs))
+def _offsets(where: str, text: str, span: Characters) -> Offsets:
+    if not 0 <= span.start < span.end <= len(text):
+        raise ValueError(Errors.E121.format(where=where, start=span.start, end=span.end, length=len(text)))
+    return span.start, span.end
 
 
-def _read_document(where: str, parse: Callable[[], Any], docs: TextDocs) -> Doc:
-    return document_from_json(where, parse(), docs)
-
-
-def _write(docs: Iterable[Doc], path: Path) -> None:
-    write_json_lines(map(document_to_json, docs), path)
+def _sniff(peek: Peek) -> bool:
+    whole = any({"text", "tokens", "sentences"} <= item.keys() for item in peek.objects)
+    return whole or any("mentions" in entity for entity in peek.first("entities"))
 
 
 JSONL = Format(
     name="jsonl",
     description="spacy-kmgre's own JSON lines, with all that a Doc holds",
-    reader=_read,
-    writer=_write,
-    options=TEXT,
-    holds=EVERYTHING,
+    reader=lines_reader(document_from_json),
+    writer=lambda docs, path: write_json_lines(map(document_to_json, docs), path),
+    settings=TextOptions,
+    endings=(".jsonl",),
+    sniff=_sniff,
 )

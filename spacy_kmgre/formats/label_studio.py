@@ -5,94 +5,127 @@ relations (`from_id`, `to_id`, `direction`, `labels`). (Its JSON-MIN has no rela
 https://labelstud.io/guide/task_format
 """
 
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from pydantic import AliasChoices, AliasPath, Field
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from ..annotations import TITLE
 from ..errors import Errors
-from .assemble import Offsets, TextDocs
-from .base import KEY_PAIRS, SHARED, TEXT, Draft, Format, Options, coreferring_labels, squeeze, take, typed
+from .assemble import Offsets, TextDocs, squeeze
+from .base import KEY_PAIRS, SHARED, Draft, Format
 from .counts import Counts
 from .files import read_json_list, write_json_list
-from .mentions import MentionGraph, part_mentions
+from .mentions import MentionGraph, MentionOptions, coreferring_labels, part_mentions
+from .models import LIST, Model, Text, Title, check
 
 
-def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Draft]:
+class Annotation(Model):
+    was_cancelled: bool = False
+    ground_truth: Any = False
+    result: Any = None
+
+
+class Task(Model):
+    data: dict[str, Any]
+    title: Title = Field("", validation_alias=AliasChoices(AliasPath("data", "title"), "id"))
+    annotations: list[Annotation]
+
+
+class TaskText(Model):
+    text: Text
+
+
+class Result(Model):
+    type: Text
+
+
+class Results(Model):
+    result: list[Result]
+
+
+class Value(Model):
+    start: int
+    end: int
+    text: Text = ""
+    labels: list[Text] = LIST
+
+
+class Region(Model):
+    id: Text
+    value: Value
+
+
+class Link(Model):
+    from_id: Text
+    to_id: Text
+    direction: Literal["right", "left", "bi"] = "right"
+    labels: list[Text] = LIST
+
+
+def _read(path: Path, vocab: Vocab, counts: Counts, options: MentionOptions) -> Iterator[Draft]:
     docs = TextDocs(vocab, counts, options)
-    for index, (line, task) in enumerate(read_json_list(path)):
-        yield Draft("", partial(_read_task, f"{path}[{index}] line {line}", task, docs))
+    for index, task in enumerate(read_json_list(path)):
+        yield Draft("", partial(_read_task, f"{path}[{index}]", task, docs))
 
 
-def _annotation(where: str, task: dict[str, Any], docs: TextDocs) -> dict[str, Any] | None:
-    """The annotation of a task to read: the one that is marked as ground truth, else the first. None where
-    the task has none or its annotator has skipped it."""
-    found = []
-    for annotation in take(where, task, "annotations", list):
-        if not take(
-            where, typed(where, "annotation", annotation, dict), "was_cancelled", bool, default=False
-        ):
-            found.append(annotation)
+def _read_task(where: str, data: Any, docs: TextDocs[MentionOptions]) -> Doc | None:
+    """Make the document of a task, or None where nobody has annotated it.
+
+    Of several annotations the one that is marked as ground truth is read, else the first one.
+    """
+    task = check(Task, where, data)
+    found = [annotation for annotation in task.annotations if not annotation.was_cancelled]
     if not found:
         docs.counts.note("tasks without annotation (left out)")
         return None
     docs.counts.note("annotations beyond a task's first (left out)", len(found) - 1)
-    return next((annotation for annotation in found if annotation.get("ground_truth") is True), found[0])
-
-
-def _read_task(where: str, task: Any, docs: TextDocs) -> Doc | None:
-    """The document of a task; None where it has no annotation."""
-    data = take(where, typed(where, "task", task, dict), "data", dict)
-    annotation = _annotation(where, task, docs)
-    if annotation is None:
-        return None
-    text = _text(where, data)
-    graph = MentionGraph(docs, text)
-    relations: list[tuple[str, dict[str, Any]]] = []
-    for number, item in enumerate(take(where, annotation, "result", list)):
+    annotation = next((annotation for annotation in found if annotation.ground_truth is True), found[0])
+    graph: MentionGraph[str] = MentionGraph(docs, _text(where, task.data))
+    links: list[tuple[str, Link]] = []
+    results = check(Results, where, {"result": annotation.result}).result
+    for number, (result, item) in enumerate(zip(results, annotation.result)):
         at = f"{where} result[{number}]"
-        kind = take(at, typed(at, "result", item, dict), "type", str)
-        if kind == "labels":
-            _add_region(at, item, graph)
-        elif kind == "relation":
-            relations.append((at, item))
+        if result.type == "labels":
+            _add_region(at, check(Region, at, item), graph)
+        elif result.type == "relation":
+            links.append((at, check(Link, at, item)))
         else:
-            docs.counts.note(f"results of type {kind} (left out)")
-    for at, relation in relations:
-        _relate(at, relation, graph)
-    clusters, found = graph.assemble()
-    title = data.get("title", task.get("id", ""))
-    title = str(title) if type(title) is int else typed(where, "title", title, str)
-    return docs.make(where, text, clusters, found, title=title)
+            docs.counts.note(f"results of type {result.type} (left out)")
+    for at, link in links:
+        docs.counts.note("relations without a label (left out)", not link.labels)
+        for label in link.labels:
+            if link.direction in ("right", "bi"):
+                graph.relate(at, link.from_id, link.to_id, label)
+            if link.direction in ("left", "bi"):
+                graph.relate(at, link.to_id, link.from_id, label)
+    return graph.make(where, task.title)
 
 
 def _text(where: str, data: dict[str, Any]) -> str:
     """The text among a task's data: under the name text, or the only string."""
-    if "text" in data:
-        return take(where, data, "text", str)
     strings = [value for key, value in data.items() if isinstance(value, str) and key != "title"]
-    if len(strings) != 1:
+    if "text" not in data and len(strings) != 1:
         raise ValueError(Errors.E135.format(where=where, known=", ".join(data) or "none"))
-    return typed(where, "text", strings[0], str)
+    return check(TaskText, where, {"text": data["text"] if "text" in data else strings[0]}).text
 
 
-def _add_region(where: str, item: dict[str, Any], graph: MentionGraph) -> None:
-    value = take(where, item, "value", dict)
-    labels = [typed(where, "labels", label, str) for label in take(where, value, "labels", list, default=[])]
+def _add_region(where: str, region: Region, graph: MentionGraph[str]) -> None:
+    start, end, labels = region.value.start, region.value.end, region.value.labels
     graph.docs.counts.note("labels beyond a region's first (left out)", max(0, len(labels) - 1))
-    start, end = take(where, value, "start", int), take(where, value, "end", int)
-    words = take(where, value, "text", str, default=graph.text[start:end])
+    words = region.value.text if "text" in region.value.model_fields_set else graph.text[start:end]
     if squeeze(words) != squeeze(graph.text[start:end]):
         start, end = _from_utf16(graph.text, (start, end), words)
-    graph.add(where, take(where, item, "id", str), start, end, labels[0] if labels else "", words)
+    graph.add(where, region.id, start, end, labels[0] if labels else "", words)
 
 
 def _from_utf16(text: str, offsets: Offsets, words: str) -> Offsets:
-    """Offsets in characters, where those given count UTF-16 code units, as browsers do; else as given."""
+    """Turn offsets in UTF-16 code units, which browsers count, into characters, if the words are there."""
     start, end = offsets
     data = text.encode("utf-16-le")
     if 0 <= start <= end:
@@ -101,27 +134,6 @@ def _from_utf16(text: str, offsets: Offsets, words: str) -> Offsets:
         if squeeze(found) == squeeze(words):
             return len(before), len(before) + len(found)
     return offsets
-
-
-def _relate(where: str, relation: dict[str, Any], graph: MentionGraph) -> None:
-    head, tail = take(where, relation, "from_id", str), take(where, relation, "to_id", str)
-    direction = take(where, relation, "direction", str, default="right")
-    labels = [
-        typed(where, "labels", label, str) for label in take(where, relation, "labels", list, default=[])
-    ]
-    graph.docs.counts.note("relations without a label (left out)", not labels)
-    for label in labels:
-        if direction in ("right", "bi"):
-            graph.relate(where, head, tail, label)
-        if direction in ("left", "bi"):
-            graph.relate(where, tail, head, label)
-        if direction not in ("right", "left", "bi"):
-            kind = "right, left or bi"
-            raise ValueError(Errors.E102.format(where=where, field="direction", kind=kind, value=direction))
-
-
-def _write(docs: Iterable[Doc], path: Path) -> None:
-    write_json_list((_task(number, doc) for number, doc in enumerate(docs, 1)), path)
 
 
 def _task(number: int, doc: Doc) -> dict[str, Any]:
@@ -162,8 +174,9 @@ LABEL_STUDIO = Format(
     name="label_studio",
     description="Label Studio's JSON export: one list of tasks",
     reader=_read,
-    writer=_write,
-    options=TEXT | {"coref_label"},
+    writer=lambda docs, path: write_json_list(map(_task, itertools.count(1), docs), path),
+    settings=MentionOptions,
+    sniff=lambda peek: any({"data", "annotations"} <= item.keys() for item in peek.objects),
     holds=frozenset({KEY_PAIRS, SHARED}),
     changes=coreferring_labels,
 )

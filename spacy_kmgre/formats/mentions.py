@@ -1,22 +1,37 @@
-"""Formats that relate mentions, not entities: those of annotation tools.
+"""What the formats of annotation tools have in common: they relate mentions, not entities.
 
 Reading: mentions that are said to be one entity, by a coreference relation or by the same identifier, are
-joined; a relation between two mentions is one of their entities, and the two are its key mention pair.
-Writing: the other way round.
+joined; a relation between two mentions becomes one of their entities, and the two are its key mention pair.
+Writing goes the other way round.
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
 
 from spacy.tokens import Doc, Span
 
-from ..annotations import read_entities
+from ..annotations import read_entities, relation_data
 from ..errors import Errors
 from ..types import Relation
-from .assemble import Cluster, Offsets, TextDocs
+from .assemble import Cluster, Offsets, TextDocs, TextOptions
+from .base import option
 
 COREF = "COREF"
+# The name of a mention in its document.
+Name = TypeVar("Name", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class MentionOptions(TextOptions):
+    """The options of formats that relate mentions.
+
+    :param coref_label: The label, in small letters or capitals, of relations which say that two mentions are one
+        entity.
+    """
+
+    coref_label: str = option(COREF, "Relations that join two mentions to one entity")
 
 
 class Mention(NamedTuple):
@@ -28,43 +43,46 @@ class Mention(NamedTuple):
     kb_id: str = ""
 
 
-class MentionGraph:
-    """The mentions of a document, by their names in it, and what relates them."""
+class MentionGraph(Generic[Name]):
+    """The mentions of a document by their names, and what relates them.
 
-    def __init__(self, docs: TextDocs, text: str):
+    :ivar mentions: The mentions; None stands for one that is left out.
+    """
+
+    def __init__(self, docs: TextDocs[MentionOptions], text: str):
         self.docs = docs
         self.text = text
-        self.mentions: dict[Hashable, Mention | None] = {}  # None for one that is left out
-        self.same: list[tuple[Hashable, Hashable]] = []
-        self.links: list[tuple[Hashable, Hashable, str]] = []
+        self.mentions: dict[Name, Mention | None] = {}
+        self.same: list[tuple[Name, Name]] = []
+        self.links: list[tuple[Name, Name, str]] = []
 
     def add(
-        self, where: str, name: Hashable, start: int, end: int, label: str = "", words: str | None = None
+        self, where: str, name: Name, start: int, end: int, label: str = "", words: str | None = None
     ) -> None:
         """Add a mention (see `TextDocs.mention`).
 
-        :raises ValueError: Where there is one of that name.
+        :raises ValueError: Where there is a mention of that name.
         """
         if name in self.mentions:
             raise ValueError(Errors.E134.format(where=where, name=name))
         offsets = self.docs.mention(where, self.text, start, end, words)
         self.mentions[name] = None if offsets is None else Mention(*offsets, label)
 
-    def identify(self, where: str, name: Hashable, kb_id: str) -> None:
-        """Give a mention an identifier in a knowledge base; it keeps the first."""
+    def identify(self, where: str, name: Name, kb_id: str) -> None:
+        """Give a mention an identifier in a knowledge base; it keeps the first one."""
         mention = self._find(where, name)
         if mention:
             self.docs.counts.note("identifiers beyond a mention's first (left out)", bool(mention.kb_id))
             self.mentions[name] = mention._replace(kb_id=mention.kb_id or kb_id)
 
-    def join(self, where: str, one: Hashable, other: Hashable) -> None:
+    def join(self, where: str, one: Name, other: Name) -> None:
         """Say that two mentions are one entity."""
         if self._find(where, one) and self._find(where, other):
             self.same.append((one, other))
         else:
             self.docs.counts.note("coreference left out with its mention")
 
-    def relate(self, where: str, head: Hashable, tail: Hashable, label: str) -> None:
+    def relate(self, where: str, head: Name, tail: Name, label: str) -> None:
         """Relate two mentions. The label of coreference joins them."""
         if label.lower() == self.docs.options.coref_label.lower():
             self.join(where, head, tail)
@@ -73,37 +91,18 @@ class MentionGraph:
         else:
             self.docs.counts.note("relations left out with their mention")
 
-    def _find(self, where: str, name: Hashable) -> Mention | None:
-        """A mention; None where it has been left out."""
-        if name not in self.mentions:
-            known = ", ".join(map(str, self.mentions))
-            raise ValueError(Errors.E131.format(where=where, reference=name, known=known[:200] or "none"))
-        return self.mentions[name]
-
-    def assemble(self) -> tuple[list[Cluster], list[dict[str, Any]]]:
-        """The entities, in text order, and the relations that the mentions and their links amount to, as
-        `TextDocs.make` takes them."""
-        counts = self.docs.counts
+    def make(self, where: str, title: str, tokens: Sequence[Offsets] | None = None) -> Doc:
+        """Make the Doc, with its entities in text order (see `TextDocs.make`)."""
         mentions = {name: mention for name, mention in self.mentions.items() if mention is not None}
-        clusters = []
-        place: dict[Hashable, int] = {}
         groups = _groups(mentions, self.same)
-        for number, names in enumerate(
-            sorted(groups, key=lambda names: min(mentions[name][:2] for name in names))
-        ):
-            place.update((name, number) for name in names)
-            labels = Counter(mentions[name].label for name in names)
-            counts.note("entities with mentions of several types", len(labels) > 1)
-            kb_ids = Counter(mentions[name].kb_id for name in names if mentions[name].kb_id)
-            counts.note("entities with several identifiers", len(kb_ids) > 1)
-            offsets = [mentions[name][:2] for name in names]
-            kb_id = kb_ids.most_common(1)[0][0] if kb_ids else ""
-            clusters.append(Cluster(offsets, label=labels.most_common(1)[0][0], kb_id=kb_id))
+        groups.sort(key=lambda names: min(mentions[name][:2] for name in names))
+        clusters = [self._cluster([mentions[name] for name in names]) for names in groups]
+        place = {name: number for number, names in enumerate(groups) for name in names}
         pairs: dict[tuple[int, int, str], list[tuple[Offsets, Offsets]]] = {}
         for head, tail, label in self.links:
             pair = (mentions[head][:2], mentions[tail][:2])
             known = pairs.setdefault((place[head], place[tail], label), [])
-            counts.note("relations listed twice", pair in known)
+            self.docs.counts.note("relations listed twice", pair in known)
             if pair not in known:
                 known.append(pair)
         relations = [
@@ -115,33 +114,47 @@ class MentionGraph:
             }
             for (head, tail, label), found in pairs.items()
         ]
-        return clusters, relations
+        return self.docs.make(where, self.text, clusters, relations, title=title, tokens=tokens)
+
+    def _find(self, where: str, name: Name) -> Mention | None:
+        """The mention of that name; None where it has been left out."""
+        if name not in self.mentions:
+            known = ", ".join(map(str, self.mentions))
+            raise ValueError(Errors.E131.format(where=where, reference=name, known=known[:200] or "none"))
+        return self.mentions[name]
+
+    def _cluster(self, mentions: Sequence[Mention]) -> Cluster:
+        """Make one entity of mentions; it has their most frequent label and identifier."""
+        labels = Counter(mention.label for mention in mentions)
+        self.docs.counts.note("entities with mentions of several types", len(labels) > 1)
+        kb_ids = Counter(mention.kb_id for mention in mentions if mention.kb_id)
+        self.docs.counts.note("entities with several identifiers", len(kb_ids) > 1)
+        label, kb_id = (max(found, key=found.__getitem__, default="") for found in (labels, kb_ids))
+        return Cluster([mention[:2] for mention in mentions], label=label, kb_id=kb_id)
 
 
-def _groups(
-    mentions: dict[Hashable, Mention], same: Iterable[tuple[Hashable, Hashable]]
-) -> list[list[Hashable]]:
-    """The names of mentions, grouped by entity."""
-    group = {name: [name] for name in mentions}
-    identified: dict[tuple[str, str], Hashable] = {}
-    also = [
-        (identified.setdefault((mention.label, mention.kb_id), name), name)
-        for name, mention in mentions.items()
-        if mention.kb_id
-    ]
-    for pair in (*same, *also):
-        small, large = sorted((group[name] for name in pair), key=len)
-        if small is not large:
-            large += small
-            group.update((name, large) for name in small)
-    return list({id(names): names for names in group.values()}.values())
+def _groups(mentions: Mapping[Name, Mention], same: Iterable[tuple[Name, Name]]) -> list[list[Name]]:
+    """Group the names of mentions by entity."""
+    from scipy.cluster.hierarchy import DisjointSet  # takes long to import, and few formats need it
+
+    joined = DisjointSet(mentions)
+    identified: dict[tuple[str, str], Name] = {}
+    for name, mention in mentions.items():
+        if mention.kb_id:
+            joined.merge(identified.setdefault((mention.label, mention.kb_id), name), name)
+    for one, other in same:
+        joined.merge(one, other)
+    groups: dict[Name, list[Name]] = {}
+    for name in mentions:
+        groups.setdefault(joined[name], []).append(name)
+    return list(groups.values())
 
 
 class MentionDocument(NamedTuple):
     """A Doc as annotation tools see it.
 
-    :param mentions: In text order.
-    :param links: Head, tail (numbers of mentions) and label of relations.
+    :param mentions: The mentions of all entities, in text order.
+    :param links: Head, tail (numbers of mentions) and label of each relation.
     :param chains: Numbers of mentions of one entity, for entities with several.
     """
 
@@ -156,31 +169,32 @@ class MentionDocument(NamedTuple):
 
 
 def part_mentions(doc: Doc) -> MentionDocument:
-    """The mentions of a Doc's entities, and its relations between mentions: between the key mention pairs, or
-    the two mentions closest to each other where a relation has none."""
-    entities = read_entities(doc)
-    order = sorted(
-        (span.start, span.end, number, place)
-        for number, entity in enumerate(entities)
+    """Part a Doc's entities into mentions, and its relations into relations between mentions.
+
+    A relation is between its key mention pairs, or, where it has none, between the two mentions closest to each
+    other.
+    """
+    spans = sorted(
+        (span.start, span.end, number, place, entity.key, span)
+        for number, entity in enumerate(read_entities(doc))
         for place, span in enumerate(entity.mentions)
     )
-    numbers: dict[tuple[str, int, int], int] = {}
-    mentions = []
-    for position, (start, end, number, place) in enumerate(order):
-        numbers[entities[number].key, start, end] = position
-        mentions.append(entities[number].mentions[place])
+    numbers = {(key, start, end): number for number, (start, end, _, _, key, _) in enumerate(spans)}
     chains = [
         [numbers[entity.key, span.start, span.end] for span in entity.mentions]
-        for entity in entities
+        for entity in read_entities(doc)
         if len(entity.mentions) > 1
     ]
-    links = []
-    for relation in doc._.relations:
-        for head, tail in _pairs(relation):
-            head_number = numbers[relation.head.key, head.start, head.end]
-            tail_number = numbers[relation.tail.key, tail.start, tail.end]
-            links.append((head_number, tail_number, relation.label))
-    return MentionDocument(mentions, links, chains)
+    links = [
+        (
+            numbers[relation.head.key, head.start, head.end],
+            numbers[relation.tail.key, tail.start, tail.end],
+            relation.label,
+        )
+        for relation in doc._.relations
+        for head, tail in _pairs(relation)
+    ]
+    return MentionDocument([span for *_, span in spans], links, chains)
 
 
 def _pairs(relation: Relation) -> list[tuple[Span, Span]]:
@@ -195,3 +209,9 @@ def _pairs(relation: Relation) -> list[tuple[Span, Span]]:
         return found
     pairs = ((head, tail) for head in relation.head.mentions for tail in relation.tail.mentions)
     return [min(pairs, key=lambda pair: max(pair[1].start - pair[0].end, pair[0].start - pair[1].end))]
+
+
+def coreferring_labels(doc: Doc) -> Iterator[str]:
+    """Name a change of formats that tell by a relation which mentions are one entity."""
+    if any(data["label"].lower() == COREF.lower() for data in relation_data(doc)):
+        yield f"documents in which a relation {COREF} makes one of two entities"

@@ -1,89 +1,101 @@
 """Prodigy's JSON lines, as `rel.manual` writes them: a text, tokens, spans, and relations between spans.
 
-A span is told by its offsets, so that entities which share one are a single entity when they are read again.
+Spans are told apart by their offsets, so entities that share one become a single entity when they are read again.
 
 https://prodi.gy/docs/api-interfaces#relations
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 from spacy.tokens import Doc, Span
-from spacy.vocab import Vocab
 
 from ..annotations import TITLE
 from ..errors import Errors
 from .assemble import Offsets, TextDocs
-from .base import KEY_PAIRS, TEXT, Draft, Format, Options, coreferring_labels, take, typed
-from .counts import Counts
-from .files import read_json_lines, write_json_lines
-from .mentions import MentionGraph, part_mentions
+from .base import KEY_PAIRS, Format
+from .files import write_json_lines
+from .mentions import MentionGraph, MentionOptions, coreferring_labels, part_mentions
+from .models import LIST, Model, Text, check, lines_reader
+from .peek import Peek
 
 
-def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Draft]:
-    docs = TextDocs(vocab, counts, options)
-    for where, parse in read_json_lines(path):
-        yield Draft("", partial(_read_document, where, parse, docs))
+class Characters(Model):
+    start: int
+    end: int
+
+    @property
+    def offsets(self) -> Offsets:
+        return self.start, self.end
 
 
-def _read_document(where: str, parse: Callable[[], Any], docs: TextDocs) -> Doc | None:
-    """The document of a line; None where the annotator has not accepted it."""
-    data = typed(where, "document", parse(), dict)
-    if take(where, data, "answer", str, default="accept") != "accept":
+class JsonSpan(Characters):
+    text: Text = ""
+    label: Text = ""
+
+
+class JsonRelation(Model):
+    head: int | None = None
+    child: int | None = None
+    head_span: Characters | None = None
+    child_span: Characters | None = None
+    label: Text
+
+
+class Meta(Model):
+    title: Text = ""
+
+
+class Answered(Model):
+    answer: str = "accept"
+
+
+class Document(Answered):
+    text: Text
+    tokens: list[Characters] = LIST
+    spans: list[JsonSpan] = LIST
+    relations: list[JsonRelation] = LIST
+    meta: Meta = Meta()
+
+
+def _read_document(where: str, data: Any, docs: TextDocs[MentionOptions]) -> Doc | None:
+    """Make the document of a line, or None where the annotator has not accepted it."""
+    if check(Answered, where, data).answer != "accept":
         docs.counts.note("documents rejected or ignored by the annotator (left out)")
         return None
-    text = take(where, data, "text", str)
-    tokens = [
-        _offsets(f"{where} tokens[{number}]", token)
-        for number, token in enumerate(take(where, data, "tokens", list, default=[]))
-    ]
-    graph = MentionGraph(docs, text)
-    for number, span in enumerate(take(where, data, "spans", list, default=[])):
-        at = f"{where} spans[{number}]"
-        start, end = _offsets(at, span)
-        words = take(at, span, "text", str, default=text[start:end])
-        docs.counts.note("spans listed twice", (start, end) in graph.mentions)
-        if (start, end) not in graph.mentions:
-            graph.add(at, (start, end), start, end, take(at, span, "label", str, default=""), words)
-    for number, relation in enumerate(take(where, data, "relations", list, default=[])):
+    document = check(Document, where, data)
+    tokens = [token.offsets for token in document.tokens]
+    graph: MentionGraph[Offsets] = MentionGraph(docs, document.text)
+    for number, span in enumerate(document.spans):
+        words = span.text if "text" in span.model_fields_set else None
+        docs.counts.note("spans listed twice", span.offsets in graph.mentions)
+        if span.offsets not in graph.mentions:
+            graph.add(f"{where} spans[{number}]", span.offsets, *span.offsets, span.label, words)
+    for number, relation in enumerate(document.relations):
         at = f"{where} relations[{number}]"
-        typed(at, "relation", relation, dict)
-        ends = [_end(at, relation, end, tokens, graph) for end in ("head", "child")]
-        for start, end in ends:
-            if (start, end) not in graph.mentions:
+        head = _end(at, relation.head_span, relation.head, tokens, graph)
+        child = _end(at, relation.child_span, relation.child, tokens, graph)
+        for offsets in (head, child):
+            if offsets not in graph.mentions:
                 docs.counts.note("words that are related and no span")
-                graph.add(at, (start, end), start, end)
-        graph.relate(at, ends[0], ends[1], take(at, relation, "label", str))
-    clusters, relations = graph.assemble()
-    meta = take(where, data, "meta", dict, default={})
-    title = take(where, meta, "title", str, default="")
-    return docs.make(where, text, clusters, relations, title=title, tokens=tokens or None)
-
-
-def _offsets(where: str, data: Any) -> Offsets:
-    typed(where, "span", data, dict)
-    return take(where, data, "start", int), take(where, data, "end", int)
+                graph.add(at, offsets, *offsets)
+        graph.relate(at, head, child, relation.label)
+    return graph.make(where, document.meta.title, tokens or None)
 
 
 def _end(
-    where: str, relation: dict[str, Any], end: str, tokens: list[Offsets], graph: MentionGraph
+    where: str,
+    span: Characters | None,
+    number: int | None,
+    tokens: list[Offsets],
+    graph: MentionGraph[Offsets],
 ) -> Offsets:
     """The offsets of a relation's head or child: its span, or the span that its token is in, or the token."""
-    span = relation.get(f"{end}_span")
     if span is not None:
-        return _offsets(where, span)
-    number = take(where, relation, end, int)
-    if not 0 <= number < len(tokens):
+        return span.offsets
+    if number is None or not 0 <= number < len(tokens):
         raise ValueError(Errors.E131.format(where=where, reference=number, known=f"{len(tokens)} tokens"))
     start, stop = tokens[number]
-    spans: list[Offsets] = list(graph.mentions)  # type: ignore[arg-type]
-    return next((span for span in spans if span[0] <= start and stop <= span[1]), (start, stop))
-
-
-def _write(docs: Iterable[Doc], path: Path) -> None:
-    write_json_lines(map(_document, docs), path)
+    return next((span for span in graph.mentions if span[0] <= start and stop <= span[1]), (start, stop))
 
 
 def _document(doc: Doc) -> dict[str, Any]:
@@ -132,12 +144,18 @@ def _relation(head: Span, child: Span, label: str) -> dict[str, Any]:
     }
 
 
+def _sniff(peek: Peek) -> bool:
+    marked = any({"_task_hash", "_input_hash", "_view_id"} & item.keys() for item in peek.objects)
+    return marked or any("child" in relation for relation in peek.first("relations"))
+
+
 PRODIGY = Format(
     name="prodigy",
     description="JSON lines of Prodigy's relation annotation",
-    reader=_read,
-    writer=_write,
-    options=TEXT | {"coref_label"},
+    reader=lines_reader(_read_document),
+    writer=lambda docs, path: write_json_lines(map(_document, docs), path),
+    settings=MentionOptions,
+    sniff=_sniff,
     holds=frozenset({KEY_PAIRS}),
     changes=coreferring_labels,
 )

@@ -21,11 +21,12 @@ from spacy.vocab import Vocab
 from ..annotations import TITLE
 from ..errors import Errors
 from .assemble import Passage, TextDocs
-from .base import IDENTIFIERS, SHARED, TEXT, Draft, Format, Options, doc_labels, shared_identifiers
+from .base import IDENTIFIERS, SHARED, Draft, Format, doc_labels, shared_identifiers
 from .counts import Counts
 from .files import read_lines
 from .identifiers import (
     NONE,
+    IdentifierOptions,
     Mention,
     Triple,
     add_novelty,
@@ -41,7 +42,7 @@ RELATION = re.compile(r"[^\t]+\t(?!\d+\t)[^\t]+\t[^\t]+\t[^\t]+(\t(Novel|No))?")
 ENDS = re.compile(r"[\t\r\n]")
 
 
-def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterator[Draft]:
+def _read(path: Path, vocab: Vocab, counts: Counts, options: IdentifierOptions) -> Iterator[Draft]:
     docs = TextDocs(vocab, counts, options)
     for lines in _documents(path, counts):
         heading = HEADING.fullmatch(lines[0][1])
@@ -49,7 +50,7 @@ def _read(path: Path, vocab: Vocab, counts: Counts, options: Options) -> Iterato
 
 
 def _documents(path: Path, counts: Counts) -> Iterator[list[tuple[int, str]]]:
-    """The lines of each document. Another title begins one too, where the empty line is missing."""
+    """The lines of each document. Where an empty line is missing, a title begins the next document."""
     lines: list[tuple[int, str]] = []
     for number, line in read_lines(path, counts):
         heading = HEADING.fullmatch(line)
@@ -62,7 +63,7 @@ def _documents(path: Path, counts: Counts) -> Iterator[list[tuple[int, str]]]:
         yield lines
 
 
-def _read_document(path: Path, lines: list[tuple[int, str]], docs: TextDocs) -> Doc:
+def _read_document(path: Path, lines: list[tuple[int, str]], docs: TextDocs[IdentifierOptions]) -> Doc:
     for number, line in lines:
         if "\r" in line:
             raise ValueError(Errors.E150.format(where=f"{path} line {number}"))
@@ -73,46 +74,56 @@ def _read_document(path: Path, lines: list[tuple[int, str]], docs: TextDocs) -> 
     name, _, title = heading.groups()
     text, rest = title, lines[1:]
     passages = [Passage(0, len(title), "title")]
-    if rest:
-        heading = HEADING.fullmatch(rest[0][1])
-        if heading and heading[2] == "a" and heading[1] == name:
-            rest = rest[1:]
-            if heading[3]:
-                text = f"{title} {heading[3]}"
-                passages.append(Passage(len(title) + 1, len(text), "abstract"))
+    heading = HEADING.fullmatch(rest[0][1]) if rest else None
+    if heading and heading[2] == "a" and heading[1] == name:
+        rest = rest[1:]
+        if heading[3]:
+            text = f"{title} {heading[3]}"
+            passages.append(Passage(len(title) + 1, len(text), "abstract"))
     mentions: list[Mention] = []
     triples: list[Triple] = []
-    seen = set()
-    for number, line in rest:
-        where = f"{path} line {number} {name!r}"
-        columns = line.split("\t")
-        if columns[0] != name:
-            raise ValueError(Errors.E125.format(where=where, line=line[:80]))
-        docs.counts.note("lines listed twice", line in seen)
-        if line in seen:
-            continue
-        seen.add(line)
-        if len(columns) in (5, 6, 7) and OFFSET.fullmatch(columns[1]) and OFFSET.fullmatch(columns[2]):
-            mention = _mention(where, text, columns, docs)
-            mentions += [mention] if mention else []
-        elif RELATION.fullmatch(line):
-            label, head, tail = columns[1:4]
-            if len(columns) == 5:
-                label = add_novelty(label, columns[4], docs.options.novelty, docs.counts)
-            triples.append(Triple(unquote(head), unquote(tail), label))
-        else:
-            raise ValueError(Errors.E126.format(where=where, line=line[:80]))
+    for line, number in _each_once(rest, docs.counts).items():
+        found = _annotation(f"{path} line {number} {name!r}", name, line, text, docs)
+        if isinstance(found, Triple):
+            triples.append(found)
+        elif found:
+            mentions.append(found)
     where = f"{path} line {lines[0][0]} {name!r}"
     clusters, relations = join_identified(mentions, triples, docs.counts)
     passages = [passage for passage in passages if passage.start < passage.end]
     return docs.make(where, text, clusters, relations, title=name, passages=passages)
 
 
-def _mention(where: str, text: str, columns: list[str], docs: TextDocs) -> Mention | None:
-    start, end, words, label = int(columns[1]), int(columns[2]), columns[3], columns[4]
-    offsets = docs.mention(where, text, start, end, words)
-    docs.counts.note("composite mentions whose parts are named (left out)", len(columns) == 7)
-    return offsets and Mention(*offsets, label, columns[5] if len(columns) > 5 else NONE)
+def _each_once(lines: Iterable[tuple[int, str]], counts: Counts) -> dict[str, int]:
+    """The different lines, each with the number of the first one."""
+    found: dict[str, int] = {}
+    for number, line in lines:
+        counts.note("lines listed twice", line in found)
+        found.setdefault(line, number)
+    return found
+
+
+def _annotation(
+    where: str, name: str, line: str, text: str, docs: TextDocs[IdentifierOptions]
+) -> Mention | Triple | None:
+    """The mention or relation of a line, or None for a mention that is left out.
+
+    :param name: The name of the document, which begins the line.
+    """
+    columns = line.split("\t")
+    if columns[0] != name:
+        raise ValueError(Errors.E125.format(where=where, line=line[:80]))
+    if len(columns) in (5, 6, 7) and OFFSET.fullmatch(columns[1]) and OFFSET.fullmatch(columns[2]):
+        start, end, words, label = int(columns[1]), int(columns[2]), columns[3], columns[4]
+        offsets = docs.mention(where, text, start, end, words)
+        docs.counts.note("composite mentions whose parts are named (left out)", len(columns) == 7)
+        return offsets and Mention(*offsets, label, columns[5] if len(columns) > 5 else NONE)
+    if not RELATION.fullmatch(line):
+        raise ValueError(Errors.E126.format(where=where, line=line[:80]))
+    label, head, tail = columns[1:4]
+    if len(columns) == 5:
+        label = add_novelty(label, columns[4], docs.options.novelty, docs.counts)
+    return Triple(unquote(head), unquote(tail), label)
 
 
 def _write(docs: Iterable[Doc], path: Path) -> None:
@@ -138,7 +149,7 @@ def _changes(doc: Doc) -> Iterator[str]:
 
 
 def _lines(name: str, doc: Doc) -> Iterator[str]:
-    """The lines of a document. Line breaks and tabs in the text become spaces, so that offsets stay."""
+    """Make the lines of a document. Line breaks and tabs in the text become spaces, so that offsets stay right."""
     text = ENDS.sub(" ", doc.text)
     end = next((passage.end for passage in part_passages(doc) if passage.start == 0), 0)
     if text[end : end + 1].strip():  # what is written between title and abstract is read as a space
@@ -160,7 +171,9 @@ PUBTATOR = Format(
     description="PubTator's lines: CDR, GDA, BioRED",
     reader=_read,
     writer=_write,
-    options=TEXT | {"novelty"},
+    settings=IdentifierOptions,
+    endings=(".pubtator",),
+    sniff=lambda peek: bool(HEADING.fullmatch(peek.start.split("\n", 1)[0])),
     holds=frozenset({IDENTIFIERS, SHARED}),
     changes=_changes,
 )

@@ -1,80 +1,125 @@
-"""Entity pairs and their mention pairs as index arrays.
+"""One flat batch: the entities, entity pairs and mention pairs of several documents, numbered one after another.
 
-In numpy: on the small documents that most are, an operation of torch takes longer to call than to run, and on a GPU
-its results would have to be waited for.
+Index arithmetic is done in numpy: on documents of the usual size an operation of torch takes longer to call than to
+run, and on a GPU its results would have to be waited for.
 """
 
 import sys
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
+import torch
+from torch import Tensor
 
-# How many entity pairs, or mention pairs where windows matter, are looked at together to count mention pairs; more
-# where one entity has more.
+from . import maths
+from .pieces import Document, Pieces
+
+# How many pairs of entities (or of mentions, where windows matter) are counted together; more where one entity has
+# more.
 BLOCK = 2**20
 
 
-class MentionPairs(NamedTuple):
-    """The mention pairs of some entity pairs, those of one entity pair side by side.
+@dataclass(frozen=True)
+class FlatBatch:
+    """What is known of a batch before any pair is scored. M mentions, E entities and L word pieces of all documents.
 
-    :param head: Mention numbers. *Shape:* (P,)
-    :param tail: Mention numbers. *Shape:* (P,)
-    :param pair_index: The entity pair of each. *Shape:* (P,)
+    :param pieces: The word pieces of each document.
+    :param clusters: The mentions of each entity that lie in the encoded text, by their numbers in the batch.
+    :param first_entity: The number of each document's first entity, and E at the end. *Shape:* (D + 1,)
+    :param first_mention: The number of each document's first mention, and M at the end. *Shape:* (D + 1,)
+    :param windows: The first and last window of each mention, numbered in each document; all zero in a document
+        whose mention pairs are all scored. *Shape:* (M, 2)
+    :param sentences: The sentence that each word piece is in, from 0 in each document; -1 where it is in none or the
+        document does not say. *Shape:* (L,)
     """
 
+    pieces: Sequence[Pieces]
+    clusters: Sequence[Sequence[int]]
+    first_entity: np.ndarray
+    first_mention: np.ndarray
+    windows: np.ndarray
+    sentences: np.ndarray
+
+    def numbers(self, pairs: "PairIndex") -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The first four fields of `PairScores`: numbers from 0 in each document."""
+        first_mention = self.first_mention[pairs.document]
+        return (
+            torch.from_numpy(pairs.document),
+            torch.from_numpy(pairs.entities - self.first_entity[pairs.document][:, None]),
+            torch.from_numpy(pairs.head - first_mention[pairs.pair_index]),
+            torch.from_numpy(pairs.tail - first_mention[pairs.pair_index]),
+        )
+
+
+def flatten(documents: Sequence[Document], batch: Sequence[Pieces], far_pairs: bool) -> FlatBatch:
+    """Lay documents one after another.
+
+    :param far_pairs: Whether mention pairs that no window holds are scored too.
+    """
+    first_mention = np.array([*accumulate((len(own.markers) for own in batch), initial=0)])
+    clusters = [
+        [int(first) + mention for mention in cluster if pieces.markers[mention] >= 0]
+        for document, pieces, first in zip(documents, batch, first_mention)
+        for cluster in document.clusters
+    ]
+    windows = [
+        np.zeros((len(pieces.markers), 2), dtype=np.int64)
+        if far_pairs or len(pieces.windows) == 1
+        else pieces.mention_windows()
+        for pieces in batch
+    ]
+    return FlatBatch(
+        pieces=batch,
+        clusters=clusters,
+        first_entity=np.array([*accumulate((len(own.clusters) for own in documents), initial=0)]),
+        first_mention=first_mention,
+        windows=np.concatenate([np.zeros((0, 2), dtype=np.int64), *windows]),
+        sentences=np.concatenate([np.zeros(0, dtype=np.int64), *(pieces.sentences for pieces in batch)]),
+    )
+
+
+@dataclass(frozen=True)
+class PairIndex:
+    """Entity pairs of a batch and their mention pairs. The mention pairs of one entity pair stand side by side.
+
+    :param document: The document of each entity pair. *Shape:* (N,)
+    :param entities: The entity numbers of head and tail. *Shape:* (N, 2)
+    :param head: The mention numbers of the heads. *Shape:* (P,)
+    :param tail: The mention numbers of the tails. *Shape:* (P,)
+    :param pair_index: The entity pair of each mention pair. *Shape:* (P,)
+    """
+
+    document: np.ndarray
+    entities: np.ndarray
     head: np.ndarray
     tail: np.ndarray
     pair_index: np.ndarray
 
+    @classmethod
+    def empty(cls) -> "PairIndex":
+        """No pair."""
+        nothing = np.zeros(0, dtype=np.int64)
+        return cls(nothing, nothing.reshape(0, 2), nothing, nothing, nothing)
 
-def mention_pairs(
-    clusters: Sequence[Sequence[int]], pairs: np.ndarray, windows: np.ndarray | None = None
-) -> MentionPairs:
-    """
-    :param clusters: The mention numbers of each entity.
-    :param pairs: Entity numbers. *Shape:* (N, 2)
-    :param windows: Only mention pairs that have a window in common. *Shape:* (M, 2)
-    """
-    size, mentions = _sizes(clusters)
-    first = size.cumsum() - size
-    head, tail = pairs[:, 0], pairs[:, 1]
-    count = size[head] * size[tail]
-    pair_index = np.repeat(np.arange(len(pairs)), count)
-    within = np.arange(len(pair_index)) - (count.cumsum() - count)[pair_index]
-    width = size[tail][pair_index]
-    heads = mentions[first[head][pair_index] + within // width]
-    tails = mentions[first[tail][pair_index] + within % width]
-    if windows is None:
-        return MentionPairs(heads, tails, pair_index)
-    met = _meet(windows[heads], windows[tails])
-    return MentionPairs(heads[met], tails[met], pair_index[met])
+    def on_device(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """Heads, tails and the entity pair of each, brought to a device in one copy."""
+        head, tail, pair_index = on_device(np.stack([self.head, self.tail, self.pair_index]), device)
+        return head, tail, pair_index
 
 
-def count_mention_pairs(clusters: Sequence[Sequence[int]]) -> int:
-    """How many there are, in whatever windows."""
-    size, _ = _sizes(clusters)
-    return int(size.sum() ** 2 - (size**2).sum())
-
-
-def chunk_entity_pairs(
-    clusters: Sequence[Sequence[int]],
-    max_mention_pairs: int | None = None,
-    mirrored: bool = False,
-    windows: np.ndarray | None = None,
-) -> Iterator[np.ndarray]:
-    """The entity pairs that have mention pairs, in runs of at most `max_mention_pairs` of these, or of one entity
+def pair_chunks(
+    batch: FlatBatch, max_mention_pairs: int = sys.maxsize, with_inverse: bool = False
+) -> Iterator[PairIndex]:
+    """All entity pairs that have mention pairs, in chunks of at most `max_mention_pairs` of these, or of one entity
     pair. All of them at once would be too many in a long text.
 
-    :param max_mention_pairs: No limit where None.
-    :param mirrored: Follow each entity pair by its mirror, in the same run.
-    :param windows: Only mention pairs that have a window in common. *Shape:* (M, 2)
-    :returns: Entity numbers, otherwise by head, then by tail. *Shape:* (n, 2)
+    :param with_inverse: Whether each entity pair is followed by its inverse, (tail, head), in the same chunk.
     """
-    limit = sys.maxsize if max_mention_pairs is None else max_mention_pairs
     held: list[np.ndarray] = []
-    room = limit
-    for pairs, counts in _counted(clusters, mirrored, windows):
+    room = max_mention_pairs
+    for pairs, counts in _counted_pairs(batch, with_inverse):
         ends = counts.cumsum()
         start = 0
         while start < len(pairs):
@@ -87,78 +132,88 @@ def chunk_entity_pairs(
                 room -= int(ends[stop - 1]) - before
                 start = stop
             if start < len(pairs):
-                yield np.concatenate(held).reshape(-1, 2)
-                held, room = [], limit
+                yield _index(batch, np.concatenate(held).reshape(-1, 2))
+                held, room = [], max_mention_pairs
     if held:
-        yield np.concatenate(held).reshape(-1, 2)
+        yield _index(batch, np.concatenate(held).reshape(-1, 2))
 
 
-def _counted(
-    clusters: Sequence[Sequence[int]], mirrored: bool, windows: np.ndarray | None
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Entity pairs, each with its mirror where asked for, and how many mention pairs they have. *Shape:* (n, 2) or
-    (n, 4), and (n,)"""
+def _index(batch: FlatBatch, entities: np.ndarray) -> PairIndex:
+    document = np.searchsorted(batch.first_entity, entities[:, 0], side="right") - 1
+    return PairIndex(document, entities, *mention_pairs(batch.clusters, entities, batch.windows))
+
+
+def mention_pairs(
+    clusters: Sequence[Sequence[int]], pairs: np.ndarray, windows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The mention pairs of some entity pairs that have a window in common.
+
+    :param clusters: The mention numbers of each entity.
+    :param pairs: The entity numbers of head and tail. *Shape:* (N, 2)
+    :param windows: The first and last window of each mention. *Shape:* (M, 2)
+    :returns: The mention numbers of heads and tails, and the entity pair of each. *Shape:* (P,) each
+    """
     size, mentions = _sizes(clusters)
-    everything, some = np.arange(len(size)), size.nonzero()[0]
-    ends = size.cumsum()
-    starts = (ends - size)[some]
-    cells = (len(size) * np.ones_like(size) if windows is None else len(mentions) * size).cumsum()
-    for heads in np.split(everything, np.flatnonzero(np.diff(cells // BLOCK)) + 1) if len(size) else ():
-        if windows is None:
-            counts = size[heads][:, None] * size
-        else:
-            counts = np.zeros((len(heads), len(size)), dtype=np.int64)
-            own = np.isin(some, heads)
-            first = ends[heads[0]] - size[heads[0]]
-            met = _meet(windows[mentions[first : ends[heads[-1]]]][:, None], windows[mentions])
-            if met.size:
-                met = np.add.reduceat(met, starts, axis=1, dtype=np.int64)
-                rows = some[own] - heads[0]
-                counts[np.ix_(rows, some)] = np.add.reduceat(met, starts[own] - first, axis=0)
-        counts[heads - heads[0], heads] = 0
-        if mirrored:
-            counts[everything <= heads[:, None]] = 0
-        rows, tails = counts.nonzero()
-        found = [heads[rows], tails]
-        counts = counts[rows, tails]
-        if mirrored:
-            found, counts = [*found, *reversed(found)], 2 * counts
-        yield np.stack(found, axis=1), counts
+    first = size.cumsum() - size
+    head, tail = pairs[:, 0], pairs[:, 1]
+    count = size[head] * size[tail]
+    pair_index = np.repeat(np.arange(len(pairs)), count)
+    within = np.arange(len(pair_index)) - (count.cumsum() - count)[pair_index]
+    width = size[tail][pair_index]
+    heads = mentions[first[head][pair_index] + within // width]
+    tails = mentions[first[tail][pair_index] + within % width]
+    if not windows.any():
+        return heads, tails, pair_index
+    met = _meet(windows[heads], windows[tails])
+    return heads[met], tails[met], pair_index[met]
 
 
-class Unordered(NamedTuple):
-    """Pairs without their direction, by their first side, then by their second.
+def _counted_pairs(batch: FlatBatch, with_inverse: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Entity pairs of one document after another, each with its inverse where asked for, and their mention pairs.
+    *Shape:* (n, 2) or (n, 4), and (n,)"""
+    for start, end in zip(batch.first_entity[:-1].tolist(), batch.first_entity[1:].tolist()):
+        size, mentions = _sizes(batch.clusters[start:end])
+        everything, ends = np.arange(len(size)), size.cumsum()
+        windows = batch.windows[mentions]
+        cells = (len(mentions) * size if windows.any() else np.full_like(size, len(size))).cumsum()
+        for heads in np.split(everything, np.flatnonzero(np.diff(cells // BLOCK)) + 1) if len(size) else ():
+            if windows.any():
+                counts = _meeting_mentions(size, ends, windows, heads)
+            else:
+                counts = size[heads][:, None] * size
+            counts[heads - heads[0], heads] = 0
+            if with_inverse:
+                counts[everything <= heads[:, None]] = 0
+            rows, tails = counts.nonzero()
+            counts = counts[rows, tails]
+            found = [start + heads[rows], start + tails]
+            if with_inverse:
+                found, counts = [*found, *reversed(found)], 2 * counts
+            yield np.stack(found, axis=1), counts
 
-    :param low: *Shape:* (U,)
-    :param high: *Shape:* (U,)
-    :param row: Which of them each pair is. *Shape:* (P,)
+
+def _meeting_mentions(
+    size: np.ndarray, ends: np.ndarray, windows: np.ndarray, heads: np.ndarray
+) -> np.ndarray:
+    """How many mention pairs with a common window each of some heads has with every entity.
+
+    :param size: The number of mentions of each entity. *Shape:* (E,)
+    :param ends: The sums of `size` up to each entity. *Shape:* (E,)
+    :param windows: The windows of all mentions, entity by entity. *Shape:* (M, 2)
+    :param heads: Neighbouring entity numbers. *Shape:* (H,)
+    :returns: *Shape:* (H, E)
     """
-
-    low: np.ndarray
-    high: np.ndarray
-    row: np.ndarray
-
-
-def without_direction(head: np.ndarray, tail: np.ndarray, size: int) -> Unordered:
-    """Both directions of a pair as one. Pairs that nobody asks for are among them where few are missing, so that the
-    second sides of a first one are a run of numbers.
-
-    :param head: Numbers below `size`. *Shape:* (P,)
-    :param tail: *Shape:* (P,)
-    """
-    low, high = np.minimum(head, tail), np.maximum(head, tail)
-    first, last = np.full(size, size), np.full(size, -1)
-    np.minimum.at(first, low, high)
-    np.maximum.at(last, low, high)
-    count = np.maximum(last - first + 1, 0)
-    total = int(count.sum())
-    if total <= 5 * len(head) // 4:
-        start = count.cumsum() - count
-        lows = np.repeat(np.arange(size), count)
-        highs = np.arange(total) - (start - first)[lows]
-        return Unordered(lows, highs, (start - first)[low] + high)
-    both, row = np.unique(low * size + high, return_inverse=True)
-    return Unordered(both // size, both % size, row)
+    some = size.nonzero()[0]
+    counts = np.zeros((len(heads), len(size)), dtype=np.int64)
+    own = np.isin(some, heads)
+    first = ends[heads[0]] - size[heads[0]]
+    met = _meet(windows[first : ends[heads[-1]]][:, None], windows)
+    if met.size:
+        starts = (ends - size)[some]
+        met = np.add.reduceat(met, starts, axis=1, dtype=np.int64)
+        rows = some[own] - heads[0]
+        counts[np.ix_(rows, some)] = np.add.reduceat(met, starts[own] - first, axis=0)
+    return counts
 
 
 def _sizes(clusters: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
@@ -168,5 +223,112 @@ def _sizes(clusters: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _meet(some: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Whether first and last windows have one in common, bool. *Shape:* (..., 2) each, and (...)"""
+    """Whether mentions have a window in common, bool. *Shape:* (..., 2) each, and (...)"""
     return (some[..., 0] <= others[..., 1]) & (others[..., 0] <= some[..., 1])
+
+
+def on_device(values: np.ndarray, device: torch.device) -> Tensor:
+    """A tensor on a device; the CPU does not wait for the copy."""
+    return torch.from_numpy(values).to(device, non_blocking=True)
+
+
+@dataclass(frozen=True)
+class PairScores:
+    """What KMGRE says of some pairs of a batch. The first four fields are on the CPU.
+
+    :param document: The document of each entity pair. *Shape:* (N,)
+    :param entities: The entity numbers of head and tail, from 0 in each document. *Shape:* (N, 2)
+    :param head: The mention numbers of the heads, from 0 in each document. *Shape:* (P,)
+    :param tail: The mention numbers of the tails. *Shape:* (P,)
+    :param pair_index: The entity pair, 0..N-1, of each mention pair, ascending. *Shape:* (P,)
+    :param relation: The logits of the relations (6). *Shape:* (P, C)
+    :param key: The logit of p_ω(z=1) (8); infinity without a key instance classifier, so that all are key.
+        *Shape:* (P,)
+    :param sentence_weights: How much of the context of each row of `relation` lies in each of S sentences of its
+        document; no column where nobody says where sentences are. *Shape:* (P, S)
+    """
+
+    document: Tensor
+    entities: Tensor
+    head: Tensor
+    tail: Tensor
+    pair_index: Tensor
+    relation: Tensor
+    key: Tensor
+    sentence_weights: Tensor
+
+    @property
+    def num_pairs(self) -> int:
+        """The number N of entity pairs."""
+        return len(self.entities)
+
+    def row_of_pair(self) -> dict[tuple[int, int, int], int]:
+        """The entity pair, 0..N-1, of each (document, head entity, tail entity)."""
+        heads, tails = self.entities.T.tolist()
+        return {key: row for row, key in enumerate(zip(self.document.tolist(), heads, tails))}
+
+    @property
+    def row_index(self) -> Tensor:
+        """The entity pair of each row of `relation`."""
+        return self.pair_index
+
+    def select(self, xi: float, tau: float) -> Tensor:
+        """Which mention pairs are key (12)-(15), bool. *Shape:* (P,)"""
+        return maths.select_key_pairs(torch.sigmoid(self.key), self.pair_index, self.num_pairs, xi, tau)
+
+    def fuse(self, selected: Tensor, fusion: bool = True) -> Tensor:
+        """The logits of the entity pairs (16).
+
+        :param selected: Which mention pairs are key. *Shape:* (P,)
+        :param fusion: Without it each key mention pair speaks for itself, and the best margin over TH counts (the
+            paper's ablation).
+        :returns: *Shape:* (N, C)
+        """
+        if fusion:
+            return maths.fuse_mention_logits(self.relation, self.pair_index, self.num_pairs, selected)
+        margins, rows = maths.margins(self.relation)[selected], self.pair_index[selected]
+        best = margins.new_full((self.num_pairs, margins.shape[1]), -torch.inf)
+        return best.scatter_reduce(0, rows[:, None].expand_as(margins), margins, "amax")
+
+    def rows_of(self, mention_pairs: Tensor) -> Tensor:
+        """The rows of `relation` that say something of some mention pairs. *Shape:* (p,), (p,)"""
+        return mention_pairs
+
+    def share_logits(self, mention_pairs: Tensor) -> Tensor:
+        """The logits whose softmax over an entity pair's key mention pairs is what each contributes to it.
+
+        :param mention_pairs: The numbers of some mention pairs. *Shape:* (p,)
+        :returns: One column a class, or one for all. *Shape:* (p, C) or (p, 1)
+        """
+        return self.relation[mention_pairs]
+
+
+@dataclass(frozen=True)
+class EntityPairScores(PairScores):
+    """What ATLOP says of some pairs of a batch: `relation` and `sentence_weights` have a row for each entity pair.
+
+    :param attention: The part that each mention pair has in the attention that its two entities share. *Shape:* (P,)
+    """
+
+    attention: Tensor
+
+    @property
+    def row_index(self) -> Tensor:
+        """The entity pair of each row of `relation`: itself."""
+        return torch.arange(self.num_pairs, device=self.relation.device)
+
+    def select(self, xi: float, tau: float) -> Tensor:
+        """All mention pairs count. *Shape:* (P,)"""
+        return torch.ones_like(self.pair_index, dtype=torch.bool)
+
+    def fuse(self, selected: Tensor, fusion: bool = True) -> Tensor:
+        """The logits of the entity pairs, as they are. *Shape:* (N, C)"""
+        return self.relation
+
+    def rows_of(self, mention_pairs: Tensor) -> Tensor:
+        """The rows of the mention pairs' entity pairs. *Shape:* (p,), (p,)"""
+        return self.pair_index[mention_pairs]
+
+    def share_logits(self, mention_pairs: Tensor) -> Tensor:
+        """The logarithms of the mention pairs' parts in the attention, for all classes. *Shape:* (p, 1)"""
+        return torch.log(self.attention[mention_pairs])[:, None]

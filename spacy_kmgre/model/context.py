@@ -1,242 +1,211 @@
-"""Contexts of pairs (4), ready to be pooled from any columns that belong to the word pieces.
+"""Contexts of pairs (4): weighted sums over the word pieces that two attention rows have in common.
 
-A text of one window has dense attention rows, and its context weights are one matrix; those of texts that were read
-together are computed together. In a long text a row is zero but for a run of word pieces, most pairs have no piece in
-common, and only those that have are looked at: time and memory grow with the text, not with its square.
+An attention row covers a run of word pieces: the whole text where one window holds it, and in a longer one the windows
+that the mention is in. Only pairs whose runs meet have a context; that of all others is zero. So time and memory grow
+with the text and not with its square, and short and long texts go the same way.
+
+A context is registered in `spacy_architectures`; it is a function `(products, totals) -> weights` as
+`maths.per_head_weights`, which says what they are. It is linear in the products.
 """
 
-from abc import ABC, abstractmethod
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
-from . import maths
-from .encoder import Encoded, Rows
-from .products import divisor
+from .batch import on_device
 
+Weigh = Callable[[Tensor, Tensor], Tensor]
 
-class Pool(ABC):
-    """The context weights of the U distinct pairs of a document."""
-
-    @abstractmethod
-    def __call__(self, columns: Tensor) -> Tensor:
-        """Weighted sums of what belongs to the word pieces.
-
-        :param columns: *Shape:* (L, c)
-        :returns: *Shape:* (U, c)
-        """
-
-    @abstractmethod
-    def detach(self) -> "Pool":
-        """The same weights without gradient."""
+# Elements of a tensor of pairs by heads by word pieces: what stays in a CPU's cache, and what keeps a GPU busy.
+PRODUCTS = {"cpu": 2**18, "cuda": 2**23}
 
 
 @dataclass(frozen=True)
-class DensePool(Pool):
-    """Of a text of one window.
+class AttentionRows:
+    """The attention rows of a batch's M mentions, or of other things that have one, over runs of word pieces.
 
-    :param weights: *Shape:* (U, L)
+    :param blocks: Rows that were computed together. *Shape:* (R, K, B) each
+    :param block: The block of each mention. *Shape:* (M,)
+    :param row: The row in its block. *Shape:* (M,)
+    :param start: The word piece, numbered over the batch, that the run starts at. *Shape:* (M,)
+    :param stop: The word piece that the run ends before; the rest of the row is zero. *Shape:* (M,)
     """
 
+    blocks: Sequence[Tensor]
+    block: np.ndarray
+    row: np.ndarray
+    start: np.ndarray
+    stop: np.ndarray
+
+    def detach(self) -> "AttentionRows":
+        """The same rows without gradient."""
+        return AttentionRows([x.detach() for x in self.blocks], self.block, self.row, self.start, self.stop)
+
+
+class Meeting(NamedTuple):
+    """Pairs of rows of two blocks whose runs begin equally far from each other.
+
+    :param pairs: The numbers of the pairs. *Shape:* (p,)
+    :param head_rows: The part of the heads' block where the runs may meet. *Shape:* (R, K, b)
+    :param tail_rows: The part of the tails' block. *Shape:* (R, K, b)
+    :param head: The heads' rows in their block. *Shape:* (p,)
+    :param tail: The tails' rows in their block. *Shape:* (p,)
+    :param start: The word piece at which each meeting starts. *Shape:* (p,)
+    :param stop: The word piece before which it stops. *Shape:* (p,)
+    """
+
+    pairs: np.ndarray
+    head_rows: Tensor
+    tail_rows: Tensor
+    head: np.ndarray
+    tail: np.ndarray
+    start: np.ndarray
+    stop: np.ndarray
+
+
+def meetings(rows: AttentionRows, head: np.ndarray, tail: np.ndarray) -> Iterator[Meeting]:
+    """The pairs whose runs meet, in groups that can be multiplied at once.
+
+    :param head: Mention numbers. *Shape:* (P,)
+    :param tail: Mention numbers. *Shape:* (P,)
+    """
+    low, high = np.maximum(rows.start[head], rows.start[tail]), np.minimum(rows.stop[head], rows.stop[tail])
+    near = np.flatnonzero(low < high)
+    distance = rows.start[tail] - rows.start[head]
+    span, blocks = int(rows.start.max(initial=0)) + 1, len(rows.blocks)
+    code = ((rows.block[head] * blocks + rows.block[tail]) * 2 * span + distance + span)[near]
+    _, kind, counts = np.unique(code, return_inverse=True, return_counts=True)
+    of_kind = np.split(near[kind.argsort(kind="stable")], counts.cumsum()[:-1])
+    for pairs in of_kind if len(near) else ():
+        head_block, tail_block = rows.block[head[pairs[0]]], rows.block[tail[pairs[0]]]
+        apart = int(distance[pairs[0]])
+        left, right = rows.blocks[head_block], rows.blocks[tail_block]
+        left, right = left[:, :, max(apart, 0) :], right[:, :, max(-apart, 0) :]
+        width = min(left.shape[2], right.shape[2])
+        yield Meeting(
+            pairs,
+            left[:, :, :width],
+            right[:, :, :width],
+            rows.row[head[pairs]],
+            rows.row[tail[pairs]],
+            low[pairs],
+            high[pairs],
+        )
+
+
+def _pieces_of(meeting: Meeting) -> Iterator[tuple[slice, Tensor, Tensor]]:
+    """Parts of a meeting that are worth multiplying at a time, and their rows' numbers on the device."""
+    left = meeting.head_rows
+    size = max(1, PRODUCTS.get(left.device.type, PRODUCTS["cpu"]) // max(1, left.shape[1] * left.shape[2]))
+    head, tail = on_device(meeting.head, left.device), on_device(meeting.tail, left.device)
+    for start in range(0, len(head), size):
+        part = slice(start, start + size)
+        yield part, head[part], tail[part]
+
+
+def _products(meeting: Meeting, head: Tensor, tail: Tensor) -> Tensor:
+    return meeting.head_rows.index_select(0, head) * meeting.tail_rows.index_select(0, tail)
+
+
+def shared_attention(meeting: Meeting) -> Tensor:
+    """The attention that each pair has in common, by head: the sum of the products. *Shape:* (p, K)"""
+    return torch.cat([_products(meeting, head, tail).sum(dim=2) for _, head, tail in _pieces_of(meeting)])
+
+
+def weigh_pieces(meeting: Meeting, weigh: Weigh, totals: Tensor | None = None) -> Tensor:
+    """The context weights of a meeting's pairs.
+
+    :param totals: What the products are divided by; their own sums where None. *Shape:* (p, K)
+    :returns: *Shape:* (p, b)
+    """
+
+    def weights(head: Tensor, tail: Tensor, total: Tensor | None) -> Tensor:
+        products = _products(meeting, head, tail)
+        return weigh(products, products.sum(dim=2) if total is None else total)
+
+    found = []
+    for part, head, tail in _pieces_of(meeting):
+        total = None if totals is None else totals[part]
+        if torch.is_grad_enabled() and meeting.head_rows.requires_grad:
+            # The products are as large as all else together, and quick to make again.
+            found.append(
+                checkpoint(weights, head, tail, total, use_reentrant=False, preserve_rng_state=False)
+            )
+        else:
+            found.append(weights(head, tail, total))
+    return torch.cat(found)
+
+
+class Run(NamedTuple):
+    """The context weights of some pairs over one run of word pieces.
+
+    :param pairs: The numbers of the pairs. *Shape:* (p,)
+    :param start: The first word piece.
+    :param weights: *Shape:* (p, b)
+    """
+
+    pairs: np.ndarray
+    start: int
     weights: Tensor
 
-    def __call__(self, columns: Tensor) -> Tensor:
-        return self.weights @ columns
 
-    def detach(self) -> "DensePool":
-        return DensePool(self.weights.detach())
-
-
-@dataclass(frozen=True)
-class RunPool(Pool):
-    """Of a long text.
-
-    :param weights: Parts of the weights: whose they are, where their pieces start, and they. *Shape:* (p,), (p, b)
-    :param size: U.
-    """
-
-    weights: list[tuple[Tensor, int, Tensor]]
-    size: int
-
-    def __call__(self, columns: Tensor) -> Tensor:
-        pooled = columns.new_zeros((self.size, columns.shape[1]))
-        for targets, start, weights in self.weights:
-            pooled = pooled.index_add(0, targets, weights @ columns[start : start + weights.shape[1]])
-        return pooled
-
-    def detach(self) -> "RunPool":
-        parts = [(targets, start, weights.detach()) for targets, start, weights in self.weights]
-        return RunPool(parts, self.size)
+def runs_of(meeting: Meeting, weights: Tensor) -> Iterator[Run]:
+    """The weights of a meeting, cut to the runs of word pieces that they belong to."""
+    edges = [0, *(np.flatnonzero(np.diff(meeting.start)) + 1).tolist(), len(meeting.start)]
+    for first, last in pairwise(edges):
+        start = int(meeting.start[first])
+        width = int(meeting.stop[first:last].max()) - start
+        yield Run(meeting.pairs[first:last], start, weights[first:last, :width])
 
 
 @dataclass(frozen=True)
 class Contexts:
-    """Of all pairs of some documents.
+    """The contexts of pairs, ready to be pooled from anything that belongs to the word pieces. A head projects hidden
+    states to the few columns that it needs first, then pools: that is exact, and avoids a tensor of P x d.
 
-    :param pools: Of each document.
-    :param lengths: Its word pieces.
-    :param row: Which of all documents' distinct pairs each pair is. *Shape:* (P,)
+    :param runs: The weights of distinct pairs, each of which is in one run at most.
+    :param place: Where each pair stands among those of all runs one after another; their number for a pair that is
+        in none. *Shape:* (P,)
     """
 
-    pools: Sequence[Pool]
-    lengths: Sequence[int]
-    row: Tensor
+    runs: Sequence[Run]
+    place: Tensor
 
     def __call__(self, columns: Tensor) -> Tensor:
-        """Weighted sums of what belongs to the word pieces of all documents.
+        """Weighted sums of columns.
 
-        :param columns: *Shape:* (ΣL, c)
+        :param columns: *Shape:* (L, c)
         :returns: *Shape:* (P, c)
         """
-        parts = zip(self.pools, columns.split(list(self.lengths)))
-        return cat([pool(own) for pool, own in parts]).index_select(0, self.row)
+        pooled = [run.weights @ columns[run.start : run.start + run.weights.shape[1]] for run in self.runs]
+        return torch.cat([*pooled, columns.new_zeros((1, columns.shape[1]))]).index_select(0, self.place)
 
     def detach(self) -> "Contexts":
         """The same weights without gradient."""
-        return Contexts([pool.detach() for pool in self.pools], self.lengths, self.row)
+        return Contexts([run._replace(weights=run.weights.detach()) for run in self.runs], self.place)
 
 
-class Indices(NamedTuple):
-    """The pairs of a document, or a part of them, on its device.
+def mention_pair_contexts(rows: AttentionRows, head: np.ndarray, tail: np.ndarray, weigh: Weigh) -> Contexts:
+    """The contexts of mention pairs (4). A pair and its inverse have the same one, which is made once.
 
-    :param size: N, of entity pairs.
-    :param head: Mention numbers of the mention pairs. *Shape:* (P,)
+    :param head: Mention numbers. *Shape:* (P,)
     :param tail: Mention numbers. *Shape:* (P,)
-    :param pair_index: The entity pair of each mention pair. *Shape:* (P,)
-    :param low: One side of the distinct pairs, of mentions or of entities, whose contexts are wanted, as numbers of
-        attention rows; of a long text's entity pairs unused. *Shape:* (U,)
-    :param high: The other side. *Shape:* (U,)
-    :param row: Which of the distinct pairs of all documents of a batch each mention pair is, or each entity pair.
-        *Shape:* (P,) or (N,)
-    :param head_row: The head of each mention pair, or entity pair, among those of all documents of a batch.
-        *Shape:* (P,) or (N,)
-    :param tail_row: Its tail. *Shape:* (P,) or (N,)
     """
-
-    size: int
-    head: Tensor
-    tail: Tensor
-    pair_index: Tensor
-    low: Tensor
-    high: Tensor
-    row: Tensor
-    head_row: Tensor
-    tail_row: Tensor
-
-
-def contexts_of_mentions(batch: Sequence[Encoded], indices: Sequence[Indices], mode: str) -> Contexts:
-    """The contexts of mention pairs."""
-    pools = _dense_pools(batch, [encoded.rows for encoded in batch], indices, mode)
-    for number, (encoded, own) in enumerate(zip(batch, indices)):
-        if encoded.starts is not None:
-            everyone = torch.arange(len(own.low), device=own.low.device)
-            pools[number], _ = _run_pool(encoded, own.low, own.high, everyone, len(own.low), mode)
-    return _contexts(batch, indices, pools)
-
-
-def contexts_of_entities(
-    batch: Sequence[Encoded], rows: Sequence[Rows], indices: Sequence[Indices], mode: str
-) -> tuple[Contexts, Tensor]:
-    """The contexts of entity pairs, whose rows are the means of their mentions' (ATLOP).
-
-    :param rows: The entities' rows; unused in a long text.
-    :returns: The contexts, and each mention pair's part in its entity pair's context, without gradient. *Shape:* (P,)
-    """
-    pools = _dense_pools(batch, rows, indices, mode)
-    shares = []
-    for number, (encoded, own) in enumerate(zip(batch, indices)):
-        if encoded.starts is None:
-            attention = encoded.attention.detach()
-            mass = torch.einsum("ikl,jkl->ij", attention, attention)[own.head, own.tail]
-        else:
-            pools[number], mass = _run_pool(encoded, own.head, own.tail, own.pair_index, own.size, mode)
-        # As the entities' rows are means over mentions, the parts of an entity pair add up to its whole.
-        total = mass.new_zeros(own.size).index_add(0, own.pair_index, mass)[own.pair_index]
-        count = maths.segment_sizes(own.pair_index, own.size).to(mass)
-        shares.append(torch.where(total > 0, mass / total, 1.0 / count[own.pair_index]))
-    return _contexts(batch, indices, pools), cat(shares)
-
-
-def _contexts(batch: Sequence[Encoded], indices: Sequence[Indices], pools: dict[int, Pool]) -> Contexts:
-    lengths = [len(encoded.hidden) for encoded in batch]
-    return Contexts(
-        [pools[number] for number in range(len(batch))], lengths, cat([own.row for own in indices])
-    )
-
-
-def _dense_pools(
-    batch: Sequence[Encoded], rows: Sequence[Rows], indices: Sequence[Indices], mode: str
-) -> dict[int, Pool]:
-    """By number of their document, those of texts of one window."""
-    pools: dict[int, Pool] = {}
-    for numbers in read_together(batch, rows):
-        low, high = (cat([getattr(indices[number], side) for number in numbers]) for side in ("low", "high"))
-        weights = maths.context_weights(rows[numbers[0]].block, low, high, mode)
-        for number, own in zip(numbers, weights.split([len(indices[number].low) for number in numbers])):
-            pools[number] = DensePool(own[:, : len(batch[number].hidden)])
-    return pools
-
-
-def read_together(batch: Sequence[Encoded], rows: Sequence[Rows]) -> Iterable[list[int]]:
-    """Numbers of the texts of one window, those whose rows are in one block together."""
-    blocks: dict[int, list[int]] = defaultdict(list)
-    for number, encoded in enumerate(batch):
-        if encoded.starts is None:
-            blocks[id(rows[number].block)].append(number)
-    return blocks.values()
-
-
-def cat(values: Sequence[Tensor]) -> Tensor:
-    return values[0] if len(values) == 1 else torch.cat(list(values))
-
-
-def _run_pool(
-    encoded: Encoded, head: Tensor, tail: Tensor, target: Tensor, size: int, mode: str
-) -> tuple[RunPool, Tensor]:
-    """
-    :param target: What each mention pair adds to, 0..size-1: itself, or its entity pair. *Shape:* (P,)
-    :returns: The pool, and the attention that each mention pair has in common, without gradient. *Shape:* (P,)
-    """
-    products = [
-        (pairs, start, product.mean(dim=1, keepdim=True) if mode == "pooled" else product)
-        for pairs, start, product in _products(encoded, head, tail)
+    size = len(rows.start)
+    low, high = np.minimum(head, tail), np.maximum(head, tail)
+    distinct, inverse = np.unique(low * size + high, return_inverse=True)
+    runs = [
+        run
+        for meeting in meetings(rows, distinct // max(size, 1), distinct % max(size, 1))
+        for run in runs_of(meeting, weigh_pieces(meeting, weigh))
     ]
-    heads = 1 if mode == "pooled" else encoded.attention.shape[1]
-    total = encoded.attention.new_zeros((size, heads))
-    mass = encoded.attention.new_zeros(len(head))
-    for pairs, _, product in products:
-        masses = product.sum(dim=2)
-        total = total.index_add(0, target[pairs], masses)
-        mass[pairs] = masses.detach().sum(dim=1)
-    # The reciprocal, without its square in the gradient, which overflows.
-    share = torch.exp(-torch.log(divisor(total))) / heads
-    weights = [
-        (target[pairs], start, (share[target[pairs]].unsqueeze(1) @ product).squeeze(1))
-        for pairs, start, product in products
-    ]
-    return RunPool(weights, size), mass
-
-
-def _products(encoded: Encoded, head: Tensor, tail: Tensor) -> Iterator[tuple[Tensor, int, Tensor]]:
-    """The products of attention rows that meet: the numbers of mention pairs, where their runs have met, and the
-    products there. *Shape:* (p,), (p, K, b)
-
-    Runs start where windows do, so that few starts are different, and pairs with the same two go together.
-    """
-    assert encoded.starts is not None
-    starts, rows = encoded.starts, encoded.attention
-    width = rows.shape[2]
-    both = torch.stack([starts[head], starts[tail]])
-    near = ((both[0] - both[1]).abs() < width).nonzero().squeeze(1)
-    kinds, kind = both[:, near].unique(dim=1, return_inverse=True)
-    counts = torch.bincount(kind, minlength=kinds.shape[1]).tolist()
-    members = near[kind.argsort(stable=True)].split(counts)
-    for (of_head, of_tail), pairs in zip(kinds.T.tolist(), members):
-        low, high = max(of_head, of_tail), min(of_head, of_tail) + width
-        left = rows[:, :, low - of_head : high - of_head][head[pairs]]
-        right = rows[:, :, low - of_tail : high - of_tail][tail[pairs]]
-        yield pairs, low, left * right
+    order = np.concatenate([np.zeros(0, dtype=np.int64), *(run.pairs for run in runs)])
+    place = np.full(len(distinct), len(order))
+    place[order] = np.arange(len(order))
+    return Contexts(runs, on_device(place[inverse.reshape(-1)], rows.blocks[0].device))

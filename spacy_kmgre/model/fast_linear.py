@@ -1,188 +1,74 @@
-"""The linear layers and layer norms of a transformer, multiplied in the way that is fastest on the device."""
+"""Linear layers that predict faster on AMD's CPUs, where oneDNN with weights in its own layout is faster than MKL."""
 
 import platform
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from torch._utils import _unflatten_dense_tensors
-from torch.nn.utils.parametrize import ParametrizationList
-
-HALF = torch.bfloat16
 
 
 def _is_from_amd() -> bool:
-    known = Path("/proc/cpuinfo")  # `platform` does not say on Linux
+    known = Path("/proc/cpuinfo")  # On Linux `platform` does not say it.
     if not known.exists():
         return "AuthenticAMD" in platform.processor()
     with known.open(encoding="utf8") as file:
-        return "AuthenticAMD" in file.read(500)  # of the first core: there may be hundreds
+        return "AuthenticAMD" in file.read(500)  # The first core is enough; there may be hundreds.
 
 
-# Whether oneDNN, with weights laid out once, is faster than MKL: encoders by a tenth on an AMD EPYC; on an Intel Xeon
-# it is slower by as much.
-LAYS_OUT = (
-    torch.backends.mkldnn.is_available()
-    and torch.backends.mkl.is_available()
-    and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")  # what torch.compile uses, but no public function
-    and _is_from_amd()
+# torch.compile uses these two operations. They are not public: where they are missing, layers stay what they are.
+IS_FASTER = (
+    torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]  # torch does not type it.
+    and torch.backends.mkl.is_available()  # type: ignore[no-untyped-call]  # torch does not type it.
+    and all(hasattr(torch.ops.mkldnn, name) for name in ("_reorder_linear_weight", "_linear_pointwise"))
+    and _is_from_amd()  # An Intel Xeon is slower by a tenth.
 )
 
-# Where rounding once is faster than autocast. On a processor it is not, and there torch adds up the gradients of layer
-# norms' weights in bfloat16, far off after some hundred word pieces.
-ROUNDS = {"cuda"}
 
-_ROUNDED: ContextVar[dict[Tensor, Tensor] | None] = ContextVar("rounded", default=None)
+class FastLinear(nn.Linear):
+    """A linear layer that keeps a second copy of its weights, in oneDNN's layout, for inference mode on a CPU.
 
+    The copy is made when it is needed and dropped by `train()`, `eval()` and moves to another device or precision. Who
+    changes weights in another way has to call one of them afterwards.
 
-class _Copy(NamedTuple):
-    """Weights laid out anew.
-
-    :param weight: What they were made of.
-    :param version: Its version then.
-    :param values: Its values then, kept so that no others come to be where they were.
+    :param linear: The layer whose parameters it takes over.
     """
 
-    weight: Tensor
-    version: int
-    values: Tensor
-    laid_out: Tensor
-
-    def is_of(self, weight: Tensor) -> bool:
-        """Whether it still is what would be made."""
-        same_place = self.values.data_ptr() == weight.data_ptr() and self.values.stride() == weight.stride()
-        return self.weight is weight and self.version == weight._version and same_place
-
-
-class Linear(nn.Linear):
-    """On a processor of `LAYS_OUT`, in inference mode, it keeps a copy of its weights as oneDNN wants them.
-
-    The copy is made anew after every change of the weights that torch notes. It notes neither changes through `.data`
-    and numpy nor the steps of its own fused optimisers: after these, call `train()` or `eval()`, as training does.
-    """
-
-    _copy: _Copy | None = None
+    def __init__(self, linear: nn.Linear):
+        nn.Module.__init__(self)
+        self.in_features, self.out_features = linear.in_features, linear.out_features
+        self.weight, self.bias = linear.weight, linear.bias
+        self.training = linear.training
+        self._laid_out: Tensor | None = None
 
     def forward(self, inputs: Tensor) -> Tensor:
-        halves = _ROUNDED.get()
-        if halves is not None:
-            bias = None if self.bias is None else _half(self.bias, halves)
-            return F.linear(inputs.to(HALF), _half(self.weight, halves), bias)
-        if LAYS_OUT and torch.is_inference_mode_enabled() and self._can_lay_out(inputs):
-            return torch.ops.mkldnn._linear_pointwise(inputs, self._laid_out(), self.bias, "none", [], "")
-        return super().forward(inputs)
+        if not (torch.is_inference_mode_enabled() and inputs.device.type == self.weight.device.type == "cpu"):
+            return super().forward(inputs)
+        if not (IS_FASTER and inputs.dtype is self.weight.dtype is torch.float32):
+            return super().forward(inputs)
+        laid_out = self._laid_out
+        if laid_out is None:
+            laid_out = self._laid_out = torch.ops.mkldnn._reorder_linear_weight(self.weight.detach())
+        found: Tensor = torch.ops.mkldnn._linear_pointwise(inputs, laid_out, self.bias, "none", [], "")
+        return found
 
-    def _can_lay_out(self, inputs: Tensor) -> bool:
-        exact = inputs.dtype is self.weight.dtype is torch.float32
-        known = exact and inputs.device.type == self.weight.device.type == "cpu"
-        # Tensors made in inference mode have no version.
-        return known and not self.weight.is_inference() and bool(torch.backends.mkldnn.enabled)
+    def train(self, mode: bool = True) -> "FastLinear":
+        self._laid_out = None
+        super().train(mode)
+        return self
 
-    def _laid_out(self) -> Tensor:
-        weight, copy = self.weight, self._copy
-        if copy is None or not copy.is_of(weight):
-            version = weight._version  # before the copy, as another thread may be changing the weights
-            values = weight.detach()
-            laid_out = torch.ops.mkldnn._reorder_linear_weight(values)
-            copy = self._copy = _Copy(weight, version, values, laid_out)
-        return copy.laid_out
-
-    def train(self, mode: bool = True) -> "Linear":
-        self._copy = None
-        return cast(Linear, super().train(mode))
-
-    def _apply(self, *args: Any, **kwargs: Any) -> "Linear":
-        self._copy = None  # of no use elsewhere
-        return cast(Linear, super()._apply(*args, **kwargs))
+    def _apply(self, *args: Any, **kwargs: Any) -> "FastLinear":
+        self._laid_out = None
+        super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call]  # torch does not type it.
+        return self
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_copy"}
+        return {**self.__dict__, "_laid_out": None}
 
 
-class LayerNorm(nn.LayerNorm):
-    """Of what comes in float32 in float32, and gives on what `rounded` works with."""
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        halves = _ROUNDED.get()
-        if halves is None:
-            return super().forward(inputs)
-        if inputs.dtype is not HALF:
-            return super().forward(inputs).to(HALF)
-        weight, bias = (None if p is None else _half(p, halves) for p in (self.weight, self.bias))
-        return F.layer_norm(inputs, self.normalized_shape, weight, bias, self.eps)
-
-
-Layers = list[Linear | LayerNorm]
-_KINDS = {nn.Linear: Linear, nn.LayerNorm: LayerNorm}
-
-
-def adopt(transformer: nn.Module) -> None:
-    """Make its layers those of this file. Their parameters stay what and where they are."""
-    for module in transformer.modules():
-        module.__class__ = _KINDS.get(type(module), type(module))
-
-
-def adopted(transformer: nn.Module) -> Layers:
-    """The layers of a transformer; none where somebody has put in others, with parameters of their own."""
-    found: Layers = []
-    for module in transformer.modules():
-        if isinstance(module, (Linear, LayerNorm)):
-            found.append(module)
-        elif module._parameters and not isinstance(module, (nn.Embedding, ParametrizationList)):
-            return []
-    return found
-
-
-@contextmanager
-def rounded(layers: Layers) -> Iterator[None]:
-    """Let an adopted transformer work in bfloat16 altogether, with weights that are rounded once for all layers.
-
-    Autocast rounds each weight by itself, and what goes into each layer: on a GPU, a third of all kernels.
-    """
-    weights: list[Tensor] = [parameter for layer in layers for parameter in layer.parameters(recurse=False)]
-    learns = [weight for weight in weights if weight.requires_grad]
-    frozen = [weight for weight in weights if not weight.requires_grad]
-    halves = dict(zip(learns, _Round.apply(*learns)))
-    with torch.no_grad():
-        halves.update(zip(frozen, _copied(frozen, HALF)))
-    token = _ROUNDED.set(halves)
-    try:
-        yield
-    finally:
-        _ROUNDED.reset(token)
-
-
-def _half(weight: Tensor, halves: dict[Tensor, Tensor]) -> Tensor:
-    """What is not among them is no parameter, but made of some (`torch.nn.utils.parametrize`, `prune`)."""
-    found = halves.get(weight)
-    return weight.to(HALF) if found is None else found
-
-
-class _Round(torch.autograd.Function):
-    """Tensors in bfloat16, and their gradients in float32."""
-
-    @staticmethod
-    def forward(ctx: Any, *wide: Tensor) -> tuple[Tensor, ...]:
-        ctx.set_materialize_grads(False)
-        return _copied(wide, HALF)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        wide = iter(_copied([gradient for gradient in gradients if gradient is not None], torch.float32))
-        return tuple(None if gradient is None else next(wide) for gradient in gradients)
-
-
-def _copied(tensors: Iterable[Tensor], dtype: torch.dtype) -> tuple[Tensor, ...]:
-    """Copies in one block."""
-    originals = list(tensors)
-    if not originals:
-        return ()
-    block = originals[0].new_empty(sum(tensor.numel() for tensor in originals), dtype=dtype)
-    copies = _unflatten_dense_tensors(block, originals)
-    torch._foreach_copy_(copies, originals)
-    return copies
+def speed_up(transformer: nn.Module) -> None:
+    """Replace the linear layers of a transformer by fast ones with the same parameters."""
+    for module in list(transformer.modules()):
+        for name, child in module.named_children():
+            if type(child) is nn.Linear:
+                setattr(module, name, FastLinear(child))

@@ -1,13 +1,17 @@
-"""Scores of pairs: from what is known of both sides and their context to one logit a class.
+"""Heads: from both sides of a pair and its context to one logit a class (5), (6).
 
-A pair's context is a weighted sum of hidden states, c_ij = q_ij H, and both heads use it, and the two sides,
-only in linear maps: they project a document's H and rows to the few columns they need once, then pool, which
-is exact and avoids a P x d tensor.
+A pair's context is a weighted sum of hidden states, c_ij = q_ij H. Heads use it, and the two sides, first in linear
+maps: they project a document's H and rows to the few columns they need once, then pool. That is exact and avoids a
+P x d tensor.
+
+A head is registered in `spacy_architectures` by a function that returns `HeadSettings`.
 """
 
 import math
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +20,7 @@ from .context import Contexts
 
 
 class Projected(NamedTuple):
-    """A document as a head sees it, whatever the pairs; R rows, mentions or entities.
+    """Documents as a head sees them before any pair is known; R rows are mentions or entities.
 
     :param head: The rows as heads. *Shape:* (R, c)
     :param tail: The rows as tails. *Shape:* (R, c)
@@ -27,17 +31,12 @@ class Projected(NamedTuple):
     tail: Tensor
     context: Tensor
 
-    def sides(self, head: Tensor, tail: Tensor) -> tuple[Tensor, Tensor]:
-        """Both sides of pairs, given as numbers of rows. *Shape:* (P, c) each"""
-        # Not by indexing, whose gradient takes long to add up.
-        return self.head.index_select(0, head), self.tail.index_select(0, tail)
-
 
 class Head(nn.Module, ABC):
-    """What both heads share: a last linear layer with one row a class.
+    """What all heads share: a last linear layer with one row a class.
 
-    :param features: Width of what the last layer reads.
-    :param classes: C.
+    :param features: The width of what the last layer reads.
+    :param classes: The number C of classes, TH included.
     """
 
     def __init__(self, features: int, classes: int):
@@ -46,26 +45,28 @@ class Head(nn.Module, ABC):
 
     @property
     def classes(self) -> int:
+        """The number C of classes."""
         return self.output.out_features
 
     @abstractmethod
     def project(self, rows: Tensor, hidden: Tensor) -> Projected:
         """
-        :param rows: What the pairs are made of, mentions or entities. *Shape:* (R, d)
-        :param hidden: *Shape:* (L, d)
+        :param rows: The embeddings of what the pairs are made of. *Shape:* (R, d)
+        :param hidden: The hidden states of all word pieces. *Shape:* (L, d)
         """
 
     @abstractmethod
     def forward(self, projected: Projected, contexts: Contexts, head: Tensor, tail: Tensor) -> Tensor:
         """
-        :param contexts: Of the pairs.
-        :param head: Numbers of rows. *Shape:* (P,)
-        :param tail: Numbers of rows. *Shape:* (P,)
-        :returns: *Shape:* (P, C)
+        :param projected: What `project` has returned.
+        :param contexts: The contexts of the pairs.
+        :param head: Row numbers of the heads. *Shape:* (P,)
+        :param tail: Row numbers of the tails. *Shape:* (P,)
+        :returns: Logits. *Shape:* (P, C)
         """
 
     def resize(self, classes: int) -> None:
-        """More classes; those that are there keep their weights."""
+        """Make room for more classes; those that are there keep their weights."""
         old, new = self.output, nn.Linear(self.output.in_features, classes)
         with torch.no_grad():
             new.weight[: old.out_features] = old.weight
@@ -76,8 +77,8 @@ class Head(nn.Module, ABC):
 class LinearHead(Head):
     """w_c [h_i; h_j; c_ij] + b_c (KMGRE, eq. 5, 6).
 
-    :param width: d, of the hidden states.
-    :param classes: C.
+    :param width: The width d of hidden states.
+    :param classes: The number C of classes.
     """
 
     def __init__(self, width: int, classes: int):
@@ -88,17 +89,18 @@ class LinearHead(Head):
         return Projected(rows @ of_head.T, rows @ of_tail.T, hidden @ of_context.T)
 
     def forward(self, projected: Projected, contexts: Contexts, head: Tensor, tail: Tensor) -> Tensor:
-        of_head, of_tail = projected.sides(head, tail)
-        return of_head + of_tail + contexts(projected.context) + self.output.bias
+        # Not by indexing, whose gradient takes long to add up.
+        sides = projected.head.index_select(0, head) + projected.tail.index_select(0, tail)
+        return sides + contexts(projected.context) + self.output.bias
 
 
 class BilinearHead(Head):
     """The group bilinear head of ATLOP (Zhou et al., AAAI 2021, eq. 8-10).
 
-    :param width: d, of the hidden states.
-    :param classes: C.
+    :param width: The width d of hidden states.
+    :param classes: The number C of classes.
     :param inner: The width of the two sides once projected.
-    :param block: The width of the groups; the largest common divisor with `inner` where it does not divide it.
+    :param block: The width of the groups; where it does not divide `inner`, the largest common divisor of both.
     """
 
     def __init__(self, width: int, classes: int, inner: int, block: int = 64):
@@ -111,65 +113,45 @@ class BilinearHead(Head):
     def project(self, rows: Tensor, hidden: Tensor) -> Projected:
         head_row, head_context = self.head.weight.chunk(2, dim=1)
         tail_row, tail_context = self.tail.weight.chunk(2, dim=1)
-        return Projected(
-            rows @ head_row.T, rows @ tail_row.T, hidden @ torch.cat([head_context, tail_context]).T
-        )
+        contexts = torch.cat([head_context, tail_context])
+        return Projected(rows @ head_row.T, rows @ tail_row.T, hidden @ contexts.T)
 
     def forward(self, projected: Projected, contexts: Contexts, head: Tensor, tail: Tensor) -> Tensor:
-        of_head, of_tail = projected.sides(head, tail)
         head_context, tail_context = contexts(projected.context).chunk(2, dim=1)
-        left = torch.tanh(of_head + head_context + self.head.bias).split(self.block, dim=1)
-        right = torch.tanh(of_tail + tail_context + self.tail.bias).split(self.block, dim=1)
-        weights = self.output.weight.split(self.block**2, dim=1)
-        # Group by group, and so many pairs at a time: all products at once, P x inner x block, do not fit into a
-        # processor's cache.
+        left = torch.tanh(projected.head.index_select(0, head) + head_context + self.head.bias)
+        right = torch.tanh(projected.tail.index_select(0, tail) + tail_context + self.tail.bias)
+        weights = self.output.weight.split(self.block**2, dim=1)  # type: ignore[no-untyped-call]  # torch does not type it.
+        # All products at once, P x inner x block, do not fit into a CPU's cache.
         size = max(1, len(head)) if head.is_cuda else 1024
-        parts = list(self.output.bias.expand(len(head), -1).split(size))
-        for x, y, weight in zip(left, right, weights):
-            for number, (some, others) in enumerate(zip(x.split(size), y.split(size))):
-                products = (some.unsqueeze(2) * others.unsqueeze(1)).flatten(1)
-                parts[number] = torch.addmm(parts[number], products, weight.T)
-        return torch.cat(parts)
+        found = []
+        for some, others in zip(left.split(size), right.split(size)):  # type: ignore[no-untyped-call]  # torch does not type it.
+            logits = self.output.bias.expand(len(some), -1)
+            for x, y, weight in zip(some.split(self.block, 1), others.split(self.block, 1), weights):
+                logits = torch.addmm(logits, (x.unsqueeze(2) * y.unsqueeze(1)).flatten(1), weight.T)
+            found.append(logits)
+        return torch.cat(found)
 
 
-class HiddenHead(Head):
-    """A linear head over one hidden layer: w_c tanh(W [h_i; h_j; c_ij] + b) + b_c.
+@dataclass(frozen=True)
+class HeadSettings:
+    """Which head a relation extractor has.
 
-    :param width: d, of the hidden states.
-    :param classes: C.
-    :param inner: Width of the hidden layer.
+    :param name: How saved weights call it. Weights load into a head of the same name and options only.
+    :param kind: The class; it is called with the width d, the number C of classes, and the options.
+    :param options: Further arguments of the class.
     """
 
-    def __init__(self, width: int, classes: int, inner: int):
-        super().__init__(inner, classes)
-        self.hidden = nn.Linear(3 * width, inner)
+    name: str
+    kind: type[Head]
+    options: Mapping[str, Any] = field(default_factory=dict)
 
-    def project(self, rows: Tensor, hidden: Tensor) -> Projected:
-        of_head, of_tail, of_context = self.hidden.weight.chunk(3, dim=1)
-        return Projected(rows @ of_head.T, rows @ of_tail.T, hidden @ of_context.T)
-
-    def forward(self, projected: Projected, contexts: Contexts, head: Tensor, tail: Tensor) -> Tensor:
-        of_head, of_tail = projected.sides(head, tail)
-        return self.output(torch.tanh(of_head + of_tail + contexts(projected.context) + self.hidden.bias))
-
-
-HEADS = ("linear", "hidden", "bilinear")
-
-
-def make_head(name: str, width: int, classes: int, inner: int, block: int = 64, prior: float = 3.0) -> Head:
-    """A relation extractor's head; class 0 is TH.
-
-    :param inner: Of a hidden or a bilinear head.
-    :param block: Of a bilinear head.
-    :param prior: The bias of TH before training. Most pairs have no relation (as Lin et al., ICCV 2017, begin), and a
-        model that says all relations of all pairs takes long to evaluate at step 0.
-    """
-    head: Head
-    if name == "linear":
-        head = LinearHead(width, classes)
-    elif name == "hidden":
-        head = HiddenHead(width, classes, inner)
-    else:
-        head = BilinearHead(width, classes, inner, block)
-    nn.init.constant_(head.output.bias[:1], prior)
-    return head
+    def build(self, width: int, classes: int, prior: float) -> Head:
+        """
+        :param width: The width d of hidden states.
+        :param classes: The number C of classes; class 0 is TH.
+        :param prior: The bias of TH before training. Most pairs have no relation (as Lin et al., ICCV 2017, begin), and
+            a model that says all relations of all pairs takes long to evaluate at step 0.
+        """
+        head = self.kind(width, classes, **self.options)
+        nn.init.constant_(head.output.bias[:1], prior)
+        return head

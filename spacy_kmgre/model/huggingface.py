@@ -1,27 +1,26 @@
-"""Encoders by name, and a trained network to bytes and back.
+"""Everything that depends on Hugging Face's classes: encoders and tokenizers by name or from bytes, and the attention
+rows of a transformer's last layer.
 
-Weights are stored as safetensors, never pickled, and no code that lies beside a model is run. spacy-transformers
-loads encoders too, but does not let its callers forbid that code.
+No code that lies beside a model is run. spacy-transformers loads encoders too, but does not let its callers forbid
+that code.
 """
 
 import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import srsly
 import torch
 import transformers
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
-from torch import nn
+from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerFast
 
 from ..errors import Errors
-from .encoder import Encoder, has_plain_attention
-from .network import Network, build_network
 
 PACKAGE = "package:"
 # The files of a tokenizer are data.
@@ -29,23 +28,30 @@ TOKENIZER_FILES = (".json", ".txt", ".model")
 # The ways to compute attention that come with transformers. Other names are fetched as code from the hub.
 ATTENTION = ("eager", "sdpa", "flash_attention_2")
 NO_CODE = {"trust_remote_code": False}
-# τ among the weights.
-TAU = "tau"
-# Settings that weights depend on.
-STRUCTURE = (
-    "head",
-    "head_width",
-    "head_block",
-    "level",
-    "key_classifier",
-    "shared_encoder",
-    "shared_layers",
-)
+
+# Models whose last layer's attention is softmax(q k^T / sqrt(head width)) of these two submodules. For them the rows of
+# the markers are computed alone, and every layer may use the fused kernel, which returns no attention.
+PLAIN_ATTENTION = {
+    "bert": ("query", "key"),
+    "camembert": ("query", "key"),
+    "distilbert": ("q_lin", "k_lin"),
+    "electra": ("query", "key"),
+    "roberta": ("query", "key"),
+    "xlm-roberta": ("query", "key"),
+}
+# Models that count positions from behind the padding piece.
+POSITIONS_AFTER_PADDING = ("camembert", "mpnet", "roberta", "xlm-roberta")
+
+
+# Loading
 
 
 def resolve_encoder(name: str) -> str:
     """The folder or hub name that an encoder's name stands for: `package:x` is the model that the Python
-    package x carries (its function `get_model_path`)."""
+    package x carries, in the folder that its function `get_model_path` returns.
+
+    :raises ValueError: Where the package is not installed.
+    """
     if not name.startswith(PACKAGE):
         return name
     package = name[len(PACKAGE) :]
@@ -55,101 +61,67 @@ def resolve_encoder(name: str) -> str:
         raise ValueError(Errors.E010.format(name=name, package=package.replace("_", "-"))) from None
 
 
-def load_encoders(settings: dict[str, Any], count: int) -> tuple[Any, list[Encoder]]:
-    """Load the tokenizer and `count` encoders with the pretrained weights.
+def load_pretrained(
+    name: str, tokenizer_config: Mapping[str, Any], transformer_config: Mapping[str, Any], count: int
+) -> tuple[Any, list[Any]]:
+    """Load a tokenizer and `count` transformers with the same pretrained weights.
 
-    :param settings: Of the encoder: name, tokenizer_config, transformer_config, batch_pieces.
-    :raises ValueError: Where the model cannot be loaded, or has no fast tokenizer.
+    :param name: What `resolve_encoder` takes.
+    :param tokenizer_config: The settings for AutoTokenizer.from_pretrained.
+    :param transformer_config: The settings for AutoConfig.from_pretrained.
+    :raises ValueError: Where the model cannot be loaded, has no fast tokenizer, or is more than an encoder.
     """
-    source = resolve_encoder(settings["name"])
+    source = resolve_encoder(name)
     try:
-        config = AutoConfig.from_pretrained(source, **{**settings["transformer_config"], **NO_CODE})
-        _check_no_code(config.to_dict(), settings["name"])
-        if not has_plain_attention(config):
-            # Only eager attention returns its weights.
-            config = AutoConfig.from_pretrained(
-                source, **{**settings["transformer_config"], "attn_implementation": "eager", **NO_CODE}
-            )
-        tokenizer = AutoTokenizer.from_pretrained(source, **{**settings["tokenizer_config"], **NO_CODE})
+        config = AutoConfig.from_pretrained(source, **{**transformer_config, **NO_CODE})
+        _check_no_code(config.to_dict(), name)
+        if not has_plain_attention(config):  # Only eager attention returns its weights.
+            settings = {**transformer_config, "attn_implementation": "eager", **NO_CODE}
+            config = AutoConfig.from_pretrained(source, **settings)
+        tokenizer = AutoTokenizer.from_pretrained(source, **{**tokenizer_config, **NO_CODE})  # type: ignore[no-untyped-call]  # transformers does not type it.
         loaded = [AutoModel.from_pretrained(source, config=config, **NO_CODE) for _ in range(count)]
     except Exception as error:  # There are as many kinds as there are ways to lack or break a file.
-        raise ValueError(Errors.E011.format(name=settings["name"], error=error)) from error
+        raise ValueError(Errors.E011.format(name=name, error=error)) from error
     if not tokenizer.is_fast:
-        raise ValueError(Errors.E012.format(name=settings["name"]))
+        raise ValueError(Errors.E012.format(name=name))
     if config.is_encoder_decoder:
         raise ValueError(Errors.E027.format(kind=config.model_type))
-    return tokenizer, [Encoder(transformer, settings["batch_pieces"]) for transformer in loaded]
+    return tokenizer, loaded
 
 
-def network_to_bytes(network: Network, tokenizer: Any, settings: dict[str, Any]) -> bytes:
-    """Everything needed to build the network again, without the hub."""
-    with TemporaryDirectory() as folder:
-        tokenizer.save_pretrained(folder)
-        files = {
-            path.name: path.read_bytes() for path in Path(folder).iterdir() if path.suffix in TOKENIZER_FILES
-        }
-    config = network.extractor.encoder.transformer.config
-    weights = {name: value.contiguous() for name, value in network.state_dict().items()}
-    weights[TAU] = torch.tensor(network.tau, dtype=torch.float64)
-    return srsly.msgpack_dumps(
-        {
-            "settings": settings,
-            "classes": network.extractor.head.classes,
-            "encoder": config.to_dict(),
-            "attention": config._attn_implementation,
-            "tokenizer": files,
-            "weights": save_tensors(weights),
-        }
-    )
+def describe(transformer: Any) -> dict[str, Any]:
+    """What `empty_transformer` makes the same transformer of, without its weights: plain data."""
+    return {"encoder": transformer.config.to_dict(), "attention": transformer.config._attn_implementation}
 
 
-def network_from_bytes(data: bytes, settings: dict[str, Any]) -> tuple[Network, Any]:
-    """The inverse of `network_to_bytes`.
+def empty_transformer(encoder: Mapping[str, Any], attention: str) -> Any:
+    """A transformer with random weights.
 
-    :param settings: Those of the config, which may differ from the saved ones where no weight depends
-        on it.
-    :returns: The network and its tokenizer.
-    :raises ValueError: Where the data are truncated, come from something else, or do not fit the settings.
+    :param encoder: Its configuration.
+    :param attention: How it computes attention, one of `ATTENTION`.
+    :raises ValueError: Where the configuration asks for Python code, or the attention is unknown.
     """
-    try:
-        message = srsly.msgpack_loads(data)
-        for key in STRUCTURE:
-            saved = message["settings"].get(key, 0)  # there was a time before `shared_layers`
-            if saved != settings[key]:
-                raise ValueError(Errors.E016.format(key=key, saved=saved, now=settings[key]))
-        tokenizer = _tokenizer_from_files(message["tokenizer"])
-        _check_no_code(message["encoder"], "config.json")
-        config = AutoConfig.for_model(**message["encoder"])
-        encoders = [
-            Encoder(_empty_transformer(config, message["attention"]), settings["encoder"]["batch_pieces"])
-            for _ in range(count_encoders(settings))
-        ]
-        network = build_network(settings, encoders, message["classes"])
-        weights = load_tensors(message["weights"])
-        network.tau = weights.pop(TAU).item()
-        network.load_state_dict(weights, strict=True)
-    except Exception as error:  # as above
-        raise ValueError(Errors.E013.format(error=error)) from error
-    return network, tokenizer
-
-
-def count_encoders(settings: dict[str, Any]) -> int:
-    """How many encoders an architecture has."""
-    return 2 if settings["key_classifier"] and not settings["shared_encoder"] else 1
-
-
-def _empty_transformer(config: Any, attention: str) -> nn.Module:
+    _check_no_code(encoder, "config.json")
     if attention not in ATTENTION:
         raise ValueError(
             Errors.E023.format(setting="attention", value=attention, expected=f"one of {ATTENTION}")
         )
-    return AutoModel.from_config(config, attn_implementation=attention, **NO_CODE)
+    return AutoModel.from_config(AutoConfig.for_model(**encoder), attn_implementation=attention, **NO_CODE)  # type: ignore[no-untyped-call]  # transformers does not type it.
 
 
-def _tokenizer_from_files(files: Mapping[str, bytes]) -> Any:
+def tokenizer_to_files(tokenizer: Any) -> dict[str, bytes]:
+    """The files of a tokenizer, by name."""
+    with TemporaryDirectory() as folder:
+        tokenizer.save_pretrained(folder)
+        return {
+            path.name: path.read_bytes() for path in Path(folder).iterdir() if path.suffix in TOKENIZER_FILES
+        }
+
+
+def tokenizer_from_files(files: Mapping[str, bytes]) -> Any:
     """A tokenizer from its files, which may come from strangers.
 
-    :raises ValueError: Where a file is not data, or the tokenizer is not one that transformers has itself.
+    :raises ValueError: Where a file is not data, or transformers does not have the tokenizer itself.
     """
     for name, content in files.items():
         if Path(name).name != name or Path(name).suffix not in TOKENIZER_FILES:
@@ -169,14 +141,105 @@ def _tokenizer_class(name: str) -> type[PreTrainedTokenizerFast]:
         found = getattr(transformers, known, None)
         if isinstance(found, type) and issubclass(found, PreTrainedTokenizerFast):
             return found
-    raise ValueError(
-        Errors.E028.format(
-            place="tokenizer_config.json", reason=f"transformers has no fast tokenizer {name!r}"
-        )
-    )
+    reason = f"transformers has no fast tokenizer {name!r}"
+    raise ValueError(Errors.E028.format(place="tokenizer_config.json", reason=reason))
 
 
 def _check_no_code(config: Any, place: str) -> None:
     """:raises ValueError: Where a configuration of Hugging Face asks for Python code beside it."""
     if isinstance(config, dict) and config.get("auto_map"):
         raise ValueError(Errors.E028.format(place=place, reason="its auto_map names Python code"))
+
+
+def longest_input(config: Any, tokenizer: Any) -> int:
+    """The encoder's limit in word pieces, special pieces included."""
+    limit = getattr(config, "max_position_embeddings", tokenizer.model_max_length)
+    if limit <= 0:  # The positions of XLNet are relative.
+        limit = tokenizer.model_max_length
+    if config.model_type in POSITIONS_AFTER_PADDING:
+        limit -= config.pad_token_id + 1
+    return int(min(limit, tokenizer.model_max_length))
+
+
+# Attention rows
+
+
+def has_plain_attention(config: Any) -> bool:
+    """Whether attention rows can be computed from the last layer's queries and keys alone."""
+    absolute = getattr(config, "position_embedding_type", "absolute") == "absolute"
+    return config.model_type in PLAIN_ATTENTION and absolute
+
+
+def runs_in_bfloat16(device: torch.device, training: bool) -> bool:
+    """Whether mixed precision means bfloat16 on a device. On a CPU it does in training only: in prediction, padding
+    would change more than the last digits of the scores."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return training and bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
+
+
+# What the last layer's projections return in the forward pass that a thread is in, by name.
+_PROJECTED: ContextVar[dict[str, Tensor] | None] = ContextVar("projected", default=None)
+
+
+def watch_projections(transformer: Any) -> None:
+    """Let a transformer of `PLAIN_ATTENTION` tell what its last layer's projections return."""
+    if has_plain_attention(transformer.config):
+        of_last_layer = {path.rsplit(".", 1)[-1]: module for path, module in transformer.named_modules()}
+        for name in PLAIN_ATTENTION[transformer.config.model_type]:
+            of_last_layer[name].register_forward_hook(partial(_keep_projection, name))
+
+
+def _keep_projection(name: str, _module: nn.Module, _inputs: Any, output: Tensor) -> None:
+    projected = _PROJECTED.get()
+    if projected is not None:
+        projected[name] = output
+
+
+@contextmanager
+def _projections() -> Iterator[dict[str, Tensor]]:
+    projected: dict[str, Tensor] = {}
+    token = _PROJECTED.set(projected)
+    try:
+        yield projected
+    finally:
+        _PROJECTED.reset(token)
+
+
+def hidden_and_rows(
+    transformer: Any, inputs: Tensor, mask: Tensor | None, places: Tensor, autocast: bool
+) -> tuple[Tensor, Tensor]:
+    """Run a transformer, and take the last layer's attention rows at some places.
+
+    :param transformer: One that `watch_projections` has seen.
+    :param inputs: The word pieces of B texts. *Shape:* (B, L)
+    :param mask: Which of them are not padding; None where all. *Shape:* (B, L)
+    :param places: m places of each text, numbered among all B L word pieces. *Shape:* (B m,)
+    :param autocast: Whether it runs in bfloat16.
+    :returns: Hidden states, and attention rows in float32. *Shape:* (B, L, d), (B m, K, L)
+    """
+    config = transformer.config
+    given_mask = None if mask is None else mask.long()
+    precision = torch.autocast(inputs.device.type, torch.bfloat16, enabled=autocast)
+    if not has_plain_attention(config):
+        with precision:
+            output = transformer(inputs, attention_mask=given_mask, output_attentions=True)
+        last, length = output.attentions[-1], inputs.shape[1]
+        if last.shape[-2:] != (length, length):
+            raise ValueError(Errors.E027.format(kind=config.model_type))
+        return output.last_hidden_state, last[places // length, :, places % length].float()
+    with _projections() as projected, precision:
+        output = transformer(inputs, attention_mask=given_mask)
+    query, key = (
+        projected[name].unflatten(-1, (config.num_attention_heads, -1)).float()  # type: ignore[no-untyped-call]  # torch does not type it.
+        for name in PLAIN_ATTENTION[config.model_type]
+    )
+    query = query.flatten(0, 1).index_select(0, places).unflatten(0, (len(inputs), -1))
+    scores = query.transpose(1, 2) @ key.permute(0, 2, 3, 1)
+    scores = scores / query.shape[-1] ** 0.5
+    if mask is not None:
+        scores = scores.masked_fill(~mask[:, None, None, :], -torch.inf)
+    # What Hugging Face's eager attention returns in training has been through dropout too.
+    dropout = getattr(config, "attention_probs_dropout_prob", getattr(config, "attention_dropout", 0.0))
+    weights = nn.functional.dropout(torch.softmax(scores, dim=-1), dropout, transformer.training)
+    return output.last_hidden_state, weights.transpose(1, 2).flatten(0, 1)

@@ -9,31 +9,48 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .products import divisor, normalised_products
-
 CONTEXT_MODES = ("per_head", "pooled")
 
 
+def per_head_weights(products: Tensor, totals: Tensor) -> Tensor:
+    """The weights of word pieces in contexts (4): each attention head's products are brought to sum 1, then the heads
+    are averaged. A head whose products sum to nothing adds nothing.
+
+    :param products: The products of two mentions' attention rows. *Shape:* (P, K, L)
+    :param totals: The sums that the products are divided by. *Shape:* (P, K)
+    :returns: *Shape:* (P, L)
+    """
+    return (_reciprocal(totals * totals.shape[1]).unsqueeze(1) @ products).squeeze(1)
+
+
+def pooled_weights(products: Tensor, totals: Tensor) -> Tensor:
+    """The weights of word pieces in ATLOP's localised contexts (Zhou et al. 2021, section 3.2): the heads are summed,
+    then brought to sum 1. Arguments and result are those of `per_head_weights`."""
+    scale = _reciprocal(totals.sum(dim=1, keepdim=True)).expand_as(totals)
+    return (scale.unsqueeze(1) @ products).squeeze(1)
+
+
 def context_weights(attention: Tensor, head: Tensor, tail: Tensor, mode: str = "per_head") -> Tensor:
-    """How much each word piece matters to both mentions of a pair (4): the product of their attention
-    rows, brought to sum 1; zeros where the rows share no piece.
+    """How much each word piece matters to both mentions of a pair (4): the normalised product of their attention rows.
+    All weights are zero where the rows share no piece.
 
-    `per_head` normalises each head's product and averages over the heads; `pooled` averages the
-    products first, as ATLOP does.
-
-    :param attention: Rows of the mentions' markers. *Shape:* (M, K, L)
+    :param attention: The attention rows of the mentions' markers. *Shape:* (M, K, L)
     :param head: Mention numbers. *Shape:* (P,)
     :param tail: Mention numbers. *Shape:* (P,)
+    :param mode: "per_head" for `per_head_weights`, "pooled" for `pooled_weights`.
     :returns: *Shape:* (P, L)
+    :raises ValueError: For another mode.
     """
     if mode not in CONTEXT_MODES:
         raise ValueError(f"Context is one of {CONTEXT_MODES}, got: {mode!r}")
     rows = wide(attention)
     if rows.requires_grad and attention.dtype == torch.float16:
-        # The gradient of a small probability overflows float16. Half the range is for its other paths.
+        # The gradient of a small probability overflows float16. Half of its range is left to other paths.
         limit = torch.finfo(attention.dtype).max / 2
-        rows.register_hook(lambda grad: grad.clamp(-limit, limit))
-    return normalised_products(rows, head, tail, pooled=mode == "pooled")
+        rows.register_hook(lambda grad: grad.clamp(-limit, limit))  # type: ignore[no-untyped-call]  # torch does not type it.
+    products = rows[head] * rows[tail]
+    normalise = per_head_weights if mode == "per_head" else pooled_weights
+    return normalise(products, products.sum(dim=2))
 
 
 def mention_pair_context(
@@ -41,10 +58,11 @@ def mention_pair_context(
 ) -> Tensor:
     """The context c_ij of each mention pair (4).
 
-    :param hidden: Hidden states of the word pieces. *Shape:* (L, d)
-    :param attention: Rows of the mentions' markers. *Shape:* (M, K, L)
+    :param hidden: The hidden states of the word pieces. *Shape:* (L, d)
+    :param attention: The attention rows of the mentions' markers. *Shape:* (M, K, L)
     :param head: Mention numbers. *Shape:* (P,)
     :param tail: Mention numbers. *Shape:* (P,)
+    :param mode: As in `context_weights`.
     :returns: *Shape:* (P, d)
     """
     weights = context_weights(attention, head, tail, mode)
@@ -67,27 +85,13 @@ def key_pseudo_labels(pair_probs: Tensor, pair_index: Tensor, labels: Tensor) ->
     return key[:, 1:].any(dim=1)
 
 
-def key_posterior(key_probs: Tensor, pair_probs: Tensor, pair_index: Tensor, labels: Tensor) -> Tensor:
-    """The posterior that each mention pair is key, p(z | y) ∝ p_ω p_θ, in place of (9): for each gold relation the
-    product over the entity pair's largest, and of several relations the largest.
-
-    :param key_probs: p_ω(z=1). *Shape:* (P,)
-    :param pair_probs: p_θ(y_c=1). *Shape:* (P, C)
-    :param labels: Gold relations of the entity pairs, bool. *Shape:* (N, C)
-    :returns: In [0, 1], 0 without gold relation. *Shape:* (P,)
-    """
-    joint = wide(key_probs)[:, None] * wide(pair_probs)
-    posterior = joint / divisor(_segment_max(joint, pair_index, len(labels)))[pair_index]
-    return posterior.masked_fill(~labels.bool()[pair_index], 0.0)[:, 1:].amax(dim=1)
-
-
 def key_focal_loss(
     key_logits: Tensor, pseudo_labels: Tensor, alpha: float = 0.3, gamma: float = 2.0
 ) -> Tensor:
     """The binary focal loss of the key instance classifier (10), (11), one value a mention pair.
 
     :param key_logits: *Shape:* (P,)
-    :param pseudo_labels: bool, or numbers in [0, 1]: between the losses for 0 and 1. *Shape:* (P,)
+    :param pseudo_labels: Whether each pair is key (9), bool or 0 and 1. *Shape:* (P,)
     :param alpha: Weight of the key pairs; the others weigh 1 - alpha.
     :param gamma: How strongly pairs that are right already are discounted.
     :returns: *Shape:* (P,)
@@ -227,6 +231,13 @@ def wide(values: Tensor) -> Tensor:
     """In float32 at least: exponentials, and products of small probabilities, leave the range of half
     precision."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+def _reciprocal(totals: Tensor) -> Tensor:
+    """1 / total, and 1 where a total is nothing: below this limit it loses digits and its gradient overflows."""
+    limits = torch.finfo(totals.dtype)
+    divisor = totals.masked_fill(totals < limits.tiny / limits.eps, 1.0)
+    return torch.exp(-torch.log(divisor))  # The gradient of 1 / x has x squared, which leaves the range.
 
 
 def _segment_max(values: Tensor, pair_index: Tensor, num_pairs: int) -> Tensor:

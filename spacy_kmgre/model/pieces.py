@@ -3,9 +3,9 @@
 Knows neither spaCy nor torch; a Hugging Face fast tokenizer is handed in.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,6 +29,19 @@ class Document:
     types: Sequence[str] = ()
     sentences: Sequence[int] = ()
     name: str = ""
+
+
+class Gold(NamedTuple):
+    """What a model learns from a document.
+
+    :param relations: (head entity, tail entity, class) of its relations.
+    :param evidence: The numbers of the evidence sentences of entity pairs, where they are known and asked for.
+    :param sentences: The sentence of each mention, where there is evidence.
+    """
+
+    relations: Sequence[tuple[int, int, int]]
+    evidence: Mapping[tuple[int, int], Collection[int]] = {}
+    sentences: Sequence[int] = ()
 
 
 @dataclass(frozen=True)

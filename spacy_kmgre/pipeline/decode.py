@@ -1,62 +1,42 @@
-"""Pair scores to relations."""
+"""Pair scores to relations, and relations to the sentences that say so."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..model import maths
-from ..model.network import PairScores
+from ..model.batch import PairScores
 
 
 @dataclass(frozen=True)
 class Prediction:
     """A predicted relation in numbers.
 
-    :param row: The entity pair, 0..N-1.
-    :param label: Class, 1..C-1.
+    :param document: The number of its document.
+    :param head: The entity number of the head.
+    :param tail: The entity number of the tail.
+    :param label: The class, 1..C-1.
+    :param score: The score that the threshold is for.
     :param model_score: The score before calibration.
     :param mention_pairs: (head mention, tail mention, key score, relation score, share) of the key mention
         pairs, largest share first.
-    :param focus: How much of their contexts, weighted by share, lies in each sentence; None where the scores do
-        not say. *Shape:* (S,)
+    :param sentence_weights: How much of their contexts, weighted by share, lies in each sentence; empty where the
+        scores do not say. *Shape:* (S,)
     """
 
-    row: int
+    document: int
     head: int
     tail: int
     label: int
     score: float
     model_score: float
     mention_pairs: list[tuple[int, int, float, float, float]]
-    focus: np.ndarray | None = None
-
-
-def selected_pairs(scores: PairScores, *, xi: float, tau: float) -> Tensor | None:
-    """Which mention pairs are key (12)-(15); None, all, without a key instance classifier. *Shape:* (P,)"""
-    if scores.key is None:
-        return None
-    return maths.select_key_pairs(torch.sigmoid(scores.key), scores.pair_index, len(scores.entities), xi, tau)
-
-
-def fuse(scores: PairScores, selected: Tensor | None, *, fusion: bool) -> Tensor:
-    """Logits of the entity pairs.
-
-    :param selected: Which mention pairs are key; all where None. *Shape:* (P,)
-    :returns: *Shape:* (N, C)
-    """
-    if fusion:
-        return maths.fuse_mention_logits(scores.relation, scores.row_index, len(scores.entities), selected)
-    # Without fusion each key pair speaks for itself: the best margin over TH counts.
-    margin = scores.relation - scores.relation[:, :1]
-    rows = scores.row_index
-    if selected is not None:
-        margin, rows = margin[selected], rows[selected]
-    index = rows[:, None].expand_as(margin)
-    best = margin.new_full((len(scores.entities), margin.shape[1]), -torch.inf)
-    return best.scatter_reduce(0, index, margin, "amax")
+    sentence_weights: np.ndarray
 
 
 def decode(
@@ -67,54 +47,47 @@ def decode(
     fusion: bool,
     max_labels: int,
     threshold: float | Tensor,
-    adjust: Callable[[Tensor], Tensor] | None = None,
-    calibrate: Callable[[Tensor], Tensor] | None = None,
+    adjust: Callable[[Tensor], Tensor] = lambda logits: logits,
+    calibrate: Callable[[Tensor], Tensor] = lambda logits: logits,
 ) -> list[Prediction]:
     """The relations above the threshold, each with the key mention pairs responsible for it.
 
-    :param threshold: One for all classes, or one for each. *Shape:* (C,)
-    :param adjust: Gets the logits of the entity pairs, and returns the logits that count.
-    :param calibrate: Gets these, and returns logits whose scores are compared with the threshold.
+    :param threshold: One threshold for all classes, or one for each. *Shape:* (C,)
+    :param adjust: A function that gets the logits of the entity pairs, and returns the logits that count.
+    :param calibrate: A function that gets these, and returns logits whose scores are compared with the threshold.
     """
-    selected = selected_pairs(scores, xi=xi, tau=tau)
-    logits = fuse(scores, selected, fusion=fusion)
-    if adjust is not None:
-        logits = adjust(logits)
-    calibrated = logits if calibrate is None else calibrate(logits)
+    selected = scores.select(xi, tau)
+    logits = adjust(scores.fuse(selected, fusion))
+    calibrated = calibrate(logits)
     predicted = maths.predict_relations(calibrated, max_labels, threshold)
     related = predicted.any(dim=1)
     if not related.any():
         return []
-    # From here on only the mention pairs of related entity pairs matter, and few are: on the processor.
-    keep = related[scores.pair_index]
-    if selected is not None:
-        keep &= selected
-    kept = keep.nonzero().squeeze(1)
-    pair_index = scores.pair_index[kept]
-    rows = kept if scores.share is None else pair_index  # of the relation logits
-    index, relation = pair_index.cpu().numpy(), maths.wide(scores.relation[rows]).cpu().numpy()
-    key = np.ones(len(index)) if scores.key is None else torch.sigmoid(scores.key[kept].float()).cpu().numpy()
-    focus = None if scores.focus is None else scores.focus[rows].cpu().numpy()
-    given = None if scores.share is None else scores.share[kept].cpu().numpy()
+    # From here on only the key mention pairs of related entity pairs matter. They are few, and go to the CPU.
+    kept = (related[scores.pair_index] & selected).nonzero().squeeze(1)
+    rows = scores.rows_of(kept)
+    owner = scores.pair_index[kept].cpu().numpy()
+    relation = maths.wide(scores.relation[rows]).cpu()
+    key = torch.sigmoid(scores.key[kept].float()).cpu().numpy()
+    sentence_weights = scores.sentence_weights[rows].cpu().numpy()
+    share_logits = scores.share_logits(kept).cpu()
     found = predicted.nonzero()
     relation_scores, model_scores = (
         maths.relation_scores(values)[tuple(found.T)].tolist() for values in (calibrated, logits)
     )
     pairs, labels = found.cpu().numpy().T
     # One line for each key mention pair of each relation.
-    firsts, ends = np.searchsorted(index, pairs), np.searchsorted(index, pairs, side="right")
+    firsts, ends = np.searchsorted(owner, pairs), np.searchsorted(owner, pairs, side="right")
     starts = np.append(0, np.cumsum(ends - firsts))
-    relations = np.repeat(np.arange(len(pairs)), ends - firsts)
-    lines = np.arange(starts[-1]) - starts[relations] + firsts[relations]
-    line_logits = torch.from_numpy(relation[lines, labels[relations]])
-    if given is None:
-        of_lines = maths.mention_pair_share(line_logits[:, None], torch.from_numpy(relations), len(pairs))
-        shares = of_lines.squeeze(1).numpy()
-    else:
-        shares = given[lines]
-    if focus is not None:
-        focus = np.add.reduceat(shares[:, None] * focus[lines], starts[:-1])
-    order = np.lexsort((-shares, relations))
+    of_relation = np.repeat(np.arange(len(pairs)), ends - firsts)
+    lines = np.arange(starts[-1]) - starts[of_relation] + firsts[of_relation]
+    line_logits = relation[lines, labels[of_relation]]
+    line_shares = share_logits[lines, labels[of_relation] % share_logits.shape[1]]
+    shares = maths.mention_pair_share(line_shares[:, None], torch.from_numpy(of_relation), len(pairs))[
+        :, 0
+    ].numpy()
+    weights = np.add.reduceat(shares[:, None] * sentence_weights[lines], starts[:-1])
+    order = np.lexsort((-shares, of_relation))
     numbers = kept.cpu()[lines[order]]
     mention_pairs = list(
         zip(
@@ -125,17 +98,93 @@ def decode(
             shares[order].tolist(),
         )
     )
-    heads, tails = scores.entities[pairs].T.tolist()
+    documents, (heads, tails) = scores.document[pairs].tolist(), scores.entities[pairs].T.tolist()
     return [
         Prediction(
-            row=row,
+            document=documents[number],
             head=heads[number],
             tail=tails[number],
             label=label,
             score=relation_scores[number],
             model_score=model_scores[number],
             mention_pairs=mention_pairs[starts[number] : starts[number + 1]],
-            focus=None if focus is None else focus[number],
+            sentence_weights=weights[number],
         )
-        for number, (row, label) in enumerate(zip(pairs.tolist(), labels.tolist()))
+        for number, label in enumerate(labels.tolist())
     ]
+
+
+def as_data(
+    prediction: Prediction,
+    label: str,
+    keys: Sequence[str],
+    mentions: Sequence[tuple[int, int]],
+    evidence: Sequence[tuple[int, int]],
+) -> dict[str, Any]:
+    """A relation as the Doc keeps it.
+
+    :param label: The name of its label.
+    :param keys: The keys of the entities.
+    :param mentions: The token offsets of the mentions.
+    :param evidence: The token offsets of its evidence sentences.
+    """
+    return {
+        "head": keys[prediction.head],
+        "tail": keys[prediction.tail],
+        "label": label,
+        "score": prediction.score,
+        "key_mention_pairs": [
+            {
+                "head": list(mentions[head]),
+                "tail": list(mentions[tail]),
+                "key_score": key_score,
+                "relation_score": relation_score,
+                "share": share,
+            }
+            for head, tail, key_score, relation_score, share in prediction.mention_pairs
+        ],
+        "evidence": [list(sentence) for sentence in evidence],
+    }
+
+
+def evidence_sentences(
+    pairs: Iterable[tuple[int, int, float]],
+    score: float,
+    sentence_weights: Sequence[float] | np.ndarray = (),
+    *,
+    share: float,
+    least: float = 0.0,
+) -> set[int]:
+    """The sentences that hold the leading key mention pairs of a relation, and say enough by themselves.
+
+    A sentence keeps a part of the relation's odds, exp(l_c - l_TH): the shares of its key mention pairs, times the
+    weight of the sentence in the relation's context, divided by the largest such weight. The score of its own is
+    that of the odds it keeps.
+
+    :param pairs: (sentence of the head, sentence of the tail, share) of the key mention pairs, largest share first.
+    :param score: The relation's score, σ(l_c - l_TH).
+    :param sentence_weights: How much of the context lies in each sentence; all weigh the same where empty.
+        *Shape:* (S,)
+    :param share: The leading pairs end where their shares reach it.
+    :param least: The least score of a sentence's own.
+    :returns: Sentence numbers.
+    """
+    parts: dict[int, float] = defaultdict(float)
+    total = 0.0
+    for head, tail, part in pairs:
+        if total >= share:
+            break
+        total += part
+        for sentence in {head, tail}:
+            parts[sentence] += part
+    most = max(sentence_weights, default=0.0)
+    if most > 0:
+        parts = {
+            sentence: part * float(sentence_weights[sentence] / most) for sentence, part in parts.items()
+        }
+    return {sentence for sentence, part in parts.items() if _own_score(score, part) >= least}
+
+
+def _own_score(score: float, part: float) -> float:
+    odds = score * part
+    return odds / (odds + 1.0 - score) if odds else 0.0

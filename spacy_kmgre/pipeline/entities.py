@@ -1,29 +1,35 @@
 """The component that writes entities into span groups, where people can see and correct them."""
 
 from collections.abc import Callable
+from typing import Any
 
 from spacy.pipeline import Pipe
 from spacy.tokens import Doc
 
 from ..annotations import read_entities, replace_entities
-from ..types import Entity
+from ..entities import EntityReader
 
 
 class KmgreEntities(Pipe):
-    """Writes the entities that a reader finds into `doc.spans[prefix + number]`, one group an entity.
+    """Writes the entities that a reader finds into `doc.spans[prefix + number]`, one span group an entity.
 
-    Groups with the prefix that were there before are replaced, so that a Doc that comes again gets the same
-    entities; an entity that is already there keeps its key.
+    Entities replace all groups with the prefix that the Doc has, so that a Doc that comes again gets the same
+    entities. An entity that is one of these groups keeps its key.
+
+    :param entities: The reader of the entities.
+    :param prefix: The prefix of the groups' names.
+    :param overwrite: Whether Docs that have entities with this prefix get new ones.
+    :param scorer: The scorer of `Pipe.score`, None for no scores.
     """
 
     def __init__(
         self,
         name: str = "kmgre_entities",
         *,
-        entities: Callable[[Doc], list[Entity]],
+        entities: EntityReader,
         prefix: str,
         overwrite: bool = True,
-        scorer: Callable | None = None,
+        scorer: Callable[..., dict[str, Any]] | None = None,
     ) -> None:
         self.name = name
         self.entities = entities

@@ -1,44 +1,132 @@
-"""Controls: what is known of labels and scores beforehand, applied to the entity pairs' logits."""
+"""What decides predictions beside the model: settings that are checked, merged when a pipeline is loaded, and applied
+to the logits of entity pairs."""
 
+import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from ..errors import Errors
+from ..model.maths import margins
+
+if TYPE_CHECKING:
+    from .relations import KmgreRelations
+
+CORPUS_TRIPLES = "corpus"
+SHARES = ("threshold", "evidence_share", "evidence_score")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of `kmgre_relations`; `make_relation_component` says what they are. Each may be changed on a
+    component at any time.
+
+    :raises ValueError: Where a value is not what the setting may be.
+    """
+
+    threshold: float = 0.5
+    max_labels: int = 4
+    evidence_share: float = 0.8
+    evidence_score: float = 0.0
+    thresholds: Any = ()
+    allowed_triples: Any = None
+    symmetric: Any = ()
+    inverse: Any = ()
+    calibration: Any = (1.0, 0.0)
+
+    def __post_init__(self) -> None:
+        def put(name: str, value: Any) -> None:
+            object.__setattr__(self, name, value)
+
+        put("thresholds", dict(self.thresholds))
+        put("allowed_triples", _checked_triples(self.allowed_triples))
+        put("symmetric", list(self.symmetric))
+        put("inverse", [list(pair) for pair in self.inverse])
+        put("calibration", list(self.calibration))
+        shares = {name: getattr(self, name) for name in SHARES}
+        shares.update({f"thresholds[{label!r}]": value for label, value in self.thresholds.items()})
+        for name, value in shares.items():
+            _check(name, value, 0.0 <= value <= 1.0, "between 0 and 1")
+        _check("max_labels", self.max_labels, self.max_labels >= 1, "1 or more")
+        line = self.calibration
+        right = len(line) == 2 and all(map(math.isfinite, line)) and line[0] > 0
+        _check("calibration", line, right, "a slope above 0 and an intercept")
+
+
+NAMES = tuple(field.name for field in fields(Settings))
+
+
+def _check(name: str, value: Any, right: bool, expected: str) -> None:
+    if not right:
+        raise ValueError(Errors.E023.format(setting=name, value=value, expected=expected))
+
+
+def _checked_triples(triples: Any) -> Any:
+    if triples is None or (isinstance(triples, str) and triples == CORPUS_TRIPLES):
+        return triples
+    found = [] if isinstance(triples, str) else [list(triple) for triple in triples]
+    right = not isinstance(triples, str) and all(len(triple) == 3 for triple in found)
+    expected = f"null, {CORPUS_TRIPLES!r} or a list of [head type, label, tail type]"
+    _check("allowed_triples", triples, right, expected)
+    return found
+
+
+class Setting:
+    """A setting as an attribute of the component, checked when it is set."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, pipe: "KmgreRelations | None", owner: type) -> Any:
+        return self if pipe is None else getattr(pipe.settings, self.name)
+
+    def __set__(self, pipe: "KmgreRelations", value: Any) -> None:
+        pipe.settings = replace(pipe.settings, **{self.name: value})
+
+
+def changes(configured: Settings, current: Settings) -> dict[str, str]:
+    """The settings that differ from the config's, to be saved: each as [the config's, its own] in JSON text, since
+    spaCy's JSON rounds numbers."""
+    pairs = {name: [getattr(configured, name), getattr(current, name)] for name in NAMES}
+    return {name: json.dumps(pair) for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def merge(configured: Settings, saved: Mapping[str, str]) -> Settings:
+    """The settings of a component that is loaded: one that was changed after the component was made keeps its value,
+    unless the config has another one for it by now.
+
+    :param saved: What `changes` gave.
+    """
+    found = {}
+    for name, pair in saved.items():
+        before, changed = json.loads(pair)
+        if name in NAMES and getattr(configured, name) == before:
+            found[name] = changed
+    return replace(configured, **found)
 
 
 class Controls:
-    """Settings of the component as class numbers, in which class 0 is TH.
+    """The settings as class numbers, in which class 0 is TH, applied to logits.
 
     :param labels: The relation labels; class c is labels[c - 1].
-    :param threshold: Score above which a relation is predicted.
-    :param thresholds: The same for single labels.
+    :param settings: The settings.
     :param triples: The (head type, label, tail type) that may be predicted; all where None. The empty type
         stands for any, on an entity as in a triple.
-    :param symmetric: Labels that hold in both directions.
-    :param inverse: Pairs of labels of which one holds in one direction where the other holds in the other.
-    :param calibration: Slope, above 0, and intercept of the line that margins over TH are brought onto.
     :raises ValueError: For a label that is none of `labels`, or has several inverses.
     """
 
     def __init__(
-        self,
-        labels: Sequence[str],
-        *,
-        threshold: float,
-        thresholds: dict[str, float],
-        triples: Iterable[Sequence[str]] | None,
-        symmetric: Iterable[str],
-        inverse: Iterable[Sequence[str]],
-        calibration: Sequence[float],
+        self, labels: Sequence[str], settings: Settings, triples: Iterable[Sequence[str]] | None = None
     ):
         self._classes = {label: number for number, label in enumerate(labels, start=1)}
-        self.threshold: float | Tensor = threshold
-        if thresholds:
-            self.threshold = torch.full((len(labels) + 1,), threshold, dtype=torch.float64)
-            for label, value in thresholds.items():
+        self.threshold: float | Tensor = settings.threshold
+        if settings.thresholds:
+            self.threshold = torch.full((len(labels) + 1,), settings.threshold, dtype=torch.float64)
+            for label, value in settings.thresholds.items():
                 self.threshold[self._class("thresholds", label)] = value
         self._allowed: frozenset[tuple[str, int, str]] | None = None
         if triples is not None:
@@ -46,14 +134,13 @@ class Controls:
                 (head, self._class("allowed_triples", label), tail) for head, label, tail in triples
             )
         self._masks: dict[tuple[str, str], Tensor] = {}
-        self._inverse = self._inverses(symmetric, inverse)
-        check_calibration(calibration)
-        self._slope, self._intercept = calibration
+        self._inverse = self._inverses(settings)
+        self._slope, self._intercept = settings.calibration
 
     @property
-    def mirrors(self) -> bool:
-        """Whether an entity pair's logits depend on those of its mirror, (tail, head)."""
-        return self._inverse is not None
+    def needs_inverse(self) -> bool:
+        """Whether an entity pair's logits depend on those of its inverse, (tail, head)."""
+        return bool(self._inverse.any())
 
     @property
     def calibrates(self) -> bool:
@@ -62,42 +149,44 @@ class Controls:
 
     def inverse_of(self, number: int) -> int:
         """The inverse of a class, itself for a symmetric one; 0 where it has none."""
-        return 0 if self._inverse is None else int(self._inverse[number])
+        return int(self._inverse[number])
 
-    def adjust(self, logits: Tensor, entities: Tensor, types: Sequence[str]) -> Tensor:
-        """Logits that the thresholds are to be compared with.
+    def adjust(
+        self, logits: Tensor, documents: Tensor, entities: Tensor, types: Sequence[Sequence[str]]
+    ) -> Tensor:
+        """The logits that the thresholds are compared with.
 
         A relation with an inverse gets the mean of two margins over TH, its own and that of its inverse for
-        the mirrored pair: with one threshold, both directions are predicted or neither is (but for `max_labels`).
-        Where the mirror is not there, the margin stays. What no triple allows gets -inf.
+        the entity pair's inverse: with one threshold, both directions are predicted or neither is (but for
+        `max_labels`). Where the inverse is not there, the margin stays. What no triple allows gets -inf.
 
-        :param logits: Of the entity pairs. *Shape:* (N, C)
-        :param entities: Entity numbers of the pairs. *Shape:* (N, 2)
-        :param types: The type of each entity.
+        :param logits: The logits of the entity pairs. *Shape:* (N, C)
+        :param documents: The documents of the entity pairs. *Shape:* (N,)
+        :param entities: The entity numbers of heads and tails in their documents. *Shape:* (N, 2)
+        :param types: The types of each document's entities.
         :returns: *Shape:* (N, C)
         """
-        if self._inverse is not None and len(logits):
-            margin = _margins(logits)
-            mirror = _mirrors(entities).to(logits.device)
+        if self.needs_inverse and len(logits):
+            margin = margins(logits)
+            row = _inverse_rows(documents, entities).to(logits.device)
             inverse = self._inverse.to(logits.device)
-            both = (mirror >= 0)[:, None] & (inverse > 0)[None, :]
+            both = (row >= 0)[:, None] & (inverse > 0)[None, :]
             # As margins, with 0 for TH: adding TH again would round each direction in its own way.
-            logits = torch.where(both, (margin + margin[mirror.clamp(min=0)][:, inverse]) / 2, margin)
+            logits = torch.where(both, (margin + margin[row.clamp(min=0)][:, inverse]) / 2, margin)
         if self._allowed is not None and len(logits):
-            pairs = [(types[head], types[tail]) for head, tail in entities.tolist()]
-            allowed = torch.stack([self._mask(*pair) for pair in pairs]).to(logits.device)
-            logits = logits.masked_fill(~allowed, -torch.inf)
+            pairs = zip(documents.tolist(), *entities.T.tolist())
+            masks = [
+                self._mask(types[document][head], types[document][tail]) for document, head, tail in pairs
+            ]
+            logits = logits.masked_fill(~torch.stack(masks).to(logits.device), -torch.inf)
         return logits
 
     def calibrate(self, logits: Tensor) -> Tensor:
         """Logits whose scores are probabilities: margins over TH on the line of the calibration.
-
-        :param logits: *Shape:* (N, C)
-        :returns: *Shape:* (N, C)
-        """
+        *Shape:* (N, C) both"""
         if not self.calibrates:
             return logits
-        calibrated = self._slope * _margins(logits) + self._intercept
+        calibrated: Tensor = self._slope * margins(logits) + self._intercept
         calibrated[:, 0] = 0.0
         return calibrated
 
@@ -107,52 +196,39 @@ class Controls:
             raise ValueError(Errors.E024.format(setting=setting, label=label, known=known))
         return self._classes[label]
 
-    def _inverses(self, symmetric: Iterable[str], inverse: Iterable[Sequence[str]]) -> Tensor | None:
-        """The inverse of each class, 0 where it has none; None where none has one. *Shape:* (C,)"""
-        pairs = [("symmetric", label, label) for label in symmetric]
-        pairs += [("inverse", *pair) for left, right in inverse for pair in ((left, right), (right, left))]
+    def _inverses(self, settings: Settings) -> Tensor:
+        """The inverse of each class, 0 where it has none. *Shape:* (C,)"""
+        pairs = [("symmetric", label, label) for label in settings.symmetric]
+        for left, right in settings.inverse:
+            pairs += [("inverse", left, right), ("inverse", right, left)]
         classes = torch.zeros(len(self._classes) + 1, dtype=torch.long)
         found: dict[str, str] = {}
         for setting, label, other in pairs:
             classes[self._class(setting, label)] = self._class(setting, other)
             if found.setdefault(label, other) != other:
                 raise ValueError(Errors.E025.format(label=label, inverses=[found[label], other]))
-        return classes if found else None
+        return classes
 
     def _mask(self, head: str, tail: str) -> Tensor:
         """Which classes entities of these types may have. *Shape:* (C,)"""
-        assert self._allowed is not None
         if (head, tail) not in self._masks:
             mask = torch.zeros(len(self._classes) + 1, dtype=torch.bool)
             mask[0] = True
-            for left, number, right in self._allowed:
+            for left, number, right in self._allowed or ():
                 mask[number] |= _fits(head, left) and _fits(tail, right)
             self._masks[head, tail] = mask
         return self._masks[head, tail]
-
-
-def check_calibration(values: Sequence[float]) -> None:
-    """:raises ValueError: Where they are no slope above 0 and intercept."""
-    if len(values) != 2 or not all(map(math.isfinite, values)) or values[0] <= 0:
-        expected = "a slope above 0 and an intercept"
-        raise ValueError(Errors.E023.format(setting="calibration", value=list(values), expected=expected))
-
-
-def _margins(logits: Tensor) -> Tensor:
-    """With 0 for TH. *Shape:* (N, C)"""
-    return logits.float() - logits[:, :1].float()
 
 
 def _fits(kind: str, allowed: str) -> bool:
     return not kind or not allowed or kind == allowed
 
 
-def _mirrors(entities: Tensor) -> Tensor:
-    """The row that holds the mirror of each entity pair, -1 where none does. *Shape:* (N,)"""
-    entities = entities.cpu()
+def _inverse_rows(documents: Tensor, entities: Tensor) -> Tensor:
+    """The row that holds the inverse of each entity pair, -1 where none does. *Shape:* (N,)"""
     heads, tails = entities.unbind(1)
     width = int(entities.max()) + 1
-    keys, rows = (heads * width + tails).sort()
-    mirrors = tails * width + heads
-    place = torch.searchsorted(keys, mirrors).clamp(max=len(keys) - 1)
-    return torch.where(keys[place] == mirrors, rows[place], -1)
+    keys, rows = ((documents * width + heads) * width + tails).sort()
+    wanted = (documents * width + tails) * width + heads
+    place = torch.searchsorted(keys, wanted).clamp(max=len(keys) - 1)
+    return torch.where(keys[place] == wanted, rows[place], -1)

@@ -1,4 +1,4 @@
-"""The embedded corpus: documents made on the spot, for the demo and the tests."""
+"""The generated corpus: documents about invented things, made on the spot for the demo and the tests."""
 
 from .generator import generate_documents
 from .schema import RELATIONS

@@ -1,4 +1,4 @@
-"""The documents of the embedded corpus."""
+"""The documents of the generated corpus, with their gold entities and relations."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -13,37 +13,39 @@ from spacy.vocab import Vocab
 from ..annotations import ENTITY_PREFIX, TITLE, install_extensions, set_relations, write_entities, write_ents
 from ..errors import Errors
 from ..types import Entity
-from .names import Thing
-from .realise import Mention, Text
+from .realise import PlacedMention, Text
 from .schema import DAY, ENTITY_TYPES, RELATIONS, Fact, with_implied
 from .templates import WORDING, Binding, Template, bind_facts, bind_things, templates
+from .things import Thing
 from .world import World, make_world
 
-_JOINT = 0.4  # how often one sentence states two facts where it can
-_AGAIN = 0.2  # how often a document states a fact twice
-_WORDS = (56, 76)  # the least length of a document, drawn anew for each
-# How often sentences that state nothing mention what.
+_JOINT = 0.4  # The probability that one sentence states two facts where it can.
+_AGAIN = 0.2  # The probability that a document states a fact twice.
+_LEAST_WORDS = (56, 76)  # The range from which the least length of each document is drawn.
+# The weights of the sentences that state nothing, by what they mention.
 _IDLE = {"related": 6, "unrelated": 3, "single": 1}
 
 
 class _Statement(NamedTuple):
+    """A sentence to write, with the things that fill its slots."""
+
     template: Template
     binding: Binding
 
 
 def generate_documents(vocab: Vocab, count: int, part: str = "train", seed: int = 0) -> Iterator[Doc]:
-    """Generate English documents about people, companies and places that do not exist, with entities,
-    gold relations, their key mention pairs and evidence. `doc.ents` holds the mentions by name.
+    """Generate English documents about people, companies and places that do not exist.
 
-    Some sentences mention two entities and state nothing of them; some relations take two sentences. The
-    gold relations are what sentences state, with the mirror of `spouse`, the `employer` in every
-    `chief_executive` and the `located_in` in every `capital_of`. Parts share no sentence, no first name
-    and no stem of a name.
+    The documents have entities, gold relations, the key mention pairs of these and evidence. `doc.ents`
+    holds the mentions by name. Some sentences mention two entities without stating a relation; some
+    relations take two sentences. The gold relations are what the sentences state and what follows from it:
+    `spouse` holds in both directions, a `chief_executive` has an `employer`, and a `capital_of` is
+    `located_in`. Two parts have no sentence, no first name and no stem of a name in common.
 
-    :param vocab: The vocab of the Docs, e.g. `nlp.vocab` of an English pipeline.
-    :param count: The number of documents. Document i is the same whatever the count.
-    :param part: "train", "dev" or "test".
-    :param seed: Another seed gives other documents of the same part.
+    :param vocab: The vocab of the Docs, for example `nlp.vocab` of an English pipeline.
+    :param count: The number of documents. It does not change the documents: the first ones stay the same.
+    :param part: The part of the corpus, "train", "dev" or "test".
+    :param seed: The seed; another seed gives other documents of the same part.
     :raises ValueError: Where the part is unknown or the count is negative.
     """
     if part not in WORDING:
@@ -52,14 +54,14 @@ def generate_documents(vocab: Vocab, count: int, part: str = "train", seed: int 
         raise ValueError(Errors.E301.format(count=count))
     install_extensions()
     nlp = English(vocab)
-    # Random hashes a text by SHA-512, so that every process and machine draws the same.
+    # Random hashes a text by SHA-512, so every process and machine draws the same documents.
     return (_document(nlp, part, Random(f"{part} {seed} {number}"), number) for number in range(count))
 
 
 def _document(nlp: English, part: str, rng: Random, number: int) -> Doc:
     world = make_world(part, rng)
     text = Text(world.things, rng)
-    gold: dict[Fact, list[tuple[Mention, Mention]]] = {}
+    gold: dict[Fact, list[tuple[PlacedMention, PlacedMention]]] = {}
     for template, binding in _plan(world, part, rng):
         placed = text.write(template, binding)
         for head, label, tail in with_implied(template.facts):
@@ -69,7 +71,10 @@ def _document(nlp: English, part: str, rng: Random, number: int) -> Doc:
 
 
 def _plan(world: World, part: str, rng: Random) -> list[_Statement]:
-    """What to say, in order: every fact, sentences that state nothing in between, and deaths last."""
+    """The statements of a document in their order: facts, with sentences that state nothing in between.
+
+    A death comes after everything else.
+    """
     used: set[Template] = set()
     statements = _state(world.facts, part, used, rng)
     if rng.random() < _AGAIN:
@@ -84,7 +89,7 @@ def _plan(world: World, part: str, rng: Random) -> list[_Statement]:
     statements.sort(key=place)
     deaths = sum(place(statement)[0] for statement in statements)
     words = sum(statement.template.length for statement in statements)
-    least = rng.randint(*_WORDS)
+    least = rng.randint(*_LEAST_WORDS)
     idle = _idle_statements(world, part)
     silent = {name for name in world.things if not any(name in fact for fact in world.facts)}
     while silent or words < least:
@@ -100,7 +105,7 @@ def _plan(world: World, part: str, rng: Random) -> list[_Statement]:
             silent -= set(statement.binding.values())
             words += statement.template.length
             statements.insert(rng.randint(1, max(1, len(statements) - deaths)), statement)
-        elif silent:  # no sentence is left that could mention them
+        elif silent:  # No sentence is left that could mention these things.
             silent = set()
         elif all(statement.template in used for statement in chain(*idle.values())):
             break
@@ -108,7 +113,7 @@ def _plan(world: World, part: str, rng: Random) -> list[_Statement]:
 
 
 def _state(facts: Sequence[Fact], part: str, used: set[Template], rng: Random) -> list[_Statement]:
-    """State each fact once, in sentences not used yet as long as there are any."""
+    """Statements of each fact, in sentences that the document does not use yet as long as there are any."""
     statements = []
     left = list(facts)
     while left:
@@ -133,20 +138,22 @@ def _stated(template: Template, binding: Binding) -> list[Fact]:
 
 
 def _idle_statements(world: World, part: str) -> dict[str, list[_Statement]]:
-    """Every way to mention one thing, two related or two unrelated things, and state nothing."""
+    """All sentences that state nothing, by whether they mention one, two related or two unrelated things."""
     statements: dict[str, list[_Statement]] = {kind: [] for kind in _IDLE}
     for template in templates(part):
         for binding in () if template.facts else bind_things(template.slots, world.things.values()):
             names = list(binding.values())
             related = len(names) > 1 and world.related(*names)
             kind = "single" if len(names) == 1 else "related" if related else "unrelated"
-            # On the day of their birth people do little.
+            # People do little on the day of their birth.
             if not (related and DAY in (world.things[name].kind for name in names)):
                 statements[kind].append(_Statement(template, binding))
     return statements
 
 
-def _annotate(nlp: English, text: Text, gold: dict[Fact, list[tuple[Mention, Mention]]], title: str) -> Doc:
+def _annotate(
+    nlp: English, text: Text, gold: dict[Fact, list[tuple[PlacedMention, PlacedMention]]], title: str
+) -> Doc:
     doc = nlp.make_doc(str(text))
     doc.user_data[TITLE] = title
     starts = {0}
@@ -178,7 +185,7 @@ def _annotate(nlp: English, text: Text, gold: dict[Fact, list[tuple[Mention, Men
 
 
 def _named(entity: Entity, thing: Thing) -> Entity:
-    """The entity without the pronouns and descriptions, which are no named entities."""
+    """The entity with its names alone, without pronouns and descriptions."""
     names = (thing.name, thing.short)
     return replace(entity, mentions=tuple(span for span in entity.mentions if span.text in names))
 

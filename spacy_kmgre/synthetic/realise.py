@@ -1,20 +1,20 @@
-"""Templates to text: which form each mention takes, and where it stands."""
+"""How templates become text: the form that each mention takes, and its place."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from .names import Thing
 from .schema import COMPANY
 from .templates import NOUN_ROLES, SLOT, Binding, Template
+from .things import Thing
 
 _PRONOUN_ROLES = ("he", "him", "his")
 _WEIGHTS = {"pronoun": 8, "description": 4, "short": 4, "full": 1}
 
 
 @dataclass(frozen=True)
-class Mention:
-    """A mention of a thing, by name, as character offsets in the text."""
+class PlacedMention:
+    """A mention of a thing, given by its name, with character offsets [start, end) in the text."""
 
     thing: str
     start: int
@@ -25,15 +25,15 @@ class Mention:
 class Text:
     """A text as it is written, sentence by sentence.
 
-    :param things: What it may speak of, by name.
+    :param things: The things that it may mention, by name.
     :param sentences: The sentences so far.
-    :param mentions: Their mentions in text order.
+    :param mentions: The mentions so far, in text order.
     """
 
     things: dict[str, Thing]
     rng: Random
     sentences: list[str] = field(default_factory=list)
-    mentions: list[Mention] = field(default_factory=list)
+    mentions: list[PlacedMention] = field(default_factory=list)
     _named: set[str] = field(default_factory=set)
     _introduced: set[str] = field(default_factory=set)
     _previous: set[str] = field(default_factory=set)
@@ -41,21 +41,21 @@ class Text:
     def __str__(self) -> str:
         return " ".join(self.sentences)
 
-    def write(self, template: Template, binding: Binding) -> dict[str, Mention]:
+    def write(self, template: Template, binding: Binding) -> dict[str, PlacedMention]:
         """Add the template's sentences.
 
-        :returns: Each slot's mention, the last where there are several.
+        :returns: The mention in each slot, the last one where there are several.
         """
-        placed: dict[str, Mention] = {}
+        placed: dict[str, PlacedMention] = {}
         for sentence in template.sentences:
             placed.update(self._write_sentence(sentence, binding))
         return placed
 
-    def _write_sentence(self, sentence: str, binding: Binding) -> dict[str, Mention]:
+    def _write_sentence(self, sentence: str, binding: Binding) -> dict[str, PlacedMention]:
         offset = len(str(self)) + 1 if self.sentences else 0
         text, end = "", 0
         current: set[str] = set()
-        placed: dict[str, Mention] = {}
+        placed: dict[str, PlacedMention] = {}
         for match in SLOT.finditer(sentence):
             slot, role = match[1], match[2] or ("he" if match.start() == 0 else "")
             text += sentence[end : match.start()]
@@ -66,7 +66,7 @@ class Text:
                 continue
             before, form = self._form(thing, role, current)
             start = offset + len(text) + len(before)
-            placed[slot] = Mention(thing.name, start, start + len(form))
+            placed[slot] = PlacedMention(thing.name, start, start + len(form))
             # A possessive pronoun needs no "'s".
             text += before + form + ("'s" if role == "his" and form != thing.word("his") else "")
             self.mentions.append(placed[slot])
@@ -77,7 +77,7 @@ class Text:
         return placed
 
     def _form(self, thing: Thing, role: str, current: set[str]) -> tuple[str, str]:
-        """What precedes a mention, and the mention."""
+        """The words before a mention, and the mention."""
         if role == "own":
             return "", thing.word("his")
         if thing.name not in self._named:
@@ -102,7 +102,7 @@ class Text:
         return "company" if sole and self.rng.random() < 0.5 else thing.noun
 
     def _alone(self, thing: Thing, current: set[str]) -> bool:
-        """Whether the thing was mentioned just before, and nothing else that has its pronoun."""
+        """Whether this sentence and the one before mention the thing and nothing else with its pronoun."""
         near = {name for name in self._previous | current if self.things[name].word("he") == thing.word("he")}
         return near == {thing.name}
 

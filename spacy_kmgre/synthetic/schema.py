@@ -1,6 +1,6 @@
-"""What the documents speak of: kinds of things and the relations between them.
+"""The kinds of things in the documents, and the relations between them.
 
-A kind is named by the letters of the template slots it fills, e.g. "{p} married {q}.": p and q are persons.
+Each letter of a template's slots stands for a kind: p and q in "{p} married {q}." are persons.
 """
 
 from collections.abc import Iterable
@@ -34,7 +34,7 @@ ENTITY_TYPES = {
     YEAR: "TIME",
     WORK: "MISC",
 }
-# In the order in which a text tells them of one thing.
+# The kinds of head and tail of each relation, in the order in which a text states relations of one thing.
 SIGNATURES: dict[str, tuple[str, str]] = {
     "date_of_birth": (PERSON, DAY),
     "born_in": (PERSON, CITY),
@@ -57,7 +57,7 @@ RELATIONS = tuple(SIGNATURES)
 
 
 class Fact(NamedTuple):
-    """A relation between two things (by name), or between two slots of a template (by letter)."""
+    """A relation between two things, given by name, or between two slots of a template, given by letter."""
 
     head: str
     label: str
@@ -65,7 +65,7 @@ class Fact(NamedTuple):
 
 
 def with_implied(facts: Iterable[Fact]) -> list[Fact]:
-    """The facts and what they say besides. Nothing else is ever inferred: gold is what a sentence states."""
+    """The facts, each followed by the fact that it implies, if any. Nothing else is inferred."""
     known: dict[Fact, None] = {}
     for fact in facts:
         head, label, tail = fact

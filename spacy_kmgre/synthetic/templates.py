@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import product
 
-from .names import Thing
 from .schema import SLOTS, Fact
+from .things import Thing
 from .wording import dev, test, train
 
 WORDING: dict[str, Mapping[str, tuple[str, ...]]] = {
@@ -18,16 +18,16 @@ WORDING: dict[str, Mapping[str, tuple[str, ...]]] = {
 SLOT = re.compile(r"\{([a-z])(?::([a-z]+))?\}")
 NOUN_ROLES = ("child", "parent", "spouse", "job")
 
-# Which thing, by name, stands in which slot.
+# The names of the things in the slots, by the letter of the slot.
 Binding = dict[str, str]
 
 
 @dataclass(frozen=True)
 class Template:
-    """A sentence, or two, with slots.
+    """One or two sentences with slots.
 
-    :param sentences: The texts, slots written as in `wording`.
-    :param facts: What they state, between slots; empty where they state nothing.
+    :param sentences: The texts; `wording` describes how slots are written.
+    :param facts: The facts that the sentences state, between slots; empty where they state nothing.
     """
 
     sentences: tuple[str, ...]
@@ -40,7 +40,7 @@ class Template:
 
     @cached_property
     def length(self) -> int:
-        """The number of words, a slot counted as two."""
+        """The number of words; a slot counts as two."""
         return sum(len(sentence.split()) + len(SLOT.findall(sentence)) for sentence in self.sentences)
 
 
@@ -57,7 +57,7 @@ def templates(part: str) -> tuple[Template, ...]:
 def bind_facts(
     stated: Sequence[Fact], facts: Sequence[Fact], binding: Binding | None = None
 ) -> Iterator[Binding]:
-    """Every way to fill slots so that what is stated is among the facts."""
+    """All ways to fill the slots of the stated facts with things of which the facts hold."""
     binding = binding or {}
     if not stated:
         yield binding
@@ -71,7 +71,7 @@ def bind_facts(
 
 
 def bind_things(slots: Sequence[str], things: Iterable[Thing]) -> Iterator[Binding]:
-    """Every way to fill slots with different things of their kinds."""
+    """All ways to fill the slots with different things of their kinds."""
     by_kind: dict[str, list[str]] = {}
     for thing in things:
         by_kind.setdefault(thing.kind, []).append(thing.name)

@@ -1,10 +1,9 @@
-"""What a document is about: a few things and the facts between them."""
+"""The world that a document describes: a few things and the facts between them."""
 
 from collections import Counter
 from dataclasses import dataclass
 from random import Random
 
-from .names import Namer, Thing
 from .schema import (
     CITY,
     COMPANY,
@@ -20,17 +19,18 @@ from .schema import (
     Fact,
     with_implied,
 )
+from .things import Namer, Thing
 
-# At most so many of a kind, so that their nouns and pronouns stay telling.
+# The most things of each kind; with more of them, nouns and pronouns would be ambiguous.
 _MOST = {PERSON: 3, COMPANY: 2, UNIVERSITY: 2, SOCIETY: 1, CITY: 3, COUNTRY: 1, DAY: 1, YEAR: 2, WORK: 2}
 _MOST_THINGS = 9
 _BYSTANDERS = (PERSON, COMPANY, UNIVERSITY, CITY, CITY, DAY, YEAR)
-# A second label for the same two things, and whether it points the other way.
+# The labels of a second fact about the same two things, each with whether it has the other direction.
 _SECOND: dict[str, tuple[tuple[str, bool], ...]] = {
     "born_in": (("died_in", False),),
     "founded_by": (("chief_executive", False), ("employer", True)),
 }
-# How often a label is drawn (else 1): some are rarely possible, others are implied as well.
+# The weights of labels, 1 for those not listed: some are rarely possible, others are also implied.
 _WEIGHTS = {
     "capital_of": 3,
     "child_of": 2,
@@ -45,33 +45,41 @@ _WEIGHTS = {
     "author_of": 1.5,
     "employer": 0.5,
 }
-# What is said of one thing only: a birthday or a year of founding is nobody else's, a text has one author.
+# The kinds of things in one fact only: no two things share a day, a year or a work.
 _EXCLUSIVE = (DAY, YEAR, WORK)
 _OF_THE_LIVING = ("employer", "member_of", "spouse")
 
 
 @dataclass
 class World:
-    """Things by name, in the order in which they came up, and the facts to be stated of them."""
+    """The things that a document mentions and the facts that it states.
+
+    :param things: The things by name, in the order in which they were made.
+    """
 
     things: dict[str, Thing]
     facts: list[Fact]
 
     def add(self, thing: Thing) -> str:
+        """Add a thing.
+
+        :returns: The name of the thing.
+        """
         self.things[thing.name] = thing
         return thing.name
 
     def full(self, kind: str) -> bool:
-        """Whether another thing of the kind is one too many."""
+        """Whether another thing of the kind would be one too many."""
         count = Counter(thing.kind for thing in self.things.values())
         return count[kind] >= _MOST[kind] or len(self.things) >= _MOST_THINGS
 
     def related(self, one: str, other: str) -> bool:
+        """Whether a fact holds between two things."""
         return any({fact.head, fact.tail} == {one, other} for fact in self.facts)
 
 
 def make_world(part: str, rng: Random) -> World:
-    """Four to six facts, each about something known before, and up to two things without any fact."""
+    """Draw a world of four to six facts, each about a thing of an earlier one, and up to two other things."""
     namer = Namer(part, rng)
     world = World({}, [])
     world.add(namer.make(rng.choice((PERSON, PERSON, COMPANY))))
@@ -85,7 +93,7 @@ def make_world(part: str, rng: Random) -> World:
 
 
 def _add_fact(world: World, namer: Namer, rng: Random) -> None:
-    """Draw a fact, and perhaps a second one about the same two things; add what the facts so far allow."""
+    """Draw a fact, and perhaps a second one about the same things; add those that the other facts allow."""
     label = rng.choices(RELATIONS, [_WEIGHTS.get(label, 1) for label in RELATIONS])[0]
     ends: list[str] = []
     for kind in SIGNATURES[label]:
@@ -107,8 +115,11 @@ def _add_fact(world: World, namer: Namer, rng: Random) -> None:
 
 
 def _possible(fact: Fact, facts: list[Fact]) -> bool:
-    """Whether the fact may join the others: nobody is born twice, works for two firms or marries a parent,
-    a country has one capital, and the dead hold no office."""
+    """Whether the fact is consistent with the others.
+
+    Nobody is born twice, works for two firms or marries a parent, a country has one capital, and the dead
+    hold no office.
+    """
     known, new = with_implied(facts), with_implied([fact])
     told = {(head, label) for head, label, _ in known}
     of_one_kind = len(set(SIGNATURES[fact.label])) == 1
@@ -123,7 +134,7 @@ def _possible(fact: Fact, facts: list[Fact]) -> bool:
 
 
 def _relatives(name: str, facts: list[Fact]) -> set[str]:
-    """The things of its own kind that a thing is related to."""
+    """The related things of a thing's own kind."""
     return {
         end
         for head, label, tail in facts

@@ -5,17 +5,17 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from spacy import Language, Vocab
+from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 from spacy.training.corpus import FILE_TYPE, walk_corpus
-from spacy.util import ensure_path, registry
+from spacy.util import ensure_path
+from spacy.vocab import Vocab
 
 from ..annotations import ENTITY_PREFIX, TITLE, project_entities, read_entities, relation_data
 from ..errors import Errors, Warnings
 
 
-@registry.readers("spacy_kmgre.Corpus.v1")
 def create_corpus_reader(
     path: str | Path | None,
     gold_entities: bool = True,

@@ -1,6 +1,15 @@
-"""When EM does what (Jiang et al. 2022, section 3.4)."""
+"""The phases of EM in training (Jiang et al. 2022, section 3.4), and the callback that tells the component.
 
-from .objective import Phase
+A component's file needs nothing of this: the callback knows the component, not the other way round.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from spacy.language import Language
+
+from ..errors import Errors
+from ..model.phases import Phase
 
 ALTERNATE = ("epoch", "step", "joint")
 
@@ -23,3 +32,36 @@ def phase_at(step: int, epoch: int, warmup_epochs: int, alternate: str) -> Phase
 def tau_at(step: int, tau_max: float, tau_rate: float) -> float:
     """The upper limit of the key threshold, τ = τ_max (1 - rate^step) (paper, eq. 14)."""
     return tau_max * (1.0 - tau_rate**step)
+
+
+def em_callback(
+    component: str = "kmgre_relations",
+    warmup_epochs: int = 2,
+    alternate: str = "joint",
+    tau_max: float = 0.5,
+    tau_rate: float = 0.999,
+) -> Callable[[Language, dict[str, Any]], None]:
+    """Tells the component before each update which phase of EM it is in, and the value of τ.
+
+    :param component: Name of the component in the pipeline.
+    :param warmup_epochs: Epochs in which θ learns from all mention pairs.
+    :param alternate: "epoch" or "step" to change between E-step and M-step, "joint" for both at once.
+    :param tau_max: Limit of τ.
+    :param tau_rate: How fast it gets there: τ = tau_max (1 - tau_rate^step).
+    :raises ValueError: For an unknown way to alternate.
+    """
+    if alternate not in ALTERNATE:
+        raise ValueError(
+            Errors.E023.format(setting="alternate", value=alternate, expected=f"one of {ALTERNATE}")
+        )
+
+    def before_update(nlp: Language, args: dict[str, Any]) -> None:
+        step, epoch = args["step"], args["epoch"]
+        nlp.get_pipe(component).start_step(  # type: ignore[attr-defined]
+            step=step,
+            epoch=epoch,
+            phase=phase_at(step, epoch, warmup_epochs, alternate),
+            tau=tau_at(step, tau_max, tau_rate),
+        )
+
+    return before_update

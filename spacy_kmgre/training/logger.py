@@ -8,9 +8,9 @@ from typing import IO, Any
 import srsly
 from spacy.language import Language
 from spacy.training.loggers import setup_table
-from spacy.util import ensure_path, registry
+from spacy.util import ensure_path
 from tqdm import tqdm
-from wasabi import Printer
+from wasabi.printer import Printer
 
 LogStep = Callable[[dict[str, Any] | None], None]
 Finalize = Callable[[], None]
@@ -19,7 +19,6 @@ Place = tuple[str, ...]
 SPACING = 2
 
 
-@registry.loggers("spacy_kmgre.EMLogger.v1")
 def em_logger(
     progress_bar: bool = False, output_file: str | Path | None = None
 ) -> Callable[..., tuple[LogStep, Finalize]]:
@@ -31,82 +30,104 @@ def em_logger(
     A component is trained by EM if it has the attributes `phase` and `tau`; it reports its two losses
     as `losses[name + "_relation"]` and `losses[name + "_key"]`.
 
-    :param progress_bar: Show the steps until the next evaluation, where stderr is a terminal.
-    :param output_file: Where to write the rows as JSON lines too. As with spaCy's ConsoleLogger scores are
-        percentages there, and a file that exists is left alone, with a warning.
+    :param progress_bar: Whether the steps until the next evaluation are shown, where stderr is a terminal.
+    :param output_file: The file that the rows are written to as JSON lines too. As with spaCy's ConsoleLogger scores
+        are percentages there, and a file that exists is left alone, with a warning.
     """
 
     def setup_logger(
         nlp: Language, stdout: IO[str] = sys.stdout, stderr: IO[str] = sys.stderr
     ) -> tuple[LogStep, Finalize]:
-        config = nlp.config["training"]
-        # Not hasattr: it would read τ, which a component has only once it is initialized.
-        em: dict[str, Any] = {name: pipe for name, pipe in nlp.pipeline if {"phase", "tau"} <= set(dir(pipe))}
-        trained = [name for name, pipe in nlp.pipeline if getattr(pipe, "is_trainable", False)]
-        scores = [name for name, weight in config["score_weights"].items() if weight is not None]
-        columns = _columns(list(em), [name for name in trained if name not in em], scores)
-        headers, widths, aligns = setup_table(
-            cols=[header for header, _, _ in columns], widths=[width for _, width, _ in columns]
+        log = _Log(
+            nlp, stdout, stderr, progress_bar, None if output_file is None else ensure_path(output_file)
         )
-        printer = Printer(no_print=True)
-        lines: IO[str] | None = None
-        progress: tqdm | None = None
-
-        def write(text: str) -> None:
-            print(text, file=stdout, flush=True)
-
-        def write_row(cells: list[str]) -> None:
-            write(printer.row(cells, widths=widths, aligns=aligns, spacing=SPACING))
-
-        def read(info: dict[str, Any]) -> dict[str, Any]:
-            losses = [*trained, *(f"{name}_{part}" for name in em for part in ("relation", "key"))]
-            return {
-                "epoch": info["epoch"],
-                "step": info["step"],
-                "phases": {name: str(getattr(pipe.phase, "value", pipe.phase)) for name, pipe in em.items()},
-                "tau": {name: float(pipe.tau) for name, pipe in em.items()},
-                "losses": {name: float(info["losses"][name]) for name in losses if name in info["losses"]},
-                "scores": {name: _percent(name, info["other_scores"].get(name)) for name in scores},
-                "score": float(info["score"]),
-                "seconds": info["seconds"],
-            }
-
-        def log_step(info: dict[str, Any] | None) -> None:
-            nonlocal progress
-            if info is None:
-                if progress is not None:
-                    progress.update(1)
-                return
-            if progress is not None:
-                progress.close()
-            record = read(info)
-            write_row([_cell(record, place) for _, _, place in columns])
-            if lines is not None:
-                lines.write(srsly.json_dumps(record) + "\n")
-                lines.flush()
-            if progress_bar:
-                # None: no bar where stderr is no terminal.
-                progress = tqdm(total=config["eval_frequency"], disable=None, leave=False, file=stderr)
-                progress.set_description(f"Epoch {info['epoch'] + 1}")
-
-        def finalize() -> None:
-            if progress is not None:
-                progress.close()
-            if lines is not None:
-                lines.close()
-
-        path = None if output_file is None else ensure_path(output_file)
-        if path is not None and path.exists():
-            write(printer.warn(f"Saving logs is disabled because {path} already exists."))
-        elif path is not None:
-            write(printer.info(f"Saving results to {path}"))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lines = path.open("w", encoding="utf-8")
-        write_row(headers)
-        write_row(["-" * width for width in widths])
-        return log_step, finalize
+        return log.step, log.finalize
 
     return setup_logger
+
+
+class _Log:
+    """The log of one training.
+
+    :param path: The file for JSON lines.
+    """
+
+    def __init__(
+        self, nlp: Language, stdout: IO[str], stderr: IO[str], progress_bar: bool, path: Path | None
+    ) -> None:
+        self.stdout, self.stderr, self.progress_bar = stdout, stderr, progress_bar
+        config = nlp.config["training"]
+        self.frequency = config["eval_frequency"]
+        # Not hasattr: it would read τ, which a component has only once it is initialized.
+        self.em: dict[str, Any] = {
+            name: pipe for name, pipe in nlp.pipeline if {"phase", "tau"} <= set(dir(pipe))
+        }
+        self.trained = [name for name, pipe in nlp.pipeline if getattr(pipe, "is_trainable", False)]
+        self.scores = [name for name, weight in config["score_weights"].items() if weight is not None]
+        others = [name for name in self.trained if name not in self.em]
+        self.columns = _columns(list(self.em), others, self.scores)
+        headers, self.widths, self.aligns = setup_table(
+            cols=[header for header, _, _ in self.columns], widths=[width for _, width, _ in self.columns]
+        )
+        self.printer = Printer(no_print=True)
+        self.progress: tqdm[Any] | None = None
+        self.lines = self._open(path)
+        self._write_row(headers)
+        self._write_row(["-" * width for width in self.widths])
+
+    def _open(self, path: Path | None) -> IO[str] | None:
+        if path is None:
+            return None
+        if path.exists():
+            self._write(self.printer.warn(f"Saving logs is disabled because {path} already exists."))
+            return None
+        self._write(self.printer.info(f"Saving results to {path}"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("w", encoding="utf-8")
+
+    def _write(self, text: str | None) -> None:
+        print(text, file=self.stdout, flush=True)
+
+    def _write_row(self, cells: list[str]) -> None:
+        self._write(self.printer.row(cells, widths=self.widths, aligns=self.aligns, spacing=SPACING))
+
+    def _read(self, info: dict[str, Any]) -> dict[str, Any]:
+        losses = [*self.trained, *(f"{name}_{part}" for name in self.em for part in ("relation", "key"))]
+        return {
+            "epoch": info["epoch"],
+            "step": info["step"],
+            "phases": {name: str(getattr(pipe.phase, "value", pipe.phase)) for name, pipe in self.em.items()},
+            "tau": {name: float(pipe.tau) for name, pipe in self.em.items()},
+            "losses": {name: float(info["losses"][name]) for name in losses if name in info["losses"]},
+            "scores": {name: _percent(name, info["other_scores"].get(name)) for name in self.scores},
+            "score": float(info["score"]),
+            "seconds": info["seconds"],
+        }
+
+    def step(self, info: dict[str, Any] | None) -> None:
+        """What spaCy calls after each step; with information after an evaluation."""
+        if info is None:
+            if self.progress is not None:
+                self.progress.update(1)
+            return
+        if self.progress is not None:
+            self.progress.close()
+        record = self._read(info)
+        self._write_row([_cell(record, place) for _, _, place in self.columns])
+        if self.lines is not None:
+            self.lines.write(srsly.json_dumps(record) + "\n")
+            self.lines.flush()
+        if self.progress_bar:
+            # None stands for no bar where stderr is not a terminal.
+            self.progress = tqdm(total=self.frequency, disable=None, leave=False, file=self.stderr)
+            self.progress.set_description(f"Epoch {info['epoch'] + 1}")
+
+    def finalize(self) -> None:
+        """What spaCy calls at the end."""
+        if self.progress is not None:
+            self.progress.close()
+        if self.lines is not None:
+            self.lines.close()
 
 
 def _columns(em: list[str], others: list[str], scores: list[str]) -> list[tuple[str, int, Place]]:

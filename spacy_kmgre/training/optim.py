@@ -1,5 +1,7 @@
 """An optimiser for spaCy's training config with learning rates for encoders, heads, and other components."""
 
+from typing import Any
+
 from spacy.util import registry
 from thinc.optimizers import FloatOrSeq, Optimizer
 
@@ -13,12 +15,12 @@ class AdamW(Optimizer):
         learn_rate: FloatOrSeq,
         head_learn_rate: FloatOrSeq,
         encoder_learn_rate: FloatOrSeq | None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(learn_rate, use_averages=False, **kwargs)
-        self._set_attr_or_schedule("head_learn_rate", head_learn_rate)
+        self._set_attr_or_schedule("head_learn_rate", head_learn_rate)  # type: ignore[no-untyped-call]  # thinc
         if encoder_learn_rate is not None:
-            self._set_attr_or_schedule("encoder_learn_rate", encoder_learn_rate)
+            self._set_attr_or_schedule("encoder_learn_rate", encoder_learn_rate)  # type: ignore[no-untyped-call]  # thinc
 
 
 @registry.optimizers("spacy_kmgre.AdamW.v1")
@@ -32,13 +34,13 @@ def create_adamw(
     L2: FloatOrSeq = 0.0,
     grad_clip: FloatOrSeq = 1.0,
 ) -> AdamW:
-    """
-    :param learn_rate: Of the relation model's encoders, and of the pipeline's other components; a number or a
-        schedule.
-    :param head_learn_rate: Of everything else in the relation model.
-    :param encoder_learn_rate: Of its encoders, where theirs is to be another than `learn_rate`.
-    :param L2: Weight decay; biases and layer norms have none.
-    :param grad_clip: Global norm of the gradient of θ and of ω, each by itself.
+    """AdamW with learning rates for encoders, heads, and other components. Each may be a number or a schedule.
+
+    :param learn_rate: The rate of the relation model's encoders, and of the pipeline's other components.
+    :param head_learn_rate: The rate of everything else in the relation model.
+    :param encoder_learn_rate: The rate of the relation model's encoders, where it is to differ from `learn_rate`.
+    :param L2: The weight decay; biases and layer norms have none.
+    :param grad_clip: The largest global norm of the gradient, of θ and ω together; 0 for no limit.
     """
     return AdamW(
         learn_rate,

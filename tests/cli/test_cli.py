@@ -50,6 +50,23 @@ def test_convert_writes_a_corpus_and_its_counts(tmp_path: Path):
     assert ["relations", "1"] in [line.split() for line in result.output.splitlines()]
 
 
+@pytest.mark.parametrize("names", [["country"], {"P112": 3}, "country"])
+def test_relation_names_of_the_wrong_form(names, tmp_path: Path):
+    (tmp_path / "in.json").write_text(json.dumps([DOCUMENT]))
+    srsly.write_json(tmp_path / "names.json", names)
+    result = run(
+        "convert",
+        tmp_path / "in.json",
+        tmp_path / "out.spacy",
+        "--relation-names",
+        tmp_path / "names.json",
+    )
+    assert result.exit_code == 1
+    shown = " ".join(result.output.split())
+    assert "E146" in shown and "names.json" in shown and "Traceback" not in shown
+    assert not (tmp_path / "out.spacy").exists()
+
+
 def test_convert_says_what_is_wrong_and_fails(tmp_path: Path):
     broken = {**DOCUMENT, "labels": [{"h": 7, "t": 0, "r": "P112", "evidence": []}]}
     (tmp_path / "in.json").write_text(json.dumps([broken]))

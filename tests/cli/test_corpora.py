@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 from spacy_kmgre.annotations import read_entities
 from spacy_kmgre.cli import kmgre
 from spacy_kmgre.formats import FORMATS
-from spacy_kmgre.formats.base import Options
 from spacy_kmgre.formats.docbin import write_corpus
 
 from ..formats.samples import PUBTATOR, SAMPLES, facts, path_for, read, relations, sample
@@ -49,8 +48,8 @@ def test_help_names_every_format_and_option(command):
     words = show_help(command)
     for form in FORMATS.values():
         assert f"{form.name} {form.description}" in words
-    for option in Options.__dataclass_fields__:
-        assert f"--{option.replace('_', '-')}" in words
+        for option in form.options:
+            assert f"--{option.replace('_', '-')}" in words
     assert "Exit status" in words
 
 

@@ -1,7 +1,6 @@
-"""`spacy kmgre evaluate`: reports, comparison, thresholds, overrides, and what is said of mistakes."""
+"""`spacy kmgre evaluate`: reports, comparison, thresholds, overrides, and messages on mistakes."""
 
 import math
-import shutil
 from pathlib import Path
 
 import pytest
@@ -67,29 +66,27 @@ def test_settings_can_be_overridden_and_compared(trained_folder, corpus, tmp_pat
     (micro,) = (line for line in found["sections"][0]["lines"] if line["name"] == "micro")
     assert (micro["predicted"], micro["gold"]) == (2, 5)
     assert micro["difference"] == pytest.approx(micro["f"] - 1.0)
-    assert f"F less that of {model} -42.9" in shown
+    assert f"F minus that of {model} -42.9" in shown
 
 
-def test_thresholds_are_found_and_written(trained_folder, corpus, tmp_path):
+def test_the_best_threshold_is_found_and_written(trained_folder, corpus, tmp_path):
     model = tmp_path / "model"
-    shutil.copytree(trained_folder("KMGRE"), model)
-    shown = done(model, corpus, "--thresholds", "--min-gold", 2, "--per-type")
-    assert "F, cross-validated" in shown
-    assert component(spacy.load(model)).thresholds == {}
-    done(model, corpus, "--write-thresholds", "per-relation", "--min-gold", 2, "-o", tmp_path / "dev.json")
-    found = srsly.read_json(tmp_path / "dev.json")["report"]["thresholds"]["per-relation"]
+    nlp = spacy.load(trained_folder("KMGRE"))
+    component(nlp).threshold, component(nlp).thresholds = 0.999, {"founded": 0.99}
+    nlp.to_disk(model)
+    assert "in cross-validation" in done(model, corpus, "--thresholds")
+    assert component(spacy.load(model)).thresholds == {"founded": 0.99}
+    done(model, corpus, "--write-thresholds", "-o", tmp_path / "dev.json")
+    found = srsly.read_json(tmp_path / "dev.json")["report"]["threshold"]
     pipe = component(spacy.load(model))
-    assert pipe.thresholds == found["thresholds"] and set(pipe.thresholds) == {"founded"}
-    assert pipe.threshold == found["threshold"]
-    done(model, corpus, "--write-thresholds", "global")
-    assert component(spacy.load(model)).thresholds == {}
+    assert pipe.threshold == found["threshold"] < 0.999 and pipe.thresholds == {}
 
 
 def test_calibration_is_found_and_written(trained_folder, corpus, tmp_path):
     model = tmp_path / "model"
     before = spacy.load(trained_folder("KMGRE"))
     before.to_disk(model)
-    # Its scores are right by far.
+    # Its scores are close to probabilities already.
     assert "No calibration is written" in done(model, corpus, "--write-calibration")
     pipe = component(before)
     pipe.calibration = [0.1, -2.0]
@@ -104,15 +101,19 @@ def test_calibration_is_found_and_written(trained_folder, corpus, tmp_path):
     assert component(after).threshold != component(before).threshold
     same = [predictions(nlp, corpus) for nlp in (before, after)]
     assert same[0] and same[0] == same[1]
-    # Both at once: the thresholds are those of calibrated scores.
+    # With both at once, the threshold is one of calibrated scores.
+    pipe.thresholds = {"founded": 0.6}
     before.to_disk(model)
-    done(model, corpus, "--write-thresholds", "per-relation", "--min-gold", 2, "--write-calibration")
-    both = component(spacy.load(model))
-    assert both.thresholds and both.calibration == component(after).calibration
+    done(model, corpus, "--write-thresholds", "--write-calibration", "-o", tmp_path / "dev.json")
+    both, best = component(spacy.load(model)), srsly.read_json(tmp_path / "dev.json")["report"]["threshold"]
+    assert both.thresholds == {} and both.calibration == component(after).calibration
+    margin = (math.log(best["threshold"] / (1 - best["threshold"])) + 2.0) / 0.1
+    slope, intercept = both.calibration
+    assert both.threshold == pytest.approx(1 / (1 + math.exp(-slope * margin - intercept)))
 
 
 def predictions(nlp: Language, corpus: Path) -> list[tuple[object, ...]]:
-    """All but the scores."""
+    """The predicted relations without their scores."""
     docs = nlp.pipe(example.predicted for example in create_corpus_reader(corpus)(nlp))
     found = [(r.head.key, r.label, r.tail.key, r.evidence) for doc in docs for r in doc._.relations]
     return [(*names, [(span.start, span.end) for span in evidence]) for *names, evidence in found]
@@ -123,13 +124,12 @@ def test_mistakes(trained_folder, corpus, tmp_path):
     assert "E050" in failed(tmp_path / "nothing", corpus)
     assert "E330" in failed(model, corpus, "--component", "ner")
     assert "ends in one of" in failed(model, corpus, "-o", tmp_path / "report.pdf")
-    assert "no folder" in failed("en_core_web_sm", corpus, "--write-thresholds", "global")
+    assert "no folder" in failed("en_core_web_sm", corpus, "--write-thresholds")
     assert "no folder" in failed("en_core_web_sm", corpus, "--write-calibration")
     assert "E024" in failed(model, corpus, f"--components.{NAME}.symmetric", '["nonsense"]')
     wrong = failed(model, corpus, f"--components.{NAME}.threshold", "high")
-    assert (
-        "-> threshold" in wrong and "'high' is not" in wrong and "factory" not in wrong
-    )  # nor other settings
+    # The message does not show other settings.
+    assert "-> threshold" in wrong and "'high' is not" in wrong and "factory" not in wrong
     (tmp_path / "broken.spacy").write_bytes(b"no DocBin")
     assert "E113" in failed(model, tmp_path / "broken.spacy")
     before = (model / "config.cfg").read_bytes()
@@ -137,7 +137,7 @@ def test_mistakes(trained_folder, corpus, tmp_path):
     doc.spans["entity_1"] = [doc[:]]
     write_corpus([doc], tmp_path / "silent.spacy")
     with pytest.warns(UserWarning, match="KMGRE W111"):
-        assert "E349" in failed(model, tmp_path / "silent.spacy", "--write-thresholds", "global")
+        assert "E349" in failed(model, tmp_path / "silent.spacy", "--write-thresholds")
     with pytest.warns(UserWarning, match="KMGRE W111"):
         assert "E349" in failed(model, tmp_path / "silent.spacy", "--write-calibration")
     (tmp_path / "silent.spacy").unlink()

@@ -1,4 +1,4 @@
-"""With coreferee's own classes; its models are needed for the last test only."""
+"""The reader with coreferee's own classes; only the last test needs coreferee's models."""
 
 import importlib.util
 import pickle

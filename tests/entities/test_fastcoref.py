@@ -1,4 +1,4 @@
-"""With what fastcoref documents as its output: lists of [start, end) character offsets, in tuples."""
+"""The reader with the output that fastcoref documents: lists of tuples of character offsets [start, end)."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ EXPECTED = [
 
 @pytest.fixture
 def doc() -> Doc:
-    fastcoref_entities()  # registers the extension
+    fastcoref_entities()  # This registers the extension.
     doc = make_doc(NLP.vocab)
     starts = {token.i: token.idx for token in doc}
     ends = {token.i: token.idx + len(token) for token in doc}

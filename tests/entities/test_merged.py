@@ -29,7 +29,7 @@ def chains(*offsets: list[tuple[int, int]]) -> Reader:
 
 
 def link(doc: Doc, **kb_ids: str) -> Doc:
-    """Give names their identifiers."""
+    """Link the names in `doc.ents` by their last words."""
     doc.ents = [
         Span(doc, e.start, e.end, label=e.label, kb_id=kb_ids.get(e.text.split()[-1], "")) for e in doc.ents
     ]

@@ -2,7 +2,7 @@ import json
 import pickle
 import re
 import string
-from inspect import signature
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,17 @@ import spacy
 from spacy.tokens import Doc, Span
 
 from spacy_kmgre.annotations import write_entities
+from spacy_kmgre.entities.names import NameRules
 from spacy_kmgre.entities.ner import ner_entities
 from spacy_kmgre.types import Entity
 
 NLP = spacy.blank("en")
-RULES = [name for name, setting in signature(ner_entities).parameters.items() if setting.default is True]
+RULES = [field.name for field in fields(NameRules)]
 OFF = dict.fromkeys(RULES, False)
 
 
 def read(text: str, **settings: Any) -> list[Entity]:
-    """The entities of a text with marked mentions: [Ann Lee](PER), [Oslo](LOC Q585), [Acme](ORG NIL acme)."""
+    """The entities of a text with marked mentions, such as [Ann](PER), [Oslo](LOC Q585), [Acme](ORG NIL acme)."""
     return ner_entities(**settings)(mark(text))
 
 
@@ -59,7 +60,7 @@ def test_equal_names_with_one_label_are_one_entity():
     ]
 
 
-# For each rule a text in which it alone joins two mentions, and no other rule does.
+# A text for each rule, in which this rule alone joins two mentions.
 JOINED: dict[str, str] = {
     "case": "[ENASA](ORG) is [Enasa](ORG).",
     "accents": "[Wałęsa](PER) is [Walesa](PER).",
@@ -71,14 +72,9 @@ JOINED: dict[str, str] = {
     "legal_forms": "[Atari, Inc.](ORG) is [Atari](ORG).",
     "acronyms": "The [International Olympic Committee](ORG) meets. The [IOC](ORG) speaks.",
     "initials": "[William Hepburn Armstrong](PER) is [W. Armstrong](PER).",
-    "middle_names": "[Henrik August Angell](PER) is [Henrik Angell](PER).",
-    "topics": "[Ann Lee](PER) met [Bob Lee](PER). [Lee](PER) spoke.",
     "surnames": "[Ruli](PER) is [Genc Ruli](PER).",
     "given_names": "[Genc Ruli](PER) is [Genc](PER).",
-    "complements": "The [House of Commons of Canada](ORG) is the [House of Commons](ORG).",
     "heads": "The [Rockefeller Brothers Fund](ORG) is the [Fund](ORG).",
-    "states": "The [Republic of Karelia](LOC) is [Karelia](LOC).",
-    "institutions": "[Yale University](ORG) is [Yale](ORG).",
 }
 
 
@@ -127,10 +123,8 @@ def test_only_the_labels_asked_for():
         "In [Oslo](LOC), [Ann Lee](PER) and [Lee Smith](PER): [Lee](PER).",  # a surname here, a given name there
         "[Lee](PER) is no word of [Ann Lee](PER) or [Bob Lee](PER).",
         "[Norwegian Parliament](ORG), [Danish Parliament](ORG): [Parliament](ORG).",
-        "[Norwegian Parliament](ORG), [Parliament of Canada](ORG): [Parliament](ORG).",
         "[Parliament](ORG) is not yet the [Norwegian Parliament](ORG).",
         "[International Olympic Committee](ORG), [Indian Oil Company](ORG): [IOC](ORG).",
-        "[Yale University](ORG), [Yale College](ORG): [Yale](ORG).",
         "[Atari, Inc.](ORG), [Atari GmbH](ORG): [Atari](ORG).",
         "[Ann Lee](PER) (also known as [Lee](PER)), [Bob Ray](PER) (also known as [Lee](PER)).",
         "[John Smith](PER), [Mr. Smith](PER) and [Mrs. Smith](PER).",
@@ -159,11 +153,9 @@ def test_what_comes_later_does_not_make_a_short_form_ambiguous():
     assert len(read("[Atari, Inc.](ORG), [Atari](ORG), [Atari GmbH](ORG)")) == 2
 
 
-def test_the_text_is_about_the_person_it_begins_with():
-    people = "[Ann Lee](PER), her son [Bob Lee](PER)"
-    assert texts(read(f"{people}: [Lee](PER).")) == {("Ann Lee", "Lee"), ("Bob Lee",)}
-    assert len(read(f"{people}: [Mr. Lee](PER).")) == 3
-    assert len(read(f"{people}: [Lee](PER).", topics=False)) == 3
+def test_a_title_tells_two_persons_with_one_surname_apart():
+    text = "[Ann Lee](PER) came. [President Lee](PER) spoke. [Bob Lee](PER) smiled. [Lee](PER) left."
+    assert texts(read(text)) == {("Ann Lee", "President Lee", "Lee"), ("Bob Lee",)}
 
 
 def test_a_short_form_of_many():
@@ -306,7 +298,7 @@ def test_a_doc_without_names():
 
 def test_reading_again_gives_the_same():
     doc = mark("[Ann Lee](PER), [Oslo](LOC), [Lee](PER)")
-    doc.spans["entity_1"] = [doc[1:2]]  # of another origin
+    doc.spans["entity_1"] = [doc[1:2]]  # This group is not an entity of the reader.
     first = ner_entities()(doc)
     assert [entity.key for entity in first] == ["entity_2", "entity_3"]
     write_entities(doc, first)

@@ -1,4 +1,4 @@
-"""What holds for any names and any chains."""
+"""Properties of the readers that hold for any names and any chains."""
 
 import random
 import warnings
@@ -38,7 +38,9 @@ def cases(draw) -> Case:
     doc = Doc(NLP.vocab, words=words)
     if draw(st.booleans()):
         heads = [draw(st.integers(max(0, i - 2), min(len(words) - 1, i + 2))) for i in range(len(words))]
-        for position, head in enumerate(heads):  # no cycles: some token of two points at itself
+        for position, head in enumerate(
+            heads
+        ):  # A token that is a head becomes a root, so that there are no cycles.
             if heads[head] != head:
                 heads[position] = position
         deps = draw(

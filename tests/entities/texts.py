@@ -1,11 +1,11 @@
-"""A Doc with what a tagger, a parser and a named entity recogniser would say of it."""
+"""A Doc with the annotation of a tagger, a parser and a named entity recogniser."""
 
 from collections.abc import Sequence
 
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-# word, part of speech, head, dependency
+# The columns are the word, the part of speech, the head and the dependency.
 TOKENS: list[tuple[str, str, int, str]] = [
     ("Ann", "PROPN", 1, "compound"),  # 0
     ("Lee", "PROPN", 2, "nsubj"),
@@ -34,24 +34,8 @@ TOKENS: list[tuple[str, str, int, str]] = [
     ("Acme", "PROPN", 23, "pobj"),
     (".", "PUNCT", 19, "punct"),  # 25
 ]
-ENTS = [
-    "B-PER",
-    "I-PER",
-    "",
-    "",
-    "",
-    "",
-    "B-PER",
-    *[""] * 5,
-    "B-PER",
-    "",
-    "B-PER",
-    "",
-    "B-ORG",
-    *[""] * 7,
-    "B-ORG",
-    "",
-]
+_NAMES = {0: "B-PER", 1: "I-PER", 6: "B-PER", 12: "B-PER", 14: "B-PER", 16: "B-ORG", 24: "B-ORG"}
+ENTS = [_NAMES.get(position, "") for position in range(len(TOKENS))]
 
 
 def make_doc(vocab: Vocab, parsed: bool = True, ents: Sequence[str] | None = None) -> Doc:

@@ -16,7 +16,7 @@ from spacy_kmgre.evaluation.calibration import (
     fit_line,
     score_margins,
 )
-from spacy_kmgre.evaluation.thresholds import BIN, CENTRES, Candidates, collect_candidates, find_thresholds
+from spacy_kmgre.evaluation.thresholds import BIN, CENTRES, Candidates, collect_candidates, find_threshold
 
 from ..conftest import component, make_doc, make_examples
 
@@ -24,26 +24,22 @@ law = settings(deadline=None, derandomize=True, max_examples=40)
 
 
 def make_candidates(margin: np.ndarray, correct: np.ndarray, documents: int = 10) -> Candidates:
-    """One relation an entity pair, the documents in turn."""
+    """Make candidates that lie in the documents in turn."""
     rows = np.arange(len(margin))
     margins = np.zeros((documents, len(CENTRES), 2), dtype=int)
     place = np.abs(margin[:, None] - CENTRES).argmin(axis=1)
     np.add.at(margins, (rows % documents, place, correct.astype(int)), 1)
     return Candidates(
-        ("a",),
         document=rows % documents,
-        pair=rows,
-        label=0 * rows,
         score=1 / (1 + np.exp(-margin)),
         correct=correct,
-        gold=np.ones((documents, 2), dtype=int),
+        gold=np.full(documents, 2),
         margins=margins,
-        max_labels=4,
     )
 
 
 def draw_candidates(slope: float, intercept: float, count: int, seed: int = 0) -> Candidates:
-    """Scores whose probabilities lie on a line."""
+    """Draw scores whose probabilities lie on a line."""
     random = np.random.default_rng(seed)
     margin = 4 * random.standard_normal(count)
     probability = 1 / (1 + np.exp(-slope * margin - intercept))
@@ -63,7 +59,7 @@ def error_slowly(scores: list[float], counts: list[tuple[int, int]]) -> float:
 
 
 def loss_slowly(rows: list[tuple[float, bool]], slope: float, intercept: float) -> float:
-    """With Platt's targets."""
+    """The mean cross-entropy with Platt's targets."""
     right = sum(correct for _, correct in rows)
     high, low = (right + 1) / (right + 2), 1 / (len(rows) - right + 2)
     total = 0.0
@@ -93,7 +89,9 @@ def test_no_line_nearby_is_likelier(rows):
     assert slope > 0 and math.isfinite(intercept)
     least = loss_slowly(rows, slope, intercept)
     for factor, term in ((1.1, 0.0), (0.9, 0.0), (1.0, 0.1), (1.0, -0.1)):
-        assert least <= loss_slowly(rows, factor * slope, intercept + term) + 1e-5  # for its four digits
+        assert (
+            least <= loss_slowly(rows, factor * slope, intercept + term) + 1e-5
+        )  # since the line has four digits
 
 
 @pytest.mark.parametrize("slope, intercept", [(0.3, -0.7), (1.0, 0.0), (2.0, 1.5)])
@@ -109,13 +107,21 @@ def test_known_lines_are_found(slope, intercept):
     )
     if slope != 1.0:
         assert line.before > 2 * line.cross_validated
-    # Calibrated already: the line is the same, and its error small before as after.
+    # With a line already, the line found is the same, and the error is small before and after.
     again = find_calibration(found, [line.slope, line.intercept])
     assert (again.slope, again.intercept) == (line.slope, line.intercept) and again.before < 0.03
 
 
+def test_cross_validation_scores_documents_with_the_lines_of_others():
+    """Each document has a precision of its own, which a line found on the document itself would meet."""
+    precision = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
+    correct = np.arange(100)[:, None] < 100 * precision
+    found = make_candidates(np.zeros(500), correct.ravel(), documents=5)
+    assert find_calibration(found, [1.0, 0.0]).cross_validated > 0.2
+
+
 def test_both_errors_are_of_the_same_relations():
-    """Those above 0.1 before: though their scores fall below."""
+    """Both are of the relations with scores above 0.1 before, though their scores fall below that."""
     random = np.random.default_rng(0)
     found = make_candidates(np.full(1000, -0.85), random.random(1000) < 0.05)
     line = find_calibration(found, [1.0, 0.0])
@@ -183,4 +189,4 @@ def test_thresholds_of_nothing_and_everything_stay(trained):
 def test_the_best_thresholds_predict_the_same():
     found = draw_candidates(0.4, -1.0, 300)
     moved = replace(found, score=score_margins(np.log(found.score / (1 - found.score)), (0.4, -1.0)))
-    assert find_thresholds(found).tally == find_thresholds(moved).tally
+    assert find_threshold(found).tally == find_threshold(moved).tally

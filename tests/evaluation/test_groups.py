@@ -5,19 +5,20 @@ from spacy.training import Example
 
 from spacy_kmgre.evaluation.groups import (
     DISTANCES,
-    GROUPINGS,
+    GROUPERS,
     MENTION_PAIRS,
     bin_titles,
     by_distance,
     by_mention_pairs,
 )
-from spacy_kmgre.scoring.relations import Tally, count_relations
+from spacy_kmgre.scoring.relations import count_relations
+from spacy_kmgre.scoring.tallies import Tally
 
 NLP = spacy.blank("en")
 
 
 def make_doc(heads, tails, sentences: int = 9, split: bool = True) -> Doc:
-    """Sentences of four words; mentions are (sentence, first word, last word)."""
+    """Make sentences of four words. A mention is (number of the sentence, first word, word behind the last)."""
     starts = [i % 4 == 0 for i in range(4 * sentences)] if split else None
     doc = Doc(NLP.vocab, words=["w"] * 4 * sentences, sent_starts=starts)
     for key, mentions in (("entity_1", heads), ("entity_2", tails)):
@@ -81,6 +82,6 @@ def test_the_scorer_counts_the_groups():
         *predicted._.relations,
         {"head": "entity_2", "tail": "entity_1", "label": "x"},
     ]
-    counts = count_relations(Example(predicted, gold), groupings=GROUPINGS)
+    counts = count_relations(Example(predicted, gold), groupers=GROUPERS)
     assert counts.groups["pairs_2"] == counts.groups["distance_1"] == Tally(1, 2, 1)
     assert counts.scores() == count_relations(Example(predicted, gold)).scores()

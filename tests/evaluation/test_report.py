@@ -1,8 +1,9 @@
-"""Reports: what is in them, and that Markdown and HTML show it."""
+"""Reports: their contents, and how Markdown and HTML show them."""
 
 import html
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from spacy.training import Example
@@ -16,8 +17,9 @@ from spacy_kmgre.evaluation.report import (
     relation_settings,
     score_examples,
 )
-from spacy_kmgre.evaluation.thresholds import Thresholds
-from spacy_kmgre.scoring.relations import RelationCounts, Tally
+from spacy_kmgre.evaluation.significance import Resampling
+from spacy_kmgre.evaluation.thresholds import BestThreshold
+from spacy_kmgre.scoring.tallies import RelationCounts, Tally
 
 from ..conftest import component, make_doc, make_examples
 
@@ -43,7 +45,7 @@ def counts(kmgre):
 
 def test_a_report_says_what_the_scores_say(counts):
     scores, documents = counts
-    report = make_report(documents, model="m", corpus="c", samples=50)
+    report = make_report(documents, model="m", corpus="c", resampling=Resampling(50))
     found = lines(report)
     assert report.documents == 3
     for section, name in (
@@ -58,7 +60,7 @@ def test_a_report_says_what_the_scores_say(counts):
         assert [line.p, line.r, line.f] == pytest.approx([scores[f"rel_{name}_{x}"] for x in "prf"])
     ign = found["Overall", "ign"]
     assert (ign.p, ign.r, ign.f) == (scores["rel_ign_p"], scores["rel_micro_r"], scores["rel_ign_f"])
-    assert ("Overall", "evidence") not in found  # none is gold
+    assert ("Overall", "evidence") not in found  # there is no gold evidence
     for label, expected in scores["rel_per_type"].items():
         assert found["Relations", label].f == pytest.approx(expected["f"])
     micro = found["Overall", "micro"]
@@ -76,15 +78,15 @@ def test_a_report_says_what_the_scores_say(counts):
 
 
 def test_labels_come_by_frequency(counts):
-    report = make_report(counts[1], samples=10)
+    report = make_report(counts[1], resampling=Resampling(10))
     golds = [line.gold for line in report.sections[-1].lines]
     assert report.sections[-1].title == "Relations" and golds == sorted(golds, reverse=True)
 
 
 def test_without_sentence_boundaries_nothing_is_said_of_sentences():
     documents = counted(Tally(1, 1, 2), intra=Tally(1, 1, 1), distance_0=Tally(1, 1, 1))
-    assert ("Within and across sentences", "intra") in lines(make_report(documents, samples=5))
-    report = make_report([*documents, RelationCounts(unsplit=1)], samples=5)
+    assert ("Within and across sentences", "intra") in lines(make_report(documents, resampling=Resampling(5)))
+    report = make_report([*documents, RelationCounts(unsplit=1)], resampling=Resampling(5))
     titles = [section.title for section in report.sections]
     assert titles == ["Overall", "Relations"]
     assert "no sentence boundaries" in report.notes[0]
@@ -92,7 +94,7 @@ def test_without_sentence_boundaries_nothing_is_said_of_sentences():
 
 def test_a_report_against_a_baseline():
     ours, theirs = counted(*[Tally(3, 3, 4)] * 30), counted(*[Tally(1, 3, 4)] * 30)
-    report = make_report(ours, baseline=theirs, baseline_name="old", samples=99)
+    report = make_report(ours, baseline=theirs, baseline_name="old", resampling=Resampling(99))
     line = lines(report)["Overall", "micro"]
     assert line.difference == pytest.approx(6 / 7 - 2 / 7)
     assert line.difference_interval == pytest.approx([line.difference] * 2)
@@ -105,21 +107,27 @@ def test_a_report_against_a_baseline():
 def full_report() -> Report:
     documents = counted(Tally(1, 2, 3), Tally(2, 2, 2), label=ODD)
     report = make_report(
-        documents, model="models/<best>", corpus="dev.spacy", settings={"threshold": 0.4}, samples=20
+        documents,
+        model="models/<best>",
+        corpus="dev.spacy",
+        settings={"threshold": 0.4},
+        resampling=Resampling(20),
     )
-    found = Thresholds(0.37, {ODD: 0.8125}, Tally(3, 4, 5), Tally(2, 4, 5))
-    thresholds = {"global": Thresholds(0.5, {}, Tally(), Tally()), "per-relation": found}
-    return report.with_settings(thresholds, Calibration(0.5, -1.0, 0.25, 0.031))
+    return replace(
+        report,
+        threshold=BestThreshold(0.37, Tally(3, 4, 5), Tally(2, 4, 5)),
+        calibration=Calibration(0.5, -1.0, 0.25, 0.031),
+    )
 
 
 def test_markdown():
     text = render(full_report(), ".md")
     rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in text.splitlines() if line.startswith("|")]
-    assert {len(row) for row in rows} == {8, 4, 2}
+    assert {len(row) for row in rows} == {8}
     named = {row[0].strip(): [cell.strip() for cell in row[1:]] for row in rows}
     assert named["all relations"] == ["75.0", "60.0", "66.7", named["all relations"][3], "3", "4", "5"]
     assert "\\|".join(["a", "b \\<i>\\*"]) in named
-    assert named["per-relation"] == ["0.37", "66.7", "44.4"]
+    assert "0.37, with F 66.7 on this corpus, and F 44.4 in cross-validation" in text
     assert "threshold = 0.4." in text and "dev.spacy" in text
     assert "25.0 % away from probabilities" in text and "3.1 % if calibrated" in text
     assert "\n\n\n" not in text
@@ -128,15 +136,15 @@ def test_markdown():
 def test_html():
     text = render(full_report(), ".html")
     assert html.escape(ODD) in text and "<i>" not in text and "models/&lt;best&gt;" in text
-    assert text.count("<table>") == text.count("</table>") == 4
-    assert "3.1 % if calibrated (cross-validated).</p>" in text
-    assert "<td>66.7</td>" in text and "<td>0.8125</td>" in text
+    assert text.count("<table>") == text.count("</table>") == 2
+    assert "3.1 % if calibrated, in cross-validation.</p>" in text
+    assert "<td>66.7</td>" in text and "<p>Best threshold for micro F: 0.37, " in text
 
 
 def test_plain_data():
     data = json.loads(json.dumps(full_report().to_dict()))
     assert data["sections"][0]["lines"][0]["name"] == "micro"
-    assert data["thresholds"]["per-relation"]["tally"] == {"correct": 3, "predicted": 4, "gold": 5}
+    assert data["threshold"]["tally"] == {"correct": 3, "predicted": 4, "gold": 5}
 
 
 def test_settings_that_are_off_are_left_out(load):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_kmgre.evaluation.table import CountTable, count_tables
-from spacy_kmgre.scoring.relations import RelationCounts, Tally
+from spacy_kmgre.scoring.tallies import RelationCounts, Tally
 
 LABELS = ("founded", "lives_in", "spouse")
 GROUPS = ("intra", "m1", "pairs_2")
@@ -34,7 +34,7 @@ corpora = st.lists(documents(), min_size=1, max_size=6)
 
 
 def same(found: np.ndarray, expected: list) -> bool:
-    """NaN for None."""
+    """Compare scores, with NaN for None."""
     return found.tolist() == pytest.approx(
         [math.nan if x is None else x for x in expected], nan_ok=True, abs=1e-12
     )
@@ -56,7 +56,7 @@ def assert_scores(table: CountTable, scores: np.ndarray, counts: RelationCounts)
 
 
 def scored(counts: RelationCounts) -> RelationCounts:
-    """Without labels that nothing is gold or predicted of, as `count_relations` makes them."""
+    """The counts without labels that are neither gold nor predicted, as `count_relations` makes them."""
     labels = {label: tally for label, tally in counts.labels.items() if tally.gold or tally.predicted}
     return RelationCounts(counts.groups, labels, counts.known)
 

@@ -9,7 +9,8 @@ import srsly
 from spacy import Language
 from spacy.tokens import Doc
 
-from spacy_kmgre.extraction.sources import Item, Reader, find_sources, splits_sentences
+from spacy_kmgre.extraction.annotate import Item
+from spacy_kmgre.extraction.sources import Reader, find_sources, splits_sentences
 
 
 @Language.component("test_fails")

@@ -1,234 +1,297 @@
-"""Parts on disk: what is left after a crash at any place between two writes."""
+"""The journal: what is left after a crash at any moment, and how a run goes on from it."""
 
-import json
+import multiprocessing
+import os
+import random
+import signal
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from spacy_kmgre.extraction import journal as module
-from spacy_kmgre.extraction.journal import Parts
+from spacy_kmgre.extraction.annotate import Outcome
+from spacy_kmgre.extraction.journal import Journal
 
-SETTINGS = {"format": "jsonl"}
-BEGIN = {"part_size": 4}
+SETTINGS: dict[str, str | int] = {"format": "jsonl"}
+OUTCOMES = [
+    Outcome("a", b"zero\n", 2, 1),
+    Outcome("b", error="x"),
+    Outcome("c", b"two\n"),
+    Outcome("d", b"three\n", 1),
+]
+WHOLE = b"zero\ntwo\nthree\n"
+# Opening, renaming and deleting files and folders.
+OPERATIONS = ("open", "sqlite3.connect", "os.mkdir", "os.rename", "os.remove", "os.rmdir")
 
-
-def join(parts: Iterable[bytes], path: Path) -> None:
-    path.write_bytes(b"".join(parts))
-
-
-def write_all(target: Path, resume: bool = False) -> None:
-    """Three parts, the second with an error."""
-    parts = Parts(target)
-    try:
-        parts.start(SETTINGS, BEGIN, resume=resume)
-        for number in range(len(parts.records()), 3):
-            parts.add(number, f"part {number}\n".encode(), {"failed": [number] * (number == 1)})
-        failed = [{"id": str(i), "error": "x"} for record in parts.records() for i in record["failed"]]
-        parts.finish(join, failed)
-    finally:
-        parts.release()
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills processes that it has forked")
 
 
-def test_parts_become_the_output(tmp_path: Path):
+def join(documents: Iterable[bytes], path: Path) -> None:
+    path.write_bytes(b"".join(documents))
+
+
+def write_all(
+    target: Path, outcomes: list[Outcome] = OUTCOMES, resume: bool = False, force: bool = False
+) -> None:
+    with closing(Journal(target)) as journal:
+        if journal.begin(SETTINGS, 2, resume=resume, force=force):
+            for start in range(len(list(journal.outcomes())), len(outcomes), 2):
+                journal.add(outcomes[start : start + 2])
+            journal.finish(join)
+
+
+def begin(target: Path, count: int = 2) -> Journal:
+    """A run that ended after some documents."""
+    with closing(Journal(target)) as journal:
+        journal.begin(SETTINGS, 2)
+        journal.add(OUTCOMES[:count])
+    return journal
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_documents_become_the_output(tmp_path: Path):
     target = tmp_path / "out.txt"
     write_all(target)
-    assert target.read_text() == "part 0\npart 1\npart 2\n"
-    assert Parts(target).read_errors() == [{"id": "1", "error": "x"}]
-    assert {path.name for path in tmp_path.iterdir()} == {"out.txt", "out.txt.errors.jsonl"}
+    assert target.read_bytes() == WHOLE
+    assert Journal(target).read_errors() == [{"id": "b", "error": "x"}]
+    assert names(tmp_path) == {"out.txt", "out.txt.errors.jsonl"}
+    write_all(target, [Outcome("a", b"zero\n")], force=True)
+    assert target.read_bytes() == b"zero\n" and Journal(target).read_errors() == []
+    assert names(tmp_path) == {"out.txt"}
 
 
-class Crash(BaseException):
-    pass
-
-
-def test_a_crash_before_or_after_any_rename(tmp_path: Path, monkeypatch):
-    """Whatever is renamed last, a run that goes on ends with the same output."""
-    replace = Path.replace
-    write_all(tmp_path / "whole" / "out.txt")
-    expected = (tmp_path / "whole" / "out.txt").read_bytes()
-    crashes = 0
-    while True:
-        for after in (False, True):
-            folder = tmp_path / f"{crashes} {after}"
-            count = -1
-
-            def crash(path: Path, other: Path):
-                nonlocal count
-                count += 1
-                if count == crashes and not after:  # noqa: B023
-                    raise Crash
-                found = replace(path, other)
-                if count == crashes:  # noqa: B023
-                    raise Crash
-                return found
-
-            monkeypatch.setattr(Path, "replace", crash)
-            try:
-                write_all(folder / "out.txt")
-                assert (
-                    crashes == 11
-                )  # settings, 2 for each part, that all is there, errors, output, its parts
-                return
-            except Crash:
-                pass
-            monkeypatch.setattr(Path, "replace", replace)
-            target = folder / "out.txt"
-            if target.exists():
-                assert target.read_bytes() == expected
-                with pytest.raises(ValueError, match="E331"):
-                    Parts(target).start(SETTINGS, BEGIN, resume=True)
-                assert Parts(target).finished
-                Parts(target).clear()
-            else:
-                with pytest.raises(ValueError, match="E332"):
-                    Parts(target).start(SETTINGS, BEGIN)
-                write_all(target, resume=True)
-            assert target.read_bytes() == expected
-            assert {path.name for path in folder.iterdir()} == {"out.txt", "out.txt.errors.jsonl"}
-        crashes += 1
-
-
-def test_a_part_without_a_record_never_was(tmp_path: Path):
+def test_a_run_goes_on_with_what_it_was_begun_with(tmp_path: Path):
     target = tmp_path / "out.txt"
-    parts = Parts(target)
-    parts.start(SETTINGS, BEGIN)
-    parts.add(0, b"zero", {"failed": []})
-    parts.add(1, b"one", {"failed": []})
-    parts.release()
-    (parts.folder / "00000001.json").unlink()
-    (parts.folder / ".00000001.part.new").write_bytes(b"half")
-    again = Parts(target)
-    again.start(SETTINGS, BEGIN, resume=True)
-    assert list(again.data()) == [b"zero"] and len(again.records()) == 1
-    again.release()
-
-
-def test_settings_of_the_first_run_stay(tmp_path: Path):
-    parts = Parts(tmp_path / "out.txt")
-    assert parts.start(SETTINGS, BEGIN) == {**SETTINGS, **BEGIN}
-    parts.release()
-    assert Parts(tmp_path / "out.txt").start(SETTINGS, {"part_size": 9}, resume=True) == {**SETTINGS, **BEGIN}
+    begin(target)
+    with closing(Journal(target)) as journal:
+        assert journal.begin(SETTINGS, 99, resume=True) == 2
+        assert list(journal.outcomes()) == [Outcome("a", None, 2, 1), OUTCOMES[1]]
+    write_all(target, resume=True)
+    assert target.read_bytes() == WHOLE
 
 
 def test_other_settings_are_refused(tmp_path: Path):
-    parts = Parts(tmp_path / "out.txt")
-    parts.start(SETTINGS, BEGIN)
-    parts.release()
-    with pytest.raises(ValueError, match=r"E333.*: format"):
-        Parts(tmp_path / "out.txt").start({"format": "csv"}, BEGIN, resume=True)
-    again = Parts(tmp_path / "out.txt")
-    again.start({"format": "csv"}, BEGIN, force=True)
-    assert json.loads((again.folder / "run.json").read_text())["format"] == "csv"
-    again.release()
+    target = tmp_path / "out.txt"
+    begin(target)
+    for other in ({"format": "csv"}, {}, {**SETTINGS, "more": 1}):
+        with closing(Journal(target)) as journal, pytest.raises(ValueError, match=r"E333.*: (format|more)"):
+            journal.begin(other, 2, resume=True)
+    with closing(Journal(target)) as journal:
+        assert journal.begin({"format": "csv"}, 3, force=True) == 3
+        assert list(journal.outcomes()) == []
 
 
-def test_force_keeps_the_output_until_another_is_whole(tmp_path: Path):
+def test_an_earlier_run_is_not_passed_over(tmp_path: Path):
+    target = tmp_path / "out.txt"
+    begin(target)
+    with pytest.raises(ValueError, match=r"E332.*out\.txt\.partial.*--resume"):
+        write_all(target)
+    write_all(target, resume=True)
+    for resume in (False, True):
+        with closing(Journal(target)) as journal:
+            if resume:
+                assert journal.begin(SETTINGS, 2, resume=True) is None
+            else:
+                with pytest.raises(ValueError, match="E331"):
+                    journal.begin(SETTINGS, 2)
+    assert target.read_bytes() == WHOLE
+
+
+def test_force_keeps_the_output_until_another_is_complete(tmp_path: Path):
     target = tmp_path / "out.txt"
     write_all(target)
-    before = target.read_bytes()
-    parts = Parts(target)
-    with pytest.raises(ValueError, match="E331"):
-        parts.start(SETTINGS, BEGIN)
-    with pytest.raises(ValueError, match="E331"):
-        parts.start(SETTINGS, BEGIN, resume=True)
-    parts.start(SETTINGS, BEGIN, force=True)
-    assert target.read_bytes() == before and parts.errors.exists() and not parts.finished
-    parts.add(0, b"new", {"failed": []})
-    parts.release()
-    again = Parts(target)
-    again.start(SETTINGS, BEGIN, resume=True)
-    assert len(again.records()) == 1 and target.read_bytes() == before
-    again.release()
-    again = Parts(target)
-    again.start(SETTINGS, BEGIN, force=True)
-    assert again.records() == []
-    again.finish(join, [])
-    assert target.read_bytes() == b"" and not again.errors.exists() and again.finished
+    with closing(Journal(target)) as journal:
+        journal.begin(SETTINGS, 2, force=True)
+        journal.add([Outcome("new", b"new\n")])
+    assert target.read_bytes() == WHOLE and journal.errors.exists()
+    with closing(Journal(target)) as journal:
+        journal.begin(SETTINGS, 2, resume=True)
+        assert [outcome.name for outcome in journal.outcomes()] == ["new"]
+        assert target.read_bytes() == WHOLE
+        journal.finish(join)
+    assert target.read_bytes() == b"new\n" and names(tmp_path) == {"out.txt"}
 
 
-def test_killed_while_the_parts_are_deleted(tmp_path: Path, monkeypatch):
+def test_an_output_that_cannot_be_made_leaves_the_journal(tmp_path: Path):
     target = tmp_path / "out.txt"
 
-    def crash(folder: Path) -> None:
-        raise Crash
+    def fail(documents: Iterable[bytes], path: Path) -> None:
+        path.write_bytes(next(iter(documents)))
+        raise ValueError("no such relation")
 
-    rmtree = module.shutil.rmtree
-    monkeypatch.setattr(module.shutil, "rmtree", crash)
-    with pytest.raises(Crash):
-        write_all(target)
-    monkeypatch.setattr(module.shutil, "rmtree", rmtree)
-    assert Parts(target).finished and target.read_text() == "part 0\npart 1\npart 2\n"
-    Parts(target).clear()
-    assert {path.name for path in tmp_path.iterdir()} == {"out.txt", "out.txt.errors.jsonl"}
-
-
-def test_killed_while_force_deletes_old_parts(tmp_path: Path, monkeypatch):
-    target = tmp_path / "out.txt"
-    parts = Parts(target)
-    parts.start(SETTINGS, BEGIN)
-    for number in range(3):
-        parts.add(number, b"old\n", {"failed": []})
-    parts.release()
-    for deleted in range(1, 8):  # one more each time, of those that are left
-        count = 0
-
-        def delete(path: Path, deleted: int = deleted) -> None:
-            nonlocal count
-            count += 1
-            if count > deleted:
-                raise Crash
-            path.unlink(missing_ok=True)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(module, "_delete", delete)
-            again = Parts(target)
-            with suppress(Crash):
-                again.start(SETTINGS, BEGIN, force=True)
-            again.release()
-        assert (deleted < 2) == bool(Parts(target).records() and (parts.folder / "run.json").exists())
-        assert not Parts(target).finished
+    with closing(Journal(target)) as journal, pytest.raises(ValueError, match="no such relation"):
+        journal.begin(SETTINGS, 2)
+        journal.add(OUTCOMES)
+        journal.finish(fail)
+    assert not target.exists()
     write_all(target, resume=True)
-    assert target.read_text() == "part 0\npart 1\npart 2\n"
+    assert target.read_bytes() == WHOLE and names(tmp_path) == {"out.txt", "out.txt.errors.jsonl"}
 
 
-@pytest.mark.parametrize("name", ["run.json", "00000000.json", "00000000.part"])
-@pytest.mark.parametrize("content", [None, b"", b'{"format": '])
-def test_damaged_parts_are_not_put_together(tmp_path: Path, name, content):
+@pytest.mark.parametrize("place", [0, 100, 4096])
+def test_a_damaged_journal_is_not_used(tmp_path: Path, place: int):
     target = tmp_path / "out.txt"
-    parts = Parts(target)
-    parts.start(SETTINGS, BEGIN)
-    parts.add(0, b"zero", {"failed": []})
-    parts.release()
-    (parts.folder / name).unlink()
-    if content is None and name != "00000000.part":  # as if it had never been
-        write_all(target, resume=True)
-        assert target.read_text() == "part 0\npart 1\npart 2\n"
-        return
-    if content is not None:
-        (parts.folder / name).write_bytes(content)
-    with pytest.raises(ValueError, match=f"E347.*{name}"):
-        write_all(target, resume=True)
+    path = begin(target).path
+    data = bytearray(path.read_bytes())
+    data[place : place + 1000] = b"?" * 1000
+    path.write_bytes(data)
+    for switch in ("resume", "force"):
+        with pytest.raises(ValueError, match=r"E347.*out\.txt\.partial.*Delete it"):
+            write_all(target, **{switch: True})
     assert not target.exists()
 
 
-def test_what_holds_something_else_is_not_replaced(tmp_path: Path):
+def test_what_older_versions_left(tmp_path: Path):
+    target = tmp_path / "out.txt"
+    (tmp_path / "out.txt.partial").mkdir()
+    (tmp_path / "out.txt.partial" / "run.json").write_text("{}")
+    for resume in (False, True):
+        with pytest.raises(ValueError, match=r"E352.*--force"):
+            write_all(target, resume=resume)
+    write_all(target, force=True)
+    assert target.read_bytes() == WHOLE and names(tmp_path) == {"out.txt", "out.txt.errors.jsonl"}
+
+
+def test_a_folder_that_holds_something_is_not_replaced(tmp_path: Path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "precious").touch()
     with pytest.raises(ValueError, match="E141"):
-        Parts(tmp_path / "folder").start(SETTINGS, BEGIN, force=True)
+        write_all(tmp_path / "folder", force=True)
     assert [path.name for path in tmp_path.rglob("*")] == ["folder", "precious"]
+
+
+def test_an_output_that_is_a_folder(tmp_path: Path):
+    def write(documents: Iterable[bytes], path: Path) -> None:
+        path.mkdir()
+        for number, document in enumerate(documents):
+            (path / str(number)).write_bytes(document)
+
+    target = tmp_path / "out"
+    target.mkdir()
+    with closing(Journal(target)) as journal:
+        journal.begin(SETTINGS, 2)
+        journal.add(OUTCOMES)
+        journal.finish(write)
+    assert (target / "1").read_bytes() == b"two\n" and names(target) == {"0", "1", "2"}
+
+
+def test_a_full_disk(tmp_path: Path, monkeypatch):
+    """The error says what is wrong, and the parts that were written are kept."""
+    target = tmp_path / "out.txt"
+    connect = sqlite3.connect
+
+    def small(*args, **kwargs):
+        found = connect(*args, **kwargs)
+        found.execute("PRAGMA max_page_count = 8")
+        return found
+
+    monkeypatch.setattr(sqlite3, "connect", small)
+    with closing(Journal(target)) as journal:
+        journal.begin(SETTINGS, 2)
+        journal.add(OUTCOMES[:2])
+        with pytest.raises(OSError, match=r"E351.*out\.txt\.partial.*full"):
+            journal.add([OUTCOMES[2], Outcome("large", bytes(100_000))])
+    monkeypatch.undo()
+    with closing(Journal(target)) as journal:
+        journal.begin(SETTINGS, 2, resume=True)
+        assert [outcome.name for outcome in journal.outcomes()] == ["a", "b"]
+    write_all(target, resume=True)
+    assert target.read_bytes() == WHOLE
+
+
+def test_a_target_that_cannot_be_written(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        write_all(tmp_path / "file" / "out.txt")
+
+
+# Killed for good
+
+
+def kill_at(number: int, target: Path, force: bool) -> None:
+    """Run, and be killed just before a file operation."""
+    count = 0
+
+    def kill(event: str, _: object) -> None:
+        nonlocal count
+        if event in OPERATIONS:
+            count += 1
+            if count > number:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(kill)
+    write_all(target, resume=not force, force=force)
+
+
+@needs_fork
+@pytest.mark.parametrize("force", [False, True])
+def test_killed_before_any_file_operation(tmp_path: Path, force: bool):
+    """Every run is killed, and another one goes on: the output is complete, or not there or the old one."""
+    context = multiprocessing.get_context("fork")
+    number, killed = 0, True
+    while killed:
+        folder = tmp_path / str(number)
+        target = folder / "out.txt"
+        if force:
+            folder.mkdir()
+            target.write_bytes(b"old")
+        process = context.Process(target=kill_at, args=(number, target, force))
+        process.start()
+        process.join()
+        killed = process.exitcode == -signal.SIGKILL
+        assert killed or process.exitcode == 0
+        if target.exists():
+            assert target.read_bytes() in ((WHOLE, b"old") if force else (WHOLE,))
+        replaced = target.exists() and target.read_bytes() == WHOLE
+        write_all(target, resume=True)
+        if force and not replaced and target.read_bytes() == b"old":
+            assert number < 3  # The run had not begun.
+        else:
+            assert target.read_bytes() == WHOLE
+            assert names(folder) == {"out.txt", "out.txt.errors.jsonl"}
+        number += 1
+    assert number > 15
+
+
+@needs_fork
+def test_killed_at_random(tmp_path: Path):
+    context = multiprocessing.get_context("fork")
+    outcomes = [Outcome(str(number), bytes([number % 256]) * 3000, 1, 1) for number in range(400)]
+    target = tmp_path / "out.txt"
+    random.seed(0)
+    counts = []
+    for _ in range(40):
+        process = context.Process(target=write_all, args=(target, outcomes), kwargs={"resume": True})
+        process.start()
+        time.sleep(random.uniform(0, 0.1))
+        process.kill()
+        process.join()
+        if target.exists():
+            break
+        with closing(Journal(target)) as journal:
+            journal.begin(SETTINGS, 2, resume=True)
+            counts.append(len(list(journal.outcomes())))
+    assert counts == sorted(counts) and len(set(counts)) > 2 and not any(count % 2 for count in counts)
+    write_all(target, outcomes, resume=True)
+    assert target.read_bytes() == b"".join(outcome.data or b"" for outcome in outcomes)
+    assert names(tmp_path) == {"out.txt"}
 
 
 HOLD = """
 import sys
 from pathlib import Path
-from spacy_kmgre.extraction.journal import Parts
+from spacy_kmgre.extraction.journal import Journal
 
-Parts(Path(sys.argv[1])).start({}, {}, resume=True)
+journal = Journal(Path(sys.argv[1]))
+journal.begin({}, 2, resume=True)
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -240,46 +303,9 @@ def test_two_processes_do_not_write_one_output(tmp_path: Path):
         [sys.executable, "-c", HOLD, str(target)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as other:
         assert other.stdout is not None and other.stdout.readline() == b"held\n"
-        with pytest.raises(ValueError, match="E335"):
-            Parts(target).start({}, {}, resume=True)
-        with pytest.raises(ValueError, match="E335"):
-            Parts(target).start({}, {}, force=True)
+        for switch in ("resume", "force"):
+            with pytest.raises(ValueError, match="E335"):
+                write_all(target, **{switch: True})
         other.kill()
-    parts = Parts(target)
-    parts.start({}, {}, resume=True)
-    parts.release()
-
-
-def test_an_output_that_is_a_folder(tmp_path: Path):
-    def folder(parts: Iterable[bytes], path: Path) -> None:
-        path.mkdir()
-        for number, part in enumerate(parts):
-            (path / str(number)).write_bytes(part)
-
-    (tmp_path / "out").mkdir()
-    parts = Parts(tmp_path / "out")
-    assert not parts.finished
-    parts.start(SETTINGS, BEGIN)
-    parts.add(0, b"zero", {"failed": []})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parts, "clear", lambda: None)  # killed just before
-        parts.finish(folder, [])
-    parts.release()
-    assert (tmp_path / "out" / "0").read_bytes() == b"zero"
-    assert parts.folder.exists() and Parts(tmp_path / "out").finished
-
-
-def test_everything_is_flushed_before_it_is_renamed(tmp_path: Path, monkeypatch):
-    synced, renamed = [], []
-    fsync, replace = module.os.fsync, Path.replace
-    monkeypatch.setattr(module.os, "fsync", lambda handle: (synced.append(handle), fsync(handle)))
-
-    def checked(path: Path, other: Path):
-        assert synced, path
-        synced.clear()
-        renamed.append(other.name)
-        return replace(path, other)
-
-    monkeypatch.setattr(Path, "replace", checked)
-    write_all(tmp_path / "out.txt")
-    assert len(renamed) == 11
+    with closing(Journal(target)) as journal:
+        assert journal.begin({}, 3, resume=True) == 2

@@ -4,19 +4,25 @@ import gc
 import multiprocessing
 import os
 import random
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
 import spacy
 import srsly
 from spacy import Language
+from spacy.tokens import Doc
 
-from spacy_kmgre.extraction.outputs import find_output
-from spacy_kmgre.extraction.run import Plan, Summary, annotate, describe, extract, fingerprint
-from spacy_kmgre.extraction.sources import Item
+from spacy_kmgre.export import find_export
+from spacy_kmgre.extraction.annotate import Annotator, Item, Outcome, annotate, failure
+from spacy_kmgre.extraction.run import Plan, Summary, extract, fingerprint
+from spacy_kmgre.extraction.workers import start_workers
 
 from ..conftest import component
 from .conftest import line, read, write_lines
@@ -24,8 +30,8 @@ from .conftest import line, read, write_lines
 SMALL = Plan(batch_size=2)
 
 
-def run(nlp: Language, source: Path, target: Path, plan: Plan = SMALL, **settings: Any) -> Summary:
-    return extract(nlp, read(nlp, source), target, find_output(target), plan=plan, **settings)
+def run(nlp: Language, source: Path, target: Path, plan: Plan = SMALL, **switches: bool) -> Summary:
+    return extract(nlp, read(nlp, source), target, find_export(target)(nlp.meta), plan=plan, **switches)
 
 
 def ids(path: Path) -> list[str]:
@@ -39,7 +45,7 @@ def source(tmp_path: Path) -> Path:
 
 def test_every_document_once_and_in_order(nlp, source, tmp_path):
     done = []
-    summary = run(nlp, source, tmp_path / "out.jsonl", progress=done.append)
+    summary = run(nlp, source, tmp_path / "out.jsonl", Plan(2, progress=done.append))
     assert ids(tmp_path / "out.jsonl") == [f"doc {number}" for number in range(21)]
     assert summary == Summary(documents=21, entities=42, relations=summary.relations)
     assert sum(done) == 21
@@ -181,8 +187,9 @@ def test_nothing_to_read(nlp, tmp_path):
 
 
 def test_errors_in_one_line():
-    assert describe(ValueError("a\n  b")) == "ValueError: a b"
-    assert describe(ValueError("[E088] a\nb")) == "[E088] a b"
+    item = Item("a\ud800", spacy.blank("xx"))
+    assert failure(item, ValueError("a\n  b")) == Outcome("a\\ud800", error="ValueError: a b")
+    assert failure(item, ValueError("[E088] a\nb")).error == "[E088] a b"
 
 
 # Going on
@@ -206,13 +213,13 @@ def test_a_run_that_goes_on_equals_one_that_was_not_disturbed(fragile, tmp_path,
     source = mixed(tmp_path)
     run(fragile, source, tmp_path / f"whole.{name}")
     target = tmp_path / name
-    output = find_output(target)
+    export = find_export(target)(fragile.meta)
     for place in (0, 1, 8, 9):
         with pytest.raises(Killed):
-            extract(fragile, killing(read(fragile, source), place), target, output, plan=SMALL, resume=True)
+            extract(fragile, killing(read(fragile, source), place), target, export, plan=SMALL, resume=True)
         assert not target.exists()
     done = []
-    summary = run(fragile, source, target, resume=True, progress=done.append)
+    summary = run(fragile, source, target, Plan(2, progress=done.append), resume=True)
     assert target.read_bytes() == (tmp_path / f"whole.{name}").read_bytes()
     errors = (tmp_path / f"{name}.errors.jsonl").read_bytes()
     assert errors == (tmp_path / f"whole.{name}.errors.jsonl").read_bytes()
@@ -225,7 +232,7 @@ def test_a_run_that_goes_on_equals_one_that_was_not_disturbed(fragile, tmp_path,
 def test_a_run_that_goes_on_needs_the_same_documents(nlp, source, tmp_path):
     target = tmp_path / "out.jsonl"
     with pytest.raises(Killed):
-        extract(nlp, killing(read(nlp, source), 9), target, find_output(target), plan=SMALL)
+        extract(nlp, killing(read(nlp, source), 9), target, find_export(target)(nlp.meta), plan=SMALL)
     lines = [line(number) for number in range(21)]
     for other in ([line(99), *lines], lines[1:], lines[:3], [*lines[:7], line(99), *lines[8:]]):
         with pytest.raises(ValueError, match="E334"):
@@ -238,7 +245,7 @@ def test_a_run_that_goes_on_needs_the_same_documents(nlp, source, tmp_path):
 def test_a_run_that_goes_on_needs_the_same_pipeline(nlp, source, tmp_path, trained_folder):
     target = tmp_path / "out.jsonl"
     with pytest.raises(Killed):
-        extract(nlp, killing(read(nlp, source), 9), target, find_output(target), plan=SMALL)
+        extract(nlp, killing(read(nlp, source), 9), target, find_export(target)(nlp.meta), plan=SMALL)
     other = spacy.load(trained_folder("KMGRE"), config={"components.kmgre_relations.threshold": 0.9})
     with pytest.raises(ValueError, match=r"E333.*: pipeline"):
         run(other, source, target, resume=True)
@@ -269,6 +276,16 @@ def wait(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
     return condition()
 
 
+def count_documents(target: Path) -> int:
+    """The documents in the journal of a run, which may be at work."""
+    with (
+        suppress(sqlite3.Error),
+        closing(sqlite3.connect(f"{target.as_uri()}.partial?mode=ro&immutable=1", uri=True)) as db,
+    ):
+        return int(db.execute("SELECT count(*) FROM documents").fetchone()[0])
+    return 0
+
+
 @needs_fork
 @pytest.mark.parametrize("n_process", [1, 2])
 def test_killed_at_random_and_resumed(nlp, tmp_path, n_process: int):
@@ -276,15 +293,14 @@ def test_killed_at_random_and_resumed(nlp, tmp_path, n_process: int):
     whole, target = tmp_path / "whole.jsonl", tmp_path / "out.jsonl"
     plan = Plan(1, n_process)
     run(nlp, source, whole, plan)
-    folder = tmp_path / "out.jsonl.partial"
     random.seed(n_process)
     kills, resumed = 0, []
     for _ in range(10):
         process = FORK.Process(target=run, args=(nlp, source, target, plan), kwargs={"resume": True})
-        before = len(list(folder.glob("*.json")))
+        before = count_documents(target)
         process.start()
         # Anywhere in the making of a part, and now and then before or after all of them.
-        wait(lambda: len(list(folder.glob("*.json"))) > before or not process.is_alive())  # noqa: B023
+        wait(lambda: count_documents(target) > before or not process.is_alive())  # noqa: B023
         time.sleep(random.uniform(0, 0.03))
         kills += process.is_alive()
         process.kill()
@@ -305,7 +321,8 @@ def wait_in_workers(folder: Path) -> None:
 
     nlp = spacy.blank("xx")
     nlp.add_pipe("test_waits")
-    annotate(nlp, [Item(text, lambda text=text: nlp.make_doc(text)) for text in "ab"], Plan(1, 2))
+    with start_workers(Annotator(nlp, Doc.to_bytes, 1), 2) as workers:
+        workers.run([Item(text, partial(nlp.make_doc, text)) for text in "ab"], print)
 
 
 def alive(pid: int) -> bool:
@@ -331,7 +348,53 @@ def test_workers_end_with_their_parent(tmp_path):
 def test_results_are_those_of_the_items(nlp, source):
     items = read(nlp, source)
     with nlp.memory_zone():
-        docs = annotate(nlp, items, Plan(4))
+        docs = annotate(nlp, items, 4, print)
         assert [doc.user_data["title"] for doc in docs] == [item.name for item in items]
-        assert all("spacy_kmgre.place" not in doc.user_data for doc in docs)
+        assert all(set(doc.user_data) == set(nlp(item.make()).user_data) for doc, item in zip(docs, items))
         del docs
+
+
+@pytest.mark.parametrize("method", sorted({"fork", "spawn"} & {*multiprocessing.get_all_start_methods()}))
+def test_a_killed_worker_ends_the_run(nlp, tmp_path, monkeypatch, method: str):
+    """The run ends with an error and goes on later, at whatever moment the worker is killed."""
+    context = multiprocessing.get_context(method)
+    monkeypatch.setattr(multiprocessing, "Process", context.Process)
+    source = write_lines(tmp_path / "in.jsonl", [line(number) for number in range(80)])
+    whole, target = tmp_path / "whole.jsonl", tmp_path / "out.jsonl"
+    run(nlp, source, whole, Plan(1))
+    done, killed = 0, 0.0
+
+    def kill(count: int) -> None:
+        nonlocal done, killed
+        done += count
+        if done > 40 and not killed:  # after the first part, and within the second one
+            killed = time.monotonic()
+            multiprocessing.active_children()[0].kill()
+
+    with pytest.raises(ChildProcessError, match=r"E346.*--resume") as error:
+        run(nlp, source, target, Plan(1, 2, kill))
+    assert time.monotonic() - killed < 10
+    assert "SIGKILL" in str(error.value) or os.name == "nt"
+    assert not multiprocessing.active_children() and not target.exists()
+    assert count_documents(target) == 32
+    run(nlp, source, target, Plan(1), resume=True)
+    assert target.read_bytes() == whole.read_bytes()
+
+
+def bulky(doc: Doc) -> bytes:
+    """Encode a document as more than fits into a pipe."""
+    return doc.to_bytes() + bytes(1 << 26)
+
+
+@needs_fork
+def test_a_worker_killed_while_it_answers(nlp, source):
+    items = read(nlp, source)
+    for delay in (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3):
+        with start_workers(Annotator(nlp, bulky, 1), 2) as workers:
+            victim = multiprocessing.active_children()[0]
+            timer = Timer(delay, victim.kill)
+            timer.start()
+            with suppress(ChildProcessError):
+                workers.run(items, print)
+            timer.join()
+        assert not victim.is_alive() and not multiprocessing.active_children()

@@ -9,7 +9,8 @@ import spacy
 from spacy.tokens import Doc, Span
 
 from spacy_kmgre.annotations import read_entities
-from spacy_kmgre.extraction.sources import STDIN, Item, count_items, find_sources, splits_sentences
+from spacy_kmgre.extraction.annotate import Item
+from spacy_kmgre.extraction.sources import STDIN, count_items, find_sources, splits_sentences
 from spacy_kmgre.formats import FORMATS
 from spacy_kmgre.formats.docbin import write_corpus
 

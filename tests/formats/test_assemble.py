@@ -4,15 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_kmgre.formats.assemble import Cluster, Passage, TextDocs, check_order
-from spacy_kmgre.formats.base import Options
+from spacy_kmgre.formats.assemble import Cluster, Passage, TextDocs, TextOptions, check_order
 from spacy_kmgre.formats.counts import Counts
 
 from .samples import VOCAB, clusters
 
 
-def docs(**options: Any) -> TextDocs:
-    return TextDocs(VOCAB, Counts(), Options(**options))
+def docs(**options: Any) -> TextDocs[TextOptions]:
+    return TextDocs(VOCAB, Counts(), TextOptions(**options))
 
 
 TEXTS = st.text("ab .-é😀\n\t", min_size=1, max_size=25)

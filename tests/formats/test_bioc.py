@@ -106,6 +106,31 @@ def test_entities_are_refused_before_they_grow(write):
         read("bioc", write(text.replace("hearts", "&x;")))
 
 
+def test_default_values_of_attributes_are_refused(write):
+    bomb = f'<!DOCTYPE collection [<!ATTLIST infon more CDATA "{"ha" * 100}">]>'
+    text = BIOC.replace("<!DOCTYPE collection SYSTEM 'BioC.dtd'>", bomb)
+    with pytest.raises(ValueError, match=r"E128.*begins with !ATTLIST"):
+        read("bioc", write(text))
+
+
+def test_gaps_between_passages_are_limited_in_sum(write):
+    def document(gap: int, passages: int, words: str) -> str:
+        size = gap + len(words)
+        parts = (
+            f"<passage><offset>{number * size}</offset><text>{words}</text></passage>"
+            for number in range(passages)
+        )
+        return f"<collection><document><id>1</id>{''.join(parts)}</document></collection>"
+
+    (doc,) = read("bioc", write(document(90_000, 2, "word")))
+    assert len(doc.text) == 90_008
+    (doc,) = read("bioc", write(document(100, 2_000, "some words of text")))
+    assert len(doc.text) == 1_999 * 118 + 18
+    for gap, passages in [(90_000, 3), (100, 2_000)]:
+        with pytest.raises(ValueError, match=r"E129.*'1': the offset is"):
+            read("bioc", write(document(gap, passages, "word")))
+
+
 @pytest.mark.parametrize("encoding", ["utf-99", "utf-32"])
 def test_encodings_that_are_none(tmp_path, encoding):
     path = tmp_path / "docs.xml"

@@ -40,7 +40,7 @@ def test_the_corpus_reader_reads_a_folder_too(tmp_path):
     assert [facts(example.reference) for example in examples] == [facts(doc) for doc in docs]
 
 
-@pytest.mark.parametrize("mangle", [lambda data: data[:-20], lambda data: b"", lambda data: b"[]" + data])
+@pytest.mark.parametrize("mangle", [lambda data: data[:-20], lambda _: b"", lambda data: b"[]" + data])
 def test_what_is_no_docbin(tmp_path, mangle):
     path = sample("spacy", tmp_path)
     path.write_bytes(mangle(path.read_bytes()))

@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -6,7 +7,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spacy_kmgre.formats import files
 from spacy_kmgre.formats.files import (
     file_name,
     read_json_lines,
@@ -20,8 +20,8 @@ from spacy_kmgre.formats.files import (
 JSON = st.recursive(
     st.none()
     | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False)
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text('a"\\\n[]{},:é😀', max_size=9),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=8,
@@ -30,20 +30,18 @@ ANY = settings(max_examples=100, deadline=None, suppress_health_check=[HealthChe
 
 
 @ANY
-@given(items=st.lists(JSON, max_size=5), indent=st.sampled_from([None, 0, 2]), chunk=st.integers(1, 40))
-def test_a_json_list_is_read_as_json_reads_it(
-    items: list[Any], indent: Any, chunk: int, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(files, "CHUNK", chunk)
+@given(items=st.lists(JSON, max_size=5), indent=st.sampled_from([None, 0, 2]), ascii_only=st.booleans())
+def test_a_json_list_is_read_as_json_reads_it(items: list[Any], indent: Any, ascii_only: bool, tmp_path):
     path = tmp_path / "list.json"
-    path.write_text(json.dumps(items, indent=indent, ensure_ascii=bool(chunk % 2)), encoding="utf8")
-    assert [item for _, item in read_json_list(path)] == items
+    path.write_text(json.dumps(items, indent=indent, ensure_ascii=ascii_only), encoding="utf8")
+    assert list(read_json_list(path)) == items
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert list(read_json_list(path)) == items
 
 
 @ANY
-@given(items=st.lists(JSON, max_size=4), data=st.data(), chunk=st.integers(1, 40))
-def test_a_broken_json_list_is_an_error(items: list[Any], data: Any, chunk: int, tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "CHUNK", chunk)
+@given(items=st.lists(JSON, max_size=4), data=st.data())
+def test_a_broken_json_list_is_an_error(items: list[Any], data: Any, tmp_path):
     path = tmp_path / "list.json"
     text = json.dumps(items, indent=data.draw(st.sampled_from([None, 1])))
     cut = data.draw(st.integers(0, len(text) - 1))
@@ -53,42 +51,59 @@ def test_a_broken_json_list_is_an_error(items: list[Any], data: Any, chunk: int,
     except ValueError:
         expected = None
     if isinstance(expected, list):
-        assert [item for _, item in read_json_list(path)] == expected
+        assert list(read_json_list(path)) == expected
     else:
         with pytest.raises(ValueError, match=r"KMGRE E10[01]\] .*list.json"):
             list(read_json_list(path))
 
 
-def test_errors_name_the_line(tmp_path):
+def test_errors_name_the_item(tmp_path):
     path = tmp_path / "list.json"
     path.write_text('[\n{"a": 1},\n{"b": 2},\n{"c" 3}\n]')
     found = read_json_list(path)
-    assert [next(found), next(found)] == [(2, {"a": 1}), (3, {"b": 2})]
-    with pytest.raises(ValueError, match=r"E100.*list.json.*Expecting ':' delimiter: line 4"):
+    assert [next(found), next(found)] == [{"a": 1}, {"b": 2}]
+    with pytest.raises(ValueError, match=r"E100.*list.json.*, in item 2, near '.*\"c\" 3"):
         next(found)
     path.write_text("[1] 2")
-    with pytest.raises(ValueError, match="Extra data: line 1"):
+    with pytest.raises(ValueError, match=r"E100.*trailing garbage"):
         list(read_json_list(path))
+    for text, kind in [('{"a": 1}', "object"), ("null", "null"), ("1", "number"), ('"a"', "string")]:
+        path.write_text(text)
+        with pytest.raises(ValueError, match=f"E101.*list.json is one JSON {kind}"):
+            list(read_json_list(path))
 
 
-def test_only_a_part_of_a_list_is_in_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "CHUNK", 1000)
-    path = tmp_path / "list.json"
-    write_json_list(({"number": number} for number in range(10_000)), path)
-    numbers = []
-    with path.open(encoding="utf8") as file:
-        found = files._JsonList(file, path)
-        for _, item in found:
-            numbers.append(item["number"])
-            assert len(found.text) < 2100
-    assert numbers == list(range(10_000))
+def peak_memory(path: Path, items: int) -> int:
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in read_json_list(path)) == items
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_only_a_part_of_a_list_is_in_memory(tmp_path):
+    small, large = tmp_path / "small.json", tmp_path / "large.json"
+    for path, size in ((small, 1_000), (large, 30_000)):
+        write_json_list(({"number": number, "text": "word " * 20} for number in range(size)), path)
+    peak_memory(small, 1_000)
+    assert peak_memory(large, 30_000) < 1.2 * peak_memory(small, 1_000) < large.stat().st_size / 8
     # A mistake is found without reading to the end.
-    path.write_text('[{"a": 1}, {"a" 2}, ' + '"x", ' * 100_000 + "1]")
-    with path.open(encoding="utf8") as file:
-        broken = files._JsonList(file, path)
-        with pytest.raises(ValueError, match="E100"):
-            list(broken)
-        assert len(broken.text) < 2100
+    large.write_text('[{"a": 1}, {"a" 2}, ' + '"x", ' * 100_000 + "1]")
+    found = read_json_list(large)
+    assert next(found) == {"a": 1}
+    with pytest.raises(ValueError, match="E100"):
+        next(found)
+
+
+def test_a_deep_list_does_not_fill_the_memory(tmp_path):
+    path = tmp_path / "list.json"
+    path.write_text("[" * 99 + "1" + "]" * 99)
+    assert repr(next(read_json_list(path))) == "[" * 98 + "1" + "]" * 98
+    for bomb in ("[" * 100_000, '[{"a":' * 100_000):
+        path.write_text(bomb)
+        with pytest.raises(ValueError, match=r"E100.*within each other"):
+            list(read_json_list(path))
 
 
 def test_lines_end_in_line_feeds_alone(tmp_path):

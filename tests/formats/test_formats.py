@@ -9,9 +9,15 @@ from spacy.tokens import Doc, Span
 
 from spacy_kmgre.annotations import read_entities
 from spacy_kmgre.formats import FORMATS
-from spacy_kmgre.formats.base import EVIDENCE, IDENTIFIERS, KEY_PAIRS, SCORES, Options
+from spacy_kmgre.formats.base import (
+    EVIDENCE,
+    IDENTIFIERS,
+    KEY_PAIRS,
+    SCORES,
+    get_format,
+    guess_source,
+)
 from spacy_kmgre.formats.counts import Counts
-from spacy_kmgre.formats.guess import get_format, guess_source
 
 from .samples import SAMPLES, VOCAB, documents, facts, path_for, read, sample
 
@@ -21,9 +27,7 @@ NAMES = list(FORMATS)
 def test_every_format_has_a_sample():
     assert set(SAMPLES) == set(FORMATS)
     assert all(form.name == name and form.description for name, form in FORMATS.items())
-    assert {option for form in FORMATS.values() for option in form.options} == set(
-        Options.__dataclass_fields__
-    )
+    assert all(option.metadata["help"] for form in FORMATS.values() for option in form.options.values())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -75,9 +79,17 @@ def test_every_oddity_is_warned_of_without_counts(name, tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_options_that_a_format_does_not_know(name, tmp_path):
-    for option in [*sorted(set(Options.__dataclass_fields__) - FORMATS[name].options), "nonsense"]:
-        with pytest.raises(ValueError, match=rf"E140.*{name!r}.*{option!r}"):
+    having = {
+        option: [form.name for form in FORMATS.values() if option in form.options]
+        for form in FORMATS.values()
+        for option in form.options
+    }
+    for option in sorted(having.keys() - FORMATS[name].options.keys()):
+        others = ", ".join(having[option])
+        with pytest.raises(ValueError, match=rf"E140.*{name!r}.*{option!r}.*have the option: {others}\."):
             FORMATS[name].read(tmp_path, VOCAB, **{option: True})
+    with pytest.raises(ValueError, match=rf"E140.*{name!r}.*'nonsense'.*have the option: none\."):
+        FORMATS[name].read(tmp_path, VOCAB, nonsense=True)
 
 
 @pytest.mark.parametrize("name", NAMES)

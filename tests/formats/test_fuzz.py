@@ -140,7 +140,7 @@ RELATIONS = {
 }
 
 
-def numbers(docs: list[Doc], counts: Counts, pairs: bool) -> tuple[int, int]:
+def numbers(docs: list[Doc], pairs: bool) -> tuple[int, int]:
     """Mentions and relations on the Docs; of relations between mentions, the pairs."""
     mentions = sum(len(entity.mentions) for doc in docs for entity in read_entities(doc))
     relations = [data for doc in docs for data in relation_data(doc)]
@@ -150,7 +150,7 @@ def numbers(docs: list[Doc], counts: Counts, pairs: bool) -> tuple[int, int]:
 
 def account(docs: list[Doc], counts: Counts, said: tuple[int, int], pairs: bool) -> None:
     """Nothing that the file says is neither on a Doc nor counted."""
-    mentions, relations = numbers(docs, counts, pairs)
+    mentions, relations = numbers(docs, pairs)
     left_out = [sum(counts.oddities[name] for name in names) for names in (MENTIONS, RELATIONS)]
     composites = counts.oddities["composite mentions, which belong to several entities"]
     words = counts.oddities["words that are related and no span"]

@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 
 from spacy_kmgre.annotations import relation_data
 from spacy_kmgre.formats.counts import Counts
-from spacy_kmgre.formats.jsonl import SCHEMA, document_to_json
+from spacy_kmgre.formats.jsonl import SCHEMA, document_to_json, json_schema
 
 from .samples import JSONL, clusters, lines, read, relations, sample, texts
 from .test_formats import QUICK, any_documents
@@ -86,6 +86,8 @@ def test_what_is_written_is_as_the_schema_says(doc: Doc):
 
 def test_the_schema_is_one_and_knows_the_sample():
     jsonschema.Draft202012Validator.check_schema(VALIDATOR.schema)
+    # python -c "import json; from spacy_kmgre.formats.jsonl import json_schema as s; print(json.dumps(s(), indent=2))"
+    assert VALIDATOR.schema == json_schema()
     for data in JSONL:
         VALIDATOR.validate(data)
 
@@ -94,34 +96,49 @@ def test_the_schema_is_one_and_knows_the_sample():
     "path, value, code, place",
     [
         ("text", None, "E102", "'j1': 'text'"),
-        ("title", 3, "E102", "'title' must be of type str"),
+        ("title", 3, "E102", "'title' should be a valid string"),
         ("tokens", [[0, 3]], "E123", "'j1': the token number 1"),
-        ("tokens.0", [0], "E102", "'tokens' must be of type list of"),
-        ("tokens.0", [0, "3"], "E102", "'tokens' must be of type int"),
+        ("tokens.0", [0], "E102", r"'tokens\[0\]' should have at least 2 items"),
+        ("tokens.0", [0, "3"], "E102", r"'tokens\[0\]\[1\]' should be a valid integer"),
         ("tokens.1", [2, 11], "E123", "the token number 1"),
         ("tokens.1", [4, 4], "E123", "the token number 1"),
         ("tokens.6", [32, 99], "E123", "the token number 6"),
         ("sentences", [[0, 23]], "E123", "the sentence number 1"),
         ("sentences", [[4, 33]], "E123", "the sentence number 0"),
-        ("entities", {}, "E102", "'entities' must be of type list"),
-        ("entities.1", None, "E102", r"entities\[1\]: 'entity'"),
-        ("entities.1.mentions", ..., "E102", r"entities\[1\]: 'mentions'"),
-        ("entities.0.key", "person_1", "E102", r"entities\[0\]: 'key'.*entity_"),
+        ("entities", {}, "E102", "'entities' should be a valid list"),
+        ("entities.1", None, "E102", r"'entities\[1\]' should be an object"),
+        ("entities.1.mentions", ..., "E102", r"'entities\[1\]\.mentions' is missing"),
+        ("entities.0.key", "person_1", "E102", r"'entities\[0\]\.key' should match.*entity_"),
         ("entities.0.key", "entity_2", "E134", r"entities\[1\]: 'entity_2'"),
         ("entities.1.mentions.0.text", "Acne", "E122", r"entities\[1\] mentions\[0\].*'Acme', not 'Acne'"),
         ("entities.1.mentions.0.end", 34, "E121", r"entities\[1\] mentions\[0\]"),
         ("entities.1.mentions.0.start", -1, "E121", r"entities\[1\] mentions\[0\]"),
-        ("entities.0.label", 5, "E102", r"entities\[0\]: 'label'"),
+        ("entities.0.label", 5, "E102", r"'entities\[0\]\.label'"),
         ("relations.0.head", 2, "E131", r"relations\[0\].*refers to 2.*2 entities"),
         ("relations.0.tail", -1, "E131", r"relations\[0\].*refers to -1"),
-        ("relations.0.label", ..., "E102", r"relations\[0\]: 'label'"),
-        ("relations.0.score", 1.5, "E102", r"relations\[0\]: 'score'.*\[0, 1\].*1.5"),
-        ("relations.0.score", float("nan"), "E102", r"relations\[0\]: 'score'"),
-        ("relations.0.score", True, "E102", r"relations\[0\]: 'score'"),
-        ("relations.0.score", 10**400, "E102", r"relations\[0\]: 'score'"),
+        ("relations.0.label", ..., "E102", r"'relations\[0\]\.label'"),
+        (
+            "relations.0.score",
+            1.5,
+            "E102",
+            r"'relations\[0\]\.score' should be less than or equal to 1, got: 1.5",
+        ),
+        ("relations.0.score", float("nan"), "E102", r"'relations\[0\]\.score'"),
+        ("relations.0.score", True, "E102", r"'relations\[0\]\.score'"),
+        ("relations.0.score", 10**400, "E102", r"'relations\[0\]\.score'"),
         ("relations.0.evidence.0.end", 99, "E121", r"relations\[0\]"),
-        ("relations.0.key_mention_pairs.0.head", None, "E102", r"relations\[0\]: 'span'"),
-        ("relations.0.key_mention_pairs.0.share", ..., "E102", r"relations\[0\]: 'share'"),
+        (
+            "relations.0.key_mention_pairs.0.head",
+            None,
+            "E102",
+            r"'relations\[0\]\.key_mention_pairs\[0\]\.head'",
+        ),
+        (
+            "relations.0.key_mention_pairs.0.share",
+            ...,
+            "E102",
+            r"'relations\[0\]\.key_mention_pairs\[0\]\.share' is missing",
+        ),
     ],
 )
 def test_what_cannot_be_right(tmp_path, path, value, code, place):

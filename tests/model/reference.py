@@ -51,23 +51,6 @@ def key_pseudo_labels(pair_probs: Matrix, pair_index: list[int], labels: list[li
     return result
 
 
-def key_posterior(
-    key_probs: Vector, pair_probs: Matrix, pair_index: list[int], labels: list[list[bool]]
-) -> Vector:
-    """p(z | y) ∝ p_ω p_θ"""
-    result = []
-    for pair, entity_pair in enumerate(pair_index):
-        posterior = 0.0
-        for relation in range(1, len(labels[entity_pair])):
-            if labels[entity_pair][relation]:
-                members = _members(pair_index, entity_pair)
-                best = max(key_probs[other] * pair_probs[other][relation] for other in members)
-                if best > 0:
-                    posterior = max(posterior, key_probs[pair] * pair_probs[pair][relation] / best)
-        result.append(posterior)
-    return result
-
-
 def key_focal_loss(
     key_logits: Vector, pseudo_labels: list[bool], alpha: float = 0.3, gamma: float = 2.0
 ) -> Vector:

@@ -1,171 +1,177 @@
-"""Index tensors against itertools."""
+"""The flat batch: index arrays are compared with itertools."""
 
-from itertools import pairwise, permutations, product
+from itertools import accumulate, pairwise, permutations, product
+from typing import NamedTuple
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from spacy_kmgre.model import batch as pairs_module
-from spacy_kmgre.model.batch import chunk_entity_pairs, count_mention_pairs, mention_pairs, without_direction
+from spacy_kmgre.model import batch as batch_module
+from spacy_kmgre.model.batch import FlatBatch, PairIndex, PairScores, flatten, mention_pairs, pair_chunks
+from spacy_kmgre.model.pieces import Document
 
-from .tiny import entity_pairs
+from .tiny import random_pieces
 
 law = settings(deadline=None, derandomize=True, max_examples=100)
+MENTIONS = 31  # of each document
 # Mentions may belong to several entities; an entity without mentions is in no pair.
-clusters_of_mentions = st.lists(st.lists(st.integers(0, 30), max_size=4, unique=True), max_size=6)
+clusters_of_mentions = st.lists(
+    st.lists(st.integers(0, MENTIONS - 1), max_size=4, unique=True).map(tuple), max_size=6
+)
+batches_of_clusters = st.lists(clusters_of_mentions, max_size=3)
+windows_of_mentions = st.one_of(
+    st.just([(0, 0)] * MENTIONS),
+    st.lists(
+        st.tuples(st.integers(0, 6), st.integers(0, 2)).map(lambda own: (own[0], sum(own))),
+        min_size=MENTIONS,
+        max_size=MENTIONS,
+    ),
+)
+windows_of_batches = st.lists(windows_of_mentions, min_size=3, max_size=3)
+NEAR = [[(0, 0)] * MENTIONS] * 3
 
 
-def with_mentions(clusters: list[list[int]]) -> list[int]:
-    return [entity for entity, cluster in enumerate(clusters) if cluster]
+def make_batch(documents, windows=NEAR) -> FlatBatch:
+    """:param documents: For each document the mention numbers of its entities, from 0 in each document."""
+    count = len(documents)
+    return FlatBatch(
+        pieces=(),
+        clusters=[
+            [MENTIONS * number + mention for mention in cluster]
+            for number, clusters in enumerate(documents)
+            for cluster in clusters
+        ],
+        first_entity=np.array([0, *accumulate(map(len, documents))]),
+        first_mention=MENTIONS * np.arange(count + 1),
+        windows=np.array(windows[:count], dtype=np.int64).reshape(-1, 2),
+        sentences=np.zeros(0, dtype=np.int64),
+    )
 
 
-@law
-@given(clusters_of_mentions)
-@example([])
-@example([[7]])
-@example([[], [1], [], [2, 0]])
-def test_mention_pairs(clusters):
-    pairs = entity_pairs(with_mentions(clusters))
-    head, tail, pair_index = mention_pairs(clusters, pairs.numpy())
-    assert {x.dtype for x in (head, tail, pair_index)} == {np.dtype(np.int64)}
-    expected = [
-        (i, j, number)
-        for number, (left, right) in enumerate(pairs.tolist())
-        for i, j in product(clusters[left], clusters[right])
-    ]
-    assert list(zip(head.tolist(), tail.tolist(), pair_index.tolist())) == expected
+class EntityPair(NamedTuple):
+    """An entity pair in plain numbers from 0 in each document, with its mention pairs."""
+
+    document: int
+    head: int
+    tail: int
+    mention_pairs: tuple[tuple[int, int], ...]
+
+
+def expected_pairs(documents, windows=NEAR) -> list[EntityPair]:
+    found = []
+    for number, clusters in enumerate(documents):
+        reach = [set(range(first, last + 1)) for first, last in windows[number]]
+        for head, tail in permutations(range(len(clusters)), 2):
+            near = [(i, j) for i, j in product(clusters[head], clusters[tail]) if reach[i] & reach[j]]
+            if near:
+                found.append(EntityPair(number, head, tail, tuple(near)))
+    return found
+
+
+def read_back(batch: FlatBatch, pairs: PairIndex) -> list[EntityPair]:
+    document, entities, head, tail = (values.numpy() for values in batch.numbers(pairs))
+    assert (np.diff(pairs.pair_index) >= 0).all()
+    found = []
+    for row, (number, sides) in enumerate(zip(document.tolist(), entities.tolist())):
+        own = pairs.pair_index == row
+        found.append(EntityPair(number, *sides, tuple(zip(head[own].tolist(), tail[own].tolist()))))
+    return found
 
 
 def test_mention_pairs_by_hand():
-    head, tail, pair_index = mention_pairs([[0, 2], [1], [3, 4]], np.array([[0, 2], [1, 0]]))
+    nowhere = np.zeros((5, 2), dtype=np.int64)
+    head, tail, pair_index = mention_pairs([[0, 2], [1], [3, 4]], np.array([[0, 2], [1, 0]]), nowhere)
     assert head.tolist() == [0, 0, 2, 2, 1, 1]
     assert tail.tolist() == [3, 4, 3, 4, 0, 2]
     assert pair_index.tolist() == [0, 0, 0, 0, 1, 1]
+    assert {values.dtype for values in (head, tail, pair_index)} == {np.dtype(np.int64)}
 
 
 @law
-@given(clusters_of_mentions, st.integers(1, 40))
-@example([[0], [1], [2]], 1)
-@example([[0, 1, 2, 3], [4, 5, 6], [7]], 5)
-def test_chunks(clusters, most):
-    pairs = entity_pairs(with_mentions(clusters))
-    chunks = list(chunk_entity_pairs(clusters, most))
-    assert [pair for chunk in chunks for pair in chunk.tolist()] == pairs.tolist()
-    sizes = [[len(clusters[i]) * len(clusters[j]) for i, j in chunk.tolist()] for chunk in chunks]
-    for size in sizes:
-        assert len(size) == 1 or (size and sum(size) <= most)
+@given(batches_of_clusters, windows_of_batches)
+@example([], NEAR)
+@example([[], [(7,)], []], NEAR)
+@example([[(), (1,), (), (2, 0)], [(0,), (1, 2)]], NEAR)
+def test_all_pairs_at_once(documents, windows):
+    batch = make_batch(documents, windows)
+    pairs = next(pair_chunks(batch), PairIndex.empty())
+    assert read_back(batch, pairs) == expected_pairs(documents, windows)
+    assert len(list(pair_chunks(batch))) == bool(expected_pairs(documents, windows))
+
+
+@pytest.mark.parametrize("block", [1, 50, batch_module.BLOCK])
+@pytest.mark.parametrize("with_inverse", [False, True])
+@law
+@given(batches_of_clusters, windows_of_batches, st.integers(1, 40))
+@example([[(0,), (1,), (2,)]], NEAR, 1)
+@example([[(0, 1, 2, 3), (4, 5, 6), (7,)]], NEAR, 5)
+@example([[(0, 1, 2, 3), (4, 5, 6), (7,)], [(0,), (1,)]], NEAR, 9)
+def test_chunks(block, with_inverse, documents, windows, most):
+    batch = make_batch(documents, windows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch_module, "BLOCK", block)
+        chunks = [read_back(batch, chunk) for chunk in pair_chunks(batch, most, with_inverse)]
+    found = [pair for chunk in chunks for pair in chunk]
+    expected = expected_pairs(documents, windows)
+    step = 1
+    if with_inverse:
+        step = 2
+        assert sorted(found) == sorted(expected)
+        assert found[::2] == [pair for pair in expected if pair.head < pair.tail]
+        for chunk in chunks:
+            sides = [pair[:3] for pair in chunk]
+            assert [(number, tail, head) for number, head, tail in sides[1::2]] == sides[::2]
+    else:
+        assert found == expected
+    sizes = [
+        [sum(len(pair.mention_pairs) for pair in chunk[i : i + step]) for i in range(0, len(chunk), step)]
+        for chunk in chunks
+    ]
+    assert all(len(size) == 1 or (size and sum(size) <= most) for size in sizes)
     for size, following in pairwise(sizes):
         assert sum(size) + following[0] > most  # none could be longer
 
 
-@law
-@given(clusters_of_mentions, st.integers(1, 40))
-@example([[0, 1, 2, 3], [4, 5, 6], [7]], 5)
-def test_chunks_with_mirrors(clusters, most):
-    chunks = [chunk.tolist() for chunk in chunk_entity_pairs(clusters, most, mirrored=True)]
-    pairs = [tuple(pair) for chunk in chunks for pair in chunk]
-    assert sorted(pairs) == sorted(permutations(with_mentions(clusters), 2))
-    for chunk in chunks:
-        assert all(chunk[row ^ 1] == chunk[row][::-1] for row in range(len(chunk)))
-        assert len(chunk) == 2 or sum(len(clusters[i]) * len(clusters[j]) for i, j in chunk) <= most
-
-
-@pytest.mark.parametrize("most", [1, 7, 4096])
-def test_all_mention_pairs_are_in_the_chunks(most):
-    clusters = [[0, 1, 2], [3], [4, 5], [6, 7, 8, 9]]
-    pairs = entity_pairs(range(4))
-    whole = mention_pairs(clusters, pairs.numpy())
-    chunks = [mention_pairs(clusters, chunk) for chunk in chunk_entity_pairs(clusters, most)]
-    for number in (0, 1):
-        assert np.array_equal(np.concatenate([chunk[number] for chunk in chunks]), whole[number])
-
-
-@law
-@given(clusters_of_mentions, st.integers(1, 40))
-@example([[0], [1], [2]], 1)
-@example([[0, 1, 2, 3], [4, 5, 6], [7]], 9)
-def test_mirrored_chunks(clusters, most):
-    chunks = [chunk.tolist() for chunk in chunk_entity_pairs(clusters, most, mirrored=True)]
-    pairs = [pair for chunk in chunks for pair in chunk]
-    assert sorted(pairs) == sorted(entity_pairs(with_mentions(clusters)).tolist())
-    assert pairs[::2] == [
-        pair for pair in entity_pairs(with_mentions(clusters)).tolist() if pair[0] < pair[1]
+def test_documents_laid_one_after_another():
+    """Mention 1 of the second document is outside the encoded text, and its windows matter where pairs may be far."""
+    windows = [(1, 11), (8, 18), (15, 25)]
+    pieces = [random_pieces(8, markers=[2, 5]), random_pieces(26, markers=[9, -1, 20], windows=windows)]
+    documents = [Document("", [(0, 1), (2, 3)], [[0], [1]]), Document("", [(0, 1)] * 3, [[0, 1], [1], [2]])]
+    batch = flatten(documents, pieces, far_pairs=True)
+    assert batch.clusters == [[0], [1], [2], [], [4]]
+    assert batch.first_entity.tolist() == [0, 2, 5]
+    assert batch.first_mention.tolist() == [0, 2, 5]
+    assert len(batch.sentences) == 34
+    assert not batch.windows.any()
+    assert flatten(documents, pieces, far_pairs=False).windows[[0, 1, 2, 4]].tolist() == [
+        [0, 0],
+        [0, 0],
+        [0, 1],
+        [2, 2],
     ]
-    sizes = []
-    for chunk in chunks:
-        assert chunk[1::2] == [pair[::-1] for pair in chunk[::2]]
-        sizes.append([2 * len(clusters[i]) * len(clusters[j]) for i, j in chunk[::2]])
-    for size in sizes:
-        assert len(size) == 1 or (size and sum(size) <= most)
-    for size, following in pairwise(sizes):
-        assert sum(size) + following[0] > most
+    assert read_back(batch, next(pair_chunks(batch)))[2:] == [
+        EntityPair(1, 0, 2, ((0, 2),)),
+        EntityPair(1, 2, 0, ((2, 0),)),
+    ]
 
 
-mentions_in_windows = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 2)), min_size=31, max_size=31).map(
-    lambda firsts: np.array([(first, first + more) for first, more in firsts])
-)
-
-
-@pytest.mark.parametrize("block", [1, 50, pairs_module.BLOCK])
-@law
-@given(clusters_of_mentions, mentions_in_windows, st.integers(1, 40), st.booleans())
-def test_mention_pairs_that_share_a_window(block, clusters, windows, most, mirrored):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pairs_module, "BLOCK", block)
-        check_mention_pairs_that_share_a_window(clusters, windows, most, mirrored)
-
-
-def check_mention_pairs_that_share_a_window(clusters, windows, most, mirrored):
-    def share(i: int, j: int) -> bool:
-        spans = (set(range(first, last + 1)) for first, last in windows[[i, j]].tolist())
-        return bool(set.intersection(*spans))
-
-    expected = {}
-    for pair in permutations(range(len(clusters)), 2):
-        near = [ij for ij in product(clusters[pair[0]], clusters[pair[1]]) if share(*ij)]
-        if near:
-            expected[pair] = near
-    chunks = list(chunk_entity_pairs(clusters, most, mirrored, windows))
-    found = [tuple(pair) for chunk in chunks for pair in chunk.tolist()]
-    assert found == list(expected) if not mirrored else sorted(found) == sorted(expected)
-    for chunk in chunks:
-        head, tail, pair_index = mention_pairs(clusters, chunk, windows)
-        assert len(head) <= most or len(chunk) <= 1 + mirrored
-        for number, pair in enumerate(chunk.tolist()):
-            rows = pair_index == number
-            assert list(zip(head[rows].tolist(), tail[rows].tolist())) == expected[tuple(pair)]
-    (whole,) = list(chunk_entity_pairs(clusters, windows=windows)) or [np.zeros((0, 2))]
-    assert [tuple(pair) for pair in whole.tolist()] == list(expected)
-
-
-@law
-@given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), max_size=40))
-@example([])
-@example([(i, j) for i in range(9) for j in range(9) if i != j])
-@example([(0, 8), (8, 0)])
-def test_pairs_without_direction(pairs):
-    head, tail = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-    low, high, row = without_direction(head, tail, 9)
-    assert (low <= high).all()
-    both = list(zip(low.tolist(), high.tolist()))
-    assert both == sorted(set(both))
-    assert [both[number] for number in row] == [(min(pair), max(pair)) for pair in pairs]
-    assert len(both) <= max(len(set(map(frozenset, pairs))), 5 * len(pairs) // 4)
-
-
-def test_the_second_sides_of_most_pairs_are_runs():
-    head, tail, _ = mention_pairs([[0, 3], [1], [2, 4]], entity_pairs(range(3)).numpy())
-    low, high, _ = without_direction(head, tail, 5)
-    for number in range(5):
-        run = high[low == number]
-        assert (run == np.arange(run[0], run[0] + len(run)) if len(run) else run == run).all()
-    assert len(low) < len(head)
-
-
-@law
-@given(clusters_of_mentions)
-def test_how_many_mention_pairs_there_are(clusters):
-    pairs = entity_pairs(with_mentions(clusters)).numpy()
-    assert count_mention_pairs(clusters) == len(mention_pairs(clusters, pairs).head)
+@pytest.mark.parametrize("fusion", [True, False])
+def test_logits_of_entity_pairs(fusion):
+    """Without fusion, the best margin over TH among the key mention pairs counts."""
+    torch.manual_seed(0)
+    numbers = torch.zeros(3, dtype=torch.long)
+    pair_index = torch.tensor([0, 0, 0, 1, 2, 2])
+    relation, key = torch.randn(6, 4), torch.tensor([2.0, -2.0, 1.9, -3.0, 0.0, 0.0])
+    scores = PairScores(
+        numbers, torch.zeros(3, 2), pair_index, pair_index, pair_index, relation, key, torch.zeros(6, 0)
+    )
+    selected = scores.select(xi=0.15, tau=0.5)
+    assert selected.tolist() == [True, False, True, True, True, True]
+    found = scores.fuse(selected, fusion)
+    for row in range(3):
+        own = relation[selected & (pair_index == row)]
+        expected = own.exp().sum(dim=0).log() if fusion else (own - own[:, :1]).max(dim=0).values
+        torch.testing.assert_close(found[row], expected)

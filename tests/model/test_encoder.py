@@ -1,6 +1,7 @@
-"""Hidden states and attention rows: against the transformers' own, batched, and joined from windows."""
+"""Hidden states and attention rows are compared with the transformers' own, in batches, and joined from windows."""
 
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -8,9 +9,9 @@ import torch
 from transformers import AutoModel, LongformerConfig
 
 from spacy_kmgre.model import maths
-from spacy_kmgre.model.encoder import Encoded, Encoder, Rows, has_plain_attention
+from spacy_kmgre.model.encoder import Encoder
+from spacy_kmgre.model.huggingface import has_plain_attention, longest_input
 from spacy_kmgre.model.pieces import Pieces, make_windows
-from spacy_kmgre.model.thinc_shim import longest_input
 
 from .tiny import (
     ATTENTION_HEADS,
@@ -27,11 +28,34 @@ from .tiny import (
 EXACT = {"rtol": 0.0, "atol": 1e-5}
 
 
-def assert_same(found: Encoded, expected: Encoded) -> None:
-    for field in ("hidden", "mentions", "attention"):
-        torch.testing.assert_close(getattr(found, field), getattr(expected, field), **EXACT)
-    assert (found.starts is None) == (expected.starts is None)
-    assert found.starts is None or torch.equal(found.starts, expected.starts)
+class Read(NamedTuple):
+    """An encoded document with its attention rows over all of its word pieces."""
+
+    hidden: torch.Tensor
+    mentions: torch.Tensor
+    attention: torch.Tensor
+
+
+def read(encoder: Encoder, *batch: Pieces) -> list[Read]:
+    """Encode documents together, and take them apart again."""
+    encoded = encoder(batch)
+    rows = whole_rows(encoded.rows, len(encoded.hidden))
+    found, first, mention = [], 0, 0
+    for pieces in batch:
+        last, end = first + len(pieces.ids), mention + len(pieces.markers)
+        own = rows[mention:end]
+        assert not own[:, :, :first].any()
+        assert not own[:, :, last:].any()
+        found.append(Read(encoded.hidden[first:last], encoded.mentions[mention:end], own[:, :, first:last]))
+        first, mention = last, end
+    assert len(encoded.hidden) == first
+    assert len(encoded.mentions) == len(rows) == mention
+    return found
+
+
+def assert_same(found: Read, expected: Read) -> None:
+    for value, other in zip(found, expected):
+        torch.testing.assert_close(value, other, **EXACT)
 
 
 def read_directly(family: str, ids: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
@@ -52,10 +76,9 @@ def test_rows_are_those_of_eager_attention(family):
         lambda module, inputs, named: asked.append(named.get("output_attentions", False)), with_kwargs=True
     )
     with torch.no_grad():
-        (encoded,) = Encoder(transformer).eval()([pieces])
+        (encoded,) = read(Encoder(transformer).eval(), pieces)
     hidden, attention = read_directly(family, pieces.ids)
-    rows = Rows(attention[:, pieces.markers].transpose(0, 1))
-    expected = Encoded(hidden, hidden[pieces.markers], rows)
+    expected = Read(hidden, hidden[pieces.markers], attention[:, pieces.markers].transpose(0, 1))
     assert encoded.attention.shape == (5, ATTENTION_HEADS, 23)
     assert_same(encoded, expected)
     assert attention.std() > 0.01  # so that a row from elsewhere would show
@@ -78,17 +101,12 @@ def test_a_batch_gives_what_its_documents_give(family, batch_pieces):
     ]
     encoder = Encoder(make_transformer(family), batch_pieces).eval()
     with torch.no_grad():
-        together = encoder(batch)
-        alone = [encoder([pieces])[0] for pieces in batch]
-    assert len(together) == len(batch)
+        together = read(encoder, *batch)
+        alone = [read(encoder, pieces)[0] for pieces in batch]
     for pieces, found, expected in zip(batch, together, alone):
         assert found.hidden.shape == (len(pieces.ids), WIDTH)
-        assert whole_rows(found).shape == (len(pieces.markers), ATTENTION_HEADS, len(pieces.ids))
+        assert found.attention.shape == (len(pieces.markers), ATTENTION_HEADS, len(pieces.ids))
         assert_same(found, expected)
-
-
-def test_an_empty_batch():
-    assert Encoder(make_transformer("bert"))([]) == []
 
 
 def test_batch_pieces_bound_what_the_transformer_reads_at_a_time():
@@ -111,7 +129,7 @@ def join_slowly(family: str, pieces: Pieces) -> tuple[np.ndarray, np.ndarray]:
         for column in range(len(ids)):
             place = start - 1 + column
             special = place != 0 if column == 0 else (start, end) != last and column == len(ids) - 1
-            if special:  # a special piece between windows is none of the document's
+            if special:  # The document has no special piece between windows.
                 continue
             sums[place] += hidden[column]
             counts[place] += 1
@@ -135,11 +153,13 @@ def test_windows_are_joined(family, length, capacity, overlap):
     markers = [1, 2, capacity, capacity + 1, length // 2, length, -1]
     pieces = random_pieces(length + 2, markers=markers, windows=windows)
     with torch.no_grad():
-        (encoded,) = Encoder(make_transformer(family)).eval()([pieces])
+        encoder = Encoder(make_transformer(family)).eval()
+        (encoded,) = read(encoder, pieces)
+        runs = encoder([pieces]).rows
     hidden, rows = join_slowly(family, pieces)
     np.testing.assert_allclose(encoded.hidden.numpy(), hidden, rtol=0, atol=1e-5)
-    np.testing.assert_allclose(whole_rows(encoded).numpy(), rows, rtol=0, atol=1e-5)
-    assert encoded.attention.shape[2] <= 2 * capacity + 1 or overlap > capacity / 2
+    np.testing.assert_allclose(encoded.attention.numpy(), rows, rtol=0, atol=1e-5)
+    assert (runs.stop - runs.start).max() <= 2 * capacity + 1 or overlap > capacity / 2
     assert torch.equal(encoded.mentions[:-1], encoded.hidden[markers[:-1]])
     sums = encoded.attention.sum(dim=-1)
     torch.testing.assert_close(sums[:-1], torch.ones_like(sums[:-1]), **EXACT)
@@ -152,9 +172,9 @@ def test_mentions_have_the_pieces_in_common_that_windows_of_both_hold(mode):
     markers = [5, 25, 30, 45, 75]
     pieces = random_pieces(82, markers=markers, windows=windows)
     with torch.no_grad():
-        (encoded,) = Encoder(make_transformer("bert")).eval()([pieces])
+        (encoded,) = read(Encoder(make_transformer("bert")).eval(), pieces)
     head, tail = (x.flatten() for x in torch.meshgrid(torch.arange(5), torch.arange(5), indexing="ij"))
-    weights = maths.context_weights(whole_rows(encoded), head, tail, mode)
+    weights = maths.context_weights(encoded.attention, head, tail, mode)
     for i, j, row in zip(head.tolist(), tail.tolist(), weights):
         ground = [
             {place for start, end in windows if start <= markers[m] < end for place in range(start, end)}
@@ -174,12 +194,12 @@ def test_markers_outside_the_encoded_text():
     pieces = random_pieces(20, markers=[-1, 3, -1, 9])
     encoder = Encoder(make_transformer("bert")).eval()
     with torch.no_grad():
-        found, expected = encoder([pieces])[0], encoder([inside])[0]
+        (found,), (expected,) = read(encoder, pieces), read(encoder, inside)
     assert not found.attention[[0, 2]].any()
     assert torch.equal(found.attention[[1, 3]], expected.attention)
     assert torch.equal(found.mentions[[1, 3]], expected.mentions)
     with torch.no_grad():
-        (nothing,) = encoder([random_pieces(20, markers=[-1, -1])])
+        (nothing,) = read(encoder, random_pieces(20, markers=[-1, -1]))
     assert not nothing.attention.any()
 
 
@@ -188,7 +208,8 @@ def test_markers_outside_the_encoded_text():
 @pytest.mark.parametrize("through", ["hidden", "attention"])
 def test_gradients_reach_the_transformer(family, windows, through):
     transformer = make_transformer(family)
-    (encoded,) = Encoder(transformer).eval()([random_pieces(40, markers=[3, 20, 37], windows=windows)])
+    pieces = random_pieces(40, markers=[3, 20, 37], windows=windows)
+    (encoded,) = read(Encoder(transformer).eval(), pieces)
     values = getattr(encoded, through)
     (values * torch.rand(values.shape)).sum().backward()
     moved = {name for name, parameter in transformer.named_parameters() if parameter.grad is not None}
@@ -225,8 +246,8 @@ def test_rows_go_through_dropout_in_training_only(family):
     encoder = Encoder(make_transformer(family, **{name: 0.5}))
     pieces = random_pieces(30, markers=[1, 5, 9, 20])
     with torch.no_grad():
-        dropped = (encoder.train()([pieces])[0].attention == 0).float().mean().item()
-        kept = (encoder.eval()([pieces])[0].attention == 0).float().mean().item()
+        dropped = (read(encoder.train(), pieces)[0].attention == 0).float().mean().item()
+        kept = (read(encoder.eval(), pieces)[0].attention == 0).float().mean().item()
     assert dropped == pytest.approx(0.5, abs=0.1)
     assert kept == 0.0
 
@@ -238,11 +259,11 @@ def test_rows_sum_to_one_in_mixed_precision_too(family, monkeypatch):
     encoder = Encoder(make_transformer(family, **rates)).train()
     pieces = random_pieces(30, markers=[3, 9])
     with torch.no_grad():
-        (exact,) = encoder([pieces])
+        (exact,) = read(encoder, pieces)
         encoder.mixed_precision = True
-        (mixed,) = encoder([pieces])
-        (predicted,) = encoder.eval()([pieces])
-    # On a processor predictions stay exact.
+        (mixed,) = read(encoder, pieces)
+        (predicted,) = read(encoder.eval(), pieces)
+    # On a CPU predictions stay exact.
     assert torch.equal(predicted.hidden, exact.hidden)
     for field in ("hidden", "mentions", "attention"):
         found = getattr(mixed, field)
@@ -263,7 +284,7 @@ def test_width_and_limit_of_every_family(family):
     assert longest_input(transformer.config, SimpleNamespace(model_max_length=17)) == 17
     limit = longest_input(transformer.config, endless)
     with torch.no_grad():
-        assert len(encoder([random_pieces(limit)])[0].hidden) == limit
+        assert len(encoder([random_pieces(limit)]).hidden) == limit
         if family not in ("deberta-v2", "bert-relative"):  # these have no absolute positions
             assert limit == LIMIT
             with pytest.raises((IndexError, RuntimeError)):

@@ -1,329 +1,161 @@
-"""Layers that are laid out for a processor, or work in bfloat16, are the same layers."""
+"""Fast linear layers are the same layers: as exact, and never with old weights."""
 
 import copy
 import pickle
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
-from torch.nn.utils.prune import l1_unstructured
 
-from spacy_kmgre.model import encoder as encoder_module
-from spacy_kmgre.model import fast_linear as layers
+from spacy_kmgre.model import fast_linear
 from spacy_kmgre.model.encoder import Encoder
-from spacy_kmgre.model.fast_linear import LayerNorm, Linear, adopt, adopted, rounded
+from spacy_kmgre.model.fast_linear import FastLinear
 
-from .tiny import FAMILIES, make_transformer, random_pieces
+from .tiny import FAMILIES, make_transformer
 
-needs_onednn = pytest.mark.skipif(
-    not torch.backends.mkldnn.is_available(), reason="this build of torch has no oneDNN"
+OPERATIONS = ("_reorder_linear_weight", "_linear_pointwise")
+EXACT = {"rtol": 1e-5, "atol": 1e-5}
+needs_operations = pytest.mark.skipif(
+    not all(hasattr(torch.ops.mkldnn, name) for name in OPERATIONS) or not torch.backends.mkl.is_available(),
+    reason="this build of torch lacks the operations",
 )
-SDPA = ["bert", "roberta", "distilbert"]
 
 
 @pytest.fixture
-def lays_out(monkeypatch):
-    monkeypatch.setattr(layers, "LAYS_OUT", True)
+def faster(monkeypatch):
+    """The fast way, on any CPU."""
+    monkeypatch.setattr(fast_linear, "IS_FASTER", True)
 
 
-def make_linear(inputs=16, outputs=8, bias=True):
+def make_linear(inputs: int = 16, outputs: int = 8, bias: bool = True) -> FastLinear:
     torch.manual_seed(0)
-    linear = nn.Linear(inputs, outputs, bias)
-    adopt(linear)
-    assert type(linear) is Linear
-    return linear
+    return FastLinear(nn.Linear(inputs, outputs, bias)).eval()
 
 
-def assert_follows_its_weights(linear):
-    values = torch.randn(3, 5, linear.in_features)
+def predict(linear: nn.Linear, values: torch.Tensor) -> torch.Tensor:
     with torch.inference_mode():
-        found = linear(values)
-    assert linear._copy is not None
-    torch.testing.assert_close(found, nn.functional.linear(values, linear.weight, linear.bias))
+        return linear(values)
 
 
-@needs_onednn
+def assert_follows_its_weights(linear: FastLinear) -> None:
+    values = torch.randn(3, 5, linear.in_features)
+    expected = nn.functional.linear(values, linear.weight, linear.bias)
+    torch.testing.assert_close(predict(linear, values), expected, **EXACT)
+
+
+@needs_operations
 @given(st.integers(1, 70), st.integers(1, 70), st.integers(1, 40), st.booleans())
-def test_laid_out_weights_multiply_the_same(inputs, outputs, rows, bias):
-    linear = make_linear(inputs, outputs, bias)
-    values = torch.randn(rows, inputs)
-    with pytest.MonkeyPatch.context() as patch, torch.inference_mode():
-        patch.setattr(layers, "LAYS_OUT", True)
-        found = linear(values)
-    assert linear._copy is not None
-    torch.testing.assert_close(found, nn.functional.linear(values, linear.weight, linear.bias))
+def test_the_same_products(inputs, outputs, rows, bias):
+    linear, values = make_linear(inputs, outputs, bias), torch.randn(rows, inputs)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fast_linear, "IS_FASTER", True)
+        found = predict(linear, values)
+    torch.testing.assert_close(found, nn.functional.linear(values, linear.weight, linear.bias), **EXACT)
 
 
-@needs_onednn
-def test_laid_out_weights_are_never_old_ones(lays_out):
-    linear = make_linear()
-    assert_follows_its_weights(linear)
+def step(linear: FastLinear) -> None:
+    optimizer = torch.optim.SGD(linear.parameters(), lr=1.0)
+    linear(torch.ones(2, 16)).sum().backward()
+    optimizer.step()
+    linear.eval()
+
+
+def load(linear: FastLinear) -> None:
+    linear.load_state_dict({"weight": torch.randn(8, 16), "bias": torch.randn(8)})
+    linear.eval()
+
+
+def train_and_change(linear: FastLinear) -> None:
+    linear.train()
     with torch.no_grad():
         linear.weight.mul_(2)
-    assert_follows_its_weights(linear)
-    linear.load_state_dict(make_linear().state_dict())
-    assert_follows_its_weights(linear)
-    for _ in range(30):  # of which the second may come to be where those before the first were
-        linear.weight.data = linear.weight.data * -2
-        linear.weight.data = linear.weight.data * 0.5
-        assert_follows_its_weights(linear)
-    linear.bfloat16().float()
-    assert_follows_its_weights(linear)
-    linear.weight = nn.Parameter(torch.randn_like(linear.weight))
-    assert_follows_its_weights(linear)
-    with torch.no_grad():
-        for _ in range(2):
-            linear.weight.mul_(2)
-            assert_follows_its_weights(linear)
-            linear.weight = nn.Parameter(linear.weight.data)  # whose versions begin anew
-    square = make_linear(8, 8)
-    assert_follows_its_weights(square)
-    square.weight.data = square.weight.data.T
-    assert_follows_its_weights(square)
-    linear.weight.data.add_(1)  # which leaves the version as it was
+
+
+def change_by_its_data(linear: FastLinear) -> None:
+    linear.weight.data = -linear.weight.data
     linear.eval()
-    assert_follows_its_weights(linear)
 
 
-@needs_onednn
-def test_weights_are_laid_out_once(lays_out):
+def move(linear: FastLinear) -> None:
+    linear.double().float().bfloat16().float()
+
+
+@needs_operations
+@pytest.mark.parametrize("change", [step, load, train_and_change, change_by_its_data, move])
+def test_weights_are_never_old_ones(faster, change):
     linear = make_linear()
     assert_follows_its_weights(linear)
-    first = linear._copy
+    before = linear.weight.clone()
+    change(linear)
+    assert not torch.equal(linear.weight, before)
     assert_follows_its_weights(linear)
-    assert linear._copy is first
-    linear.to(torch.float64)
-    assert linear._copy is None
 
 
-@needs_onednn
-@pytest.mark.filterwarnings("ignore:TF32")
-def test_weights_are_laid_out_in_inference_alone_and_not_copied(lays_out):
+@needs_operations
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda linear: pickle.loads(pickle.dumps(linear))])
+def test_copies_stand_on_their_own(faster, again):
     linear = make_linear()
-    values = torch.randn(3, 16)
-    linear(values).sum().backward()
+    assert_follows_its_weights(linear)
+    other = again(linear)
+    assert type(other) is FastLinear
+    assert list(other.state_dict()) == ["weight", "bias"]
     with torch.no_grad():
-        linear(values)
-    with torch.inference_mode(), torch.backends.mkldnn.flags(enabled=False):
-        linear(values)
-    assert linear._copy is None and linear.weight.grad is not None
-    wide = copy.deepcopy(linear).double()
-    with torch.inference_mode():
-        linear(values)
-        wide(values.double())
-        linear(values[:, None])
-    assert linear._copy is not None and wide._copy is None
-    for other in (copy.deepcopy(linear), pickle.loads(pickle.dumps(linear))):
-        assert type(other) is Linear and other._copy is None
-        assert_follows_its_weights(other)
-    assert list(linear.state_dict()) == ["weight", "bias"]
+        other.weight.zero_()
+    assert_follows_its_weights(other)
+    assert_follows_its_weights(linear)
 
 
-@needs_onednn
-def test_parameters_without_a_version_are_not_laid_out(lays_out):
-    with torch.inference_mode():
-        linear = make_linear()
-        linear(torch.randn(3, 16))
-    assert linear._copy is None
+@needs_operations
+def test_other_precisions_and_shapes(faster):
+    linear = make_linear()
+    assert_follows_its_weights(linear)
+    wide, values = copy.deepcopy(linear).double(), torch.randn(3, 16)
+    torch.testing.assert_close(predict(wide, values.double()).float(), predict(linear, values), **EXACT)
+    assert predict(linear, values[:, None]).shape == (3, 1, 8)
+    assert predict(linear, values[:0]).shape == (0, 8)
+
+
+def test_training_is_that_of_a_linear_layer(faster):
+    linear, values = make_linear().train(), torch.randn(3, 16)
+    plain = nn.Linear(16, 8)
+    plain.load_state_dict(linear.state_dict())
+    for module in (linear, plain):
+        module(values).square().sum().backward()
+    assert torch.equal(linear(values), plain(values))
+    assert torch.equal(linear.weight.grad, plain.weight.grad)
+    assert torch.equal(linear.bias.grad, plain.bias.grad)
+    with torch.no_grad():
+        assert torch.equal(linear(values), plain(values))
+
+
+def test_without_the_operations_it_is_a_linear_layer(monkeypatch):
+    monkeypatch.setattr(fast_linear, "IS_FASTER", False)
+    linear, values = make_linear(), torch.randn(3, 16)
+    plain = nn.Linear(16, 8)
+    plain.load_state_dict(linear.state_dict())
+    assert torch.equal(predict(linear, values), predict(plain, values))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_an_adopted_transformer_has_the_same_parameters(family):
+def test_a_transformer_keeps_its_parameters(family):
     transformer = make_transformer(family)
     transformer.pooler = None
     before = dict(transformer.named_parameters())
     plain = [type(module) for module in transformer.modules()].count(nn.Linear)
     Encoder(transformer)
     after = dict(transformer.named_parameters())
-    assert list(after) == list(before) and all(after[name] is before[name] for name in before)
-    assert plain == [type(module) for module in transformer.modules()].count(Linear) > 0
-
-
-@pytest.fixture
-def rounds(monkeypatch):
-    """Rounding, as a GPU does it, on a processor; the number of times counts."""
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
-    monkeypatch.setattr(encoder_module, "ROUNDS", {"cpu"})
-    times = []
-
-    def counted(layers):
-        times.append(len(layers))
-        return rounded(layers)
-
-    monkeypatch.setattr(encoder_module, "rounded", counted)
-    return times
-
-
-def make_encoder(family, **changes):
-    names = ("dropout", "attention_dropout")
-    if family != "distilbert":
-        names = ("hidden_dropout_prob", "attention_probs_dropout_prob")
-    return Encoder(make_transformer(family, **dict.fromkeys(names, 0.0), **changes)).train()
-
-
-def gradients_of(encoder, batch):
-    for encoded in encoder(batch):
-        (encoded.hidden.sin().sum() + encoded.attention.square().sum()).backward(retain_graph=True)
-    found = {name: parameter.grad for name, parameter in encoder.named_parameters()}
-    encoder.zero_grad()
-    return found
-
-
-def assert_alike(found, expected):
-    """But for what is zero, or nearly: attention does not change with the bias of its keys."""
-    for name, gradient in expected.items():
-        assert (found[name] is None) == (gradient is None), name
-        if gradient is not None and "k_lin.bias" not in name and "key.bias" not in name:
-            assert found[name].dtype == torch.float32
-            assert (found[name] - gradient).norm() < 0.08 * gradient.norm() + 0.01, name
-
-
-@pytest.mark.parametrize("family", SDPA)
-@pytest.mark.parametrize("batch_pieces", [1, 1000], ids=["groups", "one group"])
-def test_a_rounded_transformer_learns_what_the_exact_one_does(family, batch_pieces, rounds):
-    encoder = make_encoder(family, initializer_range=0.05)
-    encoder.batch_pieces = batch_pieces
-    batch = [random_pieces(20 + number, markers=[3, 9], seed=number) for number in range(4)]
-    expected = gradients_of(encoder, batch)
-    assert not rounds
-    encoder.mixed_precision = True
-    found = gradients_of(encoder, batch)
-    assert len(rounds) == (4 if batch_pieces == 1 else 1) and rounds[0] > 12
-    assert_alike(found, expected)
-    assert any(not torch.equal(found[name], expected[name]) for name in found)
-
-
-def test_layer_norms_keep_their_epsilon(rounds):
-    """With one as large as this they give next to nothing."""
-    encoder = make_encoder("bert", layer_norm_eps=1e4)
-    encoder.mixed_precision = True
-    kept = []
-    for module in encoder.modules():
-        if isinstance(module, LayerNorm):
-            module.register_forward_hook(lambda module, inputs, output: kept.append(output.abs().max()))
-    encoder([random_pieces(20, markers=[3])])
-    assert rounds and len(kept) == 5 and max(kept) < 0.2
-
-
-def test_processors_stay_with_autocast(rounds, monkeypatch):
-    monkeypatch.setattr(encoder_module, "ROUNDS", layers.ROUNDS)
-    encoder = make_encoder("bert")
-    encoder.mixed_precision = True
-    encoder([random_pieces(20, markers=[3])])
-    assert not rounds
+    assert list(after) == list(before)
+    assert all(after[name] is before[name] for name in before)
+    assert plain == [type(module) for module in transformer.modules()].count(FastLinear) > 0
 
 
 def test_layers_with_a_way_of_their_own_are_left_alone():
     class Doubled(nn.Linear):
-        def forward(self, inputs):
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
             return 2 * super().forward(inputs)
 
     model = nn.Sequential(nn.Linear(4, 4), Doubled(4, 4))
-    adopt(model)
-    assert [type(module) for module in model] == [Linear, Doubled]
-    assert adopted(model) == []
-
-
-def test_frozen_layers_are_not_gone_back_through(rounds):
-    encoder = make_encoder("bert")
-    encoder.mixed_precision = True
-    lowest = encoder.transformer.encoder.layer[0]
-    for part in (encoder.transformer.embeddings, lowest):
-        part.requires_grad_(False)
-    kept = []
-    lowest.register_forward_hook(lambda module, inputs, output: kept.append(output[0].requires_grad))
-    found = gradients_of(encoder, [random_pieces(20, markers=[3])])
-    assert rounds and kept == [False]
-    assert {name for name in found if found[name] is None} == {
-        name for name in found if ".embeddings." in name or ".layer.0." in name
-    }
-
-
-def change_nothing(encoder):
-    pass
-
-
-def checkpoint(encoder):
-    encoder.transformer.gradient_checkpointing_enable({"use_reentrant": False})
-
-
-def prune_heads(encoder):
-    encoder.transformer.prune_heads({0: [1]})
-
-
-def parametrise(encoder):
-    nn.utils.parametrizations.weight_norm(encoder.transformer.encoder.layer[0].output.dense)
-
-
-def prune(encoder):
-    l1_unstructured(encoder.transformer.encoder.layer[0].output.dense, "weight", 0.3)
-
-
-class Adapter(nn.Module):
-    def __init__(self, linear):
-        super().__init__()
-        self.linear = linear
-        self.low, self.high = (nn.Parameter(torch.randn(linear.in_features, 2)) for _ in range(2))
-
-    def forward(self, inputs):
-        return self.linear(inputs) + inputs @ self.low @ self.high.T
-
-
-def adapt(encoder):
-    attention = encoder.transformer.encoder.layer[0].attention.output
-    attention.dense = Adapter(attention.dense)
-
-
-@pytest.mark.parametrize("change", [change_nothing, checkpoint, prune_heads, parametrise, prune, adapt])
-@pytest.mark.parametrize("mixed_precision", [False, True])
-def test_transformers_changed_afterwards_still_learn(change, mixed_precision, rounds):
-    encoder = make_encoder("bert")
-    change(encoder)
-    encoder.mixed_precision = mixed_precision
-    for _ in range(2):
-        found = gradients_of(encoder, [random_pieces(20, markers=[3])])
-        assert all(gradient is not None and gradient.isfinite().all() for gradient in found.values())
-    assert bool(rounds) == (mixed_precision and change in (change_nothing, parametrise, prune))
-
-
-def test_rounded_layers_work_in_bfloat16_throughout():
-    model = nn.Sequential(nn.LayerNorm(8), nn.Linear(8, 8, bias=False), nn.LayerNorm(8), nn.Linear(8, 4))
-    adopt(model)
-    kept = []
-    for module in model:
-        module.register_forward_hook(lambda module, inputs, output: kept.append(output.dtype))
-    values = torch.randn(5, 8)
-    with rounded(adopted(model)):
-        out = model(values)
-        out.float().sum().backward()
-        with ThreadPoolExecutor(1) as pool:  # it is this thread's alone
-            assert pool.submit(model, values).result().dtype == torch.float32
-    assert kept[:4] == [torch.bfloat16] * 4 and kept[4:] == [torch.float32] * 4
-    assert all(p.dtype == p.grad.dtype == torch.float32 for p in model.parameters())
-    assert model(values).dtype == torch.float32
-    norm, linear = model[0], model[1]
-    assert isinstance(norm, LayerNorm) and isinstance(linear, Linear)
-    with rounded(adopted(model)):
-        expected = norm(values).float() @ linear.weight.bfloat16().float().T
-        torch.testing.assert_close(linear(norm(values)).float(), expected, rtol=1e-2, atol=1e-2)
-
-
-def test_what_has_no_part_in_the_loss_gets_no_gradient():
-    """Adam would move a parameter whose gradient is zero."""
-    model = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4), nn.LayerNorm(4, elementwise_affine=False)])
-    adopt(model)
-    model[0].bias.requires_grad_(False)
-    with rounded(adopted(model)):
-        model[2](model[0](torch.randn(2, 4))).float().sum().backward()
-    assert model[0].weight.grad is not None and model[0].bias.grad is None
-    assert model[1].weight.grad is None and model[1].bias.grad is None
-
-
-def test_an_error_ends_rounding():
-    linear = make_linear()
-    with pytest.raises(RuntimeError), rounded([linear]):
-        linear(torch.randn(3, 5))
-    assert linear(torch.randn(3, 16)).dtype == torch.float32
+    fast_linear.speed_up(model)
+    assert [type(module) for module in model] == [FastLinear, Doubled]

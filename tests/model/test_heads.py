@@ -1,4 +1,4 @@
-"""Both heads the long way round: every pair's context first, then its features, then its logits."""
+"""Both heads are compared with the long way round: a pair's context first, then its features, then its logits."""
 
 from typing import NamedTuple
 
@@ -7,10 +7,12 @@ import torch
 from torch import Tensor
 
 from spacy_kmgre.model import maths
-from spacy_kmgre.model.heads import HEADS, BilinearHead, Head, HiddenHead, LinearHead, make_head
+from spacy_kmgre.model.architectures import bilinear_head, linear_head
+from spacy_kmgre.model.heads import BilinearHead, Head, LinearHead
 
 EXACT = {"rtol": 0.0, "atol": 1e-10}
 CLASSES = 5
+HEADS = {"linear": linear_head(), "bilinear": bilinear_head(48)}
 
 
 class Inputs(NamedTuple):
@@ -76,20 +78,28 @@ def test_bilinear_head(mode, width, wanted, block):
             torch.testing.assert_close(found[pair, number], expected, **EXACT)
 
 
-@pytest.mark.parametrize("mode", maths.CONTEXT_MODES)
-def test_hidden_head(mode):
-    inputs = make_inputs(12)
-    head = HiddenHead(12, CLASSES, 20).double()
-    x = torch.cat([inputs.rows[inputs.head], inputs.rows[inputs.tail], inputs.context(mode)], dim=1)
-    expected = head.output(torch.tanh(head.hidden(x)))
-    torch.testing.assert_close(inputs.score(head, mode), expected, **EXACT)
+def test_bilinear_head_on_many_pairs():
+    """They are multiplied some at a time."""
+    inputs = make_inputs(12, pairs=2100)
+    head = BilinearHead(12, CLASSES, 16).double()
+    halves = [
+        inputs._replace(head=inputs.head[part], tail=inputs.tail[part]).score(head, "per_head")
+        for part in (slice(0, 1000), slice(1000, 2100))
+    ]
+    torch.testing.assert_close(inputs.score(head, "per_head"), torch.cat(halves), **EXACT)
+
+
+@pytest.mark.parametrize("prior", [0.0, 3.0])
+def test_the_threshold_class_starts_at_its_prior(prior):
+    for settings in HEADS.values():
+        assert settings.build(32, CLASSES, prior).output.bias[0] == prior
 
 
 @pytest.mark.parametrize("name", HEADS)
 def test_gradients_reach_everything(name):
     inputs = make_inputs(32)
     leaves = [x.clone().requires_grad_() for x in inputs[:3]]
-    head = make_head(name, 32, CLASSES, 48).double()
+    head = HEADS[name].build(32, CLASSES, 0.0).double()
     Inputs(*leaves, *inputs[3:]).score(head, "per_head").square().sum().backward()
     for leaf in [*leaves, *head.parameters()]:
         assert leaf.grad is not None and leaf.grad.abs().max() > 1e-6
@@ -98,7 +108,7 @@ def test_gradients_reach_everything(name):
 @pytest.mark.parametrize("name", HEADS)
 def test_more_classes_keep_what_is_learned(name):
     inputs = make_inputs(32)
-    head = make_head(name, 32, CLASSES, 48).double()
+    head = HEADS[name].build(32, CLASSES, 0.0).double()
     before, weight, bias = inputs.score(head, "per_head"), head.output.weight, head.output.bias
     head.resize(CLASSES + 3)
     assert head.classes == CLASSES + 3
@@ -108,4 +118,4 @@ def test_more_classes_keep_what_is_learned(name):
     assert after.shape == (12, CLASSES + 3)
     torch.testing.assert_close(after[:, :CLASSES], before, **EXACT)
     assert all(parameter.requires_grad for parameter in head.parameters())
-    assert len(list(head.parameters())) == {"linear": 2, "hidden": 4, "bilinear": 6}[name]
+    assert len(list(head.parameters())) == {"linear": 2, "bilinear": 6}[name]

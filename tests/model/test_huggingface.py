@@ -4,6 +4,7 @@ import pickle
 import shutil
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +13,20 @@ import srsly
 import torch
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
+from thinc.api import Optimizer
 from transformers import AutoModel, T5Config, T5Model
 
-from spacy_kmgre.model.huggingface import count_encoders, load_encoders, network_from_bytes, resolve_encoder
+from spacy_kmgre.model import fast_linear
+from spacy_kmgre.model.architectures import build_atlop, build_encoder, build_kmgre
+from spacy_kmgre.model.huggingface import load_pretrained, resolve_encoder
 from spacy_kmgre.model.network import Network
 from spacy_kmgre.model.pieces import Document
-from spacy_kmgre.model.thinc_shim import NetworkShim, get_shim
-from spacy_kmgre.pipeline.factories import build_atlop, build_encoder, build_kmgre
+from spacy_kmgre.model.thinc_shim import ModelInput, NetworkShim, get_shim
 
-VARIANTS: dict[str, Callable[[dict[str, Any]], Any]] = {
+VARIANTS: dict[str, Callable[[Any], Any]] = {
     "kmgre": build_kmgre,
     "bilinear": lambda encoder: build_kmgre(encoder, head="bilinear", head_width=48),
     "shared": lambda encoder: build_kmgre(encoder, shared_encoder=True),
-    "shared layer": lambda encoder: build_kmgre(encoder, shared_layers=1),
     "no key classifier": lambda encoder: build_kmgre(encoder, key_classifier=False),
     "atlop": build_atlop,
 }
@@ -37,7 +39,7 @@ DOCUMENT = Document(
 def make_shim(tiny_encoder) -> Callable[..., NetworkShim]:
     def make(variant: str = "shared", load: bool = True, **encoder: Any) -> NetworkShim:
         settings = build_encoder(tiny_encoder, overlap=16)
-        shim = get_shim(VARIANTS[variant]({**settings, **encoder}))
+        shim = get_shim(VARIANTS[variant](replace(settings, **encoder)))
         if load:
             torch.manual_seed(1)
             shim.load(4)
@@ -50,10 +52,9 @@ def weights(shim: NetworkShim) -> dict[str, torch.Tensor]:
     return shim.require_network().state_dict()
 
 
-def scores(shim: NetworkShim):
-    (parts,) = shim.predict([DOCUMENT])
-    (found,) = parts
-    return [found.relation] + [x for x in (found.key, found.share) if x is not None]
+def scores(shim: NetworkShim) -> list[torch.Tensor]:
+    (found,) = shim.predict(ModelInput([DOCUMENT], shim.pieces([DOCUMENT])))
+    return [found.relation, found.key, *([found.attention] if hasattr(found, "attention") else [])]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -112,7 +113,7 @@ def test_weights_are_safetensors(make_shim, monkeypatch):
 def test_settings_without_weights_may_change(make_shim):
     shim = make_shim("kmgre")
     loaded = make_shim("kmgre", load=False, batch_pieces=99, max_length=50)
-    loaded.settings["xi"] = 0.1
+    loaded.settings = replace(loaded.settings, objective=replace(loaded.settings.objective, xi=0.1))
     loaded.from_bytes(shim.to_bytes())
     assert loaded.require_network().xi == 0.1
     assert loaded.require_network().classifier.encoder.batch_pieces == 99
@@ -125,10 +126,10 @@ def test_settings_without_weights_may_change(make_shim):
     "saved, now, key",
     [
         ("kmgre", "bilinear", "head"),
-        ("kmgre", "atlop", "head"),
+        ("kmgre", "atlop", "level"),
+        ("no key classifier", "atlop", "level"),
         ("kmgre", "shared", "shared_encoder"),
         ("shared", "kmgre", "shared_encoder"),
-        ("kmgre", "shared layer", "shared_layers"),
         ("kmgre", "no key classifier", "key_classifier"),
         ("no key classifier", "kmgre", "key_classifier"),
     ],
@@ -138,17 +139,69 @@ def test_settings_that_weights_depend_on(make_shim, saved, now, key):
         make_shim(now, load=False).from_bytes(make_shim(saved).to_bytes())
 
 
-def test_the_level_is_one_of_them(make_shim):
-    loaded = make_shim("no key classifier", load=False)
-    loaded.settings["level"] = "entity"
-    with pytest.raises(ValueError, match=r"KMGRE E016.*level = 'mention', the config says 'entity'"):
-        loaded.from_bytes(make_shim("no key classifier").to_bytes())
+# The settings of heads in weights that were saved when heads were no blocks of their own.
+FORMER_SETTINGS: dict[str, dict[str, Any]] = {
+    "kmgre": {"head": "linear", "head_width": 768, "head_block": 64, "shared_encoder": False},
+    "bilinear": {"head": "bilinear", "head_width": 48, "head_block": 64, "shared_encoder": False},
+    "shared": {"head": "linear", "head_width": 768, "head_block": 64, "shared_encoder": True},
+}
+
+
+def saved_before(shim: NetworkShim, variant: str, **changes: Any) -> bytes:
+    """The bytes of a model as the code before wrote them."""
+    message = srsly.msgpack_loads(shim.to_bytes())
+    others = {"level": "mention", "key_classifier": True, "shared_layers": 0}
+    message["settings"] = {**others, **FORMER_SETTINGS[variant], **changes}
+    return srsly.msgpack_dumps(message)
+
+
+@pytest.mark.parametrize("variant", FORMER_SETTINGS)
+def test_weights_that_were_saved_earlier(make_shim, variant):
+    shim = make_shim(variant)
+    loaded = make_shim(variant, load=False).from_bytes(saved_before(shim, variant))
+    assert all(torch.equal(x, y) for x, y in zip(scores(shim), scores(loaded)))
+
+
+@pytest.mark.parametrize("setting, now", [("head_width", 48), ("head_block", 64)])
+def test_weights_that_were_saved_earlier_from_another_bilinear_head(make_shim, setting, now):
+    data = saved_before(make_shim("bilinear"), "bilinear", **{setting: 32})
+    loaded = make_shim("bilinear", load=False)
+    with pytest.raises(ValueError, match=f"KMGRE E016.* = 32, the config says {now}"):
+        loaded.from_bytes(data)
+    assert loaded.network is None
+
+
+def test_the_width_of_a_head_that_has_none_does_not_matter(make_shim):
+    data = saved_before(make_shim("kmgre"), "kmgre", head_width=32, head_block=8)
+    assert make_shim("kmgre", load=False).from_bytes(data).network is not None
+
+
+@pytest.mark.parametrize("value", [1, 2])
+def test_classifiers_that_share_layers_are_gone(value):
+    with pytest.raises(ValueError, match=f"KMGRE E023.*shared_layers = {value}"):
+        build_kmgre(build_encoder(), shared_layers=value)
+
+
+def test_a_prediction_before_the_step_leaves_no_old_weights_behind(make_shim, monkeypatch):
+    """Layers that keep a copy of their weights for prediction, on any CPU."""
+    if not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+        pytest.skip("this build of torch lacks the operations")
+    monkeypatch.setattr(fast_linear, "IS_FASTER", True)
+    shim = make_shim("kmgre")
+    given = ModelInput([DOCUMENT], shim.pieces([DOCUMENT]), trainable=("relation", "key"))
+    found, backprop = shim.begin_update(given)
+    backprop(found.relation.square().sum() + found.key.square().sum())
+    before = scores(shim)
+    shim.finish_update(Optimizer(0.1))
+    after = scores(shim)
+    assert not any(torch.allclose(x, y) for x, y in zip(before, after))
+    monkeypatch.setattr(fast_linear, "IS_FASTER", False)
+    for value, expected in zip(after, scores(shim)):
+        torch.testing.assert_close(value, expected, rtol=0, atol=1e-4)
 
 
 def refused(shim: NetworkShim, data: bytes) -> bool:
     """Whether data are refused with the error for it, and nothing is half loaded."""
-    with pytest.raises(ValueError, match="KMGRE E013"):
-        network_from_bytes(data, shim.settings)
     with pytest.raises(ValueError, match="KMGRE E013"):
         shim.from_bytes(data)
     return shim.network is None and shim.tokenizer is None
@@ -268,9 +321,8 @@ def test_a_package_that_is_not_installed():
 
 
 def test_no_such_folder(tmp_path):
-    settings = build_encoder(str(tmp_path / "nothing"))
     with pytest.raises(ValueError, match=r"KMGRE E011.*nothing"):
-        load_encoders(settings, 1)
+        load_pretrained(str(tmp_path / "nothing"), {}, {}, 1)
 
 
 BROKEN: dict[str, Callable[[Path], Any]] = {
@@ -289,15 +341,15 @@ BROKEN: dict[str, Callable[[Path], Any]] = {
 def test_a_folder_that_is_not_whole(tiny_encoder, tmp_path, damage):
     folder = tmp_path / "encoder"
     shutil.copytree(tiny_encoder, folder)
-    load_encoders(build_encoder(str(folder)), 1)
+    load_pretrained(str(folder), {}, {}, 1)
     damage(folder)
     with pytest.raises(ValueError, match=r"KMGRE E011.*encoder"):
-        load_encoders(build_encoder(str(folder)), 1)
+        load_pretrained(str(folder), {}, {}, 1)
 
 
 def test_a_slow_tokenizer(tiny_encoder):
     with pytest.raises(ValueError, match="KMGRE E012"):
-        load_encoders(build_encoder(tiny_encoder, tokenizer_config={"use_fast": False}), 1)
+        load_pretrained(tiny_encoder, {"use_fast": False}, {}, 1)
 
 
 def test_a_model_that_is_more_than_an_encoder(tiny_encoder, tmp_path):
@@ -305,12 +357,11 @@ def test_a_model_that_is_more_than_an_encoder(tiny_encoder, tmp_path):
     config = T5Config(vocab_size=40, d_model=32, d_ff=32, d_kv=8, num_heads=4, num_layers=1)
     T5Model(config).save_pretrained(tmp_path / "t5")
     with pytest.raises(ValueError, match=r"KMGRE E027.*'t5'"):
-        load_encoders(build_encoder(str(tmp_path / "t5")), 1)
+        load_pretrained(str(tmp_path / "t5"), {}, {}, 1)
 
 
 def test_encoders_start_alike_and_share_nothing(tiny_encoder):
-    _, (first, second) = load_encoders(build_encoder(tiny_encoder, batch_pieces=7), 2)
-    assert first.batch_pieces == second.batch_pieces == 7
+    _, (first, second) = load_pretrained(tiny_encoder, {}, {}, 2)
     for x, y in zip(first.parameters(), second.parameters()):
         assert torch.equal(x, y)
         assert x.data_ptr() != y.data_ptr()
@@ -318,5 +369,5 @@ def test_encoders_start_alike_and_share_nothing(tiny_encoder):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_number_of_encoders(make_shim, variant):
-    settings = make_shim(variant, load=False).settings
-    assert count_encoders(settings) == (2 if variant in ("kmgre", "bilinear", "shared layer") else 1)
+    expected = 2 if variant in ("kmgre", "bilinear") else 1
+    assert make_shim(variant, load=False).settings.encoders == expected

@@ -88,7 +88,6 @@ CALLS = {
     "context weights, per head": _weights("per_head"),
     "context weights, pooled": _weights("pooled"),
     "pseudo labels": Call(lambda m, x: m.key_pseudo_labels(x.probs, x.pair_index, x.labels), "pairs"),
-    "posterior": Call(lambda m, x: m.key_posterior(x.key_probs, x.probs, x.pair_index, x.labels), "pairs"),
     "focal loss": Call(
         lambda m, x: m.key_focal_loss(x.key_logits, x.pseudo_labels), "pairs", ("key_logits",)
     ),
@@ -436,7 +435,7 @@ def test_focal_loss_without_focus_is_weighted_cross_entropy():
 def test_labels_may_be_numbers(dtype):
     x = make_inputs(SIZES[-1])
     numbers = replace(x, labels=x.labels.to(dtype), pseudo_labels=x.pseudo_labels.to(dtype))
-    for name in ("pseudo labels", "posterior", "focal loss", "relation loss"):
+    for name in ("pseudo labels", "focal loss", "relation loss"):
         assert torch.equal(CALLS[name].run(maths, numbers), CALLS[name].run(maths, x))
 
 

@@ -1,7 +1,7 @@
 """Relations out of scores, against loops over Python floats."""
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -9,40 +9,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_kmgre.model.network import PairScores
-from spacy_kmgre.pipeline.decode import Prediction, decode, selected_pairs
+from spacy_kmgre.model.batch import EntityPairScores, PairScores
+from spacy_kmgre.pipeline.decode import Prediction, decode
 
 from ..model import reference
+from .scores import KINDS, make_scores, one_after_another
 
 law = settings(deadline=None, derandomize=True, max_examples=60)
 SETTINGS: dict[str, Any] = {"xi": 0.15, "tau": 0.5, "fusion": True, "max_labels": 4, "threshold": 0.5}
-
-
-def make_scores(sizes: list[int], classes: int, seed: int = 0, kind: str = "keys") -> PairScores:
-    """Random scores, in double precision, of entity pairs with `sizes` mention pairs.
-
-    :param kind: "keys" as KMGRE's, "plain" without a key instance classifier, "shares" as ATLOP's.
-    """
-    generator = torch.Generator().manual_seed(seed)
-
-    def random(*shape: int) -> torch.Tensor:
-        return 2.0 * torch.randn(*shape, generator=generator, dtype=torch.float64)
-
-    total = sum(sizes)
-    pair_index = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
-    share = None
-    if kind == "shares":
-        mass = random(total).exp()
-        share = mass / torch.zeros(len(sizes), dtype=mass.dtype).index_add(0, pair_index, mass)[pair_index]
-    return PairScores(
-        entities=torch.tensor([[n, n + 1] for n in range(len(sizes))]).view(-1, 2),
-        head=torch.arange(total) + 100,
-        tail=torch.arange(total) + 200,
-        pair_index=pair_index,
-        relation=random(len(sizes) if kind == "shares" else total, classes),
-        key=random(total) if kind == "keys" else None,
-        share=share,
-    )
 
 
 def decode_slowly(
@@ -50,19 +24,19 @@ def decode_slowly(
 ) -> list[Prediction]:
     """One entity pair, one relation, one mention pair after the other."""
     relation, pair_index = scores.relation.tolist(), scores.pair_index.tolist()
-    number = len(scores.entities)
-    keys: list[float] | None = None
-    selected: list[bool] | None = None
-    if scores.key is not None:
-        keys = [1 / (1 + math.exp(-logit)) for logit in scores.key.tolist()]
-        selected = reference.select_key_pairs(keys, pair_index, number, xi, tau)
-    rows = pair_index if scores.share is None else list(range(number))
-    if fusion:
-        logits = reference.fuse_mention_logits(relation, rows, number, selected)
+    attention = scores.attention.tolist() if isinstance(scores, EntityPairScores) else None
+    weights = scores.sentence_weights.tolist()
+    number = scores.num_pairs
+    keys = torch.sigmoid(scores.key).tolist()
+    selected = reference.select_key_pairs(keys, pair_index, number, xi, tau)
+    if attention:
+        logits = relation
+    elif fusion:
+        logits = reference.fuse_mention_logits(relation, pair_index, number, selected)
     else:
         logits = []
         for pair in range(number):
-            members = [i for i, n in enumerate(rows) if n == pair and (selected is None or selected[i])]
+            members = [i for i, n in enumerate(pair_index) if n == pair and selected[i]]
             logits.append(
                 [max(relation[i][c] - relation[i][0] for i in members) for c in range(len(relation[0]))]
             )
@@ -70,41 +44,45 @@ def decode_slowly(
     score = reference.relation_scores(logits)
     result = []
     for pair, (head, tail) in enumerate(scores.entities.tolist()):
-        for label, holds in enumerate(predicted[pair]):
-            if not holds:
-                continue
-            mention_pairs = []
-            for i, n in enumerate(pair_index):
-                if n != pair or (selected is not None and not selected[i]):
-                    continue
-                if scores.share is None:
-                    others = [
-                        math.exp(relation[j][label])
-                        for j, m in enumerate(pair_index)
-                        if m == pair and (selected is None or selected[j])
-                    ]
-                    share, row = math.exp(relation[i][label]) / math.fsum(others), relation[i]
-                else:
-                    share, row = scores.share[i].item(), relation[pair]
-                key = 1.0 if keys is None else keys[i]
-                believed = 1 / (1 + math.exp(-row[label]))
-                mention_pairs.append((scores.head[i].item(), scores.tail[i].item(), key, believed, share))
+        members = [i for i, n in enumerate(pair_index) if n == pair and (attention or selected[i])]
+        for label in (label for label, holds in enumerate(predicted[pair]) if holds):
+            total = math.fsum(math.exp(relation[pair if attention else i][label]) for i in members)
+            mention_pairs, in_sentences = [], [0.0] * len(weights[0])
+            for i in members:
+                row = pair if attention else i
+                share = attention[i] if attention else math.exp(relation[i][label]) / total
+                believed = 1 / (1 + math.exp(-relation[row][label]))
+                mention_pairs.append((scores.head[i].item(), scores.tail[i].item(), keys[i], believed, share))
+                in_sentences = [sum(x) for x in zip(in_sentences, (share * w for w in weights[row]))]
             mention_pairs.sort(key=lambda mention_pair: -mention_pair[-1])
+            value = score[pair][label]
+            document = scores.document[pair].item()
             result.append(
-                Prediction(pair, head, tail, label, score[pair][label], score[pair][label], mention_pairs)
+                Prediction(
+                    document,
+                    head,
+                    tail,
+                    label,
+                    value,
+                    value,
+                    mention_pairs,
+                    torch.tensor(in_sentences).numpy(),
+                )
             )
     return result
 
 
 def assert_same(found: list[Prediction], expected: list[Prediction]) -> None:
-    assert [(p.row, p.head, p.tail, p.label) for p in found] == [
-        (p.row, p.head, p.tail, p.label) for p in expected
+    assert [(p.document, p.head, p.tail, p.label) for p in found] == [
+        (p.document, p.head, p.tail, p.label) for p in expected
     ]
     for prediction, other in zip(found, expected):
         assert prediction.score == pytest.approx(other.score, abs=1e-6)
         assert [pair[:2] for pair in prediction.mention_pairs] == [pair[:2] for pair in other.mention_pairs]
         for pair, other_pair in zip(prediction.mention_pairs, other.mention_pairs):
             assert pair[2:] == pytest.approx(other_pair[2:], abs=1e-6)
+        assert prediction.model_score == pytest.approx(other.model_score, abs=1e-6)
+        assert prediction.sentence_weights == pytest.approx(other.sentence_weights, abs=1e-6)
 
 
 @law
@@ -112,15 +90,16 @@ def assert_same(found: list[Prediction], expected: list[Prediction]) -> None:
     sizes=st.lists(st.integers(1, 6), min_size=1, max_size=6),
     classes=st.integers(2, 6),
     seed=st.integers(0, 10_000),
-    kind=st.sampled_from(["keys", "plain", "shares"]),
+    kind=st.sampled_from(KINDS),
+    sentences=st.integers(0, 3),
     xi=st.floats(0, 1),
     tau=st.floats(0, 1),
     fusion=st.booleans(),
     max_labels=st.integers(1, 5),
     threshold=st.sampled_from([0.0, 0.1, 0.5, 0.9]),
 )
-def test_against_loops(sizes, classes, seed, kind, **values):
-    scores = make_scores(sizes, classes, seed, kind)
+def test_against_loops(sizes, classes, seed, kind, sentences, **values):
+    scores = make_scores(sizes, classes, seed, kind, sentences)
     found = decode(scores, **values)
     assert_same(found, decode_slowly(scores, **values))
     for prediction in found:
@@ -136,7 +115,7 @@ def test_against_loops(sizes, classes, seed, kind, **values):
         assert len({frozenset(p[:3] for p in prediction.mention_pairs) for prediction in of_pair}) == 1
 
 
-@pytest.mark.parametrize("kind", ["keys", "plain", "shares"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("fusion", [True, False])
 def test_everything_is_predicted_without_a_threshold(kind, fusion):
     scores = make_scores([3, 1, 2], 5, kind=kind)
@@ -152,11 +131,11 @@ def test_nothing_is_predicted_above_a_threshold_of_one():
     assert decode(make_scores([3, 1], 5), **{**SETTINGS, "threshold": 1.0}) == []
 
 
-@pytest.mark.parametrize("kind", ["keys", "plain", "shares"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_no_entity_pairs(kind):
     scores = make_scores([2], 3, kind=kind)
-    nothing = {name: value if value is None else value[:0] for name, value in vars(scores).items()}
-    assert decode(PairScores(**nothing), **SETTINGS) == []
+    nothing = {field.name: getattr(scores, field.name)[:0] for field in fields(scores)}
+    assert decode(type(scores)(**nothing), **SETTINGS) == []
 
 
 def test_the_best_mention_pair_is_key_where_none_reaches_the_threshold():
@@ -173,8 +152,7 @@ def test_the_best_mention_pair_is_key_where_none_reaches_the_threshold():
 def test_tau_limits_the_threshold(tau, keys):
     probs = torch.tensor([0.9, 0.4, 0.2], dtype=torch.float64)
     scores = replace(make_scores([3], 3), key=torch.logit(probs))
-    selected = selected_pairs(scores, xi=0.15, tau=tau)
-    assert selected is not None and selected.nonzero().squeeze(1).tolist() == keys
+    assert scores.select(0.15, tau).nonzero().squeeze(1).tolist() == keys
     for prediction in decode(scores, **{**SETTINGS, "tau": tau, "threshold": 0.0}):
         assert sorted(pair[0] - 100 for pair in prediction.mention_pairs) == keys
 
@@ -200,12 +178,12 @@ def test_shares_tell_relations_of_an_entity_pair_apart():
 
 
 def test_given_shares_are_those_of_every_relation():
-    scores = make_scores([3, 2], 4, kind="shares")
+    scores = make_scores([3, 2], 4, kind="attention")
     found = decode(scores, **{**SETTINGS, "threshold": 0.0})
-    assert scores.share is not None
+    assert isinstance(scores, EntityPairScores)
     for prediction in found:
         start, end = (0, 3) if prediction.head == 0 else (3, 5)
-        expected = sorted(scores.share[start:end].tolist(), reverse=True)
+        expected = sorted(scores.attention[start:end].tolist(), reverse=True)
         assert [pair[-1] for pair in prediction.mention_pairs] == pytest.approx(expected)
         assert {pair[2] for pair in prediction.mention_pairs} == {1.0}
 
@@ -213,7 +191,7 @@ def test_given_shares_are_those_of_every_relation():
 def test_scores_that_were_made_without_gradients():
     scores = make_scores([3, 2], 4)
     with torch.inference_mode():
-        still = PairScores(**{k: v if v is None else v.clone() for k, v in vars(scores).items()})
+        still = PairScores(**{name: value.clone() for name, value in vars(scores).items()})
     assert_same(decode(still, **SETTINGS), decode(scores, **SETTINGS))
 
 
@@ -227,3 +205,32 @@ def test_lower_precision(dtype):
     for prediction, other in zip(found, expected):
         assert prediction.score == pytest.approx(other.score, abs=1e-3)
         assert math.fsum(pair[-1] for pair in prediction.mention_pairs) == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_documents_of_a_batch_are_decoded_as_each_alone(kind):
+    everything = {**SETTINGS, "threshold": 0.1}
+    batch = [
+        make_scores(sizes, 4, seed, kind, sentences=3) for seed, sizes in enumerate([[2, 3], [1], [4, 2, 1]])
+    ]
+    found = decode(one_after_another(batch), **everything)
+    alone = [
+        replace(prediction, document=number)
+        for number, scores in enumerate(batch)
+        for prediction in decode(scores, **everything)
+    ]
+    assert {prediction.document for prediction in found} == {0, 1, 2}
+    assert_same(found, alone)
+
+
+def test_calibration_changes_scores_and_no_evidence():
+    """Thresholds are for calibrated scores; key mention pairs, sentences and `model_score` are the model's."""
+    scores = make_scores([3, 2], 4, sentences=3)
+    everything = {**SETTINGS, "threshold": 0.0}
+    plain = decode(scores, **everything)
+    calibrated = decode(scores, **everything, calibrate=lambda logits: logits * 0.3)
+    assert_same([replace(prediction, score=prediction.model_score) for prediction in calibrated], plain)
+    for prediction, other in zip(calibrated, plain):
+        margin = math.log(other.score / (1 - other.score))
+        assert prediction.score == pytest.approx(1 / (1 + math.exp(-0.3 * margin)), abs=1e-6)
+        assert other.score == other.model_score != pytest.approx(prediction.score, abs=1e-3)

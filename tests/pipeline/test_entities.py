@@ -160,7 +160,7 @@ def test_there_is_no_score_without_a_scorer():
 def test_the_scorer_of_the_config():
     @registry.scorers("test_component.count.v1")
     def make() -> Any:
-        def score(examples: Iterable[Example], **settings: Any) -> dict[str, int]:
+        def score(examples: Iterable[Example], **_: Any) -> dict[str, int]:
             return {"entities": sum(len(read_entities(example.predicted)) for example in examples)}
 
         return score
@@ -176,7 +176,7 @@ def test_the_error_handler_of_the_pipeline():
         nlp(TEXTS[0])
     failed = []
     nlp.set_error_handler(
-        lambda name, pipe, docs, error: failed.append((name, re.search("E403", str(error))))
+        lambda name, _pipe, _docs, error: failed.append((name, re.search("E403", str(error))))
     )
     doc = nlp.make_doc(TEXTS[0])
     doc._.coref_clusters = [[(0, 9), (27, 31)]]
@@ -224,7 +224,7 @@ def test_the_relation_component_reads_names_itself(trained_folder):
     component(nlp).entities = ner_entities()
     expected = relations(nlp(RELATED))
     doc = nlp.make_doc(RELATED)
-    doc.spans["entity_1"] = [doc[1:2]]  # of another origin
+    doc.spans["entity_1"] = [doc[1:2]]  # This group is not an entity of the reader.
     for _ in range(2):
         doc = nlp(doc)
         assert list(groups(doc)) == ["entity_1", "entity_2", "entity_3", "entity_4"]
@@ -236,6 +236,6 @@ def test_the_relation_component_reads_names_itself(trained_folder):
 
 
 def test_the_component_without_a_pipeline():
-    pipe = KmgreEntities(entities=lambda doc: [], prefix="entity_")
+    pipe = KmgreEntities(entities=lambda _: [], prefix="entity_")
     doc = pipe(Doc(spacy.blank("en").vocab, words=["Ann"]))
     assert doc._.entities == [] and not pipe.is_trainable

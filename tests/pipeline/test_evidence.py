@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_kmgre.pipeline.evidence import evidence_sentences
+from spacy_kmgre.pipeline.decode import evidence_sentences
 
 SENTENCES = 5
 sentence = st.integers(0, SENTENCES - 1)
@@ -40,15 +40,15 @@ def sigmoid(value: float) -> float:
 )
 def test_a_sentence_has_the_score_of_its_own_pairs_and_context(relation, weights, least):
     pairs, threshold = relation
-    focus = np.array(weights) / sum(weights)
+    in_sentences = np.array(weights) / sum(weights)
     score = sigmoid(fused([value for _, _, value in pairs]) - threshold)
-    found = evidence_sentences(shared(pairs), score, focus, share=1.0, least=least)
+    found = evidence_sentences(shared(pairs), score, in_sentences, share=1.0, least=least)
     for number in range(SENTENCES):
         own = [value for head, tail, value in pairs if number in (head, tail)]
         if not own:
             assert number not in found
             continue
-        alone = sigmoid(fused(own) + math.log(focus[number] / max(focus)) - threshold)
+        alone = sigmoid(fused(own) + math.log(in_sentences[number] / max(in_sentences)) - threshold)
         if not math.isclose(alone, least, abs_tol=1e-6):
             assert (number in found) == (alone > least)
 
@@ -78,6 +78,6 @@ def test_without_context_in_any_sentence_all_count_alike():
 @pytest.mark.parametrize("score", [0.0, 1.0])
 def test_extreme_scores(score: float):
     pairs = [(0, 1, 1.0)]
-    focus = np.array([1.0, 0.0])
-    assert evidence_sentences(pairs, score, focus, share=1.0, least=0.5) == ({0} if score else set())
-    assert evidence_sentences(pairs, score, focus, share=1.0) == {0, 1}
+    in_sentences = np.array([1.0, 0.0])
+    assert evidence_sentences(pairs, score, in_sentences, share=1.0, least=0.5) == ({0} if score else set())
+    assert evidence_sentences(pairs, score, in_sentences, share=1.0) == {0, 1}

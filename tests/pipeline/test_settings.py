@@ -1,4 +1,4 @@
-"""Precision controls, against loops over Python floats and by hand."""
+"""What decides predictions beside the model, against loops over Python floats and by hand."""
 
 import math
 from collections.abc import Sequence
@@ -11,27 +11,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_kmgre.model.maths import predict_relations, relation_scores
-from spacy_kmgre.pipeline.settings import Controls
+from spacy_kmgre.pipeline.settings import Controls, Settings
 
 from ..conftest import GOLD, NAME, component, make_doc, make_examples, triples
-from ..model.tiny import entity_pairs
 
 LABELS = ("parent", "child", "spouse", "lives_in")
 SYMMETRIC = ["spouse"]
 INVERSE = [("parent", "child")]
-OFF = {
-    "threshold": 0.5,
-    "thresholds": {},
-    "triples": None,
-    "symmetric": [],
-    "inverse": [],
-    "calibration": [1.0, 0.0],
-}
 law = settings(deadline=None, derandomize=True, max_examples=60)
 
 
-def make_controls(labels: Sequence[str] = LABELS, **changes) -> Controls:
-    return Controls(labels, **{**OFF, **changes})
+def entity_pairs(entities: Sequence[int]) -> torch.Tensor:
+    """All ordered pairs of different entities. *Shape:* (N, 2)"""
+    return torch.tensor(list(permutations(entities, 2)), dtype=torch.long).view(-1, 2)
+
+
+def make_controls(triples: Sequence[Sequence[str]] | None = None, **changes) -> Controls:
+    return Controls(LABELS, Settings(**changes), triples)
+
+
+def adjust(
+    controls: Controls, logits: torch.Tensor, pairs: torch.Tensor, types: Sequence[str]
+) -> torch.Tensor:
+    """The logits that count in a batch of one document."""
+    return controls.adjust(logits, torch.zeros(len(pairs), dtype=torch.long), pairs, [types])
 
 
 def random_logits(pairs: int, seed: int, classes: int = len(LABELS) + 1) -> torch.Tensor:
@@ -79,10 +82,10 @@ kinds = st.sampled_from(["", "PER", "LOC", "ORG"])
 def test_against_loops(types, triples, lonely, seed):
     pairs = list(permutations(range(len(types)), 2))
     if lonely:
-        pairs = pairs[1:]  # the mirror of this pair is in another part
+        pairs = pairs[1:]  # the inverse of this pair is in another chunk
     logits = random_logits(len(pairs), seed)
     controls = make_controls(triples=triples, symmetric=SYMMETRIC, inverse=INVERSE)
-    found = relation_scores(controls.adjust(logits, torch.tensor(pairs), types))[:, 1:].flatten().tolist()
+    found = relation_scores(adjust(controls, logits, torch.tensor(pairs), types))[:, 1:].flatten().tolist()
     expected = score_slowly(logits.tolist(), pairs, types, triples)
     assert found == pytest.approx(list(expected.values()), abs=1e-6)
 
@@ -92,22 +95,22 @@ def test_against_loops(types, triples, lonely, seed):
 def test_symmetric_and_inverse_labels_are_predicted_both_ways_or_not_at_all(entities, seed):
     pairs = entity_pairs(range(entities))
     controls = make_controls(symmetric=SYMMETRIC, inverse=INVERSE, thresholds={"lives_in": 0.9})
-    logits = controls.adjust(random_logits(len(pairs), seed), pairs, [""] * entities)
+    logits = adjust(controls, random_logits(len(pairs), seed), pairs, [""] * entities)
     predicted = predict_relations(logits, max_labels=4, threshold=controls.threshold)
     rows = {tuple(pair): row for row, pair in enumerate(pairs.tolist())}
     for (head, tail), row in rows.items():
-        mirror = rows[tail, head]
+        inverse_row = rows[tail, head]
         for one, other in ((1, 2), (2, 1), (3, 3)):
-            assert predicted[row, one] == predicted[mirror, other]
-            assert logits[row, one] == logits[mirror, other]  # to the bit
+            assert predicted[row, one] == predicted[inverse_row, other]
+            assert logits[row, one] == logits[inverse_row, other]  # to the bit
 
 
 def test_off_changes_no_bit():
     logits = random_logits(6, 0)
     controls = make_controls()
-    assert controls.adjust(logits, entity_pairs(range(3)), ["PER", "", "LOC"]) is logits
+    assert adjust(controls, logits, entity_pairs(range(3)), ["PER", "", "LOC"]) is logits
     assert controls.calibrate(logits) is logits
-    assert controls.threshold == 0.5 and not controls.mirrors
+    assert controls.threshold == 0.5 and not controls.needs_inverse
 
 
 def test_calibrated_scores_against_a_loop():
@@ -121,7 +124,7 @@ def test_calibrated_scores_against_a_loop():
 
 def test_symmetric_labels_alone_leave_the_others_as_they_are():
     logits, pairs = random_logits(6, 1), entity_pairs(range(3))
-    adjusted = make_controls(symmetric=SYMMETRIC).adjust(logits, pairs, [""] * 3)
+    adjusted = adjust(make_controls(symmetric=SYMMETRIC), logits, pairs, [""] * 3)
     same = [0, 1, 2, 4]
     assert torch.equal(relation_scores(adjusted)[:, same], relation_scores(logits)[:, same])
     assert not torch.equal(relation_scores(adjusted)[:, 3], relation_scores(logits)[:, 3])
@@ -169,17 +172,17 @@ def test_mistakes_are_named(changes, code, words):
 INVERSES = {"symmetric": ["lives_in"], "inverse": [["founded", "founded_by"]]}
 
 
-def test_a_pipeline_averages_over_mirrors_in_any_cut(load):
+def test_a_pipeline_averages_over_inverses_in_any_cut(load):
     nlp = load()
     pipe = component(nlp)
     pipe.threshold = 0.0
     pipe.max_labels = 9
-    ((entities, parts),) = pipe.score_pairs([make_doc(nlp)])
-    (part,) = parts
-    logits, _ = pipe.relation_logits(part, entities, pipe.controls)
+    (entities,), chunks = pipe.score_pairs([make_doc(nlp)])
+    (chunk,) = chunks
+    logits, _ = pipe.relation_logits(chunk, [[entity.label for entity in entities]], pipe.controls)
     margins = {
         (entities[head].key, label, entities[tail].key): row[number] - row[0]
-        for (head, tail), row in zip(part.entities.tolist(), logits.tolist())
+        for (head, tail), row in zip(chunk.entities.tolist(), logits.tolist())
         for number, label in enumerate(pipe.labels, start=1)
     }
     pipe.symmetric, pipe.inverse = INVERSES["symmetric"], INVERSES["inverse"]
@@ -206,7 +209,7 @@ def test_a_pipeline_averages_over_mirrors_in_any_cut(load):
 
 
 def test_docs_decoded_together_do_not_mix(load):
-    """Mirrors and types are looked up by numbers of entities, which start anew in each Doc."""
+    """Inverses and types are looked up by numbers of entities, which start anew in each Doc."""
     nlp = load()
     pipe = component(nlp)
     pipe.threshold, pipe.max_labels, pipe.allowed_triples = 0.0, 9, "corpus"
@@ -312,8 +315,23 @@ def test_settings_that_cannot_be(make_nlp, config):
         make_nlp(component=config)
 
 
-def test_a_misspelt_setting_is_met_at_the_first_document(load):
-    nlp = load()
-    component(nlp).allowed_triples = "corpsu"
+def test_a_misspelt_setting_is_met_when_it_is_set(load):
+    pipe = component(load())
     with pytest.raises(ValueError, match="E023"):
-        nlp(make_doc(nlp))
+        pipe.allowed_triples = "corpsu"
+    assert pipe.allowed_triples is None
+
+
+def test_evidence_does_not_change_with_calibration(load):
+    nlp = load()
+    pipe = component(nlp)
+    pipe.threshold, pipe.max_labels, pipe.evidence_score = 0.0, 9, 0.5
+    found = []
+    for pipe.calibration in ([1.0, 0.0], [0.3, -1.0]):
+        relations = nlp(make_doc(nlp))._.relations
+        found.append({(r.head.key, r.label, r.tail.key): (r.score, r.evidence) for r in relations})
+    assert found[0].keys() == found[1].keys()
+    assert any(evidence for _, evidence in found[0].values())
+    for triple, (score, evidence) in found[0].items():
+        assert found[1][triple][0] != score
+        assert [sent.start for sent in found[1][triple][1]] == [sent.start for sent in evidence]

@@ -23,7 +23,7 @@ def make_entities(
     words: Sequence[str] = tuple("abcdefghij"),
     spaces: Sequence[bool] | None = None,
 ) -> list[Entity]:
-    """Entities of token offsets; with the words given each is one character, as is the space behind it."""
+    """Make entities from token offsets. Without `words`, each word is one character, as is the space behind it."""
     doc = Doc(NLP.vocab, words=list(words), spaces=spaces)
     return [
         Entity(
@@ -36,11 +36,11 @@ def make_entities(
 
 
 def align(predicted: Sequence[Entity], gold: Sequence[Entity]) -> list[Pair]:
-    """(predicted, gold, same) of those that have a match."""
+    """The numbers (predicted, gold) of the entities that match, and whether they are the same."""
     return [(i, match.gold, match.same) for i, match in enumerate(align_entities(predicted, gold)) if match]
 
 
-def test_identical_entities_come_first_whatever_their_keys():
+def test_identical_entities_come_first_with_any_keys():
     gold = make_entities([(0, 1), (4, 5)], [(2, 3)], [(6, 7)])
     predicted = make_entities([(6, 7)], [(0, 1), (4, 5)], [(2, 3)])
     assert align(predicted, gold) == [(0, 2, True), (1, 0, True), (2, 1, True)]
@@ -54,7 +54,7 @@ def test_an_identical_entity_is_not_given_away():
 
 def test_the_largest_overlap_comes_first_and_each_entity_once():
     gold = make_entities([(0, 1), (2, 3), (4, 5)], [(6, 7), (8, 9)])
-    # The first has two of the first's mentions and one of the second's; the second has the rest.
+    # The first predicted entity has two mentions of the first gold one and one of the second.
     predicted = make_entities([(0, 1), (2, 3), (6, 7)], [(4, 5)], [(8, 9)])
     assert align(predicted, gold) == [(0, 0, False), (2, 1, False)]
     assert align_entities(predicted, gold)[1] is None
@@ -63,7 +63,7 @@ def test_the_largest_overlap_comes_first_and_each_entity_once():
 def test_overlap_is_relative_to_size():
     gold = make_entities([(0, 1)], [(1, 9)])
     predicted = make_entities([(0, 2)])
-    # One character of either, but of the first it is all there is.
+    # It shares one character with either, which is all that the first has.
     assert align(predicted, gold) == [(0, 0, False)]
 
 
@@ -90,7 +90,7 @@ def test_twins_are_told_apart_by_type_then_by_key():
         ("ORG", "entity_9", 0),
     ):
         assert align(make_entities([(0, 1)], keys=[key], labels=[label]), gold) == [(0, expected, True)]
-    # Predicted twins are one entity.
+    # Predicted twins count as one entity.
     twins = make_entities([(2, 3)], [(2, 3)])
     assert align(twins, make_entities([(2, 3)])) == [(0, 0, True), (1, 0, True)]
 
@@ -103,7 +103,7 @@ def test_entities_without_mentions_match_nothing():
 
 
 def test_copies_with_other_tokens_are_the_same():
-    """As in a Doc that the tokenizer made: "c-d" is one token there, so the mentions "c" and "d" are missing."""
+    """A tokenizer may make "c-d" one token: then the mentions "c" and "d" are missing."""
     fine = make_entities(
         [(0, 1), (4, 5)],
         [(2, 3), (5, 6)],
@@ -173,7 +173,7 @@ def test_copies_are_aligned_to_what_they_are_copied_from(theirs):
 
 @pytest.mark.parametrize("size", [3000])
 def test_many_entities_are_quick(size: int):
-    """3,000 entities that all differ from the gold ones, in well under a second."""
+    """Aligning 3,000 entities that all differ from the gold ones takes well under a second."""
     words = ["x"] * (2 * size + 1)
     gold = make_entities(*[[(2 * i, 2 * i + 2)] for i in range(size)], words=words)
     predicted = make_entities(*[[(2 * i, 2 * i + 1)] for i in reversed(range(size))], words=words)

@@ -18,7 +18,7 @@ Clusters = Sequence[frozenset[tuple[int, int]]]
 
 
 def clusters(text: str) -> list[frozenset[tuple[int, int]]]:
-    """Mentions are letters: "abc de" is two entities."""
+    """Read entities whose mentions are letters: "abc de" holds two of them."""
     return [frozenset((ord(letter), ord(letter) + 1) for letter in word) for word in text.split()]
 
 
@@ -72,7 +72,8 @@ def test_responses_of_luo_2005(predicted, muc, b3, ceafe):
 
 
 def slow_muc(key: Clusters, response: Clusters) -> tuple[int, int]:
-    """Recall (Vilain et al. 1995): links of the key minus those missing, by joining what the response links."""
+    """The recall (Vilain et al. 1995): the links of the key minus the missing ones, which are found by joining
+    what the response links."""
     found = links = 0
     for entity in key:
         parts = [{mention} for mention in entity]
@@ -86,7 +87,7 @@ def slow_muc(key: Clusters, response: Clusters) -> tuple[int, int]:
 
 
 def slow_b3(key: Clusters, response: Clusters) -> tuple[Fraction, int]:
-    """Recall (Bagga and Baldwin 1998), mention by mention; one that the response lacks adds nothing."""
+    """The recall (Bagga and Baldwin 1998), mention by mention. A mention that the response lacks adds nothing."""
     found, mentions = Fraction(0), 0
     for entity in key:
         for mention in entity:
@@ -111,7 +112,7 @@ letters = st.sampled_from("abcdefghij")
 
 @st.composite
 def partitions(draw) -> str:
-    """Up to five entities over some of ten mentions."""
+    """Draw up to five entities over some of ten mentions."""
     words = [""] * 5
     for letter in sorted(draw(st.sets(letters))):
         words[draw(st.integers(0, 4))] += letter
@@ -222,7 +223,7 @@ def test_entities_of_docs_are_compared_by_characters():
     gold = make_doc({"entity_1": [(0, 1), (2, 3)], "entity_2": [(3, 4)], "other": [(0, 4)]})
     predicted = make_doc({"entity_7": [(0, 1), (1, 2)], "entity_1": [(2, 3)]}, words=["a", "b c", "d"])
     found = score_entities([Example(predicted, gold)], labels=[])
-    # "b c" is no gold mention, and "c" no predicted one.
+    # "b c" is not a gold mention, and "c" is not a predicted one.
     assert prf(found, "mention") == pytest.approx((2 / 3, 2 / 3, 2 / 3))
     assert prf(found, "b3") == pytest.approx((1.5 / 3, 1.5 / 3, 0.5))
 

@@ -54,8 +54,7 @@ def test_rankings_follow_the_model(make_nlp):
     pipe = nlp.get_pipe("kmgre_relations")
     ann, _, oslo = read_entities(example.reference)
     pairs = [([h.start, h.end], [t.start, t.end]) for h in ann.mentions for t in oslo.mentions]
-    (parts,) = [list(parts) for _, parts in pipe.score_pairs([example.predicted])]
-    (scores,) = parts
+    _, (scores,) = pipe.score_pairs([example.predicted])
     number = scores.entities.tolist().index([0, 2])
     keys = scores.key[scores.pair_index == number].tolist()
     best = max(range(len(keys)), key=keys.__getitem__)

@@ -11,15 +11,15 @@ from spacy.strings import hash_string
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 from spacy.util import registry
+from spacy.vocab import Vocab
 
 from spacy_kmgre.scoring.relations import (
-    RelationCounts,
-    Tally,
     count_relations,
     make_relation_scorer,
     relation_facts,
     score_relations,
 )
+from spacy_kmgre.scoring.tallies import RelationCounts, Tally
 
 NLP = spacy.blank("en")
 Offsets = tuple[int, int]
@@ -58,7 +58,7 @@ def make_doc(
     words: Sequence[str] = tuple(TEXT.split()),
     starts: Sequence[int] | None = STARTS,
 ) -> Doc:
-    """Relations are (head key, label, tail key, evidence as sentence numbers)."""
+    """Make a Doc with relations, given as (head key, label, tail key, numbers of evidence sentences)."""
     sent_starts = None if starts is None else [i in starts for i in range(len(words))]
     doc = Doc(NLP.vocab, words=list(words), sent_starts=sent_starts)
     for key, offsets in entities.items():
@@ -84,7 +84,7 @@ def fact(head: str, tail: str, label: str) -> int:
 
 
 def test_scores_are_those_counted_by_hand():
-    # The second fact is gold but missed: it is in no precision, so it changes nothing.
+    # The second fact is gold but missed. A missed relation is not part of the precision, so it changes nothing.
     facts = {fact("Ann Lee", "Acme", "founder"), fact("She", "Norway", "likes")}
     scores = score_relations([make_example(GOLD, PREDICTED)], known_facts=facts, threshold=0.5)
 
@@ -171,7 +171,7 @@ def test_the_key_decides_where_entities_share_their_mentions():
     for key, expected in (("entity_0", 0.0), ("entity_1", 1.0)):
         predicted = make_doc(twins, [(key, "based", "entity_2", ())])
         assert score_relations([Example(predicted, gold)])["rel_micro_f"] == expected
-    # Without the key to tell them apart it is one of the two, always the same.
+    # Without the key to tell them apart, both count as the same one of the two.
     predicted = make_doc(
         {"entity_8": [(3, 4)], "entity_9": [(3, 4)], "entity_2": [(5, 6)]},
         [("entity_8", "based", "entity_2", ()), ("entity_9", "based", "entity_2", ())],
@@ -195,7 +195,7 @@ def test_entities_with_mentions_that_do_not_fit_the_tokens():
         there, back = score_relations([Example(coarse, fine)]), score_relations([Example(fine, coarse)])
         return there["rel_micro_f"], back["rel_micro_f"]
 
-    assert f_score([(0, 1)]) == (1.0, 1.0)  # "Lee" is no token of the coarse Doc
+    assert f_score([(0, 1)]) == (1.0, 1.0)  # "Lee" is not a token of the coarse Doc
     assert f_score([(0, 1), (1, 2)]) == (0.0, 0.0)  # "Lee-led" could have been a mention in both
     assert f_score([(0, 1), (2, 3)]) == (0.0, 0.0)  # so could "Acme"
     assert f_score([]) == (0.0, 0.0)  # nothing shared
@@ -225,7 +225,7 @@ def test_known_facts_match_by_any_pair_of_mentions():
     for known in facts:
         scores = score_relations([make_example(GOLD[:2], GOLD[:2])], known_facts=[known])
         assert (scores["rel_counts"]["known"], scores["rel_ign_p"]) == (1, 1.0)
-    # Everything predicted is known: no precision left.
+    # Everything predicted is known, so nothing is left of the precision.
     scores = score_relations([make_example(GOLD[:2], GOLD[:1])], known_facts=facts)
     assert (scores["rel_ign_p"], scores["rel_ign_f"], scores["rel_micro_r"]) == (0.0, 0.0, 0.5)
     # Another label or the other direction is another fact.
@@ -253,7 +253,7 @@ def test_intra_and_inter_need_sentences_everywhere():
     scores = score_relations([split, unsplit])
     assert prf(scores, "intra") == prf(scores, "inter") == (None, None, None)
     assert prf(scores, "micro") == pytest.approx((6 / 7, 1.0, 12 / 13))
-    # A document without relations needs none.
+    # A document without relations does not need them.
     scores = score_relations([split, make_example([], [], starts=None)])
     assert prf(scores, "inter") == (1.0, 1.0, 1.0)
 
@@ -294,11 +294,19 @@ def test_counts_of_documents_add_up():
     facts = {fact("Ann Lee", "Acme", "founder")}
     counts = [count_relations(example, facts) for example in examples]
     assert sum(counts, RelationCounts()).scores() == score_relations(examples, known_facts=facts)
-    # A bootstrap sample: the first document twice.
+    # A bootstrap sample may hold the first document twice.
     twice = sum([counts[0], counts[0]], RelationCounts())
     assert twice.groups["micro"] == Tally(correct=6, predicted=10, gold=12)
     assert twice.labels["owner"] == Tally(correct=2, predicted=2, gold=4)
     assert twice.known == 2
+
+
+def test_losses_of_documents_add_up():
+    lost = Example(make_doc({"entity_9": [(14, 15)]}), make_doc(ENTITIES, GOLD))
+    scores = score_relations([make_example(GOLD, GOLD), lost, lost])
+    unaligned = [scores[f"rel_unaligned_{side}"] for side in ("gold", "predicted", "relations")]
+    assert unaligned == [2 * len(ENTITIES), 2, 2 * len(GOLD)]
+    assert scores["rel_missed"] == losses(mention=2 * len(GOLD))
 
 
 # Predicted entities that differ from the gold ones
@@ -315,7 +323,7 @@ def make_typed(entities: dict[str, list[Offsets]], types: dict[str, str], relati
 
 
 def end_to_end(entities: dict[str, list[Offsets]], types: dict[str, str], relations: Iterable[Row]) -> dict:
-    """The scores of predicted entities and relations beside ENTITIES, TYPES and GOLD."""
+    """Score predicted entities and relations against ENTITIES, TYPES and GOLD."""
     return score_relations(
         [Example(make_typed(entities, types, relations), make_typed(ENTITIES, TYPES, GOLD))]
     )
@@ -339,7 +347,7 @@ def test_levels_and_losses_counted_by_hand():
         "entity_1": [(0, 2)],  # "She" was not found: no longer entity_0
         "entity_2": [(3, 4), (13, 14)],  # entity_1
         "entity_3": [(5, 6)],  # entity_2, with another type
-        "entity_4": [(11, 12), (12, 13)],  # entity_4 and a word that is no mention
+        "entity_4": [(11, 12), (12, 13)],  # entity_4 and a word that is not a mention
         "entity_5": [(14, 15)],  # the full stop
     }
     types = {"entity_1": "PER", "entity_2": "ORG", "entity_3": "ORG", "entity_4": "PER", "entity_5": "LOC"}
@@ -355,7 +363,7 @@ def test_levels_and_losses_counted_by_hand():
     assert prf(scores, "strict") == (0.0, 0.0, 0.0)
     assert prf(scores, "micro") == pytest.approx((1 / 6, 1 / 6, 1 / 6))
     assert prf(scores, "overlap") == pytest.approx((3 / 6, 3 / 6, 3 / 6))
-    # Founder, owner and likes lack "She"; likes and country lack Norway; of owner (Bob) the cluster is wrong.
+    # Founder, owner and likes lack "She"; likes and country lack Norway; the cluster of Bob is wrong.
     assert scores["rel_missed"] == losses(mention=4, cluster=1, type=1)
     assert scores["rel_spurious"] == losses(mention=3, cluster=1, type=1, relation=1)
     unaligned = [scores[f"rel_unaligned_{side}"] for side in ("gold", "predicted", "relations")]
@@ -382,10 +390,10 @@ def test_two_entities_of_one_gold_entity_are_not_both_right():
 
 
 class Oracle(Pipe):
-    """Predicts the founder, of the entities it finds on the Doc."""
+    """A component that predicts the founder, between entities that are on the Doc."""
 
-    def __init__(self, name: str):
-        self.name = name
+    def __init__(self, vocab: Vocab, name: str):
+        self.vocab, self.name = vocab, name
         self.scorer = registry.scorers.get("spacy_kmgre.relation_scorer.v1")()
         self.cfg = {"threshold": 0.5, "known_facts": frozenset([fact("Ann Lee", "Acme", "founder")])}
 
@@ -394,9 +402,13 @@ class Oracle(Pipe):
         return doc
 
 
+def make_oracle(nlp: Language, name: str) -> Oracle:
+    return Oracle(nlp.vocab, name)
+
+
 def test_scores_through_evaluate():
     assert make_relation_scorer() is score_relations
-    Language.factory("relation_oracle", func=lambda nlp, name: Oracle(name))
+    Language.factory("relation_oracle", func=make_oracle)
     nlp = spacy.blank("en")
     nlp.add_pipe("relation_oracle")
     scores = nlp.evaluate([Example(make_doc(ENTITIES), make_doc(ENTITIES, GOLD[:2]))])
@@ -404,7 +416,7 @@ def test_scores_through_evaluate():
     assert scores["rel_ign_p"] == 0.0
 
 
-# Documents of twelve words out of three, so that names recur, in sentences of three words.
+# Documents have twelve words out of three, so that names recur, in sentences of three words.
 LENGTH = 12
 mentions = st.integers(0, LENGTH - 2).flatmap(
     lambda start: st.integers(start + 1, min(start + 2, LENGTH)).map(lambda end: (start, end))
@@ -419,7 +431,7 @@ relations = st.lists(
 
 @st.composite
 def documents(draw):
-    """Words, gold clusters, predicted clusters of which some differ, and relations between either."""
+    """Draw words, gold entities, predicted entities of which some differ, and relations between either."""
     words = draw(st.lists(st.sampled_from("xyz"), min_size=LENGTH, max_size=LENGTH))
     gold = draw(clusters)
     changed = draw(clusters)
@@ -434,61 +446,26 @@ facts_strategy = st.sets(st.tuples(*[st.sampled_from(["x", "y", "x y", "z"])] * 
 
 
 def slow_scores(corpus, facts: set[tuple[str, str, str]]) -> dict[str, float | None]:
-    """The figures once more, by scans over lists of everything in the corpus."""
-    gold, predicted = [], []
-    for number, (words, gold_clusters, predicted_clusters, *sides) in enumerate(corpus):
-        for rows, entities, found in zip(sides, (gold_clusters, predicted_clusters), (gold, predicted)):
-            for head, label, tail, evidence in rows:
-                pair = (sorted(entities[head]), sorted(entities[tail]))
-                same = [item for item in found if item["id"] == (number, *pair, label)]
-                if not same:
-                    same = [{"id": (number, *pair, label), "evidence": [], "words": words}]
-                    found += same
-                same[0]["evidence"] += [sent for sent in evidence if sent not in same[0]["evidence"]]
-
-    def ratio(part: int, whole: int) -> float:
-        return part / whole if whole else 0.0
-
-    def three(name: str, right: int, ours: int, theirs: int) -> dict[str, float | None]:
-        p, r = ratio(right, ours), ratio(right, theirs)
-        values = (p, r, 2 * p * r / (p + r) if p + r else 0.0) if ours or theirs else (None, None, None)
-        return dict(zip((f"rel_{name}_p", f"rel_{name}_r", f"rel_{name}_f"), values))
-
-    def within_one_sentence(item) -> bool:
-        _, heads, tails, _ = item["id"]
-        for head_start, head_end in heads:
-            for tail_start, tail_end in tails:
-                spans = [head_start // 3, (head_end - 1) // 3, tail_start // 3, (tail_end - 1) // 3]
-                if len(set(spans)) == 1:
-                    return True
-        return False
-
-    def several(item) -> int:
-        return [len(side) > 1 for side in item["id"][1:3]].count(True)
-
-    def is_known(item) -> bool:
-        _, heads, tails, label = item["id"]
-        names = [[" ".join(item["words"][start:end]) for start, end in side] for side in (heads, tails)]
-        return any((head, tail, label) in facts for head in names[0] for tail in names[1])
-
+    """Compute the figures once more, by scans over lists of everything in the corpus."""
+    gold, predicted = list_relations(corpus)
+    gold_ids = [item["id"] for item in gold]
     result: dict[str, float | None] = {}
     conditions = {
-        "micro": lambda item: True,
+        "micro": lambda _: True,
         "intra": within_one_sentence,
         "inter": lambda item: not within_one_sentence(item),
         "m1": lambda item: several(item) == 1,
         "m2": lambda item: several(item) == 2,
     }
-    gold_ids = [item["id"] for item in gold]
     for name, condition in conditions.items():
         ours, theirs = [item for item in predicted if condition(item)], list(filter(condition, gold))
         right = [item for item in ours if item["id"] in gold_ids]
         result.update(three(name, len(right), len(ours), len(theirs)))
-        if name == "micro":
-            known = len([item for item in right if is_known(item)])
-            p, r = ratio(len(right) - known, len(ours) - known), result["rel_micro_r"]
-            result["rel_ign_p"] = None if r is None else p
-            result["rel_ign_f"] = None if r is None else (2 * p * r / (p + r) if p + r else 0.0)
+    right = [item for item in predicted if item["id"] in gold_ids]
+    known = len([item for item in right if is_known(item, facts)])
+    p, r = ratio(len(right) - known, len(predicted) - known), result["rel_micro_r"]
+    result["rel_ign_p"] = None if r is None else p
+    result["rel_ign_f"] = None if r is None else (2 * p * r / (p + r) if p + r else 0.0)
     by_label = []
     for label in "AB":
         ours, theirs = ([item for item in side if item["id"][3] == label] for side in (predicted, gold))
@@ -498,7 +475,27 @@ def slow_scores(corpus, facts: set[tuple[str, str, str]]) -> dict[str, float | N
     for i, name in enumerate("prf"):
         values = [row[i] for row in by_label]
         result[f"rel_macro_{name}"] = sum(values) / len(values) if values else None
+    return result | slow_evidence(gold, predicted)
 
+
+def list_relations(corpus) -> tuple[list[dict], list[dict]]:
+    """The gold and the predicted relations, each once."""
+    gold: list[dict] = []
+    predicted: list[dict] = []
+    for number, (words, gold_clusters, predicted_clusters, *sides) in enumerate(corpus):
+        for rows, entities, found in zip(sides, (gold_clusters, predicted_clusters), (gold, predicted)):
+            for head, label, tail, evidence in rows:
+                pair = (sorted(entities[head]), sorted(entities[tail]))
+                same = [item for item in found if item["id"] == (number, *pair, label)]
+                if not same:
+                    same = [{"id": (number, *pair, label), "evidence": [], "words": words}]
+                    found += same
+                same[0]["evidence"] += [sent for sent in evidence if sent not in same[0]["evidence"]]
+    return gold, predicted
+
+
+def slow_evidence(gold: list[dict], predicted: list[dict]) -> dict[str, float | None]:
+    result = {}
     total = sum(len(item["evidence"]) for item in gold)
     for name in ("evidence", "evidence_labelled"):
         found = right = 0
@@ -510,6 +507,36 @@ def slow_scores(corpus, facts: set[tuple[str, str, str]]) -> dict[str, float | N
             right += len([sent for sent in item["evidence"] if twins and sent in twins[0]["evidence"]])
         result.update(three(name, right, found, total) if total else three(name, 0, 0, 0))
     return result
+
+
+def ratio(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
+
+
+def three(name: str, right: int, ours: int, theirs: int) -> dict[str, float | None]:
+    p, r = ratio(right, ours), ratio(right, theirs)
+    values = (p, r, 2 * p * r / (p + r) if p + r else 0.0) if ours or theirs else (None, None, None)
+    return dict(zip((f"rel_{name}_p", f"rel_{name}_r", f"rel_{name}_f"), values))
+
+
+def within_one_sentence(item: dict) -> bool:
+    _, heads, tails, _ = item["id"]
+    for head_start, head_end in heads:
+        for tail_start, tail_end in tails:
+            spans = [head_start // 3, (head_end - 1) // 3, tail_start // 3, (tail_end - 1) // 3]
+            if len(set(spans)) == 1:
+                return True
+    return False
+
+
+def several(item: dict) -> int:
+    return [len(side) > 1 for side in item["id"][1:3]].count(True)
+
+
+def is_known(item: dict, facts: set[tuple[str, str, str]]) -> bool:
+    _, heads, tails, label = item["id"]
+    names = [[" ".join(item["words"][start:end]) for start, end in side] for side in (heads, tails)]
+    return any((head, tail, label) in facts for head in names[0] for tail in names[1])
 
 
 @given(st.lists(documents(), max_size=3), facts_strategy)

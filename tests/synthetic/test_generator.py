@@ -1,4 +1,4 @@
-"""The embedded corpus: what each document promises."""
+"""What each document of the generated corpus promises."""
 
 import os
 import subprocess
@@ -103,7 +103,7 @@ def test_documents_are_sound(docs):
 
 
 def check(doc: Doc) -> None:
-    """The invariants that every document keeps."""
+    """Check the invariants of every document."""
     words = len(doc.text.split())
     entities = {entity.key: entity for entity in read_entities(doc)}
     assert 50 <= words <= 125
@@ -149,7 +149,7 @@ def check_relation(relation: Relation) -> None:
     for pair in pairs:
         assert offsets(pair.head) in map(offsets, relation.head.mentions)
         assert offsets(pair.tail) in map(offsets, relation.tail.mentions)
-        # One sentence says it, or two neighbours.
+        # One sentence states it, or two neighbours.
         earlier, later = sorted((pair.head.sent, pair.tail.sent))
         assert earlier == later or earlier.end == later.start
         assert {earlier, later} <= set(relation.evidence)
@@ -260,7 +260,7 @@ def test_ents_are_the_mentions_by_name(docs):
             offsets(ent) in mentions and ent.label_ == mentions[offsets(ent)].label_ for ent in doc.ents
         )
         unnamed = set(mentions) - {offsets(ent) for ent in doc.ents}
-        # Of these an article or a pronoun is the first word; of a name "The" at most, with a capital inside.
+        # An article or a pronoun begins such a mention. A name begins with "The" at most, and has a capital after it.
         assert all(mentions[key].text[1:].islower() for key in unnamed)
         assert not any(ent.text[1:].islower() and ent.text[0].islower() for ent in doc.ents)
     assert len({ent.label_ for doc in docs for ent in doc.ents}) == len(set(ENTITY_TYPES.values()))
@@ -268,7 +268,7 @@ def test_ents_are_the_mentions_by_name(docs):
 
 
 def test_pronouns_have_one_antecedent(docs):
-    """Nothing else that the sentence so far, or the one before, names by the same pronoun."""
+    """Nothing else with the same pronoun stands in the sentence so far or in the one before."""
     classes = {"he": "he", "him": "he", "his": "he", "she": "she", "her": "she", "it": "it", "its": "it"}
     for doc in docs:
         entities = read_entities(doc)

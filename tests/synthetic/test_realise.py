@@ -1,11 +1,11 @@
-"""Which form a mention takes."""
+"""The form that a mention takes."""
 
 from random import Random
 
-from spacy_kmgre.synthetic.names import Namer, Thing
 from spacy_kmgre.synthetic.realise import Text
 from spacy_kmgre.synthetic.schema import CITY, COMPANY, PERSON
 from spacy_kmgre.synthetic.templates import Template
+from spacy_kmgre.synthetic.things import Namer, Thing
 
 ANN = Thing(
     PERSON, "Ann Lee", "Lee", words=(("he", "she"), ("him", "her"), ("his", "her"), ("child", "daughter"))

@@ -1,4 +1,4 @@
-"""The wording and the names: what train, dev and test share, and what they do not."""
+"""The wording and the names: what train, dev and test have in common, and what they do not."""
 
 import re
 from collections import Counter
@@ -7,7 +7,6 @@ from random import Random
 
 import pytest
 
-from spacy_kmgre.synthetic.names import Namer, part_of
 from spacy_kmgre.synthetic.schema import (
     CITY,
     COMPANY,
@@ -23,6 +22,7 @@ from spacy_kmgre.synthetic.schema import (
     with_implied,
 )
 from spacy_kmgre.synthetic.templates import NOUN_ROLES, SLOT, bind_facts, bind_things, templates
+from spacy_kmgre.synthetic.things import Namer, part_of
 from spacy_kmgre.synthetic.world import make_world
 
 PARTS = ("train", "dev", "test")
@@ -118,7 +118,7 @@ def test_worlds_are_connected():
 
 
 def test_parents_and_spouses_are_no_relatives_otherwise():
-    """Between things of one kind the facts form a forest: nobody marries a parent or a sibling."""
+    """The facts between things of one kind form a forest: nobody marries a parent or a sibling."""
     for seed in range(300):
         facts = make_world("train", Random(seed)).facts
         for labels in ({"child_of", "spouse"}, {"subsidiary_of"}):

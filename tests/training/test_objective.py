@@ -10,34 +10,39 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_kmgre.model.network import BOTH, KEY, RELATION, PairScores
-from spacy_kmgre.training.objective import (
-    NO_EVIDENCE,
-    Evidence,
-    Objective,
-    Phase,
-    key_targets,
-    label_matrix,
-    locate,
-    loss_and_gradients,
-)
+from spacy_kmgre.model.architectures import Objective
+from spacy_kmgre.model.batch import EntityPairScores, PairScores
+from spacy_kmgre.model.network import KEY, RELATION
+from spacy_kmgre.model.phases import Phase
+from spacy_kmgre.model.pieces import Gold
+from spacy_kmgre.training.objective import key_targets, label_matrix, locate, losses
 
 from ..model import reference
-from ..pipeline.test_decode import make_scores
+from ..pipeline.scores import KINDS, make_scores, one_after_another
 
 law = settings(deadline=None, derandomize=True, max_examples=60)
 CLASSES = 4
-Gold = list[tuple[int, int, int]]
+Relations = list[tuple[int, int, int]]
 VALUES = {"xi": 0.15, "tau": 0.4}
 
 
 def losses_of(
-    batch: Any, gold: Any, phase: Phase, *, tau: float, evidence: Any = None, **objective: Any
-) -> Any:
-    return loss_and_gradients(batch, gold, phase, Objective(**objective), tau=tau, evidence=evidence)
+    scores: PairScores, gold: Sequence[Gold | Relations], phase: Phase, *, tau: float, **objective: Any
+) -> tuple[dict[str, float], dict[str, torch.Tensor | None]]:
+    """The losses, and their gradients with respect to the fields of the scores."""
+    has_key = bool(scores.key.isfinite().all())
+    leaves = {
+        name: getattr(scores, name).detach().clone().requires_grad_(name != "key" or has_key)
+        for name in ("relation", "key", "sentence_weights")
+    }
+    known = [own if isinstance(own, Gold) else Gold(own) for own in gold]
+    found = losses(replace(scores, **leaves), known, phase, Objective(**objective), tau)
+    if found:
+        torch.stack([*found.values()]).sum().backward()
+    return {name: value.item() for name, value in found.items()}, {name: x.grad for name, x in leaves.items()}
 
 
-def random_gold(scores: PairScores, seed: int = 0) -> Gold:
+def random_gold(scores: PairScores, seed: int = 0) -> Relations:
     """About every third relation, and every third entity pair without any."""
     chance = torch.rand((len(scores.entities), CLASSES), generator=torch.Generator().manual_seed(seed))
     return [
@@ -56,7 +61,7 @@ def probabilities(logits: Any) -> Any:
 
 def losses_slowly(
     scores: PairScores,
-    gold: Gold,
+    gold: Relations,
     phase: Phase,
     *,
     xi: float,
@@ -77,9 +82,10 @@ def losses_slowly(
     pair_index = scores.pair_index.tolist()
     labels = [[(*pair, label) in gold for label in range(CLASSES)] for pair in pairs]
     relation = relation or scores.relation.tolist()
-    rows = pair_index if scores.share is None else list(range(len(pairs)))
+    rows = list(range(len(pairs))) if isinstance(scores, EntityPairScores) else pair_index
     selected = None
-    if scores.key is not None and phase is not Phase.WARMUP:
+    has_key = bool(scores.key.isfinite().all())
+    if has_key and phase is not Phase.WARMUP:
         probs = probabilities(scores.key.tolist())
         selected = reference.select_key_pairs(probs, pair_index, len(pairs), xi, tau)
     if fusion:
@@ -93,90 +99,73 @@ def losses_slowly(
                 [relation[i] for i in members], [labels[pair]] * len(members)
             )
             relation_loss += math.fsum(losses) / len(members)
-    if scores.key is None:
+    if not has_key:
         return relation_loss, 0.0
     pseudo = reference.key_pseudo_labels(probabilities(scores.relation.tolist()), pair_index, labels)
     losses = reference.key_focal_loss(key or scores.key.tolist(), pseudo, alpha, gamma)
     return relation_loss, math.fsum(losses)
 
 
-PHASES = st.sampled_from(list(Phase))
-
-
 @law
 @given(
     sizes=st.lists(st.integers(1, 5), min_size=1, max_size=5),
     seed=st.integers(0, 10_000),
-    kind=st.sampled_from(["keys", "plain", "shares"]),
-    phase=PHASES,
+    kind=st.sampled_from(KINDS),
+    phase=st.sampled_from(list(Phase)),
     fusion=st.booleans(),
     xi=st.floats(0, 1),
     tau=st.floats(0, 1),
     alpha=st.floats(0, 1),
     gamma=st.floats(0, 3),
 )
-def test_sums_and_counts(sizes, seed, kind, phase, fusion, **values):
-    fusion = fusion or kind == "shares"  # entity pairs are fused already
+def test_sums(sizes, seed, kind, phase, fusion, **values):
+    fusion = fusion or kind == "attention"  # Entity pairs are fused already.
     batch = [make_scores(sizes, CLASSES, seed, kind), make_scores(sizes[::-1], CLASSES, seed + 1, kind)]
     gold = [random_gold(scores, seed) for scores in batch]
-    sums, counts, gradients = losses_of(batch, gold, phase, fusion=fusion, **values)
-    expected = [
+    sums, gradients = losses_of(one_after_another(batch), gold, phase, fusion=fusion, **values)
+    slowly = [
         losses_slowly(scores, relations, phase, fusion=fusion, **values)
         for scores, relations in zip(batch, gold)
     ]
-    moves_relation, moves_key = RELATION in phase.moving, KEY in phase.moving and kind == "keys"
-    assert sums == {
-        RELATION: pytest.approx(sum(x for x, _ in expected) if moves_relation else 0.0, rel=1e-6, abs=1e-9),
-        KEY: pytest.approx(sum(x for _, x in expected) if moves_key else 0.0, rel=1e-6, abs=1e-9),
-    }
-    assert counts == {
-        RELATION: 2 * len(sizes) if moves_relation else 0,
-        KEY: 2 * sum(sizes) if moves_key else 0,
-    }
-    for scores, (d_relation, d_key, _) in zip(batch, gradients):
-        assert (d_relation is not None) == moves_relation
-        assert (d_key is not None) == moves_key
-        assert d_relation is None or d_relation.shape == scores.relation.shape
-        assert d_key is None or (scores.key is not None and d_key.shape == scores.key.shape)
+    expected = {}
+    if RELATION in phase.trainable:
+        expected[RELATION] = pytest.approx(sum(x for x, _ in slowly), rel=1e-6, abs=1e-9)
+    if KEY in phase.trainable and kind == "keys":
+        expected[KEY] = pytest.approx(sum(x for _, x in slowly), rel=1e-6, abs=1e-9)
+    assert sums == expected
+    assert (gradients["relation"] is not None) == (RELATION in expected)
+    assert (gradients["key"] is not None) == (KEY in expected)
 
 
-@pytest.mark.parametrize("kind, fusion", [("keys", True), ("keys", False), ("plain", True), ("shares", True)])
+@pytest.mark.parametrize(
+    "kind, fusion", [("keys", True), ("keys", False), ("plain", True), ("attention", True)]
+)
 @pytest.mark.parametrize("phase", Phase)
 def test_gradients_are_slopes(kind, fusion, phase):
     scores = make_scores([4, 1, 3], CLASSES, seed=3, kind=kind)
     gold = random_gold(scores)
     assert gold
     settings: Any = {**VALUES, "fusion": fusion}
-    _, _, [(d_relation, d_key, _)] = losses_of([scores], [gold], phase, **settings)
+    _, gradients = losses_of(scores, [gold], phase, **settings)
     step = 1e-5
-    if d_relation is not None:
-        relation = scores.relation.tolist()
-        for row in range(len(relation)):
-            for label in range(CLASSES):
-                sides = []
-                for side in (step, -step):
-                    moved = [list(logits) for logits in relation]
-                    moved[row][label] += side
-                    sides.append(losses_slowly(scores, gold, phase, relation=moved, **settings)[0])
-                slope = (sides[0] - sides[1]) / (2 * step)
-                assert d_relation[row, label].item() == pytest.approx(slope, abs=1e-7)
-    if d_key is not None and scores.key is not None:
-        for row in range(len(scores.key)):
+    for field, part in (("relation", 0), ("key", 1)):
+        gradient = gradients[field]
+        for place in torch.ones_like(gradient).nonzero().tolist() if gradient is not None else ():
             sides = []
             for side in (step, -step):
-                key = scores.key.tolist()
-                key[row] += side
-                sides.append(losses_slowly(scores, gold, phase, key=key, **settings)[1])
+                moved = getattr(scores, field).clone()
+                moved[tuple(place)] += side
+                sides.append(losses_slowly(scores, gold, phase, **{field: moved.tolist()}, **settings)[part])
             slope = (sides[0] - sides[1]) / (2 * step)
-            assert d_key[row].item() == pytest.approx(slope, abs=1e-7)
+            assert gradient[tuple(place)].item() == pytest.approx(slope, abs=1e-7)
 
 
 def test_what_each_phase_moves():
-    assert {phase: phase.moving for phase in Phase} == {
-        Phase.WARMUP: BOTH,
+    assert {phase: phase.trainable for phase in Phase} == {
+        Phase.WARMUP: {RELATION, KEY},
         Phase.E_STEP: {KEY},
         Phase.M_STEP: {RELATION},
-        Phase.JOINT: BOTH,
+        Phase.JOINT: {RELATION, KEY},
     }
 
 
@@ -186,158 +175,78 @@ def test_only_key_pairs_teach_relations_after_the_warm_up(phase):
     probs = torch.sigmoid(scores.key).tolist()
     selected = torch.tensor(reference.select_key_pairs(probs, scores.pair_index.tolist(), 2, 0.15, 0.4))
     assert 2 <= selected.sum() < 11
-    _, _, [(d_relation, _, _)] = losses_of([scores], [[(1, 2, 1)]], phase, **VALUES)
-    taught = (d_relation != 0).any(dim=1)
+    _, gradients = losses_of(scores, [[(1, 2, 1)]], phase, **VALUES)
+    taught = (gradients["relation"] != 0).any(dim=1)
     assert torch.equal(taught, torch.ones_like(taught) if phase is Phase.WARMUP else selected)
 
 
-def test_parts_of_a_batch_add_up():
-    batch = [make_scores([2, 3], CLASSES, seed) for seed in range(3)]
-    gold = [random_gold(scores, seed) for seed, scores in enumerate(batch)]
-    sums, counts, gradients = losses_of(batch, gold, Phase.JOINT, **VALUES)
-    parts = [losses_of([x], [y], Phase.JOINT, **VALUES) for x, y in zip(batch, gold)]
-    for name in (RELATION, KEY):
-        assert sums[name] == pytest.approx(sum(part[0][name] for part in parts))
-        assert counts[name] == sum(part[1][name] for part in parts)
-    for (*together, _), (_, _, [(*alone, _)]) in zip(gradients, parts):
-        assert all(torch.equal(x, y) for x, y in zip(together, alone))
-
-
 @pytest.mark.parametrize("phase", Phase)
-def test_documents_without_entity_pairs(phase):
-    scores = make_scores([2, 3], CLASSES)
-    empty = PairScores(
-        **{name: value if value is None else value[:0] for name, value in vars(scores).items()}
-    )
-    gold = random_gold(scores)
-    alone = losses_of([scores], [gold], phase, **VALUES)
-    among = losses_of([empty, scores, empty], [[], gold, [(0, 1, 1)]], phase, **VALUES)
-    assert among[:2] == alone[:2]
-    assert among[2][0] == among[2][2] == (None, None, None)
-    assert losses_of([], [], phase, **VALUES) == (
-        {RELATION: 0.0, KEY: 0.0},
-        {RELATION: 0, KEY: 0},
-        [],
-    )
-
-
-@pytest.mark.parametrize("phase", Phase)
-@pytest.mark.parametrize("fusion", [True, False])
-def test_losses_leave_the_scores_alone(phase, fusion):
-    scores = make_scores([2, 3], CLASSES)
-    leaves = [scores.relation.requires_grad_(), scores.key.requires_grad_()]
-    before = [leaf.detach().clone() for leaf in leaves]
-    with torch.no_grad():  # whatever mode the caller is in
-        losses_of([scores], [random_gold(scores)], phase, fusion=fusion, **VALUES)
-    assert all(leaf.grad is None and torch.equal(leaf, old) for leaf, old in zip(leaves, before))
+def test_documents_of_a_batch_add_up(phase):
+    """One of them has no entity pairs."""
+    batch = [make_scores(sizes, CLASSES, seed) for seed, sizes in enumerate([[2, 3], [], [2, 3]])]
+    gold = [random_gold(batch[0]), [(0, 1, 1)], random_gold(batch[2], 2)]
+    sums, gradients = losses_of(one_after_another(batch), gold, phase, **VALUES)
+    alone = [losses_of(scores, [own], phase, **VALUES) for scores, own in zip(batch, gold)]
+    assert alone[1][0] == {}
+    assert sums == pytest.approx({part: alone[0][0][part] + alone[2][0][part] for part in sums})
+    for field in ("relation", "key"):
+        if gradients[field] is not None:
+            torch.testing.assert_close(gradients[field], torch.cat([alone[0][1][field], alone[2][1][field]]))
 
 
 def test_an_entity_pair_weighs_the_same_without_fusion_however_many_mention_pairs_it_has():
-    row = [0.3, -1.0, 2.0, 0.5]
-    losses = []
+    row = torch.tensor([0.3, -1.0, 2.0, 0.5], dtype=torch.float64)
+    found = []
     for size in (1, 7):
-        scores = make_scores([size], CLASSES, kind="plain")
-        scores.relation[:] = torch.tensor(row, dtype=torch.float64)
-        sums, counts, _ = losses_of([scores], [[(0, 1, 2)]], Phase.JOINT, fusion=False, **VALUES)
-        assert counts[RELATION] == 1
-        losses.append(sums[RELATION])
-    assert losses[0] == pytest.approx(losses[1])
+        scores = replace(make_scores([size], CLASSES, kind="plain"), relation=row.repeat(size, 1))
+        found.append(losses_of(scores, [[(0, 1, 2)]], Phase.JOINT, fusion=False, **VALUES)[0][RELATION])
+    assert found[0] == pytest.approx(found[1])
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(1, CLASSES - 1)), max_size=12))
 def test_label_matrix(relations: Sequence[tuple[int, int, int]]):
-    scores = make_scores([1, 2, 1], CLASSES)
-    labels = label_matrix(scores, relations)
+    scores = one_after_another([make_scores([1, 2, 1], CLASSES) for _ in range(2)])
+    labels = label_matrix(scores, [Gold([]), Gold(relations)])
     assert labels.dtype == bool
-    assert labels.shape == (3, CLASSES)
-    for row, pair in enumerate(scores.entities.tolist()):
+    assert labels.shape == (6, CLASSES)
+    for row, (document, pair) in enumerate(zip(scores.document.tolist(), scores.entities.tolist())):
         for label in range(CLASSES):
-            assert labels[row, label].item() == ((*pair, label) in relations)
+            assert labels[row, label] == (document == 1 and (*pair, label) in relations)
 
 
-def test_soft_pseudo_labels_are_the_posterior():
-    scores = make_scores([3, 4, 2], CLASSES)
-    gold = [(*scores.entities[0].tolist(), 2), (*scores.entities[2].tolist(), 1)]
-    labels = torch.from_numpy(label_matrix(scores, gold))
-    target, counted = key_targets(scores, labels, Objective(pseudo_labels="soft"))
-    expected = reference.key_posterior(
-        probabilities(scores.key.tolist()),
-        probabilities(scores.relation.tolist()),
-        scores.pair_index.tolist(),
-        labels.tolist(),
-    )
-    assert target.tolist() == pytest.approx(expected, rel=1e-5)
-    assert counted.all()
-    sums, _, _ = losses_of([scores], [gold], Phase.E_STEP, pseudo_labels="soft", **VALUES)
-    one, zero = (
-        reference.key_focal_loss(scores.key.tolist(), [value] * len(target), 0.3, 2.0)
-        for value in (True, False)
-    )
-    assert sums[KEY] == pytest.approx(
-        sum(t * a + (1 - t) * b for t, a, b in zip(expected, one, zero)), rel=1e-5
-    )
-
-
-def test_the_classifier_may_learn_from_related_entity_pairs_only():
-    scores = make_scores([3, 4], CLASSES)
-    gold = [[(*scores.entities[1].tolist(), 1)]]
-    sums, counts, [(_, d_key, _)] = losses_of([scores], gold, Phase.E_STEP, key_pairs="related", **VALUES)
-    every, _, _ = losses_of([scores], gold, Phase.E_STEP, **VALUES)
-    assert counts[KEY] == 7  # all of them, by which the step divides
-    assert 0 < sums[KEY] < every[KEY]
-    assert torch.equal(d_key != 0, scores.pair_index == 1)
-    sums, counts, _ = losses_of([scores], [[]], Phase.E_STEP, key_pairs="related", **VALUES)
-    assert (sums[KEY], counts[KEY]) == (0.0, 7)
-
-
-@pytest.mark.parametrize("fusion", [True, False])
-def test_weight_of_entity_pairs_without_relation(fusion):
-    scores = make_scores([3, 4, 1], CLASSES)
-    gold = [[(*scores.entities[1].tolist(), 1)]]
-    losses = [
-        losses_of([scores], gold, Phase.WARMUP, negative_weight=weight, fusion=fusion, **VALUES)[0][RELATION]
-        for weight in (0.0, 1.0, 3.0)
-    ]
-    assert 0 < losses[0] < losses[1]
-    assert losses[2] - losses[1] == pytest.approx(2 * (losses[1] - losses[0]))
-
-
-def evidence_of(scores: PairScores, row: int, sentences: list[int], mentions: list[int]) -> list[Evidence]:
-    head, tail = scores.entities[row].tolist()
-    return [Evidence({(head, tail): set(sentences)}, mentions)]
+MENTIONS = 300  # more than the numbers of heads and tails in `make_scores`
 
 
 def test_mention_pairs_in_the_evidence_are_key():
     scores = make_scores([4, 4], CLASSES)
-    gold = [(*scores.entities[row].tolist(), 1) for row in (0, 1)]
-    labels = torch.from_numpy(label_matrix(scores, gold))
-    count = int(max(scores.head.max(), scores.tail.max())) + 1
+    relations = [(*pair, 1) for pair in scores.entities.tolist()]
+    labels = torch.from_numpy(label_matrix(scores, [Gold(relations)]))
     members = (scores.pair_index == 0).nonzero().squeeze(1)
     first = int(members[0])
     # Only the mentions of the first pair are in sentence 0.
-    mentions = [0 if n in (scores.head[first], scores.tail[first]) else 1 for n in range(count)]
-    known = locate([scores], evidence_of(scores, 0, [0], mentions))
-    plain, _ = key_targets(scores, labels, Objective())
-    target, _ = key_targets(scores, labels, Objective(evidence_keys=True), known)
+    mentions = [int(n not in (scores.head[first], scores.tail[first])) for n in range(MENTIONS)]
+
+    def targets(sentence: int) -> torch.Tensor:
+        known = locate(scores, [Gold(relations, {(0, 1): {sentence}}, mentions)])
+        return key_targets(scores, labels, Objective(evidence_keys=True), known)
+
+    plain = key_targets(scores, labels, Objective(), None)
     inside = [mentions[scores.head[row]] == mentions[scores.tail[row]] == 0 for row in members.tolist()]
-    assert target[members].tolist() == inside and any(inside) and not all(inside)
+    assert targets(0)[members].tolist() == inside and any(inside) and not all(inside)
     others = scores.pair_index == 1
-    assert torch.equal(target[others], plain[others])
+    assert torch.equal(targets(0)[others], plain[others])
     # Evidence in neither mention's sentence says nothing of mention pairs.
-    nowhere = locate([scores], evidence_of(scores, 0, [5], mentions))
-    assert torch.equal(key_targets(scores, labels, Objective(evidence_keys=True), nowhere)[0], plain)
+    assert torch.equal(targets(5), plain)
 
 
 @pytest.mark.parametrize("phase", [Phase.WARMUP, Phase.M_STEP])
 def test_contexts_are_drawn_to_the_evidence(phase):
-    scores = make_scores([3, 4], CLASSES)
-    torch.manual_seed(0)
-    focus = torch.softmax(torch.randn(7, 5, dtype=torch.float64), dim=1)
-    scores = replace(scores, focus=focus)
-    gold, evidence = [[(*scores.entities[1].tolist(), 1)]], evidence_of(scores, 1, [0, 3], [])
-    plain, _, _ = losses_of([scores], gold, phase, **VALUES)
-    settings: Any = {"evidence": evidence, "evidence_focus": 0.1, **VALUES}
-    sums, _, [(_, _, d_focus)] = losses_of([scores], gold, phase, **settings)
+    scores = make_scores([3, 4], CLASSES, sentences=5)
+    weights = scores.sentence_weights
+    relations = [(*scores.entities[1].tolist(), 1)]
+    plain, without = losses_of(scores, [relations], phase, evidence_focus=0.1, **VALUES)
+    gold = Gold(relations, {(1, 2): {0, 3}}, [0] * MENTIONS)
+    sums, gradients = losses_of(scores, [gold], phase, evidence_focus=0.1, **VALUES)
     keys = [row for row in range(7) if scores.pair_index[row] == 1]
     if phase is Phase.M_STEP:
         probs = probabilities(scores.key.tolist())
@@ -345,52 +254,39 @@ def test_contexts_are_drawn_to_the_evidence(phase):
             probs, scores.pair_index.tolist(), 2, VALUES["xi"], VALUES["tau"]
         )
         keys = [row for row in keys if selected[row]]
-    part = sum(focus[row, 0].item() + focus[row, 3].item() for row in keys) / len(keys)
-    # Two entity pairs, one with evidence: as the divisor is two, its weight is two tenths.
+    part = sum(weights[row, 0].item() + weights[row, 3].item() for row in keys) / len(keys)
+    # Of two entity pairs one has evidence. As the divisor is two, its weight is two tenths.
     assert sums[RELATION] - plain[RELATION] == pytest.approx(-0.2 * math.log(part + 1e-4))
-    expected = torch.zeros_like(focus)
+    expected = torch.zeros_like(weights)
     for row in keys:
         expected[row, [0, 3]] = -0.2 / (part + 1e-4) / len(keys)
-    torch.testing.assert_close(d_focus, expected)
-    assert losses_of([scores], gold, phase, evidence_focus=0.1, **VALUES)[2][0][2] is None
+    torch.testing.assert_close(gradients["sentence_weights"], expected)
+    assert without["sentence_weights"] is None
 
 
 def test_documents_with_and_without_sentences_in_a_batch():
-    """What each adds to the loss, and its gradients, are those of it alone."""
-    torch.manual_seed(0)
-    first, second, third = (make_scores([3, 4], CLASSES, seed) for seed in range(3))
-    first = replace(first, focus=torch.softmax(torch.randn(7, 5, dtype=torch.float64), dim=1))
-    third = replace(third, focus=torch.softmax(torch.randn(7, 2, dtype=torch.float64), dim=1))
-    batch, gold = [first, second, third], [[(*first.entities[1].tolist(), 1)], [], []]
-    count = int(max(first.head.max(), first.tail.max())) + 1
-    evidence = [*evidence_of(first, 1, [0, 3], [0, 3] * count), NO_EVIDENCE, NO_EVIDENCE]
+    """What each adds to the losses, and its gradients, are those of it alone."""
+    batch = [make_scores([3, 4], CLASSES, seed, sentences=count) for seed, count in enumerate([5, 0, 2])]
+    gold = [Gold([(1, 2, 1)], {(1, 2): {0, 3}}, [0, 3] * MENTIONS), Gold([]), Gold([])]
     settings: Any = {"evidence_focus": 0.1, "evidence_keys": True, **VALUES}
-    sums, _, gradients = losses_of(batch, gold, Phase.JOINT, evidence=evidence, **settings)
-    alone = [
-        losses_of([scores], [relations], Phase.JOINT, evidence=[known], **settings)
-        for scores, relations, known in zip(batch, gold, evidence)
-    ]
-    for part in (RELATION, KEY):
-        assert sums[part] == pytest.approx(sum(own[part] for own, _, _ in alone))
-    for scores, (relation, key, focus), (_, _, [expected]) in zip(batch, gradients, alone):
-        assert torch.equal(relation, expected[0]) and torch.equal(key, expected[1])
-        if expected[2] is not None:
-            assert torch.equal(focus, expected[2])
-        else:  # nothing, of the shape of what there is
-            assert focus is None if scores.focus is None else not focus.any()
-            assert scores.focus is None or focus.shape == scores.focus.shape
+    sums, gradients = losses_of(one_after_another(batch), gold, Phase.JOINT, **settings)
+    alone = [losses_of(scores, [own], Phase.JOINT, **settings) for scores, own in zip(batch, gold)]
+    assert sums == pytest.approx({part: sum(own[part] for own, _ in alone) for part in sums})
+    for field in ("relation", "key"):
+        torch.testing.assert_close(gradients[field], torch.cat([own[field] for _, own in alone]))
+    found = gradients["sentence_weights"]
+    torch.testing.assert_close(found[:7], alone[0][1]["sentence_weights"])
+    assert not found[7:].any()
 
 
 @pytest.mark.parametrize("phase", [Phase.WARMUP, Phase.JOINT])
 def test_evidence_of_pairs_that_are_not_scored_says_nothing(phase):
     """Their mentions are cut off, or no window holds both."""
-    scores = replace(make_scores([3, 4], CLASSES), focus=torch.full((7, 5), 0.2, dtype=torch.float64))
-    gold = [[(*scores.entities[1].tolist(), 1)]]
-    evidence = [Evidence({(7, 9): {0, 3}}, [0] * 300)]
-    assert locate([scores], evidence) is None
-    settings: Any = {"evidence_focus": 0.1, "evidence_keys": True, **VALUES}
-    found = losses_of([scores], gold, phase, evidence=evidence, **settings)
-    expected = losses_of([scores], gold, phase, **VALUES)
-    assert found[:2] == expected[:2]
-    for gradient, other in zip(found[2][0][:2], expected[2][0][:2]):
-        assert torch.equal(gradient, other)
+    scores = make_scores([3, 4], CLASSES, sentences=5)
+    gold = Gold([(*scores.entities[1].tolist(), 1)], {(7, 9): {0, 3}}, [0] * MENTIONS)
+    assert locate(scores, [gold]) is None
+    found = losses_of(scores, [gold], phase, evidence_focus=0.1, evidence_keys=True, **VALUES)
+    expected = losses_of(scores, [gold.relations], phase, **VALUES)
+    assert found[0] == expected[0]
+    for field in ("relation", "key"):
+        assert torch.equal(found[1][field], expected[1][field])

@@ -1,8 +1,8 @@
-"""The sentences of each part of the corpus: no part shares one with another.
+"""The sentences of each part of the corpus. No two parts have a sentence in common.
 
-`TEMPLATES` maps what sentences state ("p born_in c; c located_in n", "" for nothing) to ways to say it.
-"|" parts two sentences. A slot is a kind's letter (see `schema.SLOTS`), and a role where the form of the
-mention depends on it:
+`TEMPLATES` maps facts ("p born_in c; c located_in n", "" for none) to the sentences that state them; "|"
+stands between two sentences. A slot is the letter of a kind (see `schema.SLOTS`), with a role where the form
+of the mention depends on one:
 
 ========== ====================================================================================
 {p}        a name or description; at the beginning of a sentence a subject, perhaps a pronoun
@@ -11,8 +11,8 @@ mention depends on it:
 {p:his}    a possessive, perhaps a pronoun
 {p:name}   a name without introduction
 {p:own}    always a possessive pronoun: the thing is named earlier in the sentence
-{p:child}  no mention but a noun for the thing: also parent, spouse, job (with its article)
+{p:child}  a noun for the thing, which is no mention; parent, spouse and job (with its article) too
 ========== ====================================================================================
 
-Where a slot occurs twice, the last occurrence is the one that states the relation.
+Where a slot occurs twice, its last occurrence states the relation.
 """

@@ -1,4 +1,4 @@
-"""Names of things that do not exist. Each part of the corpus draws from its own lists."""
+"""Things that do not exist, and their names. Each part of the corpus has its own share of the words."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -128,15 +128,15 @@ _IT = {"he": "it", "him": "it", "his": "its"}
 
 @dataclass(frozen=True)
 class Thing:
-    """Something a document speaks of.
+    """Something that a document is about.
 
-    :param kind: One of the kinds of `schema`.
+    :param kind: One of the kinds in `schema`.
     :param name: The full name.
     :param short: The short name, "" where there is none.
-    :param noun: What it is, for descriptions ("the brewery"), "" where there is none.
-    :param introduction: What precedes the full name where the thing is introduced by its noun.
-    :param article: Before the name, part of no mention.
-    :param words: Its pronouns, and the nouns that depend on its gender.
+    :param noun: The noun for descriptions ("the brewery"), "" where there is none.
+    :param introduction: The words before the full name where the noun introduces the thing ("the city of").
+    :param article: The article before the name, which belongs to no mention.
+    :param words: The pronouns of the thing and the nouns that depend on its gender, by role.
     """
 
     kind: str
@@ -148,12 +148,12 @@ class Thing:
     words: tuple[tuple[str, str], ...] = ()
 
     def word(self, role: str) -> str:
-        """Its pronoun or noun for a role, "" where it has none."""
+        """The thing's pronoun or noun for a role, "" where it has none."""
         return dict(self.words).get(role, "")
 
 
 class Namer:
-    """Makes things for one document: no two of them share a word of their names, or a noun."""
+    """Makes the things of one document. No two of them have a word of a name or a noun in common."""
 
     def __init__(self, part: str, rng: Random) -> None:
         self._part = part
@@ -161,6 +161,7 @@ class Namer:
         self._used: set[str] = set()
 
     def make(self, kind: str) -> Thing:
+        """A new thing of this kind."""
         makers: dict[str, Callable[[], Thing]] = {
             PERSON: self._person,
             COMPANY: self._company,
@@ -220,7 +221,7 @@ class Namer:
         return Thing(YEAR, self._unused([str(year) for year in range(1980, 2020)]))
 
     def _fresh(self, words: Sequence[str]) -> str:
-        """A word of the part's share of a list that the document does not use yet."""
+        """A word that the document does not use yet, from the part's share of a list."""
         return self._unused(part_of(words, self._part))
 
     def _unused(self, words: Sequence[str]) -> str:
@@ -230,7 +231,7 @@ class Namer:
 
 
 def part_of(words: Sequence[str], part: str) -> list[str]:
-    """A part's share of a list: of every five words train has three, dev and test one each."""
+    """A part's share of a list. Of every five words train has three, dev one and test one."""
     shares = {"train": (0, 1, 2), "dev": (3,), "test": (4,)}
     return [word for number, word in enumerate(words) if number % 5 in shares[part]]
 

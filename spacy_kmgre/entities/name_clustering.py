@@ -1,0 +1,173 @@
+"""The named mentions of a Doc, clustered by identifier and by name."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from itertools import islice, pairwise
+from typing import NamedTuple, TypeVar
+
+from spacy.tokens import Doc, Span
+
+from ..types import Entity
+from .aliases import AliasTable
+from .grouping import DisjointSets, identifier, most_common
+from .names import Name, Words
+from .short_forms import ShortForms
+from .stated_aliases import LONGEST_STATEMENT, NEXT_MENTIONS, is_stated_alias
+
+T = TypeVar("T")
+
+# A short form that more groups have is ambiguous anyway, so no more of them are looked at.
+_MOST_GROUPS = 8
+
+
+class _NamedMention(NamedTuple):
+    span: Span
+    label: str
+    name: Name
+    node: int
+
+
+class NameClustering:
+    """The named mentions of a Doc while rules join them into entities.
+
+    The rules join nodes into groups. A node is all mentions with one identifier, or all mentions without an
+    identifier that have one label and equal names. A group never has different identifiers or genders.
+
+    :param named: The mentions and their names.
+    """
+
+    def __init__(self, doc: Doc, named: Iterable[tuple[Span, Name]]) -> None:
+        self._words = [token.text for token in doc]
+        self._groups = DisjointSets()
+        self._mentions = self._add_nodes(list(named))
+        # Most rules look at the first mention of each spelling of a name only.
+        forms: dict[Hashable, _NamedMention] = {}
+        for mention in self._mentions:
+            forms.setdefault((mention.label, mention.name.text, mention.node), mention)
+        self._forms = list(forms.values())
+        self._settled: set[int] = set()  # It holds the nodes that some rule took for short forms.
+
+    def _add_nodes(self, named: list[tuple[Span, Name]]) -> list[_NamedMention]:
+        """Put each node into a group of its own, marked with `kb_id`, `ent_id`s and gender.
+
+        :returns: The mentions with their nodes.
+        """
+        keys: list[Hashable] = []
+        kb_ids: dict[Hashable, str] = {}
+        ent_ids: dict[Hashable, set[str]] = defaultdict(set)
+        genders: dict[Hashable, set[str]] = defaultdict(set)
+        for (span, name), (kb_id, ent_id) in zip(named, _identifiers([span for span, _ in named])):
+            key = ("kb_id", kb_id) if kb_id else ("ent_id", ent_id) if ent_id else (span.label_, name.words)
+            keys.append(key)
+            kb_ids[key] = kb_id
+            ent_ids[key].update([ent_id] if ent_id else [])
+            genders[key].update([name.gender] if name.gender else [])
+        nodes = {
+            key: self._groups.add(kb_id or None, frozenset(ent_ids[key]) or None, _only(genders[key]))
+            for key, kb_id in kb_ids.items()
+        }
+        return [_NamedMention(span, span.label_, name, nodes[key]) for (span, name), key in zip(named, keys)]
+
+    def entities(self) -> Iterator[Entity]:
+        """The entities, without keys."""
+        members: dict[int, list[_NamedMention]] = defaultdict(list)
+        for mention in self._mentions:
+            members[self._groups.find(mention.node)].append(mention)
+        for root, mentions in members.items():
+            label = most_common(mention.label for mention in mentions)
+            kb_id = str(self._groups.marks(root)[0] or "")
+            yield Entity(tuple(mention.span for mention in mentions), "", label, kb_id)
+
+    def join_equal(self, words: Callable[[Name], Words]) -> None:
+        """Join names with equal words."""
+        first: dict[tuple[str, Words], int] = {}
+        self._groups.join(
+            (first.setdefault((form.label, words(form.name)), form.node), form.node) for form in self._forms
+        )
+
+    def join_aliases(self, table: AliasTable) -> None:
+        """Join names that stand in one row of a table. A name that two rows would join joins none."""
+        rows: dict[tuple[str, int], list[int]] = defaultdict(list)
+        for form in self._forms:
+            for row in table.get(form.name.words, ()):
+                rows[form.label, row].append(form.node)
+        joinable = [nodes for nodes in rows.values() if len(set(map(self._groups.find, nodes))) > 1]
+        times = Counter(node for nodes in joinable for node in set(nodes))
+        sure = [[node for node in nodes if times[node] == 1] for nodes in joinable]
+        self._groups.join(link for nodes in sure for link in pairwise(nodes))
+
+    def join_stated_aliases(self) -> None:
+        """Join a name to one shortly before it where the words between them state that they are one."""
+        candidates: dict[int, set[int]] = defaultdict(set)
+        for number, first in enumerate(self._mentions):
+            for second in self._mentions[number + 1 : number + 1 + NEXT_MENTIONS]:
+                if first.label == second.label and first.node != second.node and self._states(first, second):
+                    candidates[second.node].add(self._groups.find(first.node))
+        self._join_unambiguous(candidates)
+
+    def _states(self, first: _NamedMention, second: _NamedMention) -> bool:
+        start, stop, end = first.span.end, second.span.start, second.span.end
+        if stop - start > LONGEST_STATEMENT:
+            return False
+        between, following = self._words[start:stop], self._words[end : end + 3]
+        return is_stated_alias(first.name.text, between, second.name.text, following, first.name.kind)
+
+    def join_short_forms(self, rule: ShortForms) -> None:
+        """Join each short form to the only long form before it, else to the only one after it."""
+        longs, rivals = self._groups_by_short_form(rule.offers), self._groups_by_short_form(rule.rivals)
+        candidates: dict[int, set[int]] = defaultdict(set)
+        for form in self._forms:
+            short = form.label, rule.asks(form.name)
+            for before in (True,) if rule.after else (True, False):
+                if found := self._others(form, longs.get(short, {}), before):
+                    candidates[form.node].update(found, self._others(form, rivals.get(short, {}), before))
+                    break
+        self._join_unambiguous(candidates)
+
+    def _groups_by_short_form(
+        self, short_forms: Callable[[Name], Iterable[Hashable]]
+    ) -> dict[tuple[str, Hashable], dict[int, int]]:
+        """The groups that have each short form, with the place of the first name that has it."""
+        groups: dict[tuple[str, Hashable], dict[int, int]] = defaultdict(dict)
+        for form in self._forms:
+            root = self._groups.find(form.node)
+            for short in short_forms(form.name):
+                groups[form.label, short].setdefault(root, form.span.start)
+        return groups
+
+    def _others(self, form: _NamedMention, groups: dict[int, int], before: bool) -> list[int]:
+        """The groups other than a form's own; only groups from before the form, if asked."""
+        own, place = self._groups.find(form.node), form.span.start
+        first = islice(groups.items(), _MOST_GROUPS)
+        return [root for root, start in first if root != own and (start < place or not before)]
+
+    def _join_unambiguous(self, candidates: dict[int, set[int]]) -> None:
+        """Join the nodes that have one candidate. No later rule joins the others, which are ambiguous.
+
+        :param candidates: The groups to which each node may belong.
+        """
+        left = {node: roots for node, roots in candidates.items() if node not in self._settled}
+        self._settled.update(left)
+        for _ in range(2):  # The first round may make one group of several candidates.
+            left = {node: set(map(self._groups.find, roots)) for node, roots in left.items()}
+            self._groups.join((node, min(roots)) for node, roots in left.items() if len(roots) == 1)
+            # Where there are as many groups as `_others` looks at, there may be more.
+            left = {node: roots for node, roots in left.items() if 1 < len(roots) < _MOST_GROUPS - 1}
+
+
+def _identifiers(mentions: Iterable[Span]) -> list[tuple[str, str]]:
+    """The `kb_id_` and the `ent_id_` of each mention, "" where it has none.
+
+    A mention that has only an `ent_id_` gets the `kb_id_` of the mentions that have both, if they agree.
+    """
+    found = [(identifier(span), span.ent_id_) for span in mentions]
+    linked: dict[str, set[str]] = defaultdict(set)
+    for kb_id, ent_id in found:
+        if kb_id and ent_id:
+            linked[ent_id].add(kb_id)
+    return [(kb_id or _only(linked.get(ent_id, ())) or "", ent_id) for kb_id, ent_id in found]
+
+
+def _only(values: Collection[T]) -> T | None:
+    """The only one of the values, None where there are several or none."""
+    return next(iter(values)) if len(values) == 1 else None

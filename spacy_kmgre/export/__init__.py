@@ -1,0 +1,58 @@
+"""Exports: how documents with relations become files.
+
+An export is a class of its own (see `Export`), registered in a package's entry point group `spacy_kmgre_exports`, or by
+`exports.register`. What is registered is called with the meta of a pipeline and gives an export for one run.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import catalogue
+
+from ..errors import Errors
+from ..formats.base import targets
+from .base import Export, StreamExport
+from .corpus import CorpusExport
+
+__all__ = ["Export", "StreamExport", "all_exports", "describe_exports", "exports", "find_export"]
+
+exports = catalogue.create("spacy_kmgre", "exports", entry_points=True)
+MakeExport = Callable[[Mapping[str, Any]], Export]
+
+
+def all_exports() -> dict[str, MakeExport]:
+    """What makes the exports, by name: the registered ones, and the formats of corpora that have no export of their
+    own."""
+    found: dict[str, MakeExport] = exports.get_all()
+    for name in targets():
+        found.setdefault(name, partial(CorpusExport, name))
+    return found
+
+
+def find_export(path: Path, name: str = "") -> MakeExport:
+    """What makes the export for a path.
+
+    :param name: The name of the export; the ending of the path tells where it is empty.
+    :raises ValueError: Where there is no export of that name, or the ending does not stand for exactly one.
+    """
+    known = all_exports()
+    if name:
+        if name not in known:
+            raise ValueError(Errors.E144.format(name=name, known=", ".join(known)))
+        return known[name]
+    found = [make for make in known.values() if path.suffix.lower() in make({}).suffixes]
+    if len(found) != 1:
+        names = ", ".join(" ".join((name, *make({}).suffixes)) for name, make in known.items())
+        raise ValueError(Errors.E145.format(path=path, option="--to", known=names))
+    return found[0]
+
+
+def describe_exports() -> list[str]:
+    """A line for each export: its name, its file endings, and what it is."""
+    made = [make({}) for make in all_exports().values()]
+    return [
+        f"{export.name}{''.join(f' {end}' for end in export.suffixes)}: {export.description}"
+        for export in made
+    ]

@@ -1,0 +1,56 @@
+"""What every export is."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from spacy.tokens import Doc
+
+
+class Export(ABC):
+    """A way to write documents with relations to a file or folder, made for one run of a pipeline.
+
+    A document becomes bytes in the process that has annotated it. The bytes lie in the journal of the run, from which a
+    killed run goes on, until those of all documents become the output. An export is pickled to get to worker processes.
+
+    :param meta: The pipeline's meta, as in `nlp.meta`.
+    :cvar name: The name of the export, by which it is registered.
+    :cvar description: One line for people who choose an export.
+    :cvar suffixes: The file endings that stand for this export.
+    :cvar lacks: What a Doc holds and the export has no place for.
+    """
+
+    name: str
+    description: str
+    suffixes: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+
+    def __init__(self, meta: Mapping[str, Any]):
+        self.meta = meta
+
+    @abstractmethod
+    def encode(self, doc: Doc) -> bytes:
+        """What the output needs of one document, whose id is `doc.user_data["title"]`."""
+
+    @abstractmethod
+    def write(self, documents: Iterable[bytes], path: Path) -> None:
+        """Write the output.
+
+        :param documents: The encoded documents in order. Memory need not hold them all.
+        :param path: A file or folder that is not there yet.
+        """
+
+
+class StreamExport(Export):
+    """An export whose output is a header and the encoded documents: it can go to standard output.
+
+    :cvar header: How the output begins.
+    """
+
+    header = b""
+
+    def write(self, documents: Iterable[bytes], path: Path) -> None:
+        with path.open("wb") as file:
+            file.writelines(chain([self.header], documents))

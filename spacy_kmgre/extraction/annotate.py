@@ -1,0 +1,145 @@
+"""Runs a pipeline over documents, of which each may fail by itself."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.util import ignore_error, raise_error
+
+from ..annotations import TITLE, all_entities, relation_data
+
+# A function that gets the number of documents that are done since its last call.
+Progress = Callable[[int], Any]
+
+
+@dataclass(frozen=True)
+class Item:
+    """A document that is made when it is needed, as often as it is needed.
+
+    :param name: Its title, or its place in the source.
+    :param make: The function that makes it, or raises what is wrong with it.
+    """
+
+    name: str
+    make: Callable[[], Doc]
+
+
+class Outcome(NamedTuple):
+    """A document that is done.
+
+    :param name: Its name.
+    :param data: What the export made of it, None for a document that failed.
+    :param entities: The number of its entities.
+    :param relations: The number of its relations.
+    :param error: What is wrong with it in one line, None for a document that did not fail.
+    """
+
+    name: str
+    data: bytes | None = None
+    entities: int = 0
+    relations: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Annotator:
+    """Annotates documents and encodes them.
+
+    :param nlp: The pipeline.
+    :param encode: The function that makes bytes of an annotated Doc.
+    :param batch_size: The number of documents that go through a component at a time.
+    """
+
+    nlp: Language
+    encode: Callable[[Doc], bytes]
+    batch_size: int
+
+    def run(self, items: Sequence[Item], progress: Progress) -> list[Outcome]:
+        """Annotate and encode documents; each outcome is in the place of its item."""
+        # Words that only these documents have are forgotten with them.
+        with self.nlp.memory_zone():
+            docs = annotate(self.nlp, items, self.batch_size, progress)
+            return [self._outcome(item, doc) for item, doc in zip(items, docs)]
+
+    def _outcome(self, item: Item, doc: Doc | Exception) -> Outcome:
+        if isinstance(doc, Exception):
+            return failure(item, doc)
+        try:
+            doc.user_data.setdefault(TITLE, item.name)
+            sizes = len(all_entities(doc)), len(relation_data(doc))
+            return Outcome(printable(item.name), self.encode(doc), *sizes)
+        except Exception as error:
+            return failure(item, error)
+
+
+def annotate(
+    nlp: Language, items: Sequence[Item], batch_size: int, progress: Progress
+) -> list[Doc | Exception]:
+    """Run the pipeline over documents.
+
+    Where a component fails, spaCy drops the batch that the document is in. The documents of that batch are then
+    made again, and run one by one.
+
+    :returns: Each Doc, or what is wrong with it, in the place of its item.
+    """
+    results: dict[int, Doc | Exception] = {}
+    docs = []
+    for place, item in enumerate(items):
+        try:
+            docs.append((item.make(), place))
+        except Exception as error:
+            results[place] = error
+            progress(1)
+    # A component may raise without a word on which document it was; each of them has its turn below.
+    with _errors(nlp, ignore_error), suppress(Exception):
+        for doc, found in nlp.pipe(docs, as_tuples=True, batch_size=batch_size):
+            if found is not None:  # A component may hand on another Doc, which has no place.
+                results[found] = doc
+                progress(1)
+    for place, item in enumerate(items):
+        if place not in results:
+            try:
+                with _errors(nlp, raise_error):
+                    results[place] = nlp(item.make())
+            except Exception as error:
+                results[place] = error
+            progress(1)
+    return [results[place] for place in range(len(items))]
+
+
+def failure(item: Item, error: Exception) -> Outcome:
+    """The outcome of a document that failed."""
+    text = " ".join(str(error).split())
+    text = text if text.startswith("[") else f"{type(error).__name__}: {text}"
+    return Outcome(printable(item.name), error=printable(text))
+
+
+def printable(text: str) -> str:
+    """A text that can be written: names of files, and strings of JSON, may hold halves of characters."""
+    return text.encode("utf8", "backslashreplace").decode("utf8")
+
+
+@contextmanager
+def _errors(nlp: Language, handler: Callable[..., Any]) -> Iterator[None]:
+    """Have the components report their errors to a handler.
+
+    spaCy's parser and ner have no place for one and raise; `nlp.set_error_handler` fails where they are present.
+    """
+    default, nlp.default_error_handler = nlp.default_error_handler, handler
+    before = []
+    pipe: Any
+    for _, pipe in nlp.pipeline:
+        if hasattr(pipe, "get_error_handler"):
+            old = pipe.get_error_handler()
+            with suppress(AttributeError):
+                pipe.set_error_handler(handler)
+                before.append((pipe, old))
+    try:
+        yield
+    finally:
+        nlp.default_error_handler = default
+        for pipe, old in before:
+            pipe.set_error_handler(old)

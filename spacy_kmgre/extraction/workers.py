@@ -1,0 +1,139 @@
+"""Worker processes that annotate documents. When one of them is killed, the run ends with an error.
+
+`Language.pipe` would wait for the worker's documents for ever: each forked worker also holds the pipes of the others
+open. Here the end of a worker is the end of its pipe.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import islice
+from multiprocessing import Process
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from spacy.tokens import Doc
+from spacy.tokens.underscore import Underscore
+from spacy.vocab import Vocab
+
+from ..errors import Errors
+from .annotate import Annotator, Item, Outcome, Progress, failure
+
+# The seconds that the exit code of a process may come after the end of its pipe.
+DYING = 5.0
+
+
+class Workers:
+    """Worker processes of one run; `start_workers` makes them.
+
+    :param annotator: What each of them does.
+    :param processes: The processes, by this end of their pipes.
+    """
+
+    def __init__(self, annotator: Annotator, processes: dict[Connection, Process]):
+        self.annotator = annotator
+        self.processes = processes
+
+    def run(self, items: Sequence[Item], progress: Progress) -> list[Outcome]:
+        """Annotate and encode documents, as `Annotator.run` does.
+
+        :raises ChildProcessError: Where a worker process ended.
+        """
+        outcomes: dict[int, Outcome] = {}
+        free = list(self.processes)
+        busy: dict[Connection, list[int]] = {}
+        with self.annotator.nlp.memory_zone():
+            docs = self._docs(items, outcomes, progress)
+            batches = iter(lambda: list(islice(docs, self.annotator.batch_size)), [])
+            while True:
+                for batch in islice(batches, len(free)):
+                    connection = free.pop()
+                    busy[connection] = [place for place, *_ in batch]
+                    with self._ended(connection):
+                        connection.send([document for _, *document in batch])
+                if not busy:
+                    return [outcomes[place] for place in range(len(items))]
+                # A worker that is free is ready only where it has ended.
+                ready = wait(self.processes)
+                for connection in [connection for connection in self.processes if connection in ready]:
+                    with self._ended(connection):
+                        found = connection.recv()
+                    outcomes |= zip(busy.pop(connection), found)
+                    free.append(connection)
+                    progress(len(found))
+
+    def _docs(
+        self, items: Sequence[Item], outcomes: dict[int, Outcome], progress: Progress
+    ) -> Iterator[tuple[int, str, bytes]]:
+        """The place, name and bytes of each document that can be made. The others go to the outcomes."""
+        for place, item in enumerate(items):
+            try:
+                data = item.make().to_bytes()
+            except Exception as error:
+                outcomes[place] = failure(item, error)
+                progress(1)
+            else:
+                yield place, item.name, data
+
+    @contextmanager
+    def _ended(self, connection: Connection) -> Iterator[None]:
+        """Raise an error of ours where the other end of a pipe is closed."""
+        try:
+            yield
+        except (EOFError, OSError) as error:
+            process = self.processes[connection]
+            process.join(DYING)
+            code = process.exitcode
+            how = f"exit code {code}" if code is None or code >= 0 else signal.Signals(-code).name
+            raise ChildProcessError(Errors.E346.format(pid=process.pid, how=how)) from error
+
+
+@contextmanager
+def start_workers(annotator: Annotator, count: int) -> Iterator[Workers]:
+    """Start worker processes. None of them outlives the context, nor this process."""
+    processes: dict[Connection, Process] = {}
+    try:
+        for _ in range(count):
+            connection, theirs = multiprocessing.Pipe()
+            process = multiprocessing.Process(target=_work, args=(annotator, theirs, Underscore.get_state()))
+            process.start()
+            processes[connection] = process
+            # A worker that is forked later must not hold this end open.
+            theirs.close()
+        yield Workers(annotator, processes)
+    finally:
+        for connection, process in processes.items():
+            process.kill()
+            process.join()
+            connection.close()
+
+
+def _work(
+    annotator: Annotator,
+    connection: Connection,
+    extensions: tuple[dict[Any, Any], dict[Any, Any], dict[Any, Any]],
+) -> None:
+    """Annotate the documents that come through a pipe."""
+    # The parent process ends its workers when it is interrupted.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    Underscore.load_state(extensions)
+    while True:
+        items = [Item(name, partial(_read, annotator.nlp.vocab, data)) for name, data in connection.recv()]
+        connection.send(annotator.run(items, lambda _: None))
+
+
+def _read(vocab: Vocab, data: bytes) -> Doc:
+    return Doc(vocab).from_bytes(data)
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent process has ended, which may have been killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

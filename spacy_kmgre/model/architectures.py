@@ -1,0 +1,353 @@
+"""The registered architectures: settings of the config as frozen records, which build the network when its encoder
+is at hand. Nothing of Hugging Face is imported before then.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..errors import Errors
+from . import maths
+from .context import Weigh
+from .heads import BilinearHead, HeadSettings, LinearHead
+
+if TYPE_CHECKING:
+    from .encoder import Encoder
+    from .network import Network
+    from .thinc_shim import RelationModel
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """Which encoder, and how it reads; `build_encoder` says what the fields are."""
+
+    name: str
+    max_length: int | None = None
+    overlap: int = 128
+    max_pieces: int | None = None
+    batch_pieces: int | None = None
+    typed_markers: bool = False
+    tokenizer_config: Mapping[str, Any] = field(default_factory=dict)
+    transformer_config: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The settings of the losses.
+
+    :param xi: ξ of the key pairs' threshold (12).
+    :param fusion: Whether labels are for fused key mention pairs (16), or straight for each of them.
+    :param alpha: The weight of key pairs in the focal loss (11).
+    :param gamma: Its exponent.
+    :param evidence_keys: Whether the key pairs are those that lie in gold evidence, where that is known.
+    :param evidence_focus: The weight of a further loss of θ, where gold evidence is known: the negative logarithm of
+        the part of the key pairs' context that lies in it, a mean over the entity pairs that have some.
+    """
+
+    xi: float = 0.15
+    fusion: bool = True
+    alpha: float = 0.3
+    gamma: float = 2.0
+    evidence_keys: bool = False
+    evidence_focus: float = 0.0
+
+    @property
+    def uses_evidence(self) -> bool:
+        """Whether gold evidence has a part in the losses."""
+        return self.evidence_keys or self.evidence_focus > 0
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """What KMGRE and ATLOP have in common.
+
+    :param encoder: The settings of the encoders.
+    :param head: The head of the relation extractor.
+    :param weigh: The function that makes context weights.
+    :param objective: The settings of the losses.
+    :param far_pairs: Whether pairs that no window of a long text holds are scored.
+    :param mixed_precision: Whether encoders run in bfloat16 where the device has it.
+    :param threshold_prior: The bias of TH before training.
+    """
+
+    encoder: EncoderSettings
+    head: HeadSettings
+    weigh: Weigh
+    objective: Objective
+    far_pairs: bool
+    mixed_precision: bool
+    threshold_prior: float
+
+    @property
+    def encoders(self) -> int:
+        """The number of encoders."""
+        return 1
+
+    @property
+    def structure(self) -> dict[str, Any]:
+        """The settings that weights depend on."""
+        options = {f"head.{name}": value for name, value in self.head.options.items()}
+        return {"head": self.head.name, **options}
+
+    def build(self, encoders: Sequence["Encoder"], classes: int) -> "Network[Any]":
+        """The network, in evaluation mode.
+
+        :param encoders: As many as `encoders` says.
+        :param classes: The number C of classes, TH included.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class KMGRESettings(NetworkSettings):
+    """KMGRE; `build_kmgre` says what the fields are."""
+
+    shared_encoder: bool = False
+    key_classifier: bool = True
+
+    @property
+    def encoders(self) -> int:
+        return 2 if self.key_classifier and not self.shared_encoder else 1
+
+    @property
+    def structure(self) -> dict[str, Any]:
+        own = {"key_classifier": self.key_classifier, "shared_encoder": self.shared_encoder}
+        return {"level": "mention", **own, **super().structure}
+
+    def build(self, encoders: Sequence["Encoder"], classes: int) -> "Network[Any]":
+        from .network import KMGRE, KeyInstanceClassifier, NoClassifier, RelationExtractor, SharingClassifier
+
+        width = encoders[0].width
+        head = self.head.build(width, classes, self.threshold_prior)
+        classifier: KeyInstanceClassifier
+        if not self.key_classifier:
+            classifier = NoClassifier()
+        elif self.shared_encoder:
+            classifier = SharingClassifier(width)
+        else:
+            classifier = KeyInstanceClassifier(encoders[1], width, self.weigh)
+        extractor = RelationExtractor(encoders[0], head, self.weigh)
+        xi, fusion = self.objective.xi, self.objective.fusion
+        return KMGRE(extractor, classifier, xi=xi, fusion=fusion, far_pairs=self.far_pairs).eval()
+
+
+@dataclass(frozen=True)
+class ATLOPSettings(NetworkSettings):
+    """ATLOP; `build_atlop` says what the fields are."""
+
+    @property
+    def structure(self) -> dict[str, Any]:
+        return {"level": "entity", **super().structure}
+
+    def build(self, encoders: Sequence["Encoder"], classes: int) -> "Network[Any]":
+        from .atlop import ATLOP
+        from .network import RelationExtractor
+
+        head = self.head.build(encoders[0].width, classes, self.threshold_prior)
+        extractor = RelationExtractor(encoders[0], head, self.weigh)
+        return ATLOP(extractor, far_pairs=self.far_pairs).eval()
+
+
+def build_encoder(
+    name: str = "bert-base-uncased",
+    max_length: int | None = None,
+    overlap: int = 128,
+    max_pieces: int | None = None,
+    batch_pieces: int | None = None,
+    typed_markers: bool = False,
+    tokenizer_config: dict[str, Any] | None = None,
+    transformer_config: dict[str, Any] | None = None,
+) -> EncoderSettings:
+    """Which encoder, and how it reads (`spacy_kmgre.Encoder.v1`). It is loaded at `initialize`.
+
+    :param name: A name on the Hugging Face hub, a folder, or `package:NAME` for a model that an installed
+        Python package carries.
+    :param max_length: The longest window in word pieces, special ones included; the encoder's limit where None.
+    :param overlap: The word pieces that neighbouring windows share.
+    :param max_pieces: The word pieces that are read of a document, with a warning where entities are lost; all where
+        None.
+    :param batch_pieces: The word pieces that go through the encoder at a time; where None 512 on a CPU and
+        16,384 on a GPU.
+    :param typed_markers: Whether the marker before a mention is the first word piece of its entity's type. Otherwise it
+        is the same for all mentions, as in the papers.
+    :param tokenizer_config: Settings for AutoTokenizer.from_pretrained; `trust_remote_code` stays off, whatever it
+        says.
+    :param transformer_config: Settings for AutoConfig.from_pretrained; `trust_remote_code` stays off here too.
+    :raises ValueError: Where windows would not advance.
+    """
+    if max_length is not None and max_length - 4 <= overlap:
+        expected = "below max_length - 4"
+        raise ValueError(Errors.E023.format(setting="overlap", value=overlap, expected=expected))
+    return EncoderSettings(
+        name=name,
+        max_length=max_length,
+        overlap=overlap,
+        max_pieces=max_pieces,
+        batch_pieces=batch_pieces,
+        typed_markers=typed_markers,
+        tokenizer_config={"use_fast": True, **(tokenizer_config or {})},
+        transformer_config=dict(transformer_config or {}),
+    )
+
+
+def linear_head() -> HeadSettings:
+    """One linear layer over both sides and the context, as in the paper (`spacy_kmgre.LinearHead.v1`)."""
+    return HeadSettings("linear", LinearHead)
+
+
+def bilinear_head(width: int = 768, block: int = 64) -> HeadSettings:
+    """ATLOP's group bilinear head (`spacy_kmgre.BilinearHead.v1`).
+
+    :param width: The width of the two projections that are multiplied; 768 in ATLOP's code, with any encoder.
+    :param block: The width of the groups within which they are.
+    """
+    return HeadSettings("bilinear", BilinearHead, {"inner": width, "block": block})
+
+
+def per_head_context() -> Weigh:
+    """Contexts as in the paper (4): each attention head by itself (`spacy_kmgre.PerHeadContext.v1`)."""
+    return maths.per_head_weights
+
+
+def pooled_context() -> Weigh:
+    """ATLOP's contexts: all attention heads together (`spacy_kmgre.PooledContext.v1`)."""
+    return maths.pooled_weights
+
+
+CONTEXTS = {"per_head": maths.per_head_weights, "pooled": maths.pooled_weights}
+
+
+def build_kmgre(
+    encoder: EncoderSettings,
+    head: Any = "linear",
+    head_width: int = 768,
+    head_block: int = 64,
+    context: Any = "per_head",
+    shared_encoder: bool = False,
+    key_classifier: bool = True,
+    fusion: bool = True,
+    xi: float = 0.15,
+    alpha: float = 0.3,
+    gamma: float = 2.0,
+    evidence_keys: bool = False,
+    evidence_focus: float = 0.0,
+    far_pairs: bool = True,
+    mixed_precision: bool = False,
+    threshold_prior: float = 3.0,
+    shared_layers: int = 0,
+    pseudo_labels: str = "hard",
+    key_pairs: str = "all",
+    negative_weight: float = 1.0,
+) -> "RelationModel":
+    """KMGRE, Jiang et al., COLING 2022 (`spacy_kmgre.KMGRE.v1`).
+
+    :param head: A block of its own such as {"@architectures": "spacy_kmgre.BilinearHead.v1", "width": 768}; or "linear"
+        as in the paper, or "bilinear" as in ATLOP, for short.
+    :param head_width: The width of a "bilinear" head.
+    :param head_block: The groups of a "bilinear" head.
+    :param context: A block of its own such as {"@architectures": "spacy_kmgre.PooledContext.v1"}; or "per_head" (4), or
+        "pooled" as in ATLOP, for short.
+    :param shared_encoder: Whether the key instance classifier reads the relation extractor's encoder.
+    :param key_classifier: Whether there is one. Without it all mention pairs are fused (ablation).
+    :param fusion: Whether key mention pairs are fused. Without it labels are given straight to them (ablation).
+    :param xi: ξ of the key pairs' threshold (12).
+    :param alpha: The weight of key pairs in the focal loss (11).
+    :param gamma: Its exponent.
+    :param evidence_keys: Whether the key mention pairs are those in evidence sentences, where the corpus has some.
+    :param evidence_focus: The weight of a loss that draws the contexts of key mention pairs to evidence sentences,
+        where the corpus has them; DREEAM's has 0.1.
+    :param far_pairs: Whether mention pairs that no window of a long text holds are scored too, with a zero context.
+        Otherwise they do not count, and entities that are never read together have no relation.
+    :param mixed_precision: Whether encoders run in bfloat16 where the device has it; on a CPU in training only.
+    :param threshold_prior: The bias of the threshold class before training; that of a relation starts near 0. With
+        0, as in the papers, an untrained model predicts about half of all relations of all pairs.
+    :param shared_layers: A setting that is gone, kept with its only value so that saved pipelines load.
+    :param pseudo_labels: Another one.
+    :param key_pairs: Another one.
+    :param negative_weight: Another one.
+    :raises ValueError: For an unknown head or context, or another value of a setting that is gone.
+    """
+    _check_gone(shared_layers=shared_layers, pseudo_labels=pseudo_labels, key_pairs=key_pairs)
+    _check_gone(negative_weight=negative_weight)
+    return _model(
+        "kmgre",
+        KMGRESettings(
+            encoder=encoder,
+            head=_head(head, head_width, head_block),
+            weigh=_context(context),
+            objective=Objective(xi, fusion, alpha, gamma, evidence_keys, evidence_focus),
+            far_pairs=far_pairs,
+            mixed_precision=mixed_precision,
+            threshold_prior=threshold_prior,
+            shared_encoder=shared_encoder,
+            key_classifier=key_classifier,
+        ),
+    )
+
+
+def build_atlop(
+    encoder: EncoderSettings,
+    head: Any = "bilinear",
+    head_width: int = 768,
+    head_block: int = 64,
+    context: Any = "pooled",
+    evidence_focus: float = 0.0,
+    far_pairs: bool = True,
+    mixed_precision: bool = False,
+    threshold_prior: float = 3.0,
+    negative_weight: float = 1.0,
+) -> "RelationModel":
+    """ATLOP, Zhou et al., AAAI 2021 (`spacy_kmgre.ATLOP.v1`): one encoder, entities in place of mentions.
+
+    It has no mention pairs of its own. Those of a predicted relation carry, as `share`, their part in the
+    attention that the two entities have in common. The settings are those of `build_kmgre`.
+    """
+    _check_gone(negative_weight=negative_weight)
+    return _model(
+        "atlop",
+        ATLOPSettings(
+            encoder=encoder,
+            head=_head(head, head_width, head_block),
+            weigh=_context(context),
+            objective=Objective(evidence_focus=evidence_focus),
+            far_pairs=far_pairs,
+            mixed_precision=mixed_precision,
+            threshold_prior=threshold_prior,
+        ),
+    )
+
+
+GONE = {"shared_layers": 0, "pseudo_labels": "hard", "key_pairs": "all", "negative_weight": 1.0}
+
+
+def _check_gone(**settings: Any) -> None:
+    for setting, value in settings.items():
+        if value != GONE[setting]:
+            expected = f"{GONE[setting]!r}: the setting brought nothing and is gone"
+            raise ValueError(Errors.E023.format(setting=setting, value=value, expected=expected))
+
+
+def _head(head: Any, width: int, block: int) -> HeadSettings:
+    if isinstance(head, HeadSettings):
+        return head
+    heads = {"linear": linear_head(), "bilinear": bilinear_head(width, block)}
+    if head not in heads:
+        expected = f"one of {tuple(heads)}, or a head of its own"
+        raise ValueError(Errors.E023.format(setting="head", value=head, expected=expected))
+    return heads[head]
+
+
+def _context(context: Any) -> Weigh:
+    if callable(context):
+        found: Weigh = context
+        return found
+    if context not in CONTEXTS:
+        expected = f"one of {tuple(CONTEXTS)}, or a context of its own"
+        raise ValueError(Errors.E023.format(setting="context", value=context, expected=expected))
+    return CONTEXTS[context]
+
+
+def _model(name: str, settings: NetworkSettings) -> "RelationModel":
+    from .thinc_shim import build_model
+
+    return build_model(name, settings)

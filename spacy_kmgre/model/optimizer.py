@@ -1,0 +1,52 @@
+"""One AdamW step of torch, with the values that spaCy's schedules have at the moment."""
+
+from collections.abc import Mapping
+
+import torch
+from thinc.api import Optimizer
+from torch import nn
+
+
+def make_optimizer(network: nn.Module) -> torch.optim.AdamW:
+    """AdamW over a network's parameters: heads and encoders apart, for their learning rates; biases and
+    layer norms apart, for they do not decay."""
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        key = (".encoder." not in name, parameter.dim() > 1)
+        groups.setdefault(key, []).append(parameter)
+    return torch.optim.AdamW(
+        [
+            {"params": parameters, "is_head": is_head, "decays": decays}
+            for (is_head, decays), parameters in groups.items()
+        ],
+        fused=True,
+    )
+
+
+def step(
+    adamw: torch.optim.AdamW, optimizer: Optimizer, parts: Mapping[str, nn.Module], counts: Mapping[str, int]
+) -> None:
+    """Bring gradients of sums to means, clip their global norm, and step. A part without gradients is left alone to the
+    bit: no momentum, no weight decay.
+
+    :param optimizer: The optimizer of spaCy, whose schedules are read.
+    :param parts: The parts of the network, by name.
+    :param counts: The terms that the loss of each part is a sum of.
+    """
+    with_gradient = []
+    for name, part in parts.items():
+        for parameter in part.parameters():
+            if parameter.grad is not None:
+                parameter.grad.div_(max(1, counts[name]))
+                with_gradient.append(parameter)
+    if optimizer.grad_clip:
+        torch.nn.utils.clip_grad_norm_(with_gradient, optimizer.grad_clip)
+    head_rate, encoder_rate = (  # Only our own optimizer has them.
+        getattr(optimizer, f"{kind}_learn_rate", optimizer.learn_rate) for kind in ("head", "encoder")
+    )
+    for group in adamw.param_groups:
+        group["lr"] = head_rate if group["is_head"] else encoder_rate
+        group["betas"] = (optimizer.b1, optimizer.b2)
+        group["eps"] = optimizer.eps
+        group["weight_decay"] = optimizer.L2 if group["decays"] else 0.0
+    adamw.step()

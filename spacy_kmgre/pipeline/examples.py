@@ -1,0 +1,161 @@
+"""Docs and Examples as the model reads them and learns from them."""
+
+import warnings
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from ..annotations import (
+    all_entities,
+    document_name,
+    get_relations,
+    mention_offsets,
+    project_entities,
+    relation_data,
+    sentence_starts,
+)
+from ..errors import Errors, Warnings
+from ..model.pieces import Document, Gold, Pieces
+from ..scoring.alignment import align_entities
+from ..scoring.relations import relation_facts
+from ..types import Entity, Relation
+
+Triple = tuple[str, str, str]
+
+
+def read_document(doc: Doc, entities: Sequence[Entity], with_sentences: bool = False) -> Document:
+    """A Doc as the model reads it: spans that several entities share are one mention.
+
+    :param entities: The Doc's entities.
+    :param with_sentences: Whether it is asked how much of a context lies in each sentence.
+    """
+    numbers = {offsets: number for number, offsets in enumerate(mention_offsets(entities))}
+    return Document(
+        text=doc.text,
+        mentions=[(doc[start].idx, doc[end - 1].idx + len(doc[end - 1])) for start, end in numbers],
+        clusters=[[numbers[span.start, span.end] for span in entity.mentions] for entity in entities],
+        types=[entity.label for entity in entities],
+        sentences=(sentence_starts(doc) or ()) if with_sentences else (),
+        name=document_name(doc),
+    )
+
+
+def warn_of_unread(
+    component: str, documents: Sequence[Document], pieces: Sequence[Pieces], limit: int | None
+) -> None:
+    """Name the documents that have entities outside of the encoded text.
+
+    :param limit: The setting `max_pieces`.
+    """
+    for document, own in zip(documents, pieces) if limit is not None else ():
+        lost = sum((own.markers[list(cluster)] < 0).all() for cluster in document.clusters)
+        if lost:
+            message = Warnings.W001.format(name=component, count=lost, document=document.name, limit=limit)
+            warnings.warn(message, stacklevel=2)
+
+
+def learned_facts(examples: Iterable[Example]) -> tuple[set[str], set[int], set[Triple]]:
+    """The labels of the references' relations, the facts that Ign F1 leaves out, and the (head type, label, tail type)
+    of the relations."""
+    labels: set[str] = set()
+    facts: set[int] = set()
+    triples: set[Triple] = set()
+    for example in examples:
+        for relation in get_relations(example.reference):
+            labels.add(relation.label)
+            facts.update(relation_facts(example.reference, relation))
+            triples.add(triple_of(relation))
+    return labels, facts, triples
+
+
+def triple_of(relation: Relation) -> Triple:
+    """The types of a relation's entities, with its label between them."""
+    return relation.head.label, relation.label, relation.tail.label
+
+
+def read_gold(
+    example: Example, entities: Sequence[Entity], classes: Mapping[str, int], component: str, evidence: bool
+) -> tuple[Gold, list[str]]:
+    """The reference's relations between the predicted Doc's entities, which need not be the gold ones.
+
+    :param entities: The predicted Doc's entities.
+    :param classes: The class of each label.
+    :param component: The component's name, for the error.
+    :param evidence: Whether gold evidence is asked for.
+    :returns: What is known, and the keys of gold entities that the predicted Doc lacks, one for each relation lost.
+    :raises ValueError: For an unknown label.
+    """
+    gold = all_entities(example.reference)
+    number: dict[str, int] = {}
+    for i, match in enumerate(align_entities(entities, gold)):
+        if match is not None:
+            number.setdefault(gold[match.gold].key, i)
+    relations, lost = [], []
+    tokens: dict[tuple[int, int], set[int]] = {}
+    for relation in relation_data(example.reference):
+        head, tail, label = relation["head"], relation["tail"], relation["label"]
+        if label not in classes:
+            known = ", ".join(classes) or "none"
+            raise ValueError(Errors.E020.format(label=label, name=component, known=known))
+        if head in number and tail in number:
+            pair = number[head], number[tail]
+            relations.append((*pair, classes[label]))
+            if relation["evidence"]:
+                tokens.setdefault(pair, set()).update(start for start, _ in relation["evidence"])
+        else:
+            lost.append(tail if head in number else head)
+    if not (evidence and tokens and example.reference.has_annotation("SENT_START")):
+        return Gold(relations), lost
+    starts = [sent.start for sent in example.reference.sents]
+    characters = sentence_starts(example.reference) or []
+    sentences = {pair: {bisect_right(starts, token) - 1 for token in own} for pair, own in tokens.items()}
+    mentions = [example.predicted[start].idx for start, _ in mention_offsets(entities)]
+    return Gold(relations, sentences, [max(0, bisect_right(characters, at) - 1) for at in mentions]), lost
+
+
+def with_gold_sentences(document: Document, example: Example, gold: Gold) -> Document:
+    """The document with the reference's sentences, where there is gold evidence."""
+    return (
+        replace(document, sentences=sentence_starts(example.reference) or ()) if gold.evidence else document
+    )
+
+
+def sentence_bounds(doc: Doc) -> list[int]:
+    """The tokens at which sentences begin, and the Doc's length; empty where the Doc does not say."""
+    if not doc.has_annotation("SENT_START"):
+        return []
+    return [*(sent.start for sent in doc.sents), len(doc)]
+
+
+def sentences_of_mentions(bounds: Sequence[int], mentions: Sequence[tuple[int, int]]) -> list[int]:
+    """The sentence of each mention; empty where the Doc does not say where sentences are.
+
+    :param mentions: The token offsets of the mentions.
+    """
+    if not bounds:
+        return []
+    found: list[int] = (np.searchsorted(bounds, [start for start, _ in mentions], side="right") - 1).tolist()
+    return found
+
+
+def docs_with_gold_entities(
+    examples: Sequence[Example], reader: Callable[[Doc], list[Entity]], component: str
+) -> list[Doc]:
+    """The predicted Docs with the references' entities, where `spacy evaluate` has read a plain corpus: none of the
+    Docs has entities, no component has looked for some, and the references have them. Otherwise none, with a warning
+    where a component has looked and found none.
+
+    :param reader: The component's reader of entities.
+    :param component: The component's name, for the warnings.
+    """
+    if any(reader(eg.predicted) for eg in examples) or not any(reader(eg.reference) for eg in examples):
+        return []
+    if any(len(eg.predicted) and eg.predicted.has_annotation("ENT_IOB") for eg in examples):
+        warnings.warn(Warnings.W004.format(name=component), stacklevel=3)
+        return []
+    warnings.warn(Warnings.W003.format(name=component), stacklevel=3)
+    return [project_entities(reader(eg.reference), eg.predicted) for eg in examples]

@@ -1,0 +1,181 @@
+"""What the component keeps: its model, labels, settings and τ. They are saved, and loaded whole or not at all."""
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from spacy.pipeline import TrainablePipe
+from spacy.vocab import Vocab
+
+from ..errors import Errors, Warnings
+from ..model.phases import KEY, Phase
+from ..model.thinc_shim import KNOWN_FACTS, NetworkShim, RelationModel, build_model, get_shim
+from .settings import Setting, Settings, changes, merge
+
+Self = TypeVar("Self", bound="RelationComponent")
+
+
+class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class is compiled and has no types
+    """A trainable component with relation labels, and with settings that may be changed at any time.
+
+    :ivar settings: The settings; each is an attribute of the component too, and checked when it is set.
+    :ivar cfg: The labels, and what the training corpus has shown.
+    :ivar phase: What the next update does; the callback `spacy_kmgre.em.v1` sets it. It is joint without the callback.
+    :ivar step: The number of the update, for messages.
+    :ivar epoch: The number of the epoch.
+    :ivar lost_relations: The gold relations of this epoch whose entities the predicted Docs lacked.
+    """
+
+    threshold = Setting()
+    max_labels = Setting()
+    evidence_share = Setting()
+    evidence_score = Setting()
+    thresholds = Setting()
+    allowed_triples = Setting()
+    symmetric = Setting()
+    inverse = Setting()
+    calibration = Setting()
+
+    def __init__(self, vocab: Vocab, model: RelationModel, name: str, settings: Settings):
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.settings = self._configured = settings
+        self.cfg: dict[str, Any] = {"labels": []}
+        self.phase = Phase.JOINT
+        self.step = self.epoch = self.lost_relations = 0
+        self._next_tau: float | None = None
+        self._tau_was_loaded = False
+
+    @property
+    def _shim(self) -> NetworkShim:
+        return get_shim(self.model)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The relation labels; class number c of the model is labels[c - 1]."""
+        return tuple(self.cfg["labels"])
+
+    @property
+    def has_key_classifier(self) -> bool:
+        """Whether the model has a key instance classifier."""
+        return KEY in self._shim.require_network().parts
+
+    @property
+    def label_data(self) -> list[str]:
+        """What `spacy init labels` writes and `initialize` takes."""
+        return list(self.labels)
+
+    def add_label(self, label: str) -> int:
+        """Add a relation label; a trained model gets an untrained output for it.
+
+        :returns: 1, or 0 where the label is known already.
+        """
+        if not isinstance(label, str) or not label:
+            raise ValueError(Errors.E002.format(field="label", value=label))
+        if label in self.labels:
+            return 0
+        self.cfg["labels"].append(label)
+        if self._shim.network is not None:
+            self._shim.resize(len(self.labels) + 1)
+            self.model.set_dim("nO", len(self.labels) + 1, force=True)
+        return 1
+
+    @property
+    def known_facts(self) -> frozenset[int]:
+        """The hashed facts (`relation_facts`) of the training corpus."""
+        return frozenset(self.model.attrs[KNOWN_FACTS].tolist())
+
+    def start_step(self, *, step: int, epoch: int, phase: Phase, tau: float) -> None:
+        """Set what the next update does; the callback `spacy_kmgre.em.v1` calls it.
+
+        :param tau: τ from the next update on. A component that is not updated, since it is frozen, keeps its own.
+        """
+        if epoch != self.epoch:
+            self.lost_relations = 0
+        self.step, self.epoch, self.phase = step, epoch, phase
+        self._next_tau = tau
+
+    @property
+    def tau(self) -> float:
+        """τ, the upper limit of the key mention pairs' threshold (14); part of the trained model."""
+        return self._shim.require_network().tau
+
+    @tau.setter
+    def tau(self, value: float) -> None:
+        self._shim.require_network().tau = value
+
+    def _begin_tau(self) -> None:
+        """Set τ as the callback said. A model that was loaded with a τ of its own says once that it begins anew."""
+        if self._next_tau is None:
+            return
+        if self._tau_was_loaded and self.tau != self._next_tau:
+            warnings.warn(
+                Warnings.W005.format(name=self.name, old=self.tau, new=self._next_tau), stacklevel=3
+            )
+        self._tau_was_loaded = False
+        self.tau, self._next_tau = self._next_tau, None
+
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+        """Save the component in a folder."""
+        self.cfg["changed"] = changes(self._configured, self.settings)
+        super().to_disk(path, exclude=tuple(exclude))
+
+    def from_disk(self: Self, path: str | Path, *, exclude: Iterable[str] = ()) -> Self:
+        """Load the component from the folder that `to_disk` wrote.
+
+        A setting that was changed after the component was made keeps its value, unless the config has
+        another one for it by now.
+
+        :raises ValueError: Where a file is missing, truncated or foreign; it names the folder. The component
+            is as it was before then.
+        """
+        exclude = tuple(exclude)
+        with self._loading(path, exclude):
+            super().from_disk(path, exclude=exclude)
+        return self
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """The component as bytes."""
+        self.cfg["changed"] = changes(self._configured, self.settings)
+        found: bytes = super().to_bytes(exclude=tuple(exclude))
+        return found
+
+    def from_bytes(self: Self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> Self:
+        """Load the component from what `to_bytes` gave, as `from_disk` does."""
+        exclude = tuple(exclude)
+        with self._loading("bytes", exclude):
+            super().from_bytes(bytes_data, exclude=exclude)
+        return self
+
+    @contextmanager
+    def _loading(self, source: str | Path, exclude: Sequence[str]) -> Iterator[None]:
+        """Load into a new model, which takes the old one's place when it is whole."""
+        before = self.cfg, self.model
+        if "cfg" not in exclude:
+            self.cfg = {"labels": []}
+        if "model" not in exclude:
+            self.model = build_model(self.model.name, self._shim.settings)
+        try:
+            yield
+            self._check_model(source, before[1].name)
+            settings = merge(self._configured, self.cfg.get("changed", {}))
+        except Exception as error:
+            self.cfg, self.model = before
+            raise ValueError(Errors.E015.format(name=self.name, path=source, error=error)) from error
+        self._next_tau, self._tau_was_loaded = None, self._shim.network is not None
+        if "cfg" not in exclude:
+            self.settings = settings
+
+    def _check_model(self, source: str | Path, name: str) -> None:
+        if self.model.name != name:
+            raise ValueError(
+                Errors.E013.format(error=f"they belong to a model {self.model.name!r}, not {name!r}")
+            )
+        network = self._shim.network
+        if network is not None:
+            classes = network.extractor.head.classes - 1
+            if classes != len(self.labels):
+                raise ValueError(Errors.E017.format(path=source, classes=classes, known=len(self.labels)))
