@@ -1,6 +1,5 @@
-"""The registered architectures: settings of the config as frozen records, which build the network when its encoder
-is at hand. Nothing of Hugging Face is imported before then.
-"""
+"""The registered architectures: settings of the config as frozen records, which build the network once its encoder is
+at hand. Nothing of Hugging Face is imported before then."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -261,10 +260,8 @@ def build_kmgre(
     :param mixed_precision: Whether encoders run in bfloat16 where the device has it; on a CPU in training only.
     :param threshold_prior: The bias of the threshold class before training; that of a relation starts near 0. With
         0, as in the papers, an untrained model predicts about half of all relations of all pairs.
-    :param shared_layers: A setting that is gone, kept with its only value so that saved pipelines load.
-    :param pseudo_labels: Another one.
-    :param key_pairs: Another one.
-    :param negative_weight: Another one.
+    :param shared_layers: A setting that is gone, like the three after it. Each keeps its only value, so that
+        saved pipelines load.
     :raises ValueError: For an unknown head or context, or another value of a setting that is gone.
     """
     _check_gone(shared_layers=shared_layers, pseudo_labels=pseudo_labels, key_pairs=key_pairs)
@@ -331,20 +328,20 @@ def _head(head: Any, width: int, block: int) -> HeadSettings:
     if isinstance(head, HeadSettings):
         return head
     heads = {"linear": linear_head(), "bilinear": bilinear_head(width, block)}
-    if head not in heads:
-        expected = f"one of {tuple(heads)}, or a head of its own"
-        raise ValueError(Errors.E023.format(setting="head", value=head, expected=expected))
-    return heads[head]
+    found: HeadSettings = _chosen("head", head, heads)
+    return found
 
 
 def _context(context: Any) -> Weigh:
-    if callable(context):
-        found: Weigh = context
-        return found
-    if context not in CONTEXTS:
-        expected = f"one of {tuple(CONTEXTS)}, or a context of its own"
-        raise ValueError(Errors.E023.format(setting="context", value=context, expected=expected))
-    return CONTEXTS[context]
+    found: Weigh = context if callable(context) else _chosen("context", context, CONTEXTS)
+    return found
+
+
+def _chosen(setting: str, value: Any, choices: Mapping[str, Any]) -> Any:
+    if value not in choices:
+        expected = f"one of {tuple(choices)}, or a block of its own"
+        raise ValueError(Errors.E023.format(setting=setting, value=value, expected=expected))
+    return choices[value]
 
 
 def _model(name: str, settings: NetworkSettings) -> "RelationModel":
