@@ -11,7 +11,7 @@ import pytest
 import spacy
 import srsly
 
-from spacy_kmgre.model.huggingface import load_pretrained
+from spacy_kmgre.model.huggingface import empty_transformer, load_pretrained
 from spacy_kmgre.model.thinc_shim import get_shim
 
 from .conftest import component
@@ -175,3 +175,69 @@ def test_encoders_by_name_bring_no_code(hostile_encoder, monkeypatch, name, valu
     with pytest.raises(ValueError, match=r"KMGRE E011.*stranger"):
         load_pretrained(folder, trust, trust, 1)
     assert not marker.exists()
+
+
+# Models of several parts, whose configuration says where a part comes from, and with which settings.
+
+
+@pytest.fixture
+def hostile_part(tmp_path):
+    """The folder of a part that comes with code, and the marker's path."""
+    folder, marker = tmp_path / "part", tmp_path / "marker"
+    folder.mkdir()
+    (folder / "part.py").write_text(CODE.format(marker=str(marker)))
+    auto_map = {"AutoConfig": "part.StrangerConfig", "AutoBackbone": "part.StrangerModel"}
+    (folder / "config.json").write_text(json.dumps({"model_type": "stranger", "auto_map": auto_map}))
+    return folder, marker
+
+
+@pytest.mark.parametrize("trust", [None, {"trust_remote_code": True}], ids=["asks", "says yes"])
+@pytest.mark.parametrize("kind", ["detr", "maskformer", "tvp"])
+def test_no_part_of_an_encoder_is_loaded(hostile_part, make_hostile, tmp_path, monkeypatch, kind, trust):
+    part, marker = hostile_part
+    monkeypatch.setattr("builtins.input", lambda *args: pytest.fail("asked on standard input"))
+    encoder = {"model_type": kind, "backbone": str(part), "backbone_kwargs": trust}
+    encoder.update(use_timm_backbone=False, use_pretrained_backbone=True)
+    with pytest.raises(ValueError, match=f"KMGRE E027.*{kind}"):
+        empty_transformer(encoder, "eager")
+    folder, _ = make_hostile(lambda message: message.update(encoder=encoder), with_file=False)
+    with pytest.raises(ValueError, match=f"KMGRE E015.*hostile(.|\n)*KMGRE E027.*{kind}"):
+        spacy.load(folder)
+    by_name = tmp_path / "by-name"
+    by_name.mkdir()
+    # What a configuration says of itself cannot be trusted.
+    disguise = {"attribute_map": {"disguise": "model_type"}, "disguise": "bert"}
+    (by_name / "config.json").write_text(json.dumps({**encoder, **disguise}))
+    with pytest.raises(ValueError, match=f"KMGRE E011.*by-name(.|\n)*KMGRE E027.*{kind}"):
+        load_pretrained(str(by_name), {}, {}, 1)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("place", ["tokenizer_config.json", "config.json"])
+def test_no_tokenizer_that_loads_others(hostile_encoder, monkeypatch, place):
+    parts = {"question_encoder": {"model_type": "detr"}, "generator": {"model_type": "bert"}}
+    folder, marker = hostile_encoder("config.json", {**parts, "tokenizer_class": "RagTokenizer"})
+    own = Path(folder) / "tokenizer_config.json"
+    settings = json.loads(own.read_text())
+    if place == "config.json":
+        del settings["tokenizer_class"]
+    own.write_text(
+        json.dumps({**settings, **({"tokenizer_class": "RagTokenizer"} if "tok" in place else {})})
+    )
+    part = Path(folder) / "question_encoder_tokenizer"
+    part.mkdir()
+    (part / "tokenizer_config.json").write_text(json.dumps(AUTO_TOKENIZER))
+    (part / "stranger.py").write_text(CODE.format(marker=str(marker)))
+    monkeypatch.setattr("builtins.input", lambda *args: pytest.fail("asked on standard input"))
+    with pytest.raises(ValueError, match=r"KMGRE E011(.|\n)*KMGRE E028.*RagTokenizer"):
+        load_pretrained(folder, {}, {}, 1)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("key", ["_attn_implementation", "_attn_implementation_internal"])
+def test_no_attention_from_the_hub(hostile_encoder, monkeypatch, key):
+    folder, _ = hostile_encoder("config.json", {key: "someone/kernels:attention"})
+    monkeypatch.setattr("transformers.modeling_utils.is_kernels_available", lambda: True)
+    monkeypatch.setattr("transformers.modeling_utils.get_kernel", pytest.fail, raising=False)
+    with pytest.raises(ValueError, match=r"KMGRE E011(.|\n)*KMGRE E023.*someone/kernels"):
+        load_pretrained(folder, {}, {}, 1)

@@ -19,6 +19,8 @@ import torch
 import transformers
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerFast
+from transformers.models.auto.modeling_auto import MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES
+from transformers.models.auto.tokenization_auto import get_tokenizer_config
 
 from ..errors import Errors
 
@@ -28,6 +30,9 @@ TOKENIZER_FILES = (".json", ".txt", ".model")
 # The ways to compute attention that come with transformers. Other names are fetched as code from the hub.
 ATTENTION = ("eager", "sdpa", "flash_attention_2")
 NO_CODE = {"trust_remote_code": False}
+# The kinds of model that have a vector for each word piece of a text. Those that are made of several models load their
+# parts by the names in their configuration, and with code where it says so, whatever their caller says.
+TEXT_MODELS = frozenset(MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES)
 
 # Models whose last layer's attention is softmax(q k^T / sqrt(head width)) of these two submodules. For them the rows of
 # the markers are computed alone, and every layer may use the fused kernel, which returns no attention.
@@ -75,9 +80,16 @@ def load_pretrained(
     try:
         config = AutoConfig.from_pretrained(source, **{**transformer_config, **NO_CODE})
         _check_no_code(config.to_dict(), name)
+        # What a configuration says of its kind may differ from its class.
+        _check_kind(type(config).model_type)
+        _check_attention(config._attn_implementation)
         if not has_plain_attention(config):  # Only eager attention returns its weights.
             settings = {**transformer_config, "attn_implementation": "eager", **NO_CODE}
             config = AutoConfig.from_pretrained(source, **settings)
+        named = get_tokenizer_config(source, **tokenizer_config).get("tokenizer_class")
+        kind = named or config.tokenizer_class
+        if kind is not None:  # Some classes load other tokenizers without our settings.
+            _tokenizer_class(str(kind))
         tokenizer = AutoTokenizer.from_pretrained(source, **{**tokenizer_config, **NO_CODE})  # type: ignore[no-untyped-call]  # transformers does not type it.
         loaded = [AutoModel.from_pretrained(source, config=config, **NO_CODE) for _ in range(count)]
     except Exception as error:  # There are as many kinds as there are ways to lack or break a file.
@@ -99,13 +111,12 @@ def empty_transformer(encoder: Mapping[str, Any], attention: str) -> Any:
 
     :param encoder: Its configuration.
     :param attention: How it computes attention, one of `ATTENTION`.
-    :raises ValueError: Where the configuration asks for Python code, or the attention is unknown.
+    :raises ValueError: Where the configuration asks for Python code or is of no text model, or the attention is
+        unknown.
     """
     _check_no_code(encoder, "config.json")
-    if attention not in ATTENTION:
-        raise ValueError(
-            Errors.E023.format(setting="attention", value=attention, expected=f"one of {ATTENTION}")
-        )
+    _check_kind(encoder["model_type"])
+    _check_attention(attention)
     return AutoModel.from_config(AutoConfig.for_model(**encoder), attn_implementation=attention, **NO_CODE)  # type: ignore[no-untyped-call]  # transformers does not type it.
 
 
@@ -149,6 +160,19 @@ def _check_no_code(config: Any, place: str) -> None:
     """:raises ValueError: Where a configuration of Hugging Face asks for Python code beside it."""
     if isinstance(config, dict) and config.get("auto_map"):
         raise ValueError(Errors.E028.format(place=place, reason="its auto_map names Python code"))
+
+
+def _check_kind(kind: str) -> None:
+    """:raises ValueError: Where models of a kind are no encoders of text."""
+    if kind not in TEXT_MODELS:
+        raise ValueError(Errors.E027.format(kind=kind))
+
+
+def _check_attention(attention: str) -> None:
+    """:raises ValueError: Where transformers itself has no such attention."""
+    if attention not in ATTENTION:
+        expected = f"one of {ATTENTION}"
+        raise ValueError(Errors.E023.format(setting="attention", value=attention, expected=expected))
 
 
 def longest_input(config: Any, tokenizer: Any) -> int:
