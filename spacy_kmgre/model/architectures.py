@@ -1,6 +1,7 @@
 """The registered architectures: settings of the config as frozen records, which build the network once its encoder is
 at hand. Nothing of Hugging Face is imported before then."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -57,7 +58,7 @@ class Objective:
 
 
 @dataclass(frozen=True)
-class NetworkSettings:
+class NetworkSettings(ABC):
     """What KMGRE and ATLOP have in common.
 
     :param encoder: The settings of the encoders.
@@ -88,13 +89,13 @@ class NetworkSettings:
         options = {f"head.{name}": value for name, value in self.head.options.items()}
         return {"head": self.head.name, **options}
 
+    @abstractmethod
     def build(self, encoders: Sequence["Encoder"], classes: int) -> "Network[Any]":
         """The network, in evaluation mode.
 
         :param encoders: As many as `encoders` says.
         :param classes: The number C of classes, TH included.
         """
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,7 @@ class ATLOPSettings(NetworkSettings):
         from .network import RelationExtractor
 
         head = self.head.build(encoders[0].width, classes, self.threshold_prior)
-        extractor = RelationExtractor(encoders[0], head, self.weigh)
-        return ATLOP(extractor, far_pairs=self.far_pairs).eval()
+        return ATLOP(RelationExtractor(encoders[0], head, self.weigh), far_pairs=self.far_pairs).eval()
 
 
 def build_encoder(
