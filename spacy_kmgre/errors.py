@@ -7,7 +7,7 @@ class Errors:
         "[KMGRE E001] Relation {label!r} refers to the entity {key!r}, but the Doc has no span group of that "
         "name. Groups there: {known}. Write the entity's mentions to doc.spans[{key!r}] first."
     )
-    E002 = "[KMGRE E002] A relation needs {field!r}, got: {value!r}."
+    E002 = "[KMGRE E002] A relation needs {field!r}: {expected}. It was given: {value!r}."
     E003 = "[KMGRE E003] The score of relation {label!r} is {score!r}; it must lie in [0, 1]."
     E004 = "[KMGRE E004] Relation {label!r} holds the token span {span!r}, outside the Doc's {length} tokens."
     E005 = (
@@ -82,6 +82,47 @@ class Errors:
     E028 = (
         "[KMGRE E028] Refused at {place}: {reason}. A model is data here, and no code that comes with one is run. Take "
         "an encoder and a tokenizer that the library transformers has itself."
+    )
+
+    # Relations written by hand (E070-E079)
+    E070 = (
+        "[KMGRE E070] doc._.relations is a tuple, and has no {name}. doc._.add_relation(head, tail, label) adds a "
+        "relation; doc._.relations = [...] replaces all."
+    )
+    E071 = "[KMGRE E071] The field {field!r} of a relation is {value!r}; it has to be {expected}."
+    E072 = (
+        "[KMGRE E072] A relation, or a mention pair of it, has no field {field!r}.{hint} The fields: {known}. It was "
+        "given: {value!r}."
+    )
+    E073 = (
+        "[KMGRE E073] The {field} of relation {label!r} is the span {text!r} (tokens {start} to {end}), which is no "
+        "mention of an entity. Write the entity first, with all its mentions: doc.spans['entity_1'] = [span, ...]. "
+        "Entities there: {known}."
+    )
+    E074 = (
+        "[KMGRE E074] The {field} of relation {label!r} is the span {text!r} (tokens {start} to {end}), which is a "
+        "mention of several entities. Give the key of one: {known}."
+    )
+    E075 = (
+        "[KMGRE E075] Head and tail of relation {label!r} are the same entity, {key!r}. A relation needs two: give it "
+        "another tail."
+    )
+    E076 = (
+        "[KMGRE E076] The evidence of relation {label!r} names the sentence {number}, which the Doc does not have "
+        "(sentences: {known}). Sentences count from 0; nlp.add_pipe('sentencizer') finds them. Spans and "
+        "[start, end] in tokens are evidence too."
+    )
+    E077 = (
+        "[KMGRE E077] Relation {label!r} holds the span {text!r} of another Doc. Take the span from the Doc that gets "
+        "the relation: doc[span.start : span.end]."
+    )
+    E078 = (
+        "[KMGRE E078] A {kind} is a view of its Doc and is not pickled or copied without it. Pickle the Doc, which "
+        "keeps its relations; or take relation.to_dict(), which doc._.relations takes back."
+    )
+    E079 = (
+        "[KMGRE E079] doc._.relations takes a list of relations, got: {value!r}. An empty list removes all; "
+        "doc._.add_relation(head, tail, label) adds one."
     )
 
     # Corpora (E10x JSON and DocRED, E11x the corpus reader, E12x-E14x other formats)

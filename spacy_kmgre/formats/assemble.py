@@ -9,8 +9,9 @@ import spacy
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.vocab import Vocab
 
-from ..annotations import ENTITY_PREFIX, TITLE, set_relations, write_entities, write_ents
+from ..annotations import ENTITY_PREFIX, PASSAGES, TITLE, store_relations, write_entities, write_ents
 from ..errors import Errors
+from ..relation_input import relation_data_of
 from ..retokenize import split_tokens
 from ..types import Entity
 from .base import ReaderOptions, option
@@ -18,8 +19,6 @@ from .counts import Counts
 
 Offsets = tuple[int, int]
 
-# The span group of a document's parts, labelled by their kind: title, abstract ...
-PASSAGES = "passages"
 # Soft hyphen, zero-width space, byte order mark.
 INVISIBLE = dict.fromkeys((0xAD, 0x200B, 0xFEFF))
 
@@ -77,7 +76,7 @@ def annotate(
 
     A relation listed twice becomes one, with the evidence and key mention pairs of both.
 
-    :param relations: The relations in the form that `set_relations` takes.
+    :param relations: The relations in the form that `relation_data_of` takes.
     :param relation_names: See `ReaderOptions`.
     """
     entities = list(entities)
@@ -105,7 +104,7 @@ def annotate(
             "evidence": sorted(evidence),
             "key_mention_pairs": _join(known["key_mention_pairs"], relation.get("key_mention_pairs", ())),
         }
-    set_relations(doc, found.values())
+    store_relations(doc, [relation_data_of(doc, relation) for relation in found.values()])
     return doc
 
 
@@ -181,7 +180,7 @@ class TextDocs(Generic[Options_co]):
         """Make a Doc with tokens that fit all mentions.
 
         :param clusters: The entities; one without a key is called by its place.
-        :param relations: The relations in the form that `set_relations` takes, except that head and tail are places
+        :param relations: The relations in the form that `relation_data_of` takes, except that head and tail are places
             in `clusters`, and spans are in characters.
         :param tokens: Offsets of the tokens; where None, the tokenizer of the language finds them.
         :param sentences: Offsets of the sentences, none where empty; where None, they are found by rule if the

@@ -169,7 +169,7 @@ def _relation(
     sentences: list[Offsets],
     counts: Counts,
 ) -> dict[str, Any]:
-    """The relation in the form that `set_relations` takes."""
+    """The relation in the form that `relation_data_of` takes."""
     for entity in (head, tail):
         if entity not in entities:
             raise ValueError(Errors.E104.format(where=where, entity=entity, known=sorted(entities)))

@@ -74,7 +74,7 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         :returns: 1, or 0 where the label is known already.
         """
         if not isinstance(label, str) or not label:
-            raise ValueError(Errors.E002.format(field="label", value=label))
+            raise ValueError(Errors.E002.format(field="label", expected="a string", value=label))
         if label in self.labels:
             return 0
         self.cfg["labels"].append(label)
