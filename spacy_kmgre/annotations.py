@@ -22,6 +22,7 @@ ENTITY_PREFIX = "entity_"
 PASSAGES = "passages"
 TITLE = "title"
 _RELATIONS = "spacy_kmgre.relations"
+_WRITER = "spacy_kmgre.relations_of"
 _PREFIX = "spacy_kmgre.entity_prefix"
 
 
@@ -261,12 +262,18 @@ def add_relation(
     return get_relations(doc)[places.index(triple(new))]
 
 
-def store_relations(doc: Doc, relations: Iterable[dict[str, Any]]) -> None:
+def store_relations(doc: Doc, relations: Iterable[dict[str, Any]], writer: str = "") -> str:
     """Replace the relations on the Doc by some that are right.
 
     :param relations: Complete dicts of the form of `Relation.to_dict`.
+    :param writer: The name of the component that writes them, "" where a person does.
+    :returns: The name of the component that has written those before, "" where none has or there were none.
     """
+    before = str(doc.user_data.pop(_WRITER, "")) if doc.user_data.get(_RELATIONS) else ""
     doc.user_data[_RELATIONS] = sorted(relations, key=lambda item: -item["score"])
+    if writer:
+        doc.user_data[_WRITER] = writer
+    return before
 
 
 def _entity_keys(doc: Doc, prefix: str) -> list[str]:

@@ -125,6 +125,18 @@ class Errors:
         "doc._.add_relation(head, tail, label) adds one."
     )
 
+    # Corpora and texts of one's own (E080-E089)
+    E080 = "[KMGRE E080] write_corpus takes a list of Docs, got a Doc: write_corpus([doc], '{path}')."
+    E081 = (
+        "[KMGRE E081] write_corpus writes spaCy's DocBin, and {path} ends in {ending}. Write {spacy}; or in another "
+        "format: FORMATS[name].write(docs, path), from spacy_kmgre.formats, where name is one of: {names}."
+    )
+    E082 = (
+        "[KMGRE E082] The encoder of a relation model is {kind!r}; it has to be "
+        '{{"@architectures": "spacy_kmgre.Encoder.v1", "name": ...}}. Listeners of a shared tok2vec or transformer cannot '
+        "be one: relations are read from a text with markers around its mentions, by an encoder of their own."
+    )
+
     # Corpora (E10x JSON and DocRED, E11x the corpus reader, E12x-E14x other formats)
     E100 = "[KMGRE E100] {path} is not the JSON it should be: {error}."
     E101 = "[KMGRE E101] {path} is one JSON {kind}; this format is a list of documents."
@@ -346,6 +358,31 @@ class Warnings:
         "[KMGRE W005] {name!r} goes on learning, and τ, the upper limit of the key mention pairs' threshold, begins "
         "anew at {new:.4f} as [training.before_update] says; the loaded model had {old:.4f}. To keep a trained "
         "component as it is, put it into [training.frozen_components]."
+    )
+
+    W015 = (
+        "[KMGRE W015] {name!r} reads no entities in {document!r} and so finds no relations there, although the Doc has "
+        "{there}. Entities are span groups called entity_ and a number: a component that makes them has to come before, "
+        "such as nlp.add_pipe('kmgre_entities', before={name!r}), which reads doc.ents; groups of another name are read "
+        "where [components.{name}.entities] has their `prefix`. Further Docs like this one are not named."
+    )
+    W016 = (
+        "[KMGRE W016] {count} of the {total} relations to score have labels that {name!r} does not know, and count as "
+        "missed: {unknown}. It knows: {known}. Where the corpus has ids for names, or names for ids, "
+        "`spacy kmgre convert --relation-names` changes them; labels that are new have to be learned."
+    )
+    W017 = (
+        "[KMGRE W017] {early!r} needs what {late!r} finds, which comes after it in the pipeline. Add {late!r} with "
+        "nlp.add_pipe(..., before={early!r}); nlp.analyze_pipes() shows the order."
+    )
+    W018 = (
+        "[KMGRE W018] {name!r} replaces the relations that {other!r} has written to {document!r}. A Doc holds the relations "
+        "of one component. To have both, read doc._.relations after the first: "
+        "with nlp.select_pipes(disable=[{name!r}])."
+    )
+    W019 = (
+        "[KMGRE W019] {name!r} finds no entities in {document!r}, where nothing before it has looked for named entities: "
+        "doc.ents is not set. A component such as ner has to come before it. Further Docs like this one are not named."
     )
 
     # Readers of entities (W40x)
