@@ -136,6 +136,21 @@ class Errors:
         '{{"@architectures": "spacy_kmgre.Encoder.v1", "name": ...}}. Listeners of a shared tok2vec or transformer cannot '
         "be one: relations are read from a text with markers around its mentions, by an encoder of their own."
     )
+    E083 = (
+        "[KMGRE E083] The table {path} has no column {name!r}. Its columns: {known}. {option} names the one to read."
+    )
+    E084 = "[KMGRE E084] {path} is a Parquet file, which pyarrow reads. Run: pip install 'spacy-kmgre[parquet]'"
+    E085 = (
+        "[KMGRE E085] {path} is a pipeline, and no {wanted}. The pipeline comes first: spacy kmgre {command}. Are the "
+        "arguments in the wrong order?"
+    )
+    E086 = "[KMGRE E086] {path}, row {number}: {what}."
+    E087 = "[KMGRE E087] {path} is no Parquet file, or a part of one. ({error})"
+    E088 = "[KMGRE E088] {where} is not CSV in UTF-8: {error}."
+    E089 = (
+        "[KMGRE E089] {path} has an ending that stands for no source. Name what it is with --from, such as --from text for "
+        "a file that is one text. There are: {known}."
+    )
 
     # Corpora (E10x JSON and DocRED, E11x the corpus reader, E12x-E14x other formats)
     E100 = "[KMGRE E100] {path} is not the JSON it should be: {error}."

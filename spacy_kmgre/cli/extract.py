@@ -15,6 +15,7 @@ from ..export import Export, find_export
 from ..extraction.journal import Journal
 from ..extraction.run import Plan, Summary, extract, stream
 from ..extraction.sources import STDIN, Reader, count_items, find_sources, splits_sentences
+from ..extraction.tables import Columns
 from .common import load_pipeline
 from .printing import failing
 
@@ -37,6 +38,7 @@ def extract_relations(
     batch_size: int = 16,
     n_process: int = 1,
     max_length: int | None = None,
+    columns: Columns = Columns(),
     given_entities: bool = False,
     component: str = "kmgre_relations",
     code: Path | None = None,
@@ -46,6 +48,7 @@ def extract_relations(
     """Write the relations of documents, and say what went wrong.
 
     :param target: The file or folder to write; "-" is standard output.
+    :param columns: The columns of tables that hold the texts and the names of documents.
     :param given_entities: Whether to relate the entities that the documents come with, and run no other component.
     :returns: The exit status: 0, or 3 where documents failed.
     """
@@ -57,7 +60,7 @@ def extract_relations(
             target_format = target_format or "jsonl"
         stack.enter_context(failing(f"Could not extract relations with {model}"))
         plan = Plan(batch_size, n_process)
-        found = find_sources(sources, source_format)
+        found = find_sources(sources, source_format, columns)
         make_export = find_export(target, target_format)
         nlp = load_pipeline(model, component, config=config, code=code, use_gpu=use_gpu)
         export = make_export(nlp.meta)
@@ -66,7 +69,8 @@ def extract_relations(
             msg.warn("A GPU is for one process: several may not be able to use it (--n-process)")
         if given_entities:
             stack.enter_context(between_gold_entities(nlp, component))
-        reader = Reader(nlp, splits_sentences(nlp), made=() if piped else Journal(target).paths)
+        made = () if piped else Journal(target).paths
+        reader = Reader(nlp, splits_sentences(nlp), made, columns)
         items = reader.read(found)
         total = count_items(found)
         bar = stack.enter_context(tqdm(total=total, unit=" documents", disable=None, smoothing=0.05))

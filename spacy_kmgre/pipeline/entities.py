@@ -8,6 +8,7 @@ from spacy.tokens import Doc
 
 from ..annotations import document_name, read_entities, replace_entities
 from ..entities import EntityReader
+from ..entities.ner import NerEntities
 from ..errors import Warnings
 from .notices import WarnOnce
 
@@ -44,7 +45,8 @@ class KmgreEntities(Pipe):
         """Write the entities of a Doc."""
         if self.overwrite or not read_entities(doc, self.prefix):
             found = self.entities(doc)
-            if not found and len(doc) and not doc.has_annotation("ENT_IOB"):
+            reads_ents = isinstance(self.entities, NerEntities)
+            if reads_ents and not found and len(doc) and not doc.has_annotation("ENT_IOB"):
                 self._warn_once(Warnings.W019, document=document_name(doc))
             replace_entities(doc, found, self.prefix)
         return doc
