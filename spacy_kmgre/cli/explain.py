@@ -14,7 +14,7 @@ from ..annotations import all_entities
 from ..errors import Errors
 from ..types import Relation
 from .arguments import CODE, COMPONENT, ENTITIES, GPU, MODEL, RelatedEntities, known_source, parse_overrides
-from .printing import failing, print_table
+from .printing import failing, plural, print_table
 
 if TYPE_CHECKING:
     from ..evaluation.explain import Explanation, RelationReason
@@ -34,7 +34,7 @@ def explain_cli(
         [],
         "--label",
         "-l",
-        help="A relation to explain; without it the predicted ones, or the most probable one. Without both entities: "
+        help="A relation to explain; without it those above the threshold, or the most probable. Without both entities: "
         "a relation to list. May be given several times",
     ),
     document: str | None = Opt(
@@ -141,7 +141,10 @@ def _print_document(doc: Doc, relations: Sequence[Relation], name: str, as_json:
     msg.divider(name)
     rows = [(e.key, e.label, _short(e.text), str(len(e.mentions))) for e in entities]
     print_table(("entity", "type", "text", "mentions"), rows, left=3)
-    rows = [(r.head.key, r.label, r.tail.key, f"{r.score:.3f}") for r in relations]
+    rows = [
+        (f"{_short(r.head.text)} ({r.head.key})", r.label, f"{_short(r.tail.text)} ({r.tail.key})", f"{r.score:.3f}")
+        for r in relations
+    ]
     print_table(("head", "relation", "tail", "score"), rows, left=3)
     msg.info("--head and --tail name two entities to explain")
 
@@ -150,7 +153,7 @@ def _print_explanation(found: "Explanation", doc: Doc, name: str, tau: float) ->
     msg.divider(name)
     for side, entity in (("head", found.head), ("tail", found.tail)):
         kind = f" ({entity.label})" if entity.label else ""
-        print(f"{side}  {entity.key}  {entity.text}{kind}, {len(entity.mentions)} mentions")
+        print(f"{side}  {entity.key}  {entity.text}{kind}, {plural(len(entity.mentions), 'mention')}")
     if found.key_threshold is None:
         print("No key instance classifier: all mention pairs count.")
     else:

@@ -17,7 +17,7 @@ from ..extraction.run import Plan, Summary, extract, stream
 from ..extraction.sources import STDIN, Reader, count_items, find_sources, splits_sentences
 from ..extraction.tables import Columns
 from .common import load_pipeline
-from .printing import failing
+from .printing import failing, plural
 
 STDOUT = STDIN
 # The number of failed documents to name; the file of errors has all of them.
@@ -90,7 +90,8 @@ def extract_relations(
         bar.close()
         if reader.passed_over:
             first = reader.passed_over[0].name
-            msg.warn(f"{len(reader.passed_over)} files of folders are not read, such as {first}")
+            number = plural(len(reader.passed_over), "file")
+            msg.warn(f"Not read: {number} with other endings in the folders, such as {first}")
         _report(summary, target, export, piped)
     return SOME_FAILED if summary.failed else 0
 
@@ -100,7 +101,7 @@ def _report(summary: Summary, target: Path, export: Export, piped: bool) -> None
         msg.fail(failure["id"], failure["error"])
     if summary.failed:
         rest = "" if piped else f"; all of them are in {target}.errors.jsonl"
-        msg.fail(f"{len(summary.failed)} documents failed{rest}")
+        msg.fail(f"{plural(len(summary.failed), 'document')} failed{rest}")
     if summary.complete:
         msg.good(f"{target} is complete; nothing was read")
         return
@@ -108,8 +109,8 @@ def _report(summary: Summary, target: Path, export: Export, piped: bool) -> None
         msg.warn("There are no documents to read")
     if summary.repeated:
         msg.warn(
-            f"{summary.repeated} documents have the name of an earlier one",
-            "All are in the output, in the order of the sources.",
+            f"Names of documents that were met before: {summary.repeated:,}",
+            "All documents are in the output, in the order of the sources.",
         )
     if not summary.entities and summary.documents > len(summary.failed):
         msg.warn(
@@ -121,4 +122,4 @@ def _report(summary: Summary, target: Path, export: Export, piped: bool) -> None
     if not piped:
         read = summary.documents - len(summary.failed)
         show = msg.good if read else msg.warn
-        show(f"{target}: {summary.relations} relations in {read} documents")
+        show(f"{target}: {plural(summary.relations, 'relation')} in {plural(read, 'document')}")

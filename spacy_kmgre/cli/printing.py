@@ -1,12 +1,14 @@
 """What commands print alike: tables, scores, and errors."""
 
+import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
 from spacy.cli._util import show_validation_error
 from spacy.util import logger
-from wasabi import msg
+from wasabi import Printer, msg
 from wasabi.tables import table
 
 from ..evaluation.render import percent
@@ -18,15 +20,21 @@ Align = Literal["l", "r"]
 def failing(what: str) -> Iterator[None]:
     """End the program with status 1 and a message, without a traceback, where the input or the settings
     are wrong. An ImportError comes from a language that spaCy does not know, or from a missing library.
+    Warnings are messages too, on standard error, without the line of code that they come from.
 
     :param what: What could not be done.
     """
     try:
-        with show_validation_error(title=what, show_config=False, hint_fill=False):
+        with warnings.catch_warnings(), show_validation_error(title=what, show_config=False, hint_fill=False):
+            warnings.showwarning = _show_warning
             yield
     except (ValueError, OSError, ImportError) as error:
         logger.debug(what, exc_info=True)
         msg.fail(what, error, exits=1)
+
+
+def _show_warning(message: Warning | str, *_where: Any, **_line: Any) -> None:
+    print(Printer(no_print=True).warn(str(message)), file=sys.stderr)
 
 
 def print_table(
@@ -40,6 +48,11 @@ def print_table(
     """
     aligns: list[Align] = ["l" if column < left else "r" for column in range(len(header))]
     print(table(rows, header=header, divider=True, aligns=aligns, max_col=max_col))
+
+
+def plural(number: int, name: str) -> str:
+    """A number with the name of what is counted: "1 document", "2 documents"."""
+    return f"{number:,} {name}{'' if number == 1 else 's'}"
 
 
 def precision_recall_f(scores: dict[str, Any], name: str) -> tuple[str, ...]:

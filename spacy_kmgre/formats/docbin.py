@@ -88,5 +88,6 @@ SPACY = Format(
     reader=_read,
     writer=_write,
     endings=(SUFFIX,),
+    folders=True,
     sniff=lambda peek: SUFFIX in peek.files,
 )

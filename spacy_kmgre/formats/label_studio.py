@@ -176,6 +176,7 @@ LABEL_STUDIO = Format(
     reader=_read,
     writer=lambda docs, path: write_json_list(map(_task, itertools.count(1), docs), path),
     settings=MentionOptions,
+    default_ending=".json",
     sniff=lambda peek: any({"data", "annotations"} <= item.keys() for item in peek.objects),
     holds=frozenset({KEY_PAIRS, SHARED}),
     changes=coreferring_labels,
