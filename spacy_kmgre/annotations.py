@@ -212,6 +212,7 @@ def get_relations(doc: Doc) -> Relations:
                 for pair in data["key_mention_pairs"]
             ),
             evidence=tuple(doc[start:end] for start, end in data["evidence"]),
+            label_text=data.get("label_text", ""),
         )
         for data in relation_data(doc)
     )
@@ -247,7 +248,8 @@ def add_relation(
 
     :param head: The head entity: the key of its span group, a span that is one of its mentions, or the entity.
     :param tail: The tail entity.
-    :param fields: Other fields of the relation: `score` (1 without it), `evidence`, `key_mention_pairs`.
+    :param fields: Other fields of the relation: `label_text`, `score` (1 without it), `evidence`,
+        `key_mention_pairs`.
     :returns: The relation as the Doc has it.
     :raises ValueError: See `set_relations`.
     """

@@ -132,11 +132,6 @@ class Errors:
         "[KMGRE E081] write_corpus writes spaCy's DocBin, and {path} ends in {ending}. Write {spacy}; or in another "
         "format: FORMATS[name].write(docs, path), from spacy_kmgre.formats, where name is one of: {names}."
     )
-    E082 = (
-        "[KMGRE E082] The encoder of a relation model is {kind!r}; it has to be "
-        '{{"@architectures": "spacy_kmgre.Encoder.v1", "name": ...}}. Listeners of a shared tok2vec or transformer cannot '
-        "be one: relations are read from a text with markers around its mentions, by an encoder of their own."
-    )
     E083 = (
         "[KMGRE E083] The table {path} has no column {name!r}. Its columns: {known}. {option} names the one to read."
     )

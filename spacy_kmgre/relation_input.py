@@ -35,10 +35,14 @@ def relation_data_of(doc: Doc, item: Any) -> dict[str, Any]:
     label = data["label"]
     if not isinstance(label, str):
         raise ValueError(_lacking("label", label))
+    text = data.get("label_text") or ""
+    if not isinstance(text, str):
+        raise ValueError(Errors.E071.format(field="label_text", value=text, expected="a string"))
     found = {
         "head": _entity_key(doc, label, "head", data["head"]),
         "tail": _entity_key(doc, label, "tail", data["tail"]),
         "label": label,
+        **({"label_text": text} if text else {}),
         "score": _number("score", data.get("score", 1.0)),
         "key_mention_pairs": [
             _mention_pair(doc, label, pair)

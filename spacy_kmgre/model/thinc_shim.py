@@ -17,7 +17,7 @@ from thinc.api import Model, Optimizer, Shim, get_torch_default_device
 from torch import Tensor
 
 from ..errors import Errors
-from .architectures import EncoderSettings, NetworkSettings
+from .architectures import NetworkSettings
 from .batch import PairScores
 from .encoder import Encoder
 from .huggingface import (
@@ -61,13 +61,7 @@ RelationModel = Model[ModelInput, Any]
 
 
 def build_model(name: str, settings: NetworkSettings) -> RelationModel:
-    """A Thinc model around a network that does not exist yet.
-
-    :raises ValueError: Where the encoder is another one than ours.
-    """
-    if not isinstance(settings.encoder, EncoderSettings):
-        kind = getattr(settings.encoder, "name", type(settings.encoder).__name__)
-        raise ValueError(Errors.E082.format(kind=kind))
+    """A Thinc model around a network that does not exist yet."""
     return Model(
         name,
         _forward,

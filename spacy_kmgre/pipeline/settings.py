@@ -40,6 +40,7 @@ class Settings:
     symmetric: Any = ()
     inverse: Any = ()
     calibration: Any = (1.0, 0.0)
+    label_texts: Any = ()
 
     def __post_init__(self) -> None:
         def put(name: str, value: Any) -> None:
@@ -51,6 +52,7 @@ class Settings:
         pairs = _checked_list("inverse", self.inverse, "a list of pairs of labels", partial(_holds, 2))
         put("inverse", [list(pair) for pair in pairs])
         put("calibration", _checked_list("calibration", self.calibration, LINE, _is_number))
+        put("label_texts", _checked_texts(self.label_texts))
         shares = {name: getattr(self, name) for name in SHARES}
         shares.update({f"thresholds[{label!r}]": value for label, value in self.thresholds.items()})
         for name, value in shares.items():
@@ -100,6 +102,12 @@ def _checked_thresholds(value: Any) -> dict[str, float]:
     except (TypeError, ValueError):
         expected = "a table of labels and numbers, or a list of [label, number]"
         raise ValueError(Errors.E023.format(setting="thresholds", value=value, expected=expected)) from None
+
+
+def _checked_texts(value: Any) -> dict[str, str]:
+    right = isinstance(value, Mapping) and all(_is_text(text) for item in value.items() for text in item)
+    _check("label_texts", value, right, "a text for each label")
+    return dict(value)
 
 
 def _checked_triples(triples: Any) -> Any:

@@ -137,11 +137,3 @@ def test_no_named_entities_were_looked_for():
         warnings.filterwarnings("ignore", ".*W036")  # no patterns
         nlp("")
         nlp("Nothing happens.")
-
-
-def test_a_listener_is_no_encoder():
-    nlp = spacy.blank("en")
-    listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 96}
-    config = {"model": {"@architectures": "spacy_kmgre.KMGRE.v1", "encoder": listener}}
-    with pytest.raises(ValueError, match=r"E082.*tok2vec-listener.*spacy_kmgre\.Encoder\.v1.*markers"):
-        nlp.add_pipe(NAME, config=config)
