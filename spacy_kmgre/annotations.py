@@ -24,6 +24,7 @@ TITLE = "title"
 _RELATIONS = "spacy_kmgre.relations"
 _WRITER = "spacy_kmgre.relations_of"
 _PREFIX = "spacy_kmgre.entity_prefix"
+_IDS = "spacy_kmgre.entity_ids"
 
 
 def install_extensions() -> None:
@@ -89,6 +90,25 @@ def write_entities(doc: Doc, entities: Iterable[Entity]) -> None:
             for span in entity.mentions
         ]
         doc.spans[entity.key] = SpanGroup(doc, name=entity.key, spans=mentions)
+        if entity.id:
+            doc.user_data[_IDS] = {**doc.user_data.get(_IDS, {}), entity.key: entity.id}
+
+
+def identify_entities(doc: Doc, identify: Callable[[Entity], str | None]) -> None:
+    """Give each entity of a Doc an identifier that is the same in all documents (`Entity.id`).
+
+    :param identify: A function that gives an entity's identifier. An entity of which it knows none gets one that no
+        other entity of any document has: the document's name, # and the entity's key.
+    :raises ValueError: Where the function gives no string.
+    """
+    found = {}
+    for entity in all_entities(doc):
+        value = identify(entity) or f"{document_name(doc)}#{entity.key}"
+        if not isinstance(value, str):
+            problem = f"the function gave {value!r} for {entity.text!r}, and should give a string"
+            raise ValueError(Errors.E082.format(problem=problem))
+        found[entity.key] = value
+    doc.user_data[_IDS] = found
 
 
 def _refuse_entity(span: Span, _entity: Any) -> None:
@@ -106,6 +126,7 @@ def replace_entities(doc: Doc, entities: Iterable[Entity], prefix: str = ENTITY_
     kept = {entity.key for entity in entities}.intersection(old)
     for key in old:
         del doc.spans[key]
+    doc.user_data.pop(_IDS, None)
     fresh = free_keys(prefix, {*doc.spans, *kept})
     write_entities(
         doc,
@@ -223,6 +244,11 @@ def relation_data(doc: Doc) -> list[dict[str, Any]]:
     return list(doc.user_data.get(_RELATIONS, ()))
 
 
+def relations_writer(doc: Doc) -> str:
+    """The name of the component that has written the relations on the Doc, "" where a person or a corpus has."""
+    return str(doc.user_data.get(_WRITER, ""))
+
+
 def set_relations(doc: Doc, relations: Iterable[Relation | dict[str, Any]]) -> None:
     """Replace the relations on the Doc (the setter of `doc._.relations`).
 
@@ -292,4 +318,5 @@ def _entity(key: str, group: SpanGroup) -> Entity:
     mentions = tuple(spans[offsets] for offsets in sorted(spans))
     label = next((span.label_ for span in mentions if span.label_), "")
     kb_id = next((span.kb_id_ for span in mentions if span.kb_id_), "")
-    return Entity(mentions=mentions, key=key, label=label, kb_id=kb_id)
+    ids = group.doc.user_data.get(_IDS, {})
+    return Entity(mentions=mentions, key=key, label=label, kb_id=kb_id, id=ids.get(key, ""))

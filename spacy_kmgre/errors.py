@@ -132,6 +132,11 @@ class Errors:
         "[KMGRE E081] write_corpus writes spaCy's DocBin, and {path} ends in {ending}. Write {spacy}; or in another "
         "format: FORMATS[name].write(docs, path), from spacy_kmgre.formats, where name is one of: {names}."
     )
+    E082 = (
+        "[KMGRE E082] Identifiers of entities over documents: {problem}. --entity-ids takes kb_id, or the name of a function "
+        "that a file given with --code registers: @spacy.registry.misc(NAME) above a function that returns a function "
+        "from an Entity to a string."
+    )
     E083 = (
         "[KMGRE E083] The table {path} has no column {name!r}. Its columns: {known}. {option} names the one to read."
     )

@@ -29,12 +29,15 @@ class Entity(_View):
     :param key: The span group in `doc.spans` that holds the mentions.
     :param label: The entity type, "" where unknown.
     :param kb_id: An identifier in a knowledge base, "" where unknown.
+    :param id: An identifier that is the same in all documents of a corpus, "" where none was given (see
+        `identify_entities`).
     """
 
     mentions: tuple[Span, ...]
     key: str
     label: str = ""
     kb_id: str = ""
+    id: str = ""
 
     @property
     def text(self) -> str:

@@ -111,6 +111,7 @@ LAYERS: dict[str, set[str]] = {
     "cli": {
         *BASIS,
         "pipeline",
+        "entities",
         "scoring",
         "training",
         "formats",

@@ -7,9 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from catalogue import RegistryError
+from spacy.util import registry
 from tqdm import tqdm
 from wasabi import msg
 
+from ..entities.global_ids import Identify
+from ..errors import Errors
 from ..evaluation.gold_entities import between_gold_entities
 from ..export import Export, find_export
 from ..extraction.journal import Journal
@@ -20,6 +24,7 @@ from .common import load_pipeline
 from .printing import failing, plural
 
 STDOUT = STDIN
+KB_IDS = "spacy_kmgre.kb_ids.v1"
 # The number of failed documents to name; the file of errors has all of them.
 SHOWN = 5
 # The exit status where some documents failed and the others are written.
@@ -39,6 +44,7 @@ def extract_relations(
     n_process: int = 1,
     max_length: int | None = None,
     columns: Columns = Columns(),
+    entity_ids: str = "",
     given_entities: bool = False,
     component: str = "kmgre_relations",
     code: Path | None = None,
@@ -49,6 +55,7 @@ def extract_relations(
 
     :param target: The file or folder to write; "-" is standard output.
     :param columns: The columns of tables that hold the texts and the names of documents.
+    :param entity_ids: What gives entities identifiers over documents: "kb_id", or the name of a registered function.
     :param given_entities: Whether to relate the entities that the documents come with, and run no other component.
     :returns: The exit status: 0, or 3 where documents failed.
     """
@@ -63,6 +70,7 @@ def extract_relations(
         found = find_sources(sources, source_format, columns)
         make_export = find_export(target, target_format)
         nlp = load_pipeline(model, component, config=config, code=code, use_gpu=use_gpu)
+        plan = replace(plan, identify=_identify(entity_ids))
         export = make_export(nlp.meta)
         nlp.max_length = max_length or nlp.max_length
         if use_gpu >= 0 and plan.processes > 1:
@@ -81,6 +89,8 @@ def extract_relations(
             else:
                 settings: dict[str, str | int] = {"component": component, "max_length": nlp.max_length}
                 settings["entities"] = given_entities
+                if entity_ids:
+                    settings["entity_ids"] = entity_ids
                 summary = extract(
                     nlp, items, target, export, plan=plan, settings=settings, resume=resume, force=force
                 )
@@ -94,6 +104,18 @@ def extract_relations(
             msg.warn(f"Not read: {number} with other endings in the folders, such as {first}")
         _report(summary, target, export, piped)
     return SOME_FAILED if summary.failed else 0
+
+
+def _identify(name: str) -> Identify | None:
+    """The function that gives entities identifiers over documents."""
+    if not name:
+        return None
+    try:
+        make = registry.misc.get(KB_IDS if name == "kb_id" else name)
+    except RegistryError:
+        raise ValueError(Errors.E082.format(problem=f"no function {name!r} is registered")) from None
+    found: Identify = make()
+    return found
 
 
 def _report(summary: Summary, target: Path, export: Export, piped: bool) -> None:

@@ -93,6 +93,12 @@ def extract_cli(
         help="The largest number of characters of a document; without it, the pipeline's max_length",
         min=1,
     ),
+    entity_ids: str = Opt(
+        "",
+        metavar="NAME",
+        help="Give each entity an id that is the same in all documents: kb_id takes that of the knowledge base; other "
+        "names are functions that --code registers. Entities of which none is known get one of their own",
+    ),
     entities: RelatedEntities = ENTITIES,
     component: str = COMPONENT,
     code: Path | None = CODE,
@@ -136,6 +142,7 @@ def extract_cli(
         n_process=n_process,
         max_length=max_length,
         columns=Columns(text_column, id_column),
+        entity_ids=entity_ids,
         given_entities=entities is RelatedEntities.given,
         component=component,
         code=code,

@@ -50,6 +50,7 @@ class Cluster(NamedTuple):
     label: str = ""
     kb_id: str = ""
     key: str = ""
+    id: str = ""
 
 
 class Passage(NamedTuple):
@@ -223,7 +224,7 @@ class TextDocs(Generic[Options_co]):
             self.counts.note("mentions that their entity lists twice", twice)
             key = cluster.key or f"{ENTITY_PREFIX}{number}"
             found = tuple(Span(doc, *of_chars(mention)) for mention in offsets)
-            entities.append(Entity(found, key=key, label=cluster.label, kb_id=cluster.kb_id))
+            entities.append(Entity(found, key, cluster.label, cluster.kb_id, cluster.id))
         data = [
             {
                 **relation,
