@@ -324,6 +324,7 @@ def test_there_are_at_least_forty():
     assert len(MISTAKES) >= 40
 
 
+@pytest.mark.filterwarnings("ignore:.*W090")  # what spaCy says of a folder without .spacy files
 @pytest.mark.parametrize("name", MISTAKES)
 def test_the_message_names_the_mistake_and_the_way_out(name: str, desk: Desk):
     make, mistake, way_out = MISTAKES[name]

@@ -98,6 +98,7 @@ def evaluate_cli(
     from ..evaluation.settings import write_settings
     from ..evaluation.significance import Resampling
     from ..extraction.sources import is_pipeline
+    from ..formats.docbin import SUFFIX
     from .common import load_pipeline
     from .measure import find_settings, rank_pairs, score_between_gold_entities, score_from_text
 
@@ -107,6 +108,8 @@ def evaluate_cli(
     with failing(f"Could not evaluate {model} on {corpus}"):
         if is_pipeline(corpus):
             raise ValueError(Errors.E085.format(path=corpus, wanted="corpus", command="evaluate MODEL CORPUS"))
+        if corpus.is_file() and corpus.suffix != SUFFIX:
+            raise ValueError(Errors.E112.format(path=corpus))
         nlp = load_pipeline(model, component, config=config, code=code, use_gpu=use_gpu)
         pipe: Any = nlp.get_pipe(component)
         examples, scores = score_between_gold_entities(nlp, component, corpus)

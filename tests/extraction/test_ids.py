@@ -79,6 +79,10 @@ def sources(tmp_path: Path) -> list[str]:
     return [str(write_lines(tmp_path / "in.jsonl", lines)), "--code", str(tmp_path / "code.py")]
 
 
+def read_rows(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text(encoding="utf8").splitlines()))
+
+
 def extract(trained_folder, sources: list[str], *args: object):
     arguments = ["extract", str(trained_folder("KMGRE")), *sources, *map(str, args)]
     return CliRunner().invoke(kmgre, arguments)
@@ -89,7 +93,7 @@ def test_extract_by_knowledge_base(trained_folder, sources, n_process, tmp_path)
     target = tmp_path / "out.csv"
     result = extract(trained_folder, sources, "--entity-ids", "kb_id", "-n", n_process, "-o", target)
     assert result.exit_code == 0, result.output
-    rows = list(csv.DictReader(target.open(encoding="utf8")))
+    rows = read_rows(target)
     ids = {(row["document"], row[f"{side}_key"]): row[f"{side}_id"] for row in rows for side in ("head", "tail")}
     assert {ids["doc 1", "entity_1"], ids["doc 2", "entity_1"]} == {"Q1"}
     assert ids["doc 1", "entity_2"] == "doc 1#entity_2"
@@ -112,5 +116,5 @@ def test_extract_by_what_is_not_there(trained_folder, sources, tmp_path):
 
 def test_without_the_option_there_are_none(trained_folder, sources, tmp_path):
     assert extract(trained_folder, sources, "-o", tmp_path / "out.csv").exit_code == 0
-    rows = list(csv.DictReader((tmp_path / "out.csv").open(encoding="utf8")))
+    rows = read_rows(tmp_path / "out.csv")
     assert rows and not any(row["head_id"] or row["tail_id"] for row in rows)
