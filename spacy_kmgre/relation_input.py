@@ -20,7 +20,9 @@ NEEDED = {
     "label": "a string",
     "share": "a number",
 }
-SENTENCES = "a list, each of whose items is the number of a sentence (from 0), a span or [start, end] in tokens"
+SENTENCES = (
+    "a list, each of whose items is the number of a sentence (from 0), a span or [start, end] in tokens"
+)
 
 
 def relation_data_of(doc: Doc, item: Any) -> dict[str, Any]:
@@ -38,24 +40,26 @@ def relation_data_of(doc: Doc, item: Any) -> dict[str, Any]:
     text = data.get("label_text") or ""
     if not isinstance(text, str):
         raise ValueError(Errors.E071.format(field="label_text", value=text, expected="a string"))
-    found = {
+    score = _number("score", data.get("score", 1.0))
+    if not 0.0 <= score <= 1.0:
+        raise ValueError(Errors.E003.format(label=label, score=score))
+    return {
         "head": _entity_key(doc, label, "head", data["head"]),
         "tail": _entity_key(doc, label, "tail", data["tail"]),
         "label": label,
         **({"label_text": text} if text else {}),
-        "score": _number("score", data.get("score", 1.0)),
+        "score": score,
         "key_mention_pairs": [
             _mention_pair(doc, label, pair)
-            for pair in _items("key_mention_pairs", data.get("key_mention_pairs", ()), "a list of mention pairs")
+            for pair in _items(
+                "key_mention_pairs", data.get("key_mention_pairs", ()), "a list of mention pairs"
+            )
         ],
         "evidence": [
             _sentence(doc, label, sentence)
             for sentence in _items("evidence", data.get("evidence", ()), SENTENCES)
         ],
     }
-    if not 0.0 <= found["score"] <= 1.0:
-        raise ValueError(Errors.E003.format(label=label, score=found["score"]))
-    return found
 
 
 def check_sense(data: Mapping[str, Any]) -> None:
@@ -66,7 +70,9 @@ def check_sense(data: Mapping[str, Any]) -> None:
     :raises ValueError: Where it has not.
     """
     if not data["label"].strip():
-        raise ValueError(Errors.E071.format(field="label", value=data["label"], expected="a name of the relation"))
+        raise ValueError(
+            Errors.E071.format(field="label", value=data["label"], expected="a name of the relation")
+        )
     if data["head"] == data["tail"]:
         raise ValueError(Errors.E075.format(label=data["label"], key=data["head"]))
 
@@ -124,7 +130,7 @@ def _entity_key(doc: Doc, label: str, field: str, value: Any) -> str:
         raise ValueError(_lacking(field, value))
     if key not in doc.spans:
         raise ValueError(Errors.E001.format(label=label, key=key, known=list(doc.spans)))
-    return key
+    return str(key)
 
 
 def _key_of_mention(doc: Doc, label: str, field: str, mention: Span) -> str:
@@ -138,7 +144,7 @@ def _key_of_mention(doc: Doc, label: str, field: str, mention: Span) -> str:
         raise ValueError(
             message.format(field=field, label=label, text=mention.text, start=start, end=end, known=known)
         )
-    return found[0]
+    return str(found[0])
 
 
 def _mention_pair(doc: Doc, label: str, item: Any) -> dict[str, Any]:

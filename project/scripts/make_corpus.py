@@ -44,7 +44,8 @@ Parts = dict[str, Callable[[Counts], Iterator[Doc]]]
 
 def main(
     data: Annotated[
-        str, typer.Argument(help='"embedded", "redocred", "dwie", or a file or folder in any format of `convert`')
+        str,
+        typer.Argument(help='"embedded", "redocred", "dwie", or a file or folder in any format of `convert`'),
     ],
     out_dir: Annotated[Path, typer.Argument(help="The folder to write to", file_okay=False)],
     relation_names: Annotated[
@@ -130,7 +131,9 @@ def own_parts(vocab: Vocab, source: Path, names: dict[str, str] | None, seed: in
     if source == OFFICIAL and not source.exists():
         project_assets(Path.cwd())
     if not source.exists():
-        raise ValueError(f"{source} does not exist; it can be embedded, redocred, dwie, or a file or folder of yours")
+        raise ValueError(
+            f"{source} does not exist; it can be embedded, redocred, dwie, or a file or folder of yours"
+        )
     files = {part: sorted(source.glob(f"{part}*")) for part in PARTS}
     if not files["train"] and not files["dev"]:
         return split_parts(vocab, source, names, seed)

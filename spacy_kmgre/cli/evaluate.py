@@ -107,7 +107,9 @@ def evaluate_cli(
     config = parse_overrides(ctx, ctx.args)
     with failing(f"Could not evaluate {model} on {corpus}"):
         if is_pipeline(corpus):
-            raise ValueError(Errors.E085.format(path=corpus, wanted="corpus", command="evaluate MODEL CORPUS"))
+            raise ValueError(
+                Errors.E085.format(path=corpus, wanted="corpus", command="evaluate MODEL CORPUS")
+            )
         if corpus.is_file() and corpus.suffix != SUFFIX:
             raise ValueError(Errors.E112.format(path=corpus))
         nlp = load_pipeline(model, component, config=config, code=code, use_gpu=use_gpu)

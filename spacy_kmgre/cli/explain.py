@@ -34,8 +34,8 @@ def explain_cli(
         [],
         "--label",
         "-l",
-        help="A relation to explain; without it those above the threshold, or the most probable. Without both entities: "
-        "a relation to list. May be given several times",
+        help="A relation to explain; without it those above the threshold, or the most probable. Without both "
+        "entities: a relation to list. May be given several times",
     ),
     document: str | None = Opt(
         None, "--document", "-d", help="The name of the document; without it the first one is read"

@@ -19,7 +19,7 @@ from ..export import Export, find_export
 from ..extraction.journal import Journal
 from ..extraction.run import Plan, Summary, extract, stream
 from ..extraction.sources import STDIN, Reader, count_items, find_sources, splits_sentences
-from ..extraction.tables import Columns
+from ..extraction.tables import DEFAULT, Columns
 from .common import load_pipeline
 from .printing import failing, plural
 
@@ -43,7 +43,7 @@ def extract_relations(
     batch_size: int = 16,
     n_process: int = 1,
     max_length: int | None = None,
-    columns: Columns = Columns(),
+    columns: Columns = DEFAULT,
     entity_ids: str = "",
     given_entities: bool = False,
     component: str = "kmgre_relations",

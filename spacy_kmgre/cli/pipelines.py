@@ -63,12 +63,13 @@ def extract_cli(
         "--from",
         metavar="FORMAT",
         callback=known_source,
-        help="The format of the sources: text, lines, csv, parquet, or one of `convert`; without it, endings and contents "
-        "tell",
+        help="The format of the sources: text, lines, csv, parquet, or one of `convert`; without it, endings and "
+        "contents tell",
     ),
     text_column: str = Opt("text", help="The column of a CSV or Parquet source that holds the texts"),
     id_column: str = Opt(
-        "", help="The column of a CSV or Parquet source that names the documents; without it, the rows' numbers do"
+        "",
+        help="The column of a CSV or Parquet source that names the documents; without it, the rows' numbers do",
     ),
     target_format: str = Opt(
         "",

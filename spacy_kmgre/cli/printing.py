@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from spacy.cli._util import show_validation_error
 from spacy.util import logger
-from wasabi import Printer, msg
+from wasabi import msg
+from wasabi.printer import Printer
 from wasabi.tables import table
 
 from ..evaluation.render import percent

@@ -23,7 +23,7 @@ from ..formats.counts import Counts
 from ..formats.files import parse_line
 from ..formats.jsonl import document_from_json
 from .annotate import Item
-from .tables import ENDINGS, Columns, check_table, read_table
+from .tables import DEFAULT, ENDINGS, Columns, check_table, read_table
 
 STDIN = Path("-")
 TEXT, LINES, JSON_LINES = "text", "lines", "jsonl"
@@ -63,9 +63,7 @@ def _source_formats() -> list[str]:
     return [*TEXTS, *TABLES, *(form for form in FORMATS if "documents" not in FORMATS[form].options)]
 
 
-def find_sources(
-    paths: Iterable[Path], form: str | None = None, columns: Columns = Columns()
-) -> list[Source]:
+def find_sources(paths: Iterable[Path], form: str | None = None, columns: Columns = DEFAULT) -> list[Source]:
     """The sources that paths stand for.
 
     :param form: A name of `TEXTS`, `TABLES` or `FORMATS`; endings and contents tell where it is None.
@@ -87,7 +85,9 @@ def find_sources(
         else:
             found.append(Source(path, form or "", path.name))
             if is_pipeline(path):
-                raise ValueError(Errors.E085.format(path=path, wanted="source", command="extract MODEL SOURCE"))
+                raise ValueError(
+                    Errors.E085.format(path=path, wanted="source", command="extract MODEL SOURCE")
+                )
             if next(_walk(found[-1]), None) is None:
                 kinds = " ".join(f"*{suffix}" for suffix in SUFFIXES)
                 why = f"has no files to read ({kinds}; with --from {' or '.join(TABLES)} the tables in it)"
@@ -95,8 +95,10 @@ def find_sources(
     tables = [file for file in chain.from_iterable(map(_walk, found)) if file.form in TABLES]
     for file in tables:
         check_table(file.path, file.form, columns)
-    if columns != Columns() and not tables:
-        raise ValueError(Errors.E336.format(path="--text-column or --id-column", why="needs a source that is a table"))
+    if columns != DEFAULT and not tables:
+        raise ValueError(
+            Errors.E336.format(path="--text-column or --id-column", why="needs a source that is a table")
+        )
     return found
 
 
@@ -124,9 +126,7 @@ class Reader:
     :ivar passed_over: The files of folders that are not read, as their endings are not among `SUFFIXES`.
     """
 
-    def __init__(
-        self, nlp: Language, split: bool, made: Iterable[Path] = (), columns: Columns = Columns()
-    ):
+    def __init__(self, nlp: Language, split: bool, made: Iterable[Path] = (), columns: Columns = DEFAULT):
         self.nlp = nlp
         self.columns = columns
         self.made = frozenset(map(os.path.realpath, made))

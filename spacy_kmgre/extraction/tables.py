@@ -33,6 +33,9 @@ class Columns:
         return (self.text, self.id) if self.id else (self.text,)
 
 
+DEFAULT = Columns()
+
+
 class Row(NamedTuple):
     """A row of a table.
 

@@ -32,7 +32,9 @@ def write_corpus(docs: Iterable[Doc], path: str | Path) -> None:
     others = [form for form in targets().values() if ending in form.endings and form is not SPACY]
     if others or ending == ".json":
         names = ", ".join(form.name for form in others) or ", ".join(targets())
-        raise ValueError(Errors.E081.format(path=path, ending=ending, spacy=path.with_suffix(SUFFIX), names=names))
+        raise ValueError(
+            Errors.E081.format(path=path, ending=ending, spacy=path.with_suffix(SUFFIX), names=names)
+        )
     if isinstance(docs, Doc):
         raise ValueError(Errors.E080.format(path=path))
     with replacing(path) as temporary:

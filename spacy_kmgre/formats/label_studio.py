@@ -48,7 +48,9 @@ class LabelStudioOptions(MentionOptions):
     :param annotator: The id or the email address of the person whose annotations are read; "" for the first one's.
     """
 
-    annotator: str = option("", "Read what this person has annotated (an id or an email address), not the first one")
+    annotator: str = option(
+        "", "Read what this person has annotated (an id or an email address), not the first one"
+    )
 
 
 class TaskText(Model):

@@ -114,7 +114,9 @@ def _checked_triples(triples: Any) -> Any:
     if triples is None or (isinstance(triples, str) and triples == CORPUS_TRIPLES):
         return triples
     expected = f"null, {CORPUS_TRIPLES!r} or a list of [head type, label, tail type]"
-    return [list(triple) for triple in _checked_list("allowed_triples", triples, expected, partial(_holds, 3))]
+    return [
+        list(triple) for triple in _checked_list("allowed_triples", triples, expected, partial(_holds, 3))
+    ]
 
 
 class Setting:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -364,10 +365,14 @@ def test_progress_is_for_terminals(tmp_path: Path):
 
 def docred_file(path: Path, *titles: str) -> Path:
     sents = [["Ann", "founded", "Acme", "."]]
-    mentions = [[{"name": name, "sent_id": 0, "pos": [pos, pos + 1], "type": "X"}] for name, pos in (("Ann", 0), ("Acme", 2))]
+    mentions = [
+        [{"name": name, "sent_id": 0, "pos": [pos, pos + 1], "type": "X"}]
+        for name, pos in (("Ann", 0), ("Acme", 2))
+    ]
     labels = [{"h": 0, "t": 1, "r": "founded", "evidence": [0]}]
     documents = [
-        {"title": title, "sents": [*sents, [title]], "vertexSet": mentions, "labels": labels} for title in titles
+        {"title": title, "sents": [*sents, [title]], "vertexSet": mentions, "labels": labels}
+        for title in titles
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
     srsly.write_json(path, documents)
@@ -378,9 +383,12 @@ def test_convert_splits_by_document(tmp_path: Path):
     source = docred_file(tmp_path / "all.json", *map(str, range(20)))
     result = run("convert", source, tmp_path / "corpus", "--split", "0.8,0.1,0.1", "--seed", 1)
     assert result.exit_code == 0, result.output
-    found = {part: [d.user_data["title"] for d in read("spacy", tmp_path / "corpus" / f"{part}.spacy")] for part in ("train", "dev", "test")}
+    found = {
+        part: [d.user_data["title"] for d in read("spacy", tmp_path / "corpus" / f"{part}.spacy")]
+        for part in ("train", "dev", "test")
+    }
     assert {part: len(titles) for part, titles in found.items()} == {"train": 16, "dev": 2, "test": 2}
-    assert sorted(sum(found.values(), []), key=int) == [str(number) for number in range(20)]
+    assert sorted(chain.from_iterable(found.values()), key=int) == [str(number) for number in range(20)]
     assert "16 documents" in result.output and rows(result.output)["documents"] == "20"
     again = run("convert", source, tmp_path / "corpus", "--split", "0.8,0.1,0.1")
     assert again.exit_code == 1 and "E331" in again.output and "--force" in again.output
@@ -388,7 +396,9 @@ def test_convert_splits_by_document(tmp_path: Path):
     assert [d.user_data["title"] for d in read("spacy", tmp_path / "corpus" / "dev.spacy")] != found["dev"]
 
 
-@pytest.mark.parametrize("name, ending", [("docred", ".json"), ("pubtator", ".pubtator"), ("brat", ""), ("prodigy", ".jsonl")])
+@pytest.mark.parametrize(
+    "name, ending", [("docred", ".json"), ("pubtator", ".pubtator"), ("brat", ""), ("prodigy", ".jsonl")]
+)
 def test_convert_splits_into_any_format(name: str, ending: str, tmp_path: Path):
     source = docred_file(tmp_path / "all.json", *"abcd")
     result = run("convert", source, tmp_path / "out", "--split", "0.5,0.5", "--to", name)

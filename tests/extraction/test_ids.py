@@ -94,7 +94,9 @@ def test_extract_by_knowledge_base(trained_folder, sources, n_process, tmp_path)
     result = extract(trained_folder, sources, "--entity-ids", "kb_id", "-n", n_process, "-o", target)
     assert result.exit_code == 0, result.output
     rows = read_rows(target)
-    ids = {(row["document"], row[f"{side}_key"]): row[f"{side}_id"] for row in rows for side in ("head", "tail")}
+    ids = {
+        (row["document"], row[f"{side}_key"]): row[f"{side}_id"] for row in rows for side in ("head", "tail")
+    }
     assert {ids["doc 1", "entity_1"], ids["doc 2", "entity_1"]} == {"Q1"}
     assert ids["doc 1", "entity_2"] == "doc 1#entity_2"
 

@@ -72,9 +72,11 @@ def test_a_column_that_is_not_there(tmp_path, name: str):
 def test_a_folder_of_tables_is_read_where_tables_are_asked_for(tmp_path):
     write_csv(tmp_path / "b.csv", header=("id", "text"))
     write_csv(tmp_path / "a.tsv", header=("id", "text"), delimiter="\t")
-    with pytest.raises(ValueError, match="E336.*no files to read.*--from csv"):
+    with pytest.raises(ValueError, match=r"E336.*no files to read.*--from csv"):
         find_sources([tmp_path])
-    assert list(read(tmp_path, Columns(id=""), "csv")) == [f"{n}:{i}" for n in ("a.tsv", "b.csv") for i in (1, 2, 3)]
+    assert list(read(tmp_path, Columns(id=""), "csv")) == [
+        f"{n}:{i}" for n in ("a.tsv", "b.csv") for i in (1, 2, 3)
+    ]
 
 
 def test_broken_rows_do_not_hide_the_others(tmp_path):
@@ -90,7 +92,8 @@ def test_broken_rows_do_not_hide_the_others(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "rest, expected", [(b'"never closed\n', "unexpected end"), (b"caf\xe9\n", "decode"), (b'"a" b\n', "expected")]
+    "rest, expected",
+    [(b'"never closed\n', "unexpected end"), (b"caf\xe9\n", "decode"), (b'"a" b\n', "expected")],
 )
 def test_what_is_not_csv_ends_the_file_with_an_error(tmp_path, rest: bytes, expected: str):
     path = tmp_path / "texts.csv"
@@ -108,7 +111,7 @@ def test_a_long_text(tmp_path):
 
 def test_an_empty_table(tmp_path):
     (tmp_path / "empty.csv").write_text("")
-    with pytest.raises(ValueError, match="E083.*columns: none"):
+    with pytest.raises(ValueError, match=r"E083.*columns: none"):
         find_sources([tmp_path / "empty.csv"])
     (tmp_path / "header.csv").write_text("text\n")
     assert read(tmp_path / "header.csv", Columns()) == {}
@@ -118,7 +121,7 @@ def test_parquet_values_that_are_no_text(tmp_path):
     found = read(write_parquet(tmp_path / "x.parquet", [(1, "One"), (2, None)]), Columns("body", "id"))
     assert found["1"].text == "One" and "row 2: no text, but None" in found["2"]
     (tmp_path / "y.parquet").write_bytes(b"PAR1 or not")
-    with pytest.raises(ValueError, match="E087.*y.parquet"):
+    with pytest.raises(ValueError, match=r"E087.*y.parquet"):
         find_sources([tmp_path / "y.parquet"])
 
 
@@ -131,7 +134,7 @@ def test_parquet_without_pyarrow(tmp_path, monkeypatch):
 
 def test_columns_are_for_tables(tmp_path):
     (tmp_path / "a.txt").write_text("Ann")
-    with pytest.raises(ValueError, match="E336.*--text-column.*table"):
+    with pytest.raises(ValueError, match=r"E336.*--text-column.*table"):
         find_sources([tmp_path / "a.txt"], None, Columns("body"))
 
 

@@ -1,5 +1,7 @@
 """Parts of a corpus."""
 
+from itertools import chain
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,10 +10,22 @@ from spacy_kmgre.formats.split import PARTS, Split
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1.0", "0.8", "0.8,0.1", "0.8;0.1;0.1", "80,10,10", "0.5,0.5,0.0", "a,b", "0.4,0.2,0.2,0.2", "nan,1"]
+    "text",
+    [
+        "",
+        "1.0",
+        "0.8",
+        "0.8,0.1",
+        "0.8;0.1;0.1",
+        "80,10,10",
+        "0.5,0.5,0.0",
+        "a,b",
+        "0.4,0.2,0.2,0.2",
+        "nan,1",
+    ],
 )
 def test_shares_that_cannot_be(text: str):
-    with pytest.raises(ValueError, match="E023.*--split.*0.8,0.1,0.1"):
+    with pytest.raises(ValueError, match=r"E023.*--split.*0.8,0.1,0.1"):
         Split.parse(text)
 
 
@@ -45,7 +59,7 @@ def test_every_document_in_one_part_and_equal_ones_together(documents, weights, 
     except ValueError:
         return
     assert list(parts) == list(PARTS[: len(weights)])
-    assert sorted(sum(parts.values(), [])) == list(range(len(documents)))
+    assert sorted(chain.from_iterable(parts.values())) == list(range(len(documents)))
     assert all(numbers == sorted(numbers) for numbers in parts.values())
     contents = [{documents[number] for number in numbers} for numbers in parts.values()]
     assert sum(map(len, contents)) == len(set(documents))

@@ -6,11 +6,10 @@ import pytest
 import spacy
 from spacy import Language
 from spacy.tokens import Doc, Span
-from spacy.training import Example
 
 from spacy_kmgre.annotations import TITLE
 
-from ..conftest import NAME, annotate, component, make_doc, make_examples, make_other_doc, triples
+from ..conftest import NAME, component, make_doc, make_examples, make_other_doc, triples
 
 
 @pytest.fixture
@@ -73,7 +72,9 @@ def test_labels_that_the_pipeline_does_not_know(nlp):
         for relation in examples[0].reference._.relations
     ]
     examples[0].reference._.relations = renamed
-    with pytest.warns(UserWarning, match=r"W016.*3 of the 5 relations.*P8.*founded.*--relation-names") as caught:
+    with pytest.warns(
+        UserWarning, match=r"W016.*3 of the 5 relations.*P8.*founded.*--relation-names"
+    ) as caught:
         scores = nlp.evaluate(examples)
         nlp.evaluate(examples)
     assert len(caught) == 1 and 0 < scores["rel_micro_r"] < 1
