@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -157,13 +156,9 @@ class Format:
             raise ValueError(Errors.E152.format(name=self.name, done="read"))
         for name in options:
             if name not in self.options:
-                known = ", ".join(self.options)
-                others = [form.name for form in FORMATS.values() if name in form.options]
-                raise ValueError(
-                    Errors.E140.format(
-                        name=self.name, option=name, known=known, others=", ".join(others) or "none"
-                    )
-                )
+                having = [form.name for form in FORMATS.values() if name in form.options]
+                known, others = ", ".join(self.options), ", ".join(having) or "none"
+                raise ValueError(Errors.E140.format(name=self.name, option=name, known=known, others=others))
         read, settings = self.reader, self.settings(**options)
         files = self._files(path, counts) if path.is_dir() and not self.folders else [path]
         return (
@@ -281,11 +276,10 @@ def guess_source(path: Path) -> Format:
 
     :raises ValueError: Where no format or several recognise it, or where it is broken.
     """
-    peek = Peek(path)
-    found, broken = _recognise(peek)
-    for file in islice(sorted(path.rglob("*")), FILES) if path.is_dir() and not found else ():
-        if file.is_file():
-            found |= _recognise(Peek(file))[0]
+    found, broken = _recognise(Peek(path))
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if not found else []
+    for file in files[:FILES]:
+        found |= _recognise(Peek(file))[0]
     if broken and not found:
         raise broken
     return _only(list(found.values()), path, "--from", sources())
