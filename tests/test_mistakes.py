@@ -300,7 +300,7 @@ MISTAKES: dict[str, tuple[Callable[[Desk], Any], str, str]] = {
     "extract from what has another ending": (
         command("extract", "MODEL", "text.docx", files={"text.docx": "PK"}),
         "E089.*text.docx",
-        "--from.*csv.*pubtator",
+        "--from.*pubtator.*csv",
     ),
     "extract to what has another ending": (
         command("extract", "MODEL", "text.txt", "-o", "rel.docx", files=TEXT),

@@ -22,7 +22,7 @@ kmgre = typer.Typer(
 
 @kmgre.callback()
 def kmgre_cli() -> None:
-    """Document-level relation extraction with spacy-kmgre"""
+    """Do what comes before every command."""
     # The printers of spaCy's commands know another name of this switch (https://no-color.org).
     if os.environ.get("NO_COLOR"):
         os.environ["ANSI_COLORS_DISABLED"] = "1"

@@ -67,11 +67,11 @@ def convert(
         docs = _count_losses(docs, written, counts)
         if split is None:
             written.write(docs, target)
-            sizes = {target: counts.documents}
+            done = {target: written.name}
         else:
-            sizes = _write_parts(docs, _part_paths(target, written, split), written, split, lang)
-    for path, size in sizes.items():
-        msg.good(f"{path} ({written.name}, {plural(size, 'document')})")
+            done = _write_parts(docs, _part_paths(target, written, split), written, split, lang)
+    for path, what in done.items():
+        msg.good(f"{path} ({what})")
     print(counts)
 
 
@@ -85,10 +85,10 @@ def _part_paths(folder: Path, written: Format, split: Split) -> dict[str, Path]:
 
 def _write_parts(
     docs: Iterable[Doc], paths: dict[str, Path], written: Format, split: Split, lang: str
-) -> dict[Path, int]:
+) -> dict[Path, str]:
     """Write documents in parts.
 
-    :returns: The number of documents of each part.
+    :returns: What each file or folder is.
     """
     export = CorpusExport(written.name, {"lang": lang})
     texts, kept = [], []
@@ -98,7 +98,9 @@ def _write_parts(
     parts = split.divide(texts)
     for part, numbers in parts.items():
         export.write((kept[number] for number in numbers), paths[part])
-    return {paths[part]: len(numbers) for part, numbers in parts.items()}
+    return {
+        paths[part]: f"{written.name}, {plural(len(numbers), 'document')}" for part, numbers in parts.items()
+    }
 
 
 def read_source(

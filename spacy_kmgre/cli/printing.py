@@ -1,6 +1,5 @@
 """What commands print alike: tables, scores, and errors."""
 
-import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,17 +24,19 @@ def failing(what: str) -> Iterator[None]:
 
     :param what: What could not be done.
     """
+    before, warnings.formatwarning = warnings.formatwarning, _format_warning
     try:
-        with warnings.catch_warnings(), show_validation_error(title=what, show_config=False, hint_fill=False):
-            warnings.showwarning = _show_warning
+        with show_validation_error(title=what, show_config=False, hint_fill=False):
             yield
     except (ValueError, OSError, ImportError) as error:
         logger.debug(what, exc_info=True)
         msg.fail(what, error, exits=1)
+    finally:
+        warnings.formatwarning = before
 
 
-def _show_warning(message: Warning | str, *_where: Any, **_line: Any) -> None:
-    print(Printer(no_print=True).warn(str(message)), file=sys.stderr)
+def _format_warning(message: Warning | str, *_where: Any, **_line: Any) -> str:
+    return f"{Printer(no_print=True).warn(str(message))}\n"
 
 
 def print_table(

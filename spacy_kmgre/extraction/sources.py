@@ -60,7 +60,7 @@ def check_source_format(name: str) -> None:
 
 
 def _source_formats() -> list[str]:
-    return [*TEXTS, *TABLES, *(form for form in FORMATS if "documents" not in FORMATS[form].options)]
+    return [*TEXTS, *(form for form in FORMATS if "documents" not in FORMATS[form].options), *TABLES]
 
 
 def find_sources(paths: Iterable[Path], form: str | None = None, columns: Columns = DEFAULT) -> list[Source]:

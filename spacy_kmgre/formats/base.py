@@ -276,17 +276,18 @@ def guess_source(path: Path) -> Format:
 
     :raises ValueError: Where no format or several recognise it, or where it is broken.
     """
-    found, broken = _recognise(Peek(path))
+    found = _recognise(Peek(path))
     files = sorted(file for file in path.rglob("*") if file.is_file()) if not found else []
     for file in files[:FILES]:
-        found |= _recognise(Peek(file))[0]
-    if broken and not found:
-        raise broken
+        found |= _recognise(Peek(file))
     return _only(list(found.values()), path, "--from", sources())
 
 
-def _recognise(peek: Peek) -> tuple[dict[str, Format], ValueError | None]:
-    """The formats of a source by name, and what is wrong with it."""
+def _recognise(peek: Peek) -> dict[str, Format]:
+    """The formats of a source by name.
+
+    :raises ValueError: Where no format recognises it, and it is broken.
+    """
     found, broken = {}, None
     for name, form in sources().items():
         try:
@@ -294,9 +295,11 @@ def _recognise(peek: Peek) -> tuple[dict[str, Format], ValueError | None]:
                 found[name] = form
         except ValueError as error:
             broken = error
+    if broken and not found:
+        raise broken
     if not found and not peek.is_json:
         found = {name: form for name, form in sources().items() if peek.ending in form.endings}
-    return found, broken
+    return found
 
 
 def guess_target(path: Path) -> Format:

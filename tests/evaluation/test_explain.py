@@ -252,4 +252,4 @@ def test_labels_of_entities_are_shown(trained_folder, kmgre, tmp_path):
     doc.spans["entity_2"] = [Span(doc, 3, 4, label="ORG")]
     FORMATS["jsonl"].write([doc], tmp_path / "in.jsonl")
     shown = run(trained_folder("KMGRE"), tmp_path / "in.jsonl", "--head", "She", "--tail", "Acme")
-    assert "entity_2  Acme (ORG), 1 mentions" in shown
+    assert "entity_2  Acme (ORG), 1 mention\n" in shown
