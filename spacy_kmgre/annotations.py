@@ -297,7 +297,9 @@ def store_relations(doc: Doc, relations: Iterable[dict[str, Any]], writer: str =
     :param writer: The name of the component that writes them, "" where a person does.
     :returns: The name of the component that has written those before, "" where none has or there were none.
     """
-    before = str(doc.user_data.pop(_WRITER, "")) if doc.user_data.get(_RELATIONS) else ""
+    before = str(doc.user_data.pop(_WRITER, ""))
+    if not doc.user_data.get(_RELATIONS):
+        before = ""
     doc.user_data[_RELATIONS] = sorted(relations, key=lambda item: -item["score"])
     if writer:
         doc.user_data[_WRITER] = writer

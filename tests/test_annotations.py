@@ -24,8 +24,10 @@ from spacy_kmgre.annotations import (
     project_entities,
     read_entities,
     relation_data,
+    relations_writer,
     replace_entities,
     set_relations,
+    store_relations,
     write_entities,
     write_ents,
 )
@@ -214,6 +216,16 @@ def test_an_entity_that_went_away_is_named():
 
 
 # Written by hand
+
+
+def test_who_has_written_the_relations():
+    doc = make_doc(NLP)
+    assert relations_writer(doc) == ""
+    assert store_relations(doc, [], "a component") == "" and relations_writer(doc) == "a component"
+    doc._.relations = RELATIONS
+    assert relations_writer(doc) == ""
+    assert store_relations(doc, relation_data(doc), "a component") == ""
+    assert store_relations(doc, [], "another") == "a component"
 
 
 def test_a_new_relation_of_spans_and_entities():

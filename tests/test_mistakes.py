@@ -280,7 +280,7 @@ MISTAKES: dict[str, tuple[Callable[[Desk], Any], str, str]] = {
     "extract with the arguments swapped": (
         command("extract", "text.txt", "MODEL", files=TEXT),
         "E085.*is a pipeline",
-        "extract MODEL SOURCE",
+        "MODEL SOURCE",
     ),
     "a pipeline that is none": (
         command("extract", "text.txt", "text.txt", files=TEXT),

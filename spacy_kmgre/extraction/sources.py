@@ -86,7 +86,7 @@ def find_sources(paths: Iterable[Path], form: str | None = None, columns: Column
             found.append(Source(path, form or "", path.name))
             if is_pipeline(path):
                 raise ValueError(
-                    Errors.E085.format(path=path, wanted="source", command="extract MODEL SOURCE")
+                    Errors.E085.format(path=path, wanted="source", command="COMMAND MODEL SOURCE")
                 )
             if next(_walk(found[-1]), None) is None:
                 kinds = " ".join(f"*{suffix}" for suffix in SUFFIXES)

@@ -132,7 +132,7 @@ def _is_out_of_reach(source: str) -> bool:
 
     Its library would ask again for half a minute.
     """
-    if Path(source).exists():
+    if Path(source).exists() or Path(source).is_absolute():
         return False
     try:
         requests.head(ENDPOINT, timeout=CONNECTING)

@@ -46,13 +46,14 @@ class Settings:
         def put(name: str, value: Any) -> None:
             object.__setattr__(self, name, value)
 
-        put("thresholds", _checked_thresholds(self.thresholds))
+        expected = "a table of labels and numbers, or a list of [label, number]"
+        put("thresholds", _checked_table("thresholds", self.thresholds, expected))
         put("allowed_triples", _checked_triples(self.allowed_triples))
         put("symmetric", _checked_list("symmetric", self.symmetric, "a list of labels", _is_text))
         pairs = _checked_list("inverse", self.inverse, "a list of pairs of labels", partial(_holds, 2))
         put("inverse", [list(pair) for pair in pairs])
         put("calibration", _checked_list("calibration", self.calibration, LINE, _is_number))
-        put("label_texts", _checked_texts(self.label_texts))
+        put("label_texts", _checked_table("label_texts", self.label_texts, "a text for each label"))
         shares = {name: getattr(self, name) for name in SHARES}
         shares.update({f"thresholds[{label!r}]": value for label, value in self.thresholds.items()})
         for name, value in shares.items():
@@ -62,6 +63,9 @@ class Settings:
         line = self.calibration
         right = len(line) == 2 and all(map(math.isfinite, line)) and line[0] > 0
         _check("calibration", line, right, LINE)
+        texts = self.label_texts
+        right = all(_is_text(text) for item in texts.items() for text in item)
+        _check("label_texts", texts, right, "a text for each label")
 
 
 NAMES = tuple(field.name for field in fields(Settings))
@@ -96,18 +100,12 @@ def _checked_list(name: str, value: Any, expected: str, right: Callable[[Any], b
     return found
 
 
-def _checked_thresholds(value: Any) -> dict[str, float]:
+def _checked_table(name: str, value: Any, expected: str) -> dict[str, Any]:
+    """A table, which may be given as a list of pairs."""
     try:
         return dict(value)
     except (TypeError, ValueError):
-        expected = "a table of labels and numbers, or a list of [label, number]"
-        raise ValueError(Errors.E023.format(setting="thresholds", value=value, expected=expected)) from None
-
-
-def _checked_texts(value: Any) -> dict[str, str]:
-    right = isinstance(value, Mapping) and all(_is_text(text) for item in value.items() for text in item)
-    _check("label_texts", value, right, "a text for each label")
-    return dict(value)
+        raise ValueError(Errors.E023.format(setting=name, value=value, expected=expected)) from None
 
 
 def _checked_triples(triples: Any) -> Any:
