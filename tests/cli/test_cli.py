@@ -138,9 +138,8 @@ def test_no_color(value: str, colours: bool, tmp_path: Path, monkeypatch):
     assert result.exit_code == 0 and ("\x1b" in result.output) is colours
 
 
-def test_warnings_are_messages(tmp_path: Path, capfd):
+def test_warnings_are_messages():
     with failing("It"):
-        warnings.showwarning("[KMGRE W001] Odd.", UserWarning, __file__, 1)
-    shown = capfd.readouterr().err
+        shown = warnings.formatwarning("[KMGRE W001] Odd.", UserWarning, __file__, 1)
     assert "[KMGRE W001] Odd." in shown and "UserWarning" not in shown and __file__ not in shown
     assert warnings.formatwarning is formatwarning

@@ -372,7 +372,7 @@ with multiprocessing.get_context("fork").Pool(1) as pool:
 """
 
 
-@pytest.mark.parametrize("switch", [None, "true"])
+@pytest.mark.parametrize("switch", [None, "false"])
 def test_forked_processes_tokenize_without_a_warning(tiny_encoder, switch):
     environment = {name: value for name, value in os.environ.items() if name != "TOKENIZERS_PARALLELISM"}
     environment |= {} if switch is None else {"TOKENIZERS_PARALLELISM": switch}
