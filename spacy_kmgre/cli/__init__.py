@@ -3,8 +3,11 @@
 Every `spacy` command imports this package, so a command imports what needs a model when it runs.
 """
 
+import os
+
 import typer
 from spacy.cli._util import app
+from wasabi import msg
 
 from .arguments import OVERRIDES
 from .corpora import CorpusCommand, convert_cli, info_cli
@@ -15,6 +18,17 @@ from .pipelines import ExtractCommand, extract_cli
 kmgre = typer.Typer(
     name="kmgre", help="Document-level relation extraction with spacy-kmgre", no_args_is_help=True
 )
+
+
+@kmgre.callback()
+def kmgre_cli() -> None:
+    """Do what comes before every command."""
+    # The printers of spaCy's commands know another name of this switch (https://no-color.org).
+    if os.environ.get("NO_COLOR"):
+        os.environ["ANSI_COLORS_DISABLED"] = "1"
+        msg.show_color = False
+
+
 app.add_typer(kmgre)
 
 kmgre.command("convert", cls=CorpusCommand)(convert_cli)

@@ -11,10 +11,11 @@ import typer
 from spacy.cli._util import Arg, Opt
 from wasabi import msg
 
+from ..errors import Errors
 from ..evaluation.groups import LABELS
 from ..evaluation.render import TEMPLATES, difference, interval, percent, render, setting_notes
 from .arguments import CODE, COMPONENT, GPU, MODEL, parse_overrides
-from .printing import failing, precision_recall_f, print_table
+from .printing import failing, plural, precision_recall_f, print_table
 
 if TYPE_CHECKING:
     from ..evaluation.report import Report
@@ -96,6 +97,8 @@ def evaluate_cli(
     from ..evaluation.report import count_examples, make_report, relation_settings
     from ..evaluation.settings import write_settings
     from ..evaluation.significance import Resampling
+    from ..extraction.sources import is_pipeline
+    from ..formats.docbin import SUFFIX
     from .common import load_pipeline
     from .measure import find_settings, rank_pairs, score_between_gold_entities, score_from_text
 
@@ -103,6 +106,12 @@ def evaluate_cli(
     _check_targets(output, Path(model) if writes else None)
     config = parse_overrides(ctx, ctx.args)
     with failing(f"Could not evaluate {model} on {corpus}"):
+        if is_pipeline(corpus):
+            raise ValueError(
+                Errors.E085.format(path=corpus, wanted="corpus", command="evaluate MODEL CORPUS")
+            )
+        if corpus.is_file() and corpus.suffix != SUFFIX:
+            raise ValueError(Errors.E112.format(path=corpus))
         nlp = load_pipeline(model, component, config=config, code=code, use_gpu=use_gpu)
         pipe: Any = nlp.get_pipe(component)
         examples, scores = score_between_gold_entities(nlp, component, corpus)
@@ -164,7 +173,7 @@ def _write(output: Sequence[Path], report: "Report", scores: dict[str, Any]) -> 
 
 
 def _print_report(report: "Report", per_type: bool) -> None:
-    msg.divider(f"{report.model} on {report.corpus} ({report.documents} documents)")
+    msg.divider(f"{report.model} on {report.corpus} ({plural(report.documents, 'document')})")
     for section in report.sections:
         if section.title != LABELS or per_type:
             rows = [(line.title, *map(percent, (line.p, line.r, line.f))) for line in section.lines]

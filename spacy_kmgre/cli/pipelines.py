@@ -63,7 +63,13 @@ def extract_cli(
         "--from",
         metavar="FORMAT",
         callback=known_source,
-        help="The format of the sources: text, lines, or one of `convert`; without it, endings and contents tell",
+        help="The format of the sources: text, lines, csv, parquet, or one of `convert`; without it, endings and "
+        "contents tell",
+    ),
+    text_column: str = Opt("text", help="The column of a CSV or Parquet source that holds the texts"),
+    id_column: str = Opt(
+        "",
+        help="The column of a CSV or Parquet source that names the documents; without it, the rows' numbers do",
     ),
     target_format: str = Opt(
         "",
@@ -88,6 +94,12 @@ def extract_cli(
         help="The largest number of characters of a document; without it, the pipeline's max_length",
         min=1,
     ),
+    entity_ids: str = Opt(
+        "",
+        metavar="NAME",
+        help="Give each entity an id that is the same in all documents: kb_id takes that of the knowledge base; other "
+        "names are functions that --code registers. Entities of which none is known get one of their own",
+    ),
     entities: RelatedEntities = ENTITIES,
     component: str = COMPONENT,
     code: Path | None = CODE,
@@ -101,7 +113,8 @@ def extract_cli(
     cat text.txt | spacy kmgre extract MODEL - | jq .relations
 
     In a folder, the files *.txt (a document each), *.jsonl and *.spacy are read. A line of JSON has a `text`, and may
-    have `title` or `id`, `entities` and more, as jsonl.schema.json in spacy_kmgre/formats says.
+    have `title` or `id`, `entities` and more, as jsonl.schema.json in spacy_kmgre/formats says. A row of a table
+    (*.csv, *.tsv, *.parquet) is a document: --text-column and --id-column name its columns.
 
     The output is complete or not there. Until then its documents are in OUTPUT.partial, and memory does not grow with
     their number (but where one .spacy file holds all of them). After a crash, or a kill, the same command with
@@ -114,6 +127,7 @@ def extract_cli(
     Exit status: 0; 1 where nothing was written; 2 where the command cannot be read; 3 where the output is written
     and documents failed.
     """
+    from ..extraction.tables import Columns
     from .extract import extract_relations
 
     paths, overrides = split_overrides(sources)
@@ -128,6 +142,8 @@ def extract_cli(
         batch_size=batch_size,
         n_process=n_process,
         max_length=max_length,
+        columns=Columns(text_column, id_column),
+        entity_ids=entity_ids,
         given_entities=entities is RelatedEntities.given,
         component=component,
         code=code,

@@ -14,7 +14,7 @@ from .base import StreamExport
 COLUMNS = (
     *("document", "head", "head_label", "head_kb_id", "head_key", "relation", "relation_text"),
     *("tail", "tail_label", "tail_kb_id", "tail_key", "score"),
-    *("head_start", "head_end", "tail_start", "tail_end", "share", "evidence"),
+    *("head_start", "head_end", "tail_start", "tail_end", "share", "evidence", "head_id", "tail_id"),
 )
 
 
@@ -50,6 +50,8 @@ def _row(relation: Relation) -> list[Any]:
         relation.score,
         *pair,
         evidence,
+        relation.head.id,
+        relation.tail.id,
     ]
 
 

@@ -9,8 +9,9 @@ import spacy
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.vocab import Vocab
 
-from ..annotations import ENTITY_PREFIX, TITLE, set_relations, write_entities, write_ents
+from ..annotations import ENTITY_PREFIX, PASSAGES, TITLE, store_relations, write_entities, write_ents
 from ..errors import Errors
+from ..relation_input import relation_data_of
 from ..retokenize import split_tokens
 from ..types import Entity
 from .base import ReaderOptions, option
@@ -18,8 +19,6 @@ from .counts import Counts
 
 Offsets = tuple[int, int]
 
-# The span group of a document's parts, labelled by their kind: title, abstract ...
-PASSAGES = "passages"
 # Soft hyphen, zero-width space, byte order mark.
 INVISIBLE = dict.fromkeys((0xAD, 0x200B, 0xFEFF))
 
@@ -51,6 +50,7 @@ class Cluster(NamedTuple):
     label: str = ""
     kb_id: str = ""
     key: str = ""
+    id: str = ""
 
 
 class Passage(NamedTuple):
@@ -77,7 +77,7 @@ def annotate(
 
     A relation listed twice becomes one, with the evidence and key mention pairs of both.
 
-    :param relations: The relations in the form that `set_relations` takes.
+    :param relations: The relations in the form that `relation_data_of` takes.
     """
     names, texts = options.relation_names, options.label_texts
     entities = list(entities)
@@ -108,7 +108,7 @@ def annotate(
             "evidence": sorted(evidence),
             "key_mention_pairs": _join(known["key_mention_pairs"], relation.get("key_mention_pairs", ())),
         }
-    set_relations(doc, found.values())
+    store_relations(doc, [relation_data_of(doc, relation) for relation in found.values()])
     return doc
 
 
@@ -184,7 +184,7 @@ class TextDocs(Generic[Options_co]):
         """Make a Doc with tokens that fit all mentions.
 
         :param clusters: The entities; one without a key is called by its place.
-        :param relations: The relations in the form that `set_relations` takes, except that head and tail are places
+        :param relations: The relations in the form that `relation_data_of` takes, except that head and tail are places
             in `clusters`, and spans are in characters.
         :param tokens: Offsets of the tokens; where None, the tokenizer of the language finds them.
         :param sentences: Offsets of the sentences, none where empty; where None, they are found by rule if the
@@ -224,7 +224,7 @@ class TextDocs(Generic[Options_co]):
             self.counts.note("mentions that their entity lists twice", twice)
             key = cluster.key or f"{ENTITY_PREFIX}{number}"
             found = tuple(Span(doc, *of_chars(mention)) for mention in offsets)
-            entities.append(Entity(found, key=key, label=cluster.label, kb_id=cluster.kb_id))
+            entities.append(Entity(found, key, cluster.label, cluster.kb_id, cluster.id))
         data = [
             {
                 **relation,

@@ -169,7 +169,7 @@ def _relation(
     sentences: list[Offsets],
     counts: Counts,
 ) -> dict[str, Any]:
-    """The relation in the form that `set_relations` takes."""
+    """The relation in the form that `relation_data_of` takes."""
     for entity in (head, tail):
         if entity not in entities:
             raise ValueError(Errors.E104.format(where=where, entity=entity, known=sorted(entities)))
@@ -301,6 +301,7 @@ DOCRED = Format(
     description="JSON of DocRED and Re-DocRED: one list of documents, their words without the spaces between",
     reader=_read,
     writer=lambda docs, path: write_json_list(map(_document, docs), path),
+    default_ending=".json",
     sniff=lambda peek: any("vertexSet" in item for item in peek.objects),
     holds=frozenset({EVIDENCE, SHARED}),
 )
@@ -310,6 +311,7 @@ SUBMISSION = Format(
     reader=_read_submission,
     writer=lambda docs, path: write_json_list((item for doc in docs for item in _submission(doc)), path),
     settings=SubmissionOptions,
+    default_ending=".json",
     sniff=lambda peek: any({"h_idx", "t_idx", "r"} <= item.keys() for item in peek.objects),
     holds=frozenset({EVIDENCE, SHARED}),
 )

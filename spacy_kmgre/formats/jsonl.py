@@ -49,6 +49,7 @@ class JsonEntity(Model):
     )
     label: Text = Field("", description="The entity type.")
     kb_id: Text = Field("", description="An identifier in a knowledge base.")
+    id: Text = Field("", description="An identifier that is the same in all documents of a corpus.")
     mentions: list[Mention]
 
 
@@ -120,6 +121,7 @@ def document_to_json(doc: Doc) -> dict[str, Any]:
                 "text": entity.text,
                 **({"label": entity.label} if entity.label else {}),
                 **({"kb_id": entity.kb_id} if entity.kb_id else {}),
+                **({"id": entity.id} if entity.id else {}),
                 "mentions": [{**_span(span), "text": span.text} for span in entity.mentions],
             }
             for entity in entities
@@ -178,7 +180,7 @@ def document_from_json(where: str, data: Any, docs: TextDocs[TextOptions]) -> Do
         docs.counts.note("entities without mentions", not mentions)
         if mentions:
             kept[number] = len(clusters)
-            clusters.append(Cluster(mentions, label=entity.label, kb_id=entity.kb_id, key=key))
+            clusters.append(Cluster(mentions, entity.label, entity.kb_id, key, entity.id))
     relations = []
     for number, relation in enumerate(line.relations):
         at = f"{where} relations[{number}]"

@@ -6,8 +6,11 @@ from typing import Any
 from spacy.pipeline import Pipe
 from spacy.tokens import Doc
 
-from ..annotations import read_entities, replace_entities
+from ..annotations import document_name, read_entities, replace_entities
 from ..entities import EntityReader
+from ..entities.ner import NerEntities
+from ..errors import Warnings
+from .notices import WarnOnce
 
 
 class KmgreEntities(Pipe):
@@ -36,9 +39,14 @@ class KmgreEntities(Pipe):
         self.prefix = prefix
         self.overwrite = overwrite
         self.scorer = scorer
+        self._warn_once = WarnOnce(name)
 
     def __call__(self, doc: Doc) -> Doc:
         """Write the entities of a Doc."""
         if self.overwrite or not read_entities(doc, self.prefix):
-            replace_entities(doc, self.entities(doc), self.prefix)
+            found = self.entities(doc)
+            reads_ents = isinstance(self.entities, NerEntities)
+            if reads_ents and not found and len(doc) and not doc.has_annotation("ENT_IOB"):
+                self._warn_once(Warnings.W019, document=document_name(doc))
+            replace_entities(doc, found, self.prefix)
         return doc

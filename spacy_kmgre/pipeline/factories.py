@@ -53,6 +53,7 @@ SCORE_WEIGHTS: dict[str, float | None] = {
 
 @Language.factory(
     "kmgre_relations",
+    requires=["doc.spans"],
     assigns=["doc._.relations"],
     default_config=DEFAULT_CONFIG,
     default_score_weights=SCORE_WEIGHTS,

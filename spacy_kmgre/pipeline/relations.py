@@ -23,6 +23,7 @@ from ..model.pieces import Document, Gold
 from ..model.thinc_shim import KNOWN_FACTS, ModelInput, RelationModel
 from ..types import Entity
 from . import examples as reading
+from . import notices
 from .decode import Prediction, as_data, decode, evidence_sentences
 from .settings import CORPUS_TRIPLES, Controls, Settings
 from .state import RelationComponent
@@ -101,6 +102,7 @@ class KmgreRelations(RelationComponent):
         self, docs: Sequence[Doc], controls: Controls
     ) -> tuple[list[list[Entity]], Iterator[PairScores]]:
         entities = [self.entities(doc) for doc in docs]
+        notices.warn_of_no_entities(self._warn_once, docs, entities)
         numbers = [number for number, found in enumerate(entities) if len(found) > 1]
         with_sentences = self.settings.evidence_score > 0
         documents = [reading.read_document(docs[i], entities[i], with_sentences) for i in numbers]
@@ -112,8 +114,7 @@ class KmgreRelations(RelationComponent):
 
     def _input(self, documents: Sequence[Document], **how: Any) -> ModelInput:
         pieces = self._shim.pieces(documents)
-        limit = self._shim.settings.encoder.max_pieces
-        reading.warn_of_unread(self.name, documents, pieces, limit)
+        reading.warn_of_unread(self.name, documents, pieces, self._shim.settings.encoder.max_pieces)
         return ModelInput(documents, pieces, **how)
 
     def decode(self, scores: PairScores, types: Types, controls: Controls) -> list[Prediction]:
@@ -162,7 +163,7 @@ class KmgreRelations(RelationComponent):
                 evidence = [(bounds[number], bounds[number + 1]) for number in sorted(found)]
                 label = labels[prediction.label - 1]
                 relations.append(as_data(prediction, label, keys, mentions, evidence, texts.get(label, "")))
-            store_relations(doc, relations)
+            notices.warn_of_replaced(self._warn_once, doc, store_relations(doc, relations, self.name))
 
     def _evidence(self, prediction: Prediction, sentences: Sequence[int]) -> set[int]:
         """:param sentences: The sentence of each mention."""
@@ -194,6 +195,7 @@ class KmgreRelations(RelationComponent):
         :raises ValueError: Where there is no label.
         """
         validate_get_examples(get_examples, "KmgreRelations.initialize")
+        notices.warn_of_order(self._warn_once, nlp)
         found = reading.learn(get_examples())
         for label in sorted(found.labels) if labels is None else labels:
             self.add_label(label)
@@ -292,6 +294,7 @@ class KmgreRelations(RelationComponent):
             return {}
         examples = list(examples)
         validate_examples(examples, "KmgreRelations.score")
+        notices.warn_of_unknown_labels(self._warn_once, examples, self.labels)
         docs = reading.docs_with_gold_entities(examples, self.entities, self.name)
         if docs:
             examples = [Example(doc, eg.reference) for doc, eg in zip(self.pipe(docs), examples)]

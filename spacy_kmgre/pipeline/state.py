@@ -12,6 +12,7 @@ from spacy.vocab import Vocab
 from ..errors import Errors, Warnings
 from ..model.phases import KEY, Phase
 from ..model.thinc_shim import KNOWN_FACTS, NetworkShim, RelationModel, build_model, get_shim
+from .notices import WarnOnce
 from .settings import Setting, Settings, changes, merge
 
 Self = TypeVar("Self", bound="RelationComponent")
@@ -49,6 +50,7 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         self.step = self.epoch = self.lost_relations = 0
         self._next_tau: float | None = None
         self._tau_was_loaded = False
+        self._warn_once = WarnOnce(name)
 
     @property
     def _shim(self) -> NetworkShim:
@@ -83,7 +85,7 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         :returns: 1, or 0 where the label is known already.
         """
         if not isinstance(label, str) or not label:
-            raise ValueError(Errors.E002.format(field="label", value=label))
+            raise ValueError(Errors.E002.format(field="label", expected="a string", value=label))
         if label in self.labels:
             return 0
         self.cfg["labels"].append(label)

@@ -13,6 +13,8 @@ from spacy.training import Example
 from spacy.util import registry
 from spacy.vocab import Vocab
 
+from spacy_kmgre.annotations import store_relations
+from spacy_kmgre.relation_input import relation_data_of
 from spacy_kmgre.scoring.relations import (
     count_relations,
     make_relation_scorer,
@@ -63,11 +65,12 @@ def make_doc(
     doc = Doc(NLP.vocab, words=list(words), sent_starts=sent_starts)
     for key, offsets in entities.items():
         doc.spans[key] = SpanGroup(doc, spans=[doc[start:end] for start, end in offsets])
-    sents = [] if starts is None else [[sent.start, sent.end] for sent in doc.sents]
-    doc._.relations = [
-        {"head": head, "tail": tail, "label": label, "evidence": [sents[i] for i in evidence]}
+    data = [
+        {"head": head, "tail": tail, "label": label, "evidence": list(evidence)}
         for head, label, tail, evidence in relations
     ]
+    # As corpora are read: they hold relations of an entity with itself.
+    store_relations(doc, [relation_data_of(doc, item) for item in data])
     return doc
 
 
