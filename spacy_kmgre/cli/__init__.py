@@ -6,11 +6,12 @@ Every `spacy` command imports this package, so a command imports what needs a mo
 import typer
 from spacy.cli._util import app
 
-from .arguments import OVERRIDES
+from .arguments import OVERRIDES, ExportCommand
 from .corpora import CorpusCommand, convert_cli, info_cli
 from .evaluate import evaluate_cli
 from .explain import explain_cli
-from .pipelines import ExtractCommand, extract_cli
+from .export import export_cli
+from .pipelines import extract_cli
 
 kmgre = typer.Typer(
     name="kmgre", help="Document-level relation extraction with spacy-kmgre", no_args_is_help=True
@@ -20,5 +21,6 @@ app.add_typer(kmgre)
 kmgre.command("convert", cls=CorpusCommand)(convert_cli)
 kmgre.command("info", cls=CorpusCommand)(info_cli)
 kmgre.command("evaluate", context_settings=OVERRIDES)(evaluate_cli)
-kmgre.command("extract", cls=ExtractCommand, context_settings=OVERRIDES)(extract_cli)
+kmgre.command("extract", cls=ExportCommand, context_settings=OVERRIDES)(extract_cli)
+kmgre.command("export", cls=ExportCommand)(export_cli)
 kmgre.command("explain", context_settings=OVERRIDES)(explain_cli)

@@ -9,7 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import ignore_error, raise_error
 
-from ..annotations import TITLE, all_entities, relation_data
+from ..annotations import TITLE, all_entities, name_model, relation_data
 
 # A function that gets the number of documents that are done since its last call.
 Progress = Callable[[int], Any]
@@ -69,6 +69,7 @@ class Annotator:
             return failure(item, doc)
         try:
             doc.user_data.setdefault(TITLE, item.name)
+            name_model(doc, self.nlp.meta)
             sizes = len(all_entities(doc)), len(relation_data(doc))
             return Outcome(printable(item.name), self.encode(doc), *sizes)
         except Exception as error:
