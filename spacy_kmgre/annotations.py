@@ -4,7 +4,7 @@ The only file that knows where they lie: entities in span groups, relations as p
 `doc.user_data`, so that both survive `to_bytes`, DocBin, pickle, `Doc.copy` and processes.
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import Any, cast
@@ -21,6 +21,7 @@ ENTITY_PREFIX = "entity_"
 # The span group of a document's parts, labelled by their kind: title, abstract ...
 PASSAGES = "passages"
 TITLE = "title"
+MODEL = "model"
 _RELATIONS = "spacy_kmgre.relations"
 _WRITER = "spacy_kmgre.relations_of"
 _PREFIX = "spacy_kmgre.entity_prefix"
@@ -49,6 +50,20 @@ def _install(owner: type[Doc] | type[Span], name: str, **functions: Any) -> None
 def document_name(doc: Doc) -> str:
     """How messages call a document: its title, or how its text begins."""
     return str(doc.user_data.get(TITLE) or doc.text[:40])
+
+
+def name_model(doc: Doc, meta: Mapping[str, Any]) -> None:
+    """Write to a Doc which pipeline has found its relations, for exports.
+
+    :param meta: The pipeline's meta, as in `nlp.meta`.
+    """
+    name = "_".join(filter(None, (meta.get("lang"), meta.get("name"))))
+    doc.user_data[MODEL] = {"name": name, "version": str(meta.get("version", ""))}
+
+
+def model_of(doc: Doc) -> dict[str, str]:
+    """The name and the version of the pipeline that has found the relations, "" where they are not known."""
+    return {"name": "", "version": "", **doc.user_data.get(MODEL, {})}
 
 
 def read_entities(doc: Doc, prefix: str = ENTITY_PREFIX) -> list[Entity]:

@@ -350,6 +350,8 @@ class Errors:
         "[KMGRE E404] spacy_kmgre.merged_entities.v1 has no readers. Add a section [entities.*.NAME] for each to the "
         "config."
     )
+    E530 = "[KMGRE E530] This needs {module}, which is not installed: python -m pip install 'spacy-kmgre[{extra}]'."
+    E531 = "[KMGRE E531] No document in {source} has relations to export. Run `spacy kmgre extract` to find some."
 
 
 class Warnings:

@@ -9,11 +9,12 @@ import typer
 from spacy.cli._util import app
 from wasabi import msg
 
-from .arguments import OVERRIDES
+from .arguments import OVERRIDES, ExportCommand
 from .corpora import CorpusCommand, convert_cli, info_cli
 from .evaluate import evaluate_cli
 from .explain import explain_cli
-from .pipelines import ExtractCommand, extract_cli
+from .export import export_cli
+from .pipelines import extract_cli
 
 kmgre = typer.Typer(
     name="kmgre", help="Document-level relation extraction with spacy-kmgre", no_args_is_help=True
@@ -34,5 +35,6 @@ app.add_typer(kmgre)
 kmgre.command("convert", cls=CorpusCommand)(convert_cli)
 kmgre.command("info", cls=CorpusCommand)(info_cli)
 kmgre.command("evaluate", context_settings=OVERRIDES)(evaluate_cli)
-kmgre.command("extract", cls=ExtractCommand, context_settings=OVERRIDES)(extract_cli)
+kmgre.command("extract", cls=ExportCommand, context_settings=OVERRIDES)(extract_cli)
+kmgre.command("export", cls=ExportCommand)(export_cli)
 kmgre.command("explain", context_settings=OVERRIDES)(explain_cli)

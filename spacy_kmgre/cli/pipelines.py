@@ -1,13 +1,10 @@
 """The command line of `spacy kmgre extract`, whose work extract.py does. It is imported when the command runs."""
 
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import typer
 from spacy.cli._util import Arg, Opt
-from typer.core import TyperCommand
 
 from .arguments import (
     CODE,
@@ -16,17 +13,10 @@ from .arguments import (
     GPU,
     MODEL,
     RelatedEntities,
-    checked,
+    known_export,
     known_source,
     parse_overrides,
 )
-
-
-def known_target(name: str) -> str:
-    """Check the name of an export."""
-    from ..export import find_export
-
-    return checked(partial(find_export, Path()), name)
 
 
 def split_overrides(arguments: Iterable[str]) -> tuple[list[Path], list[str]]:
@@ -34,16 +24,6 @@ def split_overrides(arguments: Iterable[str]) -> tuple[list[Path], list[str]]:
     found = [str(argument) for argument in arguments]
     first = next((i for i, argument in enumerate(found) if argument.startswith("--")), len(found))
     return [Path(source) for source in found[:first]], found[first:]
-
-
-class ExtractCommand(TyperCommand):
-    """The command `extract`, whose help lists the exports."""
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        from ..export import describe_exports
-
-        self.epilog = "\n\n".join(("Exports:", *describe_exports()))
-        super().format_help(ctx, formatter)
 
 
 def extract_cli(
@@ -75,7 +55,7 @@ def extract_cli(
         "",
         "--to",
         metavar="FORMAT",
-        callback=known_target,
+        callback=known_export,
         help="The export that writes the output, one of those below; where left out, the output's ending tells",
     ),
     resume: bool = Opt(

@@ -9,7 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import ignore_error, raise_error
 
-from ..annotations import TITLE, all_entities, identify_entities, relation_data
+from ..annotations import TITLE, all_entities, identify_entities, name_model, relation_data
 from ..types import Entity
 
 # A function that gets the number of documents that are done since its last call.
@@ -74,6 +74,7 @@ class Annotator:
             doc.user_data.setdefault(TITLE, item.name)
             if self.identify is not None:
                 identify_entities(doc, self.identify)
+            name_model(doc, self.nlp.meta)
             sizes = len(all_entities(doc)), len(relation_data(doc))
             return Outcome(printable(item.name), self.encode(doc), *sizes)
         except Exception as error:
