@@ -63,16 +63,18 @@ def document_record(doc: Doc) -> Record:
 
 def number_names(records: Iterable[Record]) -> Iterator[Record]:
     """The records, in which each document has a name of its own, and each entity without an id has one that begins
-    with that name. So entities of two documents are one only where they have the same id (`Entity.id`), or else the same identifier in a knowledge base;
-    a name alone does not tell.
+    with that name.
+
+    So entities of two documents are one only where they have the same id (`Entity.id`) or the same identifier in a
+    knowledge base. A name alone does not tell.
     """
     met: Counter[str] = Counter()
     for number, record in enumerate(records, start=1):
-        name = record["document"] or str(number)
+        given = name = record["document"] or str(number)
+        while name in met:
+            met[given] += 1
+            name = f"{given} ({met[given]})"
         met[name] += 1
-        if met[name] > 1:
-            name = f"{name} ({met[name]})"
-            met[name] += 1
         entities = [
             {**entity, "id": entity["id"] or f"{name}#{entity['key']}"} for entity in record["entities"]
         ]
