@@ -17,7 +17,7 @@ from spacy.util import filter_spans
 
 from .errors import Errors
 from .retokenize import split_tokens
-from .types import Entity, MentionPair, Relation
+from .types import Entity, MentionPair, Relation, Relations
 
 ENTITY_PREFIX = "entity_"
 TITLE = "title"
@@ -177,7 +177,7 @@ def sentence_starts(doc: Doc) -> list[int] | None:
     return [sent.start_char for sent in doc.sents] if doc.has_annotation("SENT_START") else None
 
 
-def get_relations(doc: Doc) -> list[Relation]:
+def get_relations(doc: Doc) -> Relations:
     """The relations on the Doc, best first (the getter of `doc._.relations`)."""
     entities: dict[str, Entity] = {}
     mentions: dict[str, dict[tuple[int, int], Span]] = {}
@@ -194,7 +194,7 @@ def get_relations(doc: Doc) -> list[Relation]:
         start, end = offsets
         return mentions[key].get((start, end)) or doc[start:end]
 
-    return [
+    return Relations(
         Relation(
             head=entity(data["head"], data["label"]),
             tail=entity(data["tail"], data["label"]),
@@ -213,7 +213,7 @@ def get_relations(doc: Doc) -> list[Relation]:
             evidence=tuple(doc[start:end] for start, end in data["evidence"]),
         )
         for data in relation_data(doc)
-    ]
+    )
 
 
 def relation_data(doc: Doc) -> list[dict[str, Any]]:

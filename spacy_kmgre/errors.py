@@ -280,6 +280,27 @@ class Errors:
         "config."
     )
 
+    # Pages (E50x)
+    E500 = "[KMGRE E500] There is no option {name!r} of a page. The options: {known}."
+    E501 = (
+        "[KMGRE E501] The colour of {label!r} is {color!r}. It has to be a CSS colour: a name, #rrggbb, or a function "
+        "such as rgb(80 120 200)."
+    )
+    E502 = "[KMGRE E502] The threshold of a page is {threshold!r}; it must lie in [0, 1]."
+    E503 = "[KMGRE E503] A page shows Docs and Examples, not {kind}."
+    E504 = (
+        "[KMGRE E504] The predicted and the gold relations of {name!r} cannot be shown together, as the two Docs have "
+        "different texts."
+    )
+    E505 = (
+        "[KMGRE E505] {model} is a pipeline. Give it something to read: texts, JSON Lines, or a corpus, whose gold "
+        "relations are then shown beside the predicted ones."
+    )
+    E506 = (
+        "[KMGRE E506] {path} holds texts, which have no relations yet. Give a pipeline that predicts them as the first "
+        "argument."
+    )
+
 
 class Warnings:
     W001 = (

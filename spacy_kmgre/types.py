@@ -71,6 +71,11 @@ class Relation:
     key_mention_pairs: tuple[MentionPair, ...] = ()
     evidence: tuple[Span, ...] = ()
 
+    @property
+    def label_name(self) -> str:
+        """What a person reads: the label in words."""
+        return self.label
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data that the setter of `doc._.relations` takes back: entities as span group keys,
         mentions and sentences as token offsets [start, end)."""
@@ -82,6 +87,21 @@ class Relation:
             "key_mention_pairs": [pair.to_dict() for pair in self.key_mention_pairs],
             "evidence": [[sent.start, sent.end] for sent in self.evidence],
         }
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from .visualise.notebook import relation_to_html
+
+        return relation_to_html(self)
+
+
+class Relations(list[Relation]):
+    """The relations of a Doc, best first, as a list that a notebook shows as a table."""
+
+    def _repr_html_(self) -> str:
+        from .visualise.notebook import relations_to_html
+
+        return relations_to_html(self)
 
 
 def _specificity(mention: Span) -> tuple[float, int, int]:

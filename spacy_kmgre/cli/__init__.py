@@ -11,6 +11,7 @@ from .corpora import CorpusCommand, convert_cli, info_cli
 from .evaluate import evaluate_cli
 from .explain import explain_cli
 from .pipelines import ExtractCommand, extract_cli
+from .view import view_cli
 
 kmgre = typer.Typer(
     name="kmgre", help="Document-level relation extraction with spacy-kmgre", no_args_is_help=True
@@ -22,3 +23,4 @@ kmgre.command("info", cls=CorpusCommand)(info_cli)
 kmgre.command("evaluate", context_settings=OVERRIDES)(evaluate_cli)
 kmgre.command("extract", cls=ExtractCommand, context_settings=OVERRIDES)(extract_cli)
 kmgre.command("explain", context_settings=OVERRIDES)(explain_cli)
+kmgre.command("view", cls=CorpusCommand, context_settings=OVERRIDES)(view_cli)
