@@ -36,7 +36,7 @@ class Errors:
         "[KMGRE E012] The encoder {name!r} has no fast tokenizer, and mentions are found by character offsets, "
         "which only fast tokenizers give. Set use_fast = true or choose another encoder."
     )
-    E013 = "[KMGRE E013] These are not the whole weights of a trained spacy-kmgre model: {error}"
+    E013 = "[KMGRE E013] These are not the whole weights of a trained spacy-kmgre model:"
     E014 = (
         "[KMGRE E014] The relation model has no weights yet. Call nlp.initialize() with examples, or load a "
         "trained pipeline with spacy.load()."
@@ -250,7 +250,7 @@ class Errors:
         "Where the output is a file, what is finished is kept: the same command with --resume goes on from there."
     )
     E347 = "[KMGRE E347] The journal of an earlier run, {path}, is damaged ({error}). Delete it, and start again."
-    E348 = "[KMGRE E348] The rest of the file is not read. {error}"
+    E348 = "[KMGRE E348] The rest of the file is not read."
     E349 = (
         "[KMGRE E349] The corpus has no relations that could be predicted, so no settings can be found on it."
     )
@@ -299,6 +299,10 @@ class Errors:
     E506 = (
         "[KMGRE E506] {path} holds texts, which have no relations yet. Give a pipeline that predicts them as the first "
         "argument."
+    )
+    E507 = (
+        "[KMGRE E507] There is no function {name!r} in the registry `misc` that says which entities are one node. Name "
+        "kb_id, name, or a function of your own with @registry.misc and --code."
     )
 
 

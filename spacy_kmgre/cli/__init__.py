@@ -10,6 +10,7 @@ from .arguments import OVERRIDES
 from .corpora import CorpusCommand, convert_cli, info_cli
 from .evaluate import evaluate_cli
 from .explain import explain_cli
+from .graph import graph_cli
 from .pipelines import ExtractCommand, extract_cli
 from .view import view_cli
 
@@ -24,3 +25,4 @@ kmgre.command("evaluate", context_settings=OVERRIDES)(evaluate_cli)
 kmgre.command("extract", cls=ExtractCommand, context_settings=OVERRIDES)(extract_cli)
 kmgre.command("explain", context_settings=OVERRIDES)(explain_cli)
 kmgre.command("view", cls=CorpusCommand, context_settings=OVERRIDES)(view_cli)
+kmgre.command("graph", cls=CorpusCommand, context_settings=OVERRIDES)(graph_cli)

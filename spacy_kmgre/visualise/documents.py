@@ -5,12 +5,11 @@ from typing import Any
 
 from spacy.tokens import Doc
 from spacy.training import Example
-from spacy.util import is_in_jupyter
 
 from ..errors import Errors
 from .data import document_data
 from .options import Options
-from .page import make_frame, make_page
+from .page import make_frame_or_page, make_page
 
 Documents = Doc | Example | Iterable[Doc | Example]
 TITLE = "Relations"
@@ -53,7 +52,7 @@ def render(
         scripts=("dom.js", "text.js", "arcs.js", "page.js"),
         minify=minify,
     )
-    return _deliver(html, title, page=page, jupyter=jupyter)
+    return make_frame_or_page(html, title, page=page, jupyter=jupyter)
 
 
 def documents_data(docs: Iterable[Doc | Example], options: Options) -> dict[str, Any]:
@@ -71,17 +70,3 @@ def documents_data(docs: Iterable[Doc | Example], options: Options) -> dict[str,
         else:
             raise TypeError(Errors.E503.format(kind=type(doc).__name__))
     return {"documents": rows, "compared": compared}
-
-
-def _deliver(html: str, title: str, *, page: bool, jupyter: bool | None) -> str | None:
-    """Give a page the form that is asked for, and show it where that is in a notebook."""
-    in_notebook = is_in_jupyter() if jupyter is None else jupyter
-    if page and not in_notebook:
-        return html
-    frame = make_frame(html, title)
-    if not in_notebook:
-        return frame
-    from IPython.display import HTML, display
-
-    display(HTML(frame))
-    return None

@@ -1,6 +1,7 @@
 """Self-contained pages: templates, styles and scripts become one file that asks no network for anything."""
 
 import hashlib
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 from functools import cache
@@ -10,7 +11,10 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from spacy.util import is_in_jupyter
 
+# Comments that have lines of their own.
+COMMENT = re.compile(r"^[ ]*(?://[^\n]*|/\*.*?\*/)$", re.DOTALL | re.MULTILINE)
 ENVIRONMENT = Environment(
     loader=PackageLoader("spacy_kmgre.visualise"),
     autoescape=True,
@@ -28,6 +32,7 @@ def make_page(
     styles: Sequence[str],
     scripts: Sequence[str],
     minify: bool = False,
+    open_styles: bool = False,
 ) -> str:
     """Make an HTML page.
 
@@ -39,10 +44,14 @@ def make_page(
     :param styles: The names of style sheets.
     :param scripts: The names of scripts, in the order in which they run.
     :param minify: Whether white space and comments are left out.
+    :param open_styles: Whether scripts may add styles, as cytoscape.js does.
     """
     style = "\n".join(_asset(name, minify) for name in styles)
     script = "\n".join(_asset(name, minify) for name in scripts)
-    policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
+    style_source = "'unsafe-inline'" if open_styles else _hash(style)
+    policy = (
+        f"default-src 'none'; style-src {style_source}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
+    )
     text = ENVIRONMENT.get_template(template).render(
         title=title,
         data=data,
@@ -51,25 +60,39 @@ def make_page(
         script=Markup(script),
         version=version("spacy-kmgre"),
     )
-    return _minified(text) if minify else text
+    return text
 
 
-def make_frame(page: str, title: str) -> str:
-    """Make a frame that shows a page within another one, such as a notebook. Its script can reach nothing outside."""
-    return ENVIRONMENT.get_template("frame.html").render(page=page, title=title)
+def make_frame_or_page(html: str, title: str, *, page: bool, jupyter: bool | None) -> str | None:
+    """Give a page the form that is asked for: itself, or a frame in which its script can reach nothing outside.
+
+    :param page: Whether it is to stay a page.
+    :param jupyter: Whether to show the frame in a notebook; spaCy detects one where it is None.
+    :returns: HTML, or None in a notebook.
+    """
+    in_notebook = is_in_jupyter() if jupyter is None else jupyter
+    if page and not in_notebook:
+        return html
+    frame = ENVIRONMENT.get_template("frame.html").render(page=html, title=title)
+    if not in_notebook:
+        return frame
+    from IPython.display import HTML, display
+
+    display(HTML(frame))
+    return None
 
 
 @cache
 def _asset(name: str, minify: bool) -> str:
     text = files(__package__).joinpath("static", name).read_text(encoding="utf8").strip()
-    return _minified(text) if minify else text
+    return _minified(text) if minify and ".min." not in name else text
 
 
 def _minified(text: str) -> str:
-    """A text without empty lines, indentation and comments of a line, which our templates, styles and scripts may
-    lose: none of them has a string of several lines."""
-    lines = (line.strip() for line in text.split("\n"))
-    return "\n".join(line for line in lines if line and not line.startswith(("// ", "/** ", "* ", "*/")))
+    """A text without empty lines, indentation and comments, which our templates, styles and scripts may lose: none of
+    them has a string of several lines."""
+    lines = (line.strip() for line in COMMENT.sub("", text).split("\n"))
+    return "\n".join(line for line in lines if line)
 
 
 def _hash(text: str) -> str:

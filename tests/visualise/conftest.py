@@ -49,6 +49,10 @@ class Browser:
             value,
         )
 
+    def milliseconds(self) -> float:
+        """The time until the page could be used: it was parsed, its script had run."""
+        return self.run("return performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
+
     def logs(self) -> tuple[list[str], list[str]]:
         """Messages of the console, and addresses that were asked for, since the last call."""
         console = [entry["message"] for entry in self.driver.get_log("browser")]

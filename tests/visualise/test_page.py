@@ -1,6 +1,5 @@
 """The page of documents in a real browser."""
 
-import time
 from random import Random
 from typing import Any
 
@@ -143,17 +142,21 @@ def test_keyboard(browser, save):
     assert "She to Oslo, 75 %" in browser.run("return document.getElementById('said').textContent")
     body.active_element.send_keys(Keys.ESCAPE)
     assert lit(browser) == []
-    # Everything that can be clicked can be reached by Tab, in an order that a reader follows.
-    browser.run("document.activeElement.blur()")
+
+
+def test_tab_reaches_everything_in_the_order_of_reading(browser, save):
+    from selenium.webdriver import Keys
+
+    browser.open(save(render([make_doc(), make_doc()], page=True)))
+    active = browser.driver.switch_to
     reached = []
-    for _ in range(40):
-        body.active_element.send_keys(Keys.TAB)
-        element = body.active_element
-        if element.tag_name == "body":
-            break
+    for _ in range(24):
+        active.active_element.send_keys(Keys.TAB)
+        element = active.active_element
         reached.append(element.get_attribute("id") or element.get_attribute("class") or element.text)
-    assert {"next", "search", "threshold", "relation", "chip", "chip quiet"} <= set(reached)
-    assert reached.index("search") < reached.index("chip") < reached.index("threshold") < reached.index("relation")
+    order = ["next", "search", "chip", "chip quiet", "threshold", "relation"]
+    places = [reached.index(name) for name in order]
+    assert places == sorted(places)
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -208,17 +211,20 @@ def test_hostile_documents(browser, save):
     options: dict[str, Any] = {"title": "".join(HOSTILE[:6]), "colors": {HOSTILE[0]: "red"}}
     for minify in (False, True):
         browser.open(save(render(docs, page=True, minify=minify, options=options)))
-        for number, doc in enumerate(docs):
-            browser.run("show(arguments[0]); shown.items[0].button.click()", number)
-            assert browser.run("return document.querySelector('.text').firstChild.ownerDocument.scripts.length") == 2
-            shown = browser.run(
-                "const text = document.querySelector('.text').cloneNode(true);"
-                "text.querySelector('svg')?.remove();"
-                "return [document.querySelector('h2').textContent, text.textContent,"
-                "document.querySelector('.relation .label').textContent]"
-            )
-            # A lone carriage return or NUL does not occur in these texts, so that they come back as they are.
-            assert shown == [doc.user_data["title"], doc.text, doc._.relations[0].label]
+        found = browser.run(
+            """
+            return DATA.documents.map((doc, number) => {
+              show(number);
+              shown.items[0].button.click();
+              const text = document.querySelector(".text").cloneNode(true);
+              text.querySelector("svg")?.remove();
+              const parts = ["h2", ".relation .label"].map((part) => document.querySelector(part).textContent);
+              return [...parts, text.textContent, document.scripts.length];
+            });
+            """
+        )
+        expected = [[doc.user_data["title"], doc._.relations[0].label, doc.text, 2] for doc in docs]
+        assert found == expected
         assert browser.run("return window.hacked") is None
         assert not browser.run("return document.querySelectorAll('img, iframe, object, svg:not(.arcs)').length")
         browser.check_silence()
@@ -244,7 +250,9 @@ def test_overlapping_and_nested_mentions_and_wide_characters(browser, save):
     found = browser.run("return shown.text.mentions.map(m => m.map(p => p.map(x => x.textContent).join('')))")
     assert found == [[doc[start:end].text for start, end in spans] for spans in groups]
     browser.click(".relation")
-    assert "".join(lit(browser)[:-1]) == "YorkTimes in".replace("Times", " Times") or lit(browser)[-1] == "👩‍🔬"
+    assert browser.run("return [...document.querySelectorAll('.lit')].map(x => x.textContent).join('')") == (
+        "York Times in👩‍🔬"
+    )
     assert browser.texts(".pair .mention")[:2] == ["York Times in", "👩‍🔬"]
     browser.check_silence()
 
@@ -263,11 +271,10 @@ def test_documents_without_much(browser, save):
 def test_a_thousand_documents_open_in_two_seconds(browser, save):
     docs = list(generate_documents(spacy.blank("en").vocab, 100)) * 10
     page = save(render(docs, page=True))
-    start = time.perf_counter()
     browser.open(page)
+    assert browser.milliseconds() < 2000
     browser.click(".relation")
     assert lit(browser)
-    assert time.perf_counter() - start < 2.0
     assert browser.texts("#place") == ["1 of 1,000"]
     browser.check_silence()
 

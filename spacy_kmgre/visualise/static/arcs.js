@@ -71,7 +71,7 @@ function drawArcs(text, relation) {
     );
     if (!ends) return;
     const line = route(ends.head, ends.tail);
-    const width = 1.25 + 3.25 * pair.share;
+    const width = 0.75 + 3.75 * pair.share;
     const size = 5 + 1.5 * width;
     const tip = svg("marker", {
       id: `tip-${number}`, markerUnits: "userSpaceOnUse", markerWidth: size, markerHeight: size,
@@ -81,7 +81,7 @@ function drawArcs(text, relation) {
     const path = svg("path", {
       class: "arc", d: line.path, "stroke-width": width, "marker-end": `url(#tip-${number})`, "data-pair": number,
     });
-    path.style.opacity = 0.35 + 0.6 * Math.sqrt(pair.share);
+    path.style.opacity = 0.2 + 0.75 * Math.sqrt(pair.share);
     const share = svg("text", { class: "share", x: line.x, y: line.y + 4, "text-anchor": "middle", "data-pair": number });
     share.textContent = percent(pair.share);
     canvas.append(tip, path);

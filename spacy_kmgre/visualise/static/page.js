@@ -5,6 +5,8 @@ const DATA = readData();
 const VERDICTS = { right: "✓ right", wrong: "✗ wrong", missed: "○ missed" };
 // The number of entities that are shown above a text before one asks for all.
 const CHIPS = 24;
+// Mention pairs with a smaller share are folded away in the list, and marked more quietly in the text.
+const WEAK = 0.01;
 
 const state = { document: 0, relation: -1, entity: -1, threshold: DATA.threshold, query: "", hidden: new Set() };
 // What is built for the document on show.
@@ -169,8 +171,15 @@ function relationItem(doc, relation, place) {
 function buildReasons(doc, relation) {
   const why = el("div", { class: "why" });
   if (relation.pairs.length) {
-    why.append(el("h4", {}, `Because of ${plural(relation.pairs.length, "key mention pair")}`));
-    why.append(el("ol", { class: "pairs" }, ...relation.pairs.map((pair, number) => pairItem(doc, relation, pair, number))));
+    why.append(el("h3", {}, `Because of ${plural(relation.pairs.length, "key mention pair")}`));
+    const items = relation.pairs.map((pair, number) => pairItem(doc, relation, pair, number));
+    const leading = relation.pairs.filter((pair, number) => !number || pair.share >= WEAK).length;
+    why.append(el("ol", { class: "pairs" }, ...items.slice(0, leading)));
+    if (leading < items.length) {
+      const rest = relation.pairs.slice(leading).reduce((sum, pair) => sum + pair.share, 0);
+      why.append(el("details", { class: "rest" }, el("summary", {}, `${items.length - leading} more, together ${percent(rest)}`),
+        el("ol", { class: "pairs", start: leading + 1 }, ...items.slice(leading))));
+    }
   } else {
     why.append(el("p", { class: "note" }, "No key mention pairs are known for it; the mentions of both entities are marked."));
   }
@@ -180,7 +189,7 @@ function buildReasons(doc, relation) {
       link.addEventListener("click", () => reveal(shown.text.sentences[number]));
       return link;
     });
-    why.append(el("h4", {}, "Evidence"), el("div", { class: "evidence-links" }, ...links));
+    why.append(el("h3", {}, "Evidence"), el("div", { class: "evidence-links" }, ...links));
   }
   return why;
 }
@@ -238,23 +247,32 @@ function lightUp(doc) {
   const relation = doc.relations[state.relation];
   const { text } = shown;
   text.node.classList.toggle("chosen", Boolean(relation));
+  const lit = new Map();
+  const weights = new Map();
+  const add = (counts, key, share) => counts.set(key, Math.min(1, (counts.get(key) ?? 0) + share));
+  for (const role of relation ? ["head", "tail"] : []) {
+    const entity = relation[role];
+    for (const pair of relation.pairs) {
+      add(lit, `${entity} ${pair[role]}`, pair.share);
+      for (const number of sentencesOf(doc, doc.entities[entity].mentions[pair[role]])) add(weights, number, pair.share);
+    }
+    if (!relation.pairs.length) doc.entities[entity].mentions.forEach((_, place) => lit.set(`${entity} ${place}`, 1));
+  }
+  for (const number of relation?.evidence ?? []) weights.set(number, 1);
   text.mentions.forEach((mentions, entity) => mentions.forEach((pieces, place) => {
-    const side = Boolean(relation) && (entity === relation.head || entity === relation.tail);
-    const lit = side && (!relation.pairs.length || relation.pairs.some((pair) =>
-      (relation.head === entity && pair.head === place) || (relation.tail === entity && pair.tail === place)));
+    const share = lit.get(`${entity} ${place}`);
     for (const piece of pieces) {
-      piece.classList.toggle("side", side);
-      piece.classList.toggle("lit", lit);
+      piece.classList.toggle("side", Boolean(relation) && (entity === relation.head || entity === relation.tail));
+      piece.classList.toggle("lit", share !== undefined);
+      piece.classList.toggle("weak", share < WEAK);
     }
   }));
-  const evidence = new Set(relation?.evidence);
-  for (const pair of relation?.pairs ?? []) {
-    for (const role of ["head", "tail"]) {
-      for (const number of sentencesOf(doc, doc.entities[relation[role]].mentions[pair[role]])) evidence.add(number);
-    }
-  }
   text.sentences.forEach((pieces, number) => {
-    for (const piece of pieces) piece.classList.toggle("evidence", evidence.has(number));
+    for (const piece of pieces) {
+      piece.classList.toggle("said", weights.has(number));
+      piece.classList.toggle("evidence", Boolean(relation?.evidence.includes(number)));
+      piece.style.setProperty("--weight", `${Math.round(20 + 80 * (weights.get(number) ?? 0))}%`);
+    }
   });
   drawArcs(text, relation);
 }
