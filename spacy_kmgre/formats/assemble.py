@@ -71,24 +71,26 @@ def annotate(
     entities: Iterable[Entity],
     relations: Iterable[Mapping[str, Any]],
     counts: Counts,
-    relation_names: Mapping[str, str | None] | None,
+    options: ReaderOptions,
 ) -> Doc:
     """Write entities, relations and `doc.ents` (the mentions) to a Doc. All readers come through here.
 
     A relation listed twice becomes one, with the evidence and key mention pairs of both.
 
     :param relations: The relations in the form that `set_relations` takes.
-    :param relation_names: See `ReaderOptions`.
     """
+    names, texts = options.relation_names, options.label_texts
     entities = list(entities)
     write_entities(doc, entities)
     write_ents(doc, entities)
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
     for relation in relations:
         label = relation["label"]
-        if relation_names is not None:
-            counts.note("labels without a relation name", label not in relation_names)
-            name = relation_names.get(label, label)
+        text = (texts or {}).get(label) or relation.get("label_text", "")
+        counts.note("labels without a text", texts is not None and not text)
+        if names is not None:
+            counts.note("labels without a relation name", label not in names)
+            name = names.get(label, label)
             if name is None:
                 counts.note("relations left out, as their name is null")
                 continue
@@ -101,6 +103,7 @@ def annotate(
             "head": relation["head"],
             "tail": relation["tail"],
             "label": label,
+            "label_text": text,
             "score": max(known["score"], relation.get("score", 1.0)),
             "evidence": sorted(evidence),
             "key_mention_pairs": _join(known["key_mention_pairs"], relation.get("key_mention_pairs", ())),
@@ -235,7 +238,7 @@ class TextDocs(Generic[Options_co]):
             }
             for relation in relations
         ]
-        return annotate(doc, entities, data, self.counts, self.options.relation_names)
+        return annotate(doc, entities, data, self.counts, self.options)
 
     def _from_tokens(self, where: str, text: str, tokens: Sequence[Offsets]) -> Doc:
         """Make a Doc of given tokens. White space between them, except a single space, becomes tokens too."""

@@ -128,7 +128,7 @@ def _read_document(where: str, data: Any, vocab: Vocab, counts: Counts, options:
         _relation(f"{where} labels[{number}]", label.h, label.t, label, entities, bounds, counts)
         for number, label in enumerate(document.labels)
     ]
-    return annotate(doc, entities.values(), labels, counts, options.relation_names)
+    return annotate(doc, entities.values(), labels, counts, options)
 
 
 def _read_entity(
@@ -293,7 +293,7 @@ def _submitted(
         _relation(where, relation.h_idx, relation.t_idx, relation, numbers, sentences, counts)
         for where, relation in relations
     ]
-    return annotate(doc, numbers.values(), data, counts, options.relation_names)
+    return annotate(doc, numbers.values(), data, counts, options)
 
 
 DOCRED = Format(

@@ -3,7 +3,7 @@
 import warnings
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from spacy.tokens import Doc
@@ -58,18 +58,33 @@ def warn_of_unread(
             warnings.warn(message, stacklevel=2)
 
 
-def learned_facts(examples: Iterable[Example]) -> tuple[set[str], set[int], set[Triple]]:
-    """The labels of the references' relations, the facts that Ign F1 leaves out, and the (head type, label, tail type)
-    of the relations."""
-    labels: set[str] = set()
-    facts: set[int] = set()
-    triples: set[Triple] = set()
+@dataclass(frozen=True)
+class Learned:
+    """What a component remembers of its training corpus.
+
+    :param labels: The labels of the references' relations.
+    :param label_texts: The labels in words, where the references have them.
+    :param facts: The hashed facts (`relation_facts`), which Ign F1 leaves out.
+    :param triples: The (head type, label, tail type) of the relations.
+    """
+
+    labels: set[str] = field(default_factory=set)
+    label_texts: dict[str, str] = field(default_factory=dict)
+    facts: set[int] = field(default_factory=set)
+    triples: set[Triple] = field(default_factory=set)
+
+
+def learn(examples: Iterable[Example]) -> Learned:
+    """What the references of a training corpus show."""
+    found = Learned()
     for example in examples:
         for relation in get_relations(example.reference):
-            labels.add(relation.label)
-            facts.update(relation_facts(example.reference, relation))
-            triples.add(triple_of(relation))
-    return labels, facts, triples
+            found.labels.add(relation.label)
+            if relation.label_text:
+                found.label_texts.setdefault(relation.label, relation.label_text)
+            found.facts.update(relation_facts(example.reference, relation))
+            found.triples.add(triple_of(relation))
+    return found
 
 
 def triple_of(relation: Relation) -> Triple:
