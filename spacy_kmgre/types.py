@@ -78,11 +78,6 @@ class Relation:
         """What a person reads: the label in words, or the label itself where no words are known."""
         return self.label_text or self.label
 
-    @property
-    def label_name(self) -> str:
-        """What a person reads: the label in words."""
-        return self.label
-
     def to_dict(self) -> dict[str, Any]:
         """Plain data that the setter of `doc._.relations` takes back: entities as span group keys,
         mentions and sentences as token offsets [start, end)."""

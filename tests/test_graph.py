@@ -18,12 +18,20 @@ def make_doc(title: str, kb_id: str = "", score: float = 1.0, name: str = "Ann L
 
 
 def test_identifiers_join_documents_and_names_do_not():
-    graph = build_graph([make_doc("a", "Q1"), make_doc("b", "Q1", name="A. Lee"), make_doc("c"), make_doc("d")])
+    graph = build_graph(
+        [make_doc("a", "Q1"), make_doc("b", "Q1", name="A. Lee"), make_doc("c"), make_doc("d")]
+    )
     assert graph.documents == ["a", "b", "c", "d"]
-    assert [(node.text, node.identity, node.documents) for node in graph.nodes][:1] == [("Ann Lee", "Q1", [0, 1])]
+    assert [(node.text, node.identity, node.documents) for node in graph.nodes][:1] == [
+        ("Ann Lee", "Q1", [0, 1])
+    ]
     assert [node.documents for node in graph.nodes] == [[0, 1], [0, 1], [2], [2], [3], [3]]
     assert graph.nodes[0].texts == {"Ann Lee": 1, "A. Lee": 1}
-    assert [(edge.head, edge.tail, len(edge.statements)) for edge in graph.edges] == [(0, 1, 2), (2, 3, 1), (4, 5, 1)]
+    assert [(edge.head, edge.tail, len(edge.statements)) for edge in graph.edges] == [
+        (0, 1, 2),
+        (2, 3, 1),
+        (4, 5, 1),
+    ]
 
 
 def test_a_function_says_what_is_one_node():

@@ -105,10 +105,12 @@ LAYERS: dict[str, set[str]] = {
     "formats": {*BASIS, "retokenize"},
     "evaluation": {*BASIS, "model", "scoring", "pipeline"},
     "extraction": {*BASIS, "formats", "export"},
-    "visualise": {*BASIS, "evaluation"},
-    "export": {*BASIS, "formats"},
+    "graph": BASIS,
+    "visualise": {*BASIS, "graph", "evaluation", "scoring"},
+    "export": {*BASIS, "graph", "formats"},
     "cli": {
         *BASIS,
+        "graph",
         "pipeline",
         "scoring",
         "training",
@@ -143,6 +145,7 @@ def test_data_flow_one_way(part):
         ("safetensors", {"model.thinc_shim"}),
         ("coreferee", {"entities.coreferee"}),
         ("fastcoref", set()),
+        ("matplotlib", {"visualise.plots"}),
         ("thinc", {"model.thinc_shim", "model.optimizer", "pipeline.relations", "training.optim"}),
     ],
 )

@@ -56,9 +56,7 @@ class Shown:
             return
         if not others:
             raise ValueError(Errors.E505.format(model=first))
-        nlp = load_pipeline(
-            first, self.component, config=self.config, code=self.code, use_gpu=self.use_gpu
-        )
+        nlp = load_pipeline(first, self.component, config=self.config, code=self.code, use_gpu=self.use_gpu)
         docs = self._to_predict(others, nlp)
         if self.given_entities:
             with between_gold_entities(nlp, self.component):

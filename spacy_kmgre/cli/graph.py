@@ -28,7 +28,9 @@ def graph_cli(
     ),
     threshold: float = Opt(0.0, help="Where the slider of the threshold stands at first", min=0.0, max=1.0),
     labels: list[str] = LABELS,
-    limit: int = Opt(1000, help="The largest number of relations, those that are stated most often first", min=1),
+    limit: int = Opt(
+        1000, help="The largest number of relations, those that are stated most often first", min=1
+    ),
     title: str = TITLE,
     minify: bool = Opt(False, "--minify", help="Leave out white space"),
     source_format: str | None = FORMAT,
@@ -73,7 +75,11 @@ def graph_cli(
     with failing(f"Could not show the graph of {', '.join(names)}"):
         import_code(code)
         docs = (doc if isinstance(doc, Doc) else doc.predicted for doc in shown.documents())
-        options = {"title": title or ", ".join(path.name for path in paths), "threshold": threshold, "labels": labels}
+        options = {
+            "title": title or ", ".join(path.name for path in paths),
+            "threshold": threshold,
+            "labels": labels,
+        }
         page = render_graph(
             docs,
             identify=_find_function(identify),

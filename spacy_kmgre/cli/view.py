@@ -24,7 +24,9 @@ FORMAT = Opt(
     help="The format of the sources: text, lines, or one of `convert`; without it, endings and contents tell",
 )
 TITLE = Opt("", help="The title of the page; without it, the names of the sources")
-LABELS = Opt([], "--label", "-l", help="A relation to show; may be given several times. Without it, all are shown")
+LABELS = Opt(
+    [], "--label", "-l", help="A relation to show; may be given several times. Without it, all are shown"
+)
 
 
 def view_cli(
@@ -76,7 +78,11 @@ def view_cli(
     with failing(f"Could not show {', '.join(names)}"):
         docs = list(islice(shown.documents(), limit + 1))
         more = len(docs) > limit
-        options = {"title": title or ", ".join(path.name for path in paths), "threshold": threshold, "labels": labels}
+        options = {
+            "title": title or ", ".join(path.name for path in paths),
+            "threshold": threshold,
+            "labels": labels,
+        }
         page = render(docs[:limit], page=True, minify=minify, jupyter=False, options=options)
         with replacing(output) as temporary:
             temporary.write_text(page or "", encoding="utf8")

@@ -49,9 +49,7 @@ def make_page(
     style = "\n".join(_asset(name, minify) for name in styles)
     script = "\n".join(_asset(name, minify) for name in scripts)
     style_source = "'unsafe-inline'" if open_styles else _hash(style)
-    policy = (
-        f"default-src 'none'; style-src {style_source}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
-    )
+    policy = f"default-src 'none'; style-src {style_source}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
     text = ENVIRONMENT.get_template(template).render(
         title=title,
         data=data,

@@ -24,7 +24,9 @@ def quote_relation(relation: Relation) -> list[Quote]:
     spans = [(sentence.start_char, sentence.end_char) for sentence in relation.evidence[:SENTENCES]]
     if not spans:
         spans = list(
-            dict.fromkeys(_context(entity.mentions[0]) for entity in (relation.head, relation.tail) if entity.mentions)
+            dict.fromkeys(
+                _context(entity.mentions[0]) for entity in (relation.head, relation.tail) if entity.mentions
+            )
         )
     return [_quote(span, marks) for span in spans]
 

@@ -146,7 +146,9 @@ def make_doc(text: str = TEXT, title: str = "Ann") -> Doc:
         [[mention.start, mention.end] for mention in doc.spans[f"entity_{number}"]] for number in (1, 2, 3)
     )
 
-    def relation(head: str, label: str, tail: str, score: float, *pairs: Any, evidence: Any) -> dict[str, Any]:
+    def relation(
+        head: str, label: str, tail: str, score: float, *pairs: Any, evidence: Any
+    ) -> dict[str, Any]:
         sents = list(doc.sents)
         return {
             **{"head": head, "tail": tail, "label": label, "score": score},

@@ -40,7 +40,9 @@ def test_it_opens_without_network(browser, save):
     assert browser.texts("h2")[0] == "Ann"
     assert [text.split("\n")[0] for text in browser.texts(".relation")] == ["0.90", "0.70", "0.40"]
     assert browser.texts(".text .mention") == ["Ann Lee", "Acme", "She", "Oslo", "Lee", "Oslo", "Bolt"]
-    assert [element.text for element in browser.driver.find_elements("css selector", ".text .quiet")] == ["Bolt"]
+    assert [element.text for element in browser.driver.find_elements("css selector", ".text .quiet")] == [
+        "Bolt"
+    ]
     assert browser.run("return document.querySelector('.text').textContent") == make_doc().text
     browser.check_silence()
 
@@ -63,11 +65,14 @@ def test_a_relation_lights_exactly_its_key_mention_pairs(browser, save):
     browser.click(".relation", 1)
     assert [text.split()[0] for text in browser.texts(".part")] == ["75", "25"]
     widths = [
-        float(arc.get_attribute("stroke-width")) for arc in browser.driver.find_elements("css selector", ".arc")
+        float(arc.get_attribute("stroke-width"))
+        for arc in browser.driver.find_elements("css selector", ".arc")
     ]
     assert sorted(widths) == widths and widths[0] < widths[1]  # the leading pair is drawn last
     # Both are in one sentence, which is quoted once; the other pair has a sentence for each mention.
-    assert browser.run("return [...document.querySelectorAll('.pair')].map(x => x.querySelectorAll('q').length)") == [1, 2]
+    assert browser.run(
+        "return [...document.querySelectorAll('.pair')].map(x => x.querySelectorAll('q').length)"
+    ) == [1, 2]
     browser.click(".relation", 1)
     assert lit(browser) == [] and not browser.driver.find_elements("css selector", ".arc")
     browser.check_silence()
@@ -110,7 +115,11 @@ def test_gold_beside_predicted(browser, save):
 
 
 def test_search_and_entities(browser, save):
-    docs = [make_doc(), make_doc(title="Other"), make_doc("Ann Lee and Acme. She left Oslo for Oslo. Bolt.", "Third")]
+    docs = [
+        make_doc(),
+        make_doc(title="Other"),
+        make_doc("Ann Lee and Acme. She left Oslo for Oslo. Bolt.", "Third"),
+    ]
     browser.open(save(render(docs, page=True)))
     browser.driver.find_element("id", "search").send_keys("LIVES_")
     assert len(browser.texts(".relation")) == 1
@@ -121,7 +130,9 @@ def test_search_and_entities(browser, save):
     browser.click("#next")
     assert browser.texts("h2")[0] == "Third"
     assert browser.run("return [...CSS.highlights.get('found')].map(String)") == ["left Oslo"]
-    browser.run("const s = document.getElementById('search'); s.value = ''; s.dispatchEvent(new Event('input'))")
+    browser.run(
+        "const s = document.getElementById('search'); s.value = ''; s.dispatchEvent(new Event('input'))"
+    )
     browser.click(".chip", 1)
     assert len(browser.texts(".relation")) == 1 and browser.texts("#about-entity")
     browser.click(".text .mention", 1)
@@ -226,7 +237,9 @@ def test_hostile_documents(browser, save):
         expected = [[doc.user_data["title"], doc._.relations[0].label, doc.text, 2] for doc in docs]
         assert found == expected
         assert browser.run("return window.hacked") is None
-        assert not browser.run("return document.querySelectorAll('img, iframe, object, svg:not(.arcs)').length")
+        assert not browser.run(
+            "return document.querySelectorAll('img, iframe, object, svg:not(.arcs)').length"
+        )
         browser.check_silence()
 
 
