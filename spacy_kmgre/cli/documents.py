@@ -1,11 +1,13 @@
 """The documents that `view` and `graph` show: read from a corpus, or predicted by a pipeline. It is imported when a
 command runs."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import typer
+from spacy.cli._util import import_code
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -16,8 +18,12 @@ from ..errors import Errors
 from ..evaluation.gold_entities import between_gold_entities
 from ..extraction.sources import TEXTS, Reader, Source, find_sources, splits_sentences
 from ..formats.counts import Counts
+from ..formats.files import replacing
+from .arguments import RelatedEntities, parse_overrides
 from .common import load_pipeline
 from .convert import read_source
+from .pipelines import split_overrides
+from .printing import failing
 
 # The number of documents that go through the pipeline at a time.
 BATCH_SIZE = 16
@@ -43,6 +49,46 @@ class Shown:
     config: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def parse(
+        cls,
+        ctx: typer.Context,
+        sources: Sequence[str],
+        source_format: str | None,
+        entities: RelatedEntities,
+        component: str,
+        code: Path | None,
+        use_gpu: int,
+    ) -> "Shown":
+        """Read the arguments that `view` and `graph` have in common."""
+        paths, overrides = split_overrides(sources)
+        return cls(
+            [str(path) for path in paths],
+            source_format=source_format,
+            given_entities=entities is RelatedEntities.given,
+            component=component,
+            code=code,
+            use_gpu=use_gpu,
+            config=parse_overrides(ctx, [*overrides, *ctx.args]),
+            options=ctx.obj or {},
+        )
+
+    @property
+    def title(self) -> str:
+        """The names of the sources."""
+        return ", ".join(Path(source).name for source in self.sources)
+
+    def write(self, output: Path, make_page: Callable[[], str | None]) -> None:
+        """Write a page, or say what is wrong and exit.
+
+        :param make_page: Makes the page, and may read documents for it.
+        """
+        with failing(f"Could not show {', '.join(self.sources)}"):
+            import_code(self.code)
+            page = make_page()
+            with replacing(output) as temporary:
+                temporary.write_text(page or "", encoding="utf8")
+
     def documents(self) -> Iterator[Doc | Example]:
         """The documents one by one. Where a pipeline predicts relations of documents that have some, an `Example` with
         both.
@@ -56,7 +102,7 @@ class Shown:
             return
         if not others:
             raise ValueError(Errors.E505.format(model=first))
-        nlp = load_pipeline(first, self.component, config=self.config, code=self.code, use_gpu=self.use_gpu)
+        nlp = load_pipeline(first, self.component, config=self.config, use_gpu=self.use_gpu)
         docs = self._to_predict(others, nlp)
         if self.given_entities:
             with between_gold_entities(nlp, self.component):

@@ -8,9 +8,7 @@ from spacy.cli._util import Opt
 from wasabi import msg
 
 from ..errors import Errors
-from .arguments import CODE, COMPONENT, ENTITIES, GPU, RelatedEntities, parse_overrides
-from .pipelines import split_overrides
-from .printing import failing
+from .arguments import CODE, COMPONENT, ENTITIES, GPU, RelatedEntities
 from .view import FORMAT, LABELS, SOURCES, TITLE
 
 if TYPE_CHECKING:
@@ -32,9 +30,9 @@ def graph_cli(
         1000, help="The largest number of relations, those that are stated most often first", min=1
     ),
     title: str = TITLE,
-    minify: bool = Opt(False, "--minify", help="Leave out white space"),
     source_format: str | None = FORMAT,
     entities: RelatedEntities = ENTITIES,
+    minify: bool = Opt(False, "--minify", help="Leave out white space"),
     component: str = COMPONENT,
     code: Path | None = CODE,
     use_gpu: int = GPU,
@@ -53,44 +51,25 @@ def graph_cli(
     Settings of the pipeline can be overridden after the sources, for example
     `--components.kmgre_relations.threshold 0.3`.
     """
-    from spacy.cli._util import import_code
     from spacy.tokens import Doc
 
-    from ..formats.files import replacing
     from ..visualise.network import render_graph
     from .documents import Shown
 
-    paths, overrides = split_overrides(sources)
-    names = [str(path) for path in paths]
-    shown = Shown(
-        names,
-        source_format=source_format,
-        given_entities=entities is RelatedEntities.given,
-        component=component,
-        code=code,
-        use_gpu=use_gpu,
-        config=parse_overrides(ctx, [*overrides, *ctx.args]),
-        options=ctx.obj or {},
-    )
-    with failing(f"Could not show the graph of {', '.join(names)}"):
-        import_code(code)
-        docs = (doc if isinstance(doc, Doc) else doc.predicted for doc in shown.documents())
-        options = {
-            "title": title or ", ".join(path.name for path in paths),
-            "threshold": threshold,
-            "labels": labels,
-        }
-        page = render_graph(
-            docs,
+    shown = Shown.parse(ctx, sources, source_format, entities, component, code, use_gpu)
+
+    def page() -> str | None:
+        return render_graph(
+            (doc if isinstance(doc, Doc) else doc.predicted for doc in shown.documents()),
             identify=_find_function(identify),
             limit=limit,
             page=True,
             minify=minify,
             jupyter=False,
-            options=options,
+            options={"title": title or shown.title, "threshold": threshold, "labels": labels},
         )
-        with replacing(output) as temporary:
-            temporary.write_text(page or "", encoding="utf8")
+
+    shown.write(output, page)
     msg.good(f"{output} shows the graph")
 
 

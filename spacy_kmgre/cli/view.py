@@ -2,14 +2,17 @@
 
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from spacy.cli._util import Arg, Opt
 from wasabi import msg
 
-from .arguments import CODE, COMPONENT, ENTITIES, GPU, RelatedEntities, known_source, parse_overrides
-from .pipelines import split_overrides
-from .printing import failing
+from .arguments import CODE, COMPONENT, ENTITIES, GPU, RelatedEntities, known_source
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc
+    from spacy.training import Example
 
 SOURCES = Arg(
     ...,
@@ -50,7 +53,7 @@ def view_cli(
     \b
     spacy kmgre view relations.jsonl -o page.html         what `extract` has written, or a corpus
     spacy kmgre view MODEL texts/ -o page.html            what a pipeline predicts
-    spacy kmgre view MODEL dev.spacy -o page.html         its predictions beside the gold relations: right, missed, wrong
+    spacy kmgre view MODEL dev.spacy -o page.html         its predictions beside gold relations: right, missed, wrong
 
     The formats of corpora:
 
@@ -59,33 +62,18 @@ def view_cli(
     Settings of the pipeline can be overridden after the sources, for example
     `--components.kmgre_relations.threshold 0.3`.
     """
-    from ..formats.files import replacing
     from ..visualise.documents import render
     from .documents import Shown
 
-    paths, overrides = split_overrides(sources)
-    names = [str(path) for path in paths]
-    shown = Shown(
-        names,
-        source_format=source_format,
-        given_entities=entities is RelatedEntities.given,
-        component=component,
-        code=code,
-        use_gpu=use_gpu,
-        config=parse_overrides(ctx, [*overrides, *ctx.args]),
-        options=ctx.obj or {},
-    )
-    with failing(f"Could not show {', '.join(names)}"):
-        docs = list(islice(shown.documents(), limit + 1))
-        more = len(docs) > limit
-        options = {
-            "title": title or ", ".join(path.name for path in paths),
-            "threshold": threshold,
-            "labels": labels,
-        }
-        page = render(docs[:limit], page=True, minify=minify, jupyter=False, options=options)
-        with replacing(output) as temporary:
-            temporary.write_text(page or "", encoding="utf8")
-    if more:
+    shown = Shown.parse(ctx, sources, source_format, entities, component, code, use_gpu)
+    docs: list[Doc | Example] = []
+
+    def page() -> str | None:
+        docs.extend(islice(shown.documents(), limit + 1))
+        options = {"title": title or shown.title, "threshold": threshold, "labels": labels}
+        return render(docs[:limit], page=True, minify=minify, jupyter=False, options=options)
+
+    shown.write(output, page)
+    if len(docs) > limit:
         msg.warn(f"The page has the first {limit} documents only (--limit)")
     msg.good(f"{output} shows {min(len(docs), limit)} documents")

@@ -49,7 +49,7 @@ def render(
         },
         title=title,
         styles=("base.css", "document.css", "page.css"),
-        scripts=("dom.js", "text.js", "arcs.js", "page.js"),
+        scripts=("dom.js", "text.js", "arcs.js", "reasons.js", "page.js"),
         minify=minify,
     )
     return make_frame_or_page(html, title, page=page, jupyter=jupyter)

@@ -49,11 +49,11 @@ def make_page(
     style = "\n".join(_asset(name, minify) for name in styles)
     script = "\n".join(_asset(name, minify) for name in scripts)
     style_source = "'unsafe-inline'" if open_styles else _hash(style)
-    policy = f"default-src 'none'; style-src {style_source}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
+    sources = ("default-src 'none'", f"style-src {style_source}", f"script-src {_hash(script)}")
     text = ENVIRONMENT.get_template(template).render(
         title=title,
         data=data,
-        policy=policy,
+        policy="; ".join((*sources, "base-uri 'none'", "form-action 'none'")),
         style=Markup(style),
         script=Markup(script),
         version=version("spacy-kmgre"),

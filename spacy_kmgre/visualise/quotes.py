@@ -43,8 +43,8 @@ def quote_pair(pair: MentionPair) -> list[Quote]:
 
 def _context(mention: Span) -> tuple[int, int]:
     if mention.doc.has_annotation("SENT_START"):
-        sentences = list(mention.sents)
-        return sentences[0].start_char, sentences[-1].end_char
+        first, last = mention[0].sent, mention[-1].sent
+        return first.start_char, last.end_char
     return max(0, mention.start_char - AROUND), min(len(mention.doc.text), mention.end_char + AROUND)
 
 

@@ -151,7 +151,10 @@ def make_doc(text: str = TEXT, title: str = "Ann") -> Doc:
     ) -> dict[str, Any]:
         sents = list(doc.sents)
         return {
-            **{"head": head, "tail": tail, "label": label, "score": score},
+            "head": head,
+            "tail": tail,
+            "label": label,
+            "score": score,
             "key_mention_pairs": [
                 {"head": h, "tail": t, "share": share, "key_score": 0.9, "relation_score": 0.8}
                 for h, t, share in pairs

@@ -35,7 +35,8 @@ def test_a_document_as_data():
     assert [entity["related"] for entity in data["entities"]] == [True, True, True, False]
     text = data["text"]
     assert [text[start:end] for start, end in data["entities"][0]["mentions"]] == ["Ann Lee", "She", "Lee"]
-    assert [text[start:end] for start, end in data["sentences"]][0] == "Ann Lee founded Acme."
+    start, end = data["sentences"][0]
+    assert text[start:end] == "Ann Lee founded Acme."
     lives = data["relations"][1]
     assert (lives["head"], lives["tail"], lives["name"], lives["score"]) == (0, 2, "lives_in", 0.7)
     assert [(pair["head"], pair["tail"], pair["share"]) for pair in lives["pairs"]] == [
@@ -131,7 +132,7 @@ def test_options():
 
 
 def test_what_cannot_be_shown():
-    with pytest.raises(TypeError, match="E503.*Span"):
+    with pytest.raises(TypeError, match=r"E503.*Span"):
         render([make_doc()[0:2]])
     with pytest.raises(AttributeError, match="no attribute 'rendre'"):
         spacy_kmgre.rendre  # noqa: B018  # the access is what is tested

@@ -46,7 +46,8 @@ def test_a_click_on_the_canvas_opens_the_sentences(browser, save):
     browser.open(save(render_graph([make_doc()], page=True)))
     wait_for_canvas(browser)
     place = browser.run(
-        "const p = canvas.edges()[0].renderedMidpoint(); const b = document.getElementById('graph').getBoundingClientRect();"
+        "const p = canvas.edges()[0].renderedMidpoint();"
+        "const b = document.getElementById('graph').getBoundingClientRect();"
         "return [Math.round(b.x + p.x), Math.round(b.y + p.y)]"
     )
     from selenium.webdriver.common.actions.action_builder import ActionBuilder

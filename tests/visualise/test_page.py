@@ -209,7 +209,10 @@ def hostile_doc(number: int) -> Doc:
     first, second = ([span.start, span.end] for span in (doc.spans["entity_1"][0], doc.spans["entity_2"][0]))
     doc._.relations = [
         {
-            **{"head": "entity_1", "tail": "entity_2", "label": odd(), "score": random.random()},
+            "head": "entity_1",
+            "tail": "entity_2",
+            "label": odd(),
+            "score": random.random(),
             "key_mention_pairs": [{"head": first, "tail": second, "share": 1.0}],
             "evidence": [[0, 4]],
         }
@@ -253,7 +256,9 @@ def test_overlapping_and_nested_mentions_and_wide_characters(browser, save):
         doc.spans[f"entity_{number}"] = [doc[start:end] for start, end in spans]
     doc._.relations = [
         {
-            **{"head": "entity_3", "tail": "entity_4", "label": "r"},
+            "head": "entity_3",
+            "tail": "entity_4",
+            "label": "r",
             "key_mention_pairs": [{"head": [2, 5], "tail": [8, 9], "share": 1.0}],
         }
     ]
