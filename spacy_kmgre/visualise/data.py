@@ -12,6 +12,9 @@ from .compare import Comparison, compare, triple
 
 Row = dict[str, Any]
 
+# The digits of scores and shares, which are shown with two.
+DIGITS = 5
+
 
 def document_data(doc: Doc, gold: Doc | None = None, labels: Collection[str] = ()) -> Row:
     """What the page shows of a document. All offsets are in UTF-16 code units, by which JavaScript counts.
@@ -70,15 +73,15 @@ class _Tables:
             "tail": tail,
             "label": relation.label,
             "name": relation.label_name,
-            "score": relation.score,
+            "score": round(relation.score, DIGITS),
             "verdict": verdict,
             "pairs": [
                 {
                     "head": self.mention(head, pair.head),
                     "tail": self.mention(tail, pair.tail),
-                    "share": pair.share,
-                    "key": pair.key_score,
-                    "relation": pair.relation_score,
+                    "share": round(pair.share, DIGITS),
+                    "key": round(pair.key_score, DIGITS),
+                    "relation": round(pair.relation_score, DIGITS),
                 }
                 for pair in relation.key_mention_pairs
             ],

@@ -1,6 +1,8 @@
 """The page of a graph in a real browser."""
 
 import time
+from hashlib import sha256
+from importlib.resources import files
 
 import pytest
 import spacy
@@ -93,6 +95,15 @@ def test_a_hundred_documents_open_in_two_seconds(browser, save):
     assert browser.milliseconds() < 2000
     browser.click(".relation")
     assert browser.texts(".statement q")
+
+
+def test_cytoscape_is_the_release_that_the_notes_name():
+    static = files("spacy_kmgre.visualise") / "static"
+    script = (static / "cytoscape.min.js").read_bytes()
+    assert sha256(script).hexdigest() in (static / "README.md").read_text(encoding="utf8")
+    assert b"</script" not in script.lower()
+    licence = (static / "cytoscape.LICENSE").read_text(encoding="utf8")
+    assert "The Cytoscape Consortium" in licence
 
 
 def test_limit_and_labels():

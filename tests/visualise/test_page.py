@@ -275,6 +275,40 @@ def test_overlapping_and_nested_mentions_and_wide_characters(browser, save):
     browser.check_silence()
 
 
+def random_doc(number: int) -> Doc:
+    """Mentions at random, which nest and overlap, in sentences at random, with characters beyond U+FFFF."""
+    random = Random(number)
+    words = [random.choice(["a", "bc", "😀", "𝒳y", "ש", "\n"]) for _ in range(12)]
+    starts = [place == 0 or random.random() < 0.3 for place in range(12)]
+    doc = Doc(spacy.blank("en").vocab, words=words, sent_starts=starts)
+    for entity in range(1, 6):
+        ends = [sorted(random.sample(range(13), 2)) for _ in range(random.randint(1, 4))]
+        doc.spans[f"entity_{entity}"] = [doc[start:end] for start, end in ends]
+    return doc
+
+
+def test_mentions_have_their_text_however_they_lie(browser, save):
+    docs = [random_doc(number) for number in range(200)]
+    browser.open(save(render(docs, page=True)))
+    found = browser.run(
+        """
+        return DATA.documents.map((doc) => {
+          const text = buildText(doc);
+          const joined = (pieces) => pieces.map((piece) => piece.textContent).join("");
+          return [text.node.textContent, text.mentions.map((mentions) => mentions.map(joined)), text.sentences.map(joined)];
+        });
+        """
+    )
+    assert found == [
+        [
+            doc.text,
+            [[mention.text for mention in entity.mentions] for entity in doc._.entities],
+            [sentence.text for sentence in doc.sents],
+        ]
+        for doc in docs
+    ]
+
+
 def test_documents_without_much(browser, save):
     nlp = spacy.blank("en")
     browser.open(save(render([nlp(""), nlp("Nothing here.")], page=True)))

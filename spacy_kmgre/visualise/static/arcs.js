@@ -36,14 +36,14 @@ function nearest(heads, tails) {
 function route(head, tail) {
   const height = head.bottom - head.top;
   if (Math.abs(head.top - tail.top) < height / 2) {
-    const rise = Math.min(20, 9 + Math.abs(head.middle - tail.middle) / 14);
+    const rise = Math.min(13, 7 + Math.abs(head.middle - tail.middle) / 30);
     const y = Math.min(head.top, tail.top);
     const bend = y - rise * 1.5;
     const lean = (tail.middle - head.middle) / 5;
     return {
       path: `M ${head.middle} ${y} C ${head.middle + lean} ${bend} ${tail.middle - lean} ${bend} ${tail.middle} ${y - 3}`,
       x: (head.middle + tail.middle) / 2,
-      y: y - rise * 1.1,
+      y: y - rise * 1.12,
     };
   }
   const down = head.top < tail.top;
