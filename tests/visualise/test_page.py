@@ -295,7 +295,8 @@ def test_mentions_have_their_text_however_they_lie(browser, save):
         return DATA.documents.map((doc) => {
           const text = buildText(doc);
           const joined = (pieces) => pieces.map((piece) => piece.textContent).join("");
-          return [text.node.textContent, text.mentions.map((mentions) => mentions.map(joined)), text.sentences.map(joined)];
+          const mentions = text.mentions.map((pieces) => pieces.map(joined));
+          return [text.node.textContent, mentions, text.sentences.map(joined)];
         });
         """
     )
