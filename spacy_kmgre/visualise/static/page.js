@@ -42,7 +42,7 @@ function entityName(doc, number, role) {
 const index = DATA.documents.map((doc, number) => {
   const count = el("small");
   const button = el("button", { type: "button" }, el("span", { class: "title", dir: "auto" }, doc.title), count);
-  button.addEventListener("click", () => { show(number); byId("index").classList.remove("open"); });
+  button.addEventListener("click", () => { show(number); openIndex(false); });
   const item = el("li", {}, button);
   return { item, button, count };
 });
@@ -60,6 +60,13 @@ function updateIndex() {
   });
   byId("index-empty").hidden = matches > 0;
   return matches;
+}
+
+/** Shows or hides the index where the page is too narrow to have it always. */
+function openIndex(open) {
+  byId("index").classList.toggle("open", open);
+  byId("open-index").setAttribute("aria-expanded", String(open));
+  if (open) index[state.document].button.focus();
 }
 
 /** The numbers of the documents that the search leaves. */
@@ -261,13 +268,17 @@ const sizes = new ResizeObserver(() => drawArcs(shown.text, DATA.documents[state
 byId("documents").append(...index.map(({ item }) => item));
 byId("previous").addEventListener("click", () => step(-1));
 byId("next").addEventListener("click", () => step(1));
-byId("open-index").addEventListener("click", () => byId("index").classList.toggle("open"));
+byId("open-index").addEventListener("click", () => openIndex(!byId("index").classList.contains("open")));
 byId("all-entities").addEventListener("click", () => chooseEntity(state.entity));
 byId("threshold").addEventListener("input", (event) => { state.threshold = Number(event.target.value); update(); });
 byId("search").addEventListener("input", (event) => {
   state.query = event.target.value;
   const matches = update();
   byId("said").textContent = `${plural(matches, "document")} found, ${byId("count").textContent} relations here.`;
+});
+byId("search").addEventListener("keydown", (event) => {
+  const [first] = listed();
+  if (event.key === "Enter" && first !== undefined && index[state.document].item.hidden) show(first);
 });
 for (const name of Object.keys(VERDICTS)) {
   byId(`show-${name}`).addEventListener("change", (event) => {
@@ -285,13 +296,13 @@ byId("relations").addEventListener("keydown", (event) => {
 });
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
-  byId("index").classList.remove("open");
+  openIndex(false);
   state.relation = -1;
   state.entity = -1;
   update();
 });
 document.addEventListener("click", (event) => {
-  if (!event.target.closest("#index, #open-index")) byId("index").classList.remove("open");
+  if (!event.target.closest("#index, #open-index")) openIndex(false);
 });
 
 if (DATA.documents.length) show(0);
