@@ -38,7 +38,7 @@ class Errors:
         "[KMGRE E012] The encoder {name!r} has no fast tokenizer, and mentions are found by character offsets, "
         "which only fast tokenizers give. Set use_fast = true or choose another encoder."
     )
-    E013 = "[KMGRE E013] These are not the whole weights of a trained spacy-kmgre model: {error}"
+    E013 = "[KMGRE E013] These are not the whole weights of a trained spacy-kmgre model:"
     E014 = (
         "[KMGRE E014] The relation model has no weights yet. Call nlp.initialize() with examples, or load a "
         "trained pipeline with spacy.load()."
@@ -321,7 +321,7 @@ class Errors:
         "Where the output is a file, what is finished is kept: the same command with --resume goes on from there."
     )
     E347 = "[KMGRE E347] The journal of an earlier run, {path}, is damaged ({error}). Delete it, and start again."
-    E348 = "[KMGRE E348] The rest of the file is not read. {error}"
+    E348 = "[KMGRE E348] The rest of the file is not read."
     E349 = (
         "[KMGRE E349] The corpus has no relations that could be predicted, so no settings can be found on it."
     )
@@ -352,6 +352,33 @@ class Errors:
     )
     E530 = "[KMGRE E530] This needs {module}, which is not installed: python -m pip install 'spacy-kmgre[{extra}]'."
     E531 = "[KMGRE E531] No document in {source} has relations to export. Run `spacy kmgre extract` to find some."
+
+    # Pages (E50x)
+    E500 = "[KMGRE E500] There is no option {name!r} of a page. The options: {known}."
+    E501 = (
+        "[KMGRE E501] The colour of {label!r} is {color!r}. It has to be a CSS colour: a name, #rrggbb, or a function "
+        "such as rgb(80 120 200)."
+    )
+    E502 = "[KMGRE E502] The threshold of a page is {threshold!r}; it must lie in [0, 1]."
+    E503 = "[KMGRE E503] A page shows Docs and Examples, not {kind}."
+    E504 = (
+        "[KMGRE E504] The predicted and the gold relations of {name!r} cannot be shown together, as the two Docs have "
+        "different texts."
+    )
+    E505 = (
+        "[KMGRE E505] {model} is a pipeline. Give it something to read: texts, JSON Lines, or a corpus, whose gold "
+        "relations are then shown beside the predicted ones."
+    )
+    E506 = (
+        "[KMGRE E506] {path} holds texts, which have no relations yet. Give a pipeline that predicts them as the first "
+        "argument."
+    )
+    E507 = (
+        "[KMGRE E507] There is no function {name!r} in the registry `misc` that says which entities are one node. Name "
+        "kb_id, name, or a function of your own with @registry.misc and --code."
+    )
+    E508 = "[KMGRE E508] Plots need matplotlib. Run: pip install 'spacy-kmgre[plots]'"
+    E509 = "[KMGRE E509] {path} is no training log of spacy_kmgre.EMLogger.v1 (its `output_file`): {error}"
 
 
 class Warnings:

@@ -109,9 +109,16 @@ class Relation(_View):
             "evidence": [[sent.start, sent.end] for sent in self.evidence],
         }
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from .visualise.notebook import relation_to_html
+
+        return relation_to_html(self)
+
 
 class Relations(tuple[Relation, ...]):
-    """The relations of a Doc, best first: a tuple that equals the list of the same, and takes more by `+`."""
+    """The relations of a Doc, best first: a tuple that equals the list of the same, takes more by `+`, and shows itself in
+    a notebook as a table."""
 
     def __getattr__(self, name: str) -> NoReturn:
         """What a tuple lacks, such as `append`, is an error that says how to add a relation."""
@@ -131,6 +138,11 @@ class Relations(tuple[Relation, ...]):
 
     def __add__(self, others: Iterable[Any]) -> tuple[Any, ...]:
         return (*self, *others)
+
+    def _repr_html_(self) -> str:
+        from .visualise.notebook import relations_to_html
+
+        return relations_to_html(self)
 
 
 def label_title(label: str, text: str) -> str:

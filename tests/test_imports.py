@@ -106,10 +106,12 @@ LAYERS: dict[str, set[str]] = {
     "formats": {*BASIS, "relation_input", "retokenize"},
     "evaluation": {*BASIS, "model", "scoring", "pipeline"},
     "extraction": {*BASIS, "formats", "export"},
-    "visualise": {*BASIS, "evaluation"},
-    "export": {*BASIS, "formats"},
+    "graph": BASIS,
+    "visualise": {*BASIS, "graph", "evaluation", "scoring"},
+    "export": {*BASIS, "graph", "formats"},
     "cli": {
         *BASIS,
+        "graph",
         "pipeline",
         "entities",
         "scoring",
@@ -145,6 +147,7 @@ def test_data_flow_one_way(part):
         ("safetensors", {"model.thinc_shim"}),
         ("coreferee", {"entities.coreferee"}),
         ("fastcoref", set()),
+        ("matplotlib", {"visualise.plots"}),
         ("thinc", {"model.thinc_shim", "model.optimizer", "pipeline.relations", "training.optim"}),
     ],
 )

@@ -14,7 +14,9 @@ from .corpora import CorpusCommand, convert_cli, info_cli
 from .evaluate import evaluate_cli
 from .explain import explain_cli
 from .export import export_cli
+from .graph import graph_cli
 from .pipelines import extract_cli
+from .view import view_cli
 
 kmgre = typer.Typer(
     name="kmgre", help="Document-level relation extraction with spacy-kmgre", no_args_is_help=True
@@ -38,3 +40,5 @@ kmgre.command("evaluate", context_settings=OVERRIDES)(evaluate_cli)
 kmgre.command("extract", cls=ExportCommand, context_settings=OVERRIDES)(extract_cli)
 kmgre.command("export", cls=ExportCommand)(export_cli)
 kmgre.command("explain", context_settings=OVERRIDES)(explain_cli)
+kmgre.command("view", cls=CorpusCommand, context_settings=OVERRIDES)(view_cli)
+kmgre.command("graph", cls=CorpusCommand, context_settings=OVERRIDES)(graph_cli)
