@@ -117,8 +117,8 @@ class Relation(_View):
 
 
 class Relations(tuple[Relation, ...]):
-    """The relations of a Doc, best first: a tuple that equals the list of the same, takes more by `+`, and shows itself in
-    a notebook as a table."""
+    """The relations of a Doc, best first: a tuple that equals the list of the same, takes more by `+`, and is a table
+    in a notebook."""
 
     def __getattr__(self, name: str) -> NoReturn:
         """What a tuple lacks, such as `append`, is an error that says how to add a relation."""

@@ -170,8 +170,3 @@ def test_notebooks():
         odd = hostile_doc(number)._.relations
         for shown in (odd._repr_html_(), odd[0]._repr_html_()):
             assert not re.search(r"<(script|img|svg|!--)", shown)
-
-
-def test_relations_are_a_list():
-    relations = make_doc()._.relations
-    assert isinstance(relations, list) and relations == list(relations) and len(relations[:2]) == 2
