@@ -4,8 +4,10 @@ import warnings
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
+import torch
 from spacy.tokens import Doc
 from spacy.training import Example
 
@@ -58,18 +60,45 @@ def warn_of_unread(
             warnings.warn(message, stacklevel=2)
 
 
-def learned_facts(examples: Iterable[Example]) -> tuple[set[str], set[int], set[Triple]]:
-    """The labels of the references' relations, the facts that Ign F1 leaves out, and the (head type, label, tail type)
-    of the relations."""
-    labels: set[str] = set()
-    facts: set[int] = set()
-    triples: set[Triple] = set()
+class Learned(NamedTuple):
+    """What a corpus shows beside its texts.
+
+    :param labels: The labels of its relations.
+    :param facts: The facts that Ign F1 leaves out.
+    :param triples: The (head type, label, tail type) of its relations.
+    :param types: The types of its entities, "" where some have none.
+    """
+
+    labels: set[str]
+    facts: set[int]
+    triples: set[Triple]
+    types: set[str]
+
+
+def learn(examples: Iterable[Example]) -> Learned:
+    """What the references of a corpus show."""
+    learned = Learned(set(), set(), set(), set())
     for example in examples:
+        learned.types.update(entity.label for entity in all_entities(example.reference))
         for relation in get_relations(example.reference):
-            labels.add(relation.label)
-            facts.update(relation_facts(example.reference, relation))
-            triples.add(triple_of(relation))
-    return labels, facts, triples
+            learned.labels.add(relation.label)
+            learned.facts.update(relation_facts(example.reference, relation))
+            learned.triples.add(triple_of(relation))
+    return learned
+
+
+def without_some_types(document: Document, rate: float) -> Document:
+    """The document with the types of some entities left out, by torch's generator of random numbers.
+
+    The part of its entities that a document loses is drawn for itself: most lose few, and a few lose all.
+
+    :param rate: The mean of that part, in [0, 1].
+    """
+    if not rate:
+        return document
+    part = torch.rand(()) ** (1 / rate - 1)
+    left_out = (torch.rand(len(document.types)) < part).tolist()
+    return replace(document, types=["" if out else kind for out, kind in zip(left_out, document.types)])
 
 
 def triple_of(relation: Relation) -> Triple:

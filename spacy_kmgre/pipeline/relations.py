@@ -25,7 +25,7 @@ from ..types import Entity
 from . import examples as reading
 from .decode import Prediction, as_data, decode, evidence_sentences
 from .settings import CORPUS_TRIPLES, Controls, Settings
-from .state import RelationComponent
+from .state import TYPES, RelationComponent
 
 Reader = Callable[[Doc], list[Entity]]
 Types = Sequence[Sequence[str]]
@@ -104,6 +104,7 @@ class KmgreRelations(RelationComponent):
         numbers = [number for number, found in enumerate(entities) if len(found) > 1]
         with_sentences = self.settings.evidence_score > 0
         documents = [reading.read_document(docs[i], entities[i], with_sentences) for i in numbers]
+        documents = [self._with_known_types(document) for document in documents]
         if not documents:
             return entities, iter(())
         chunks = self.model.predict(self._input(documents, with_inverse=controls.needs_inverse))
@@ -188,18 +189,20 @@ class KmgreRelations(RelationComponent):
         """Load the encoders' pretrained weights and make an output for each label.
 
         :param get_examples: A function that gives examples. Their references' relations give the labels, where none
-            are passed, the facts that Ign F1 leaves out, and the types of the entities that a label has.
+            are passed, the facts that Ign F1 leaves out, and the types of the entities that a label has. Their
+            entities give the types that the component knows.
         :param labels: The relation labels, as `spacy init labels` writes them.
         :raises ValueError: Where there is no label.
         """
         validate_get_examples(get_examples, "KmgreRelations.initialize")
-        found, facts, triples = reading.learned_facts(get_examples())
-        for label in sorted(found) if labels is None else labels:
+        learned = reading.learn(get_examples())
+        for label in sorted(learned.labels) if labels is None else labels:
             self.add_label(label)
         if not self.labels:
             raise ValueError(Errors.E021.format(name=self.name))
-        self._keep_triples(triples)
-        self.model.attrs[KNOWN_FACTS] = np.array(sorted(facts), dtype=np.uint64)
+        self._keep_triples(learned.triples)
+        self.cfg[TYPES] = sorted(learned.types)
+        self.model.attrs[KNOWN_FACTS] = np.array(sorted(learned.facts), dtype=np.uint64)
         self.model.set_dim("nO", len(self.labels) + 1, force=True)
         self.model.initialize()
 
@@ -260,6 +263,8 @@ class KmgreRelations(RelationComponent):
             self._count_lost(example, lost)
             if len(entities) > 1:
                 document = reading.read_document(example.predicted, entities)
+                self.learn_types(document.types)
+                document = reading.without_some_types(document, self._shim.settings.encoder.untyped_rate)
                 documents.append(reading.with_gold_sentences(document, example, known))
                 gold.append(known)
         return documents, gold
