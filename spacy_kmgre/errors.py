@@ -290,6 +290,8 @@ class Errors:
         "this is neither: {key!r}: {value!r}."
     )
 
+    E412 = "[KMGRE E412] There is no rule {rule!r} for named entities. Presets and rules: {known}."
+
 
 class Warnings:
     W001 = (

@@ -10,7 +10,8 @@ from ..annotations import document_name
 from ..errors import Errors
 from ..types import Entity
 from .grouping import DisjointSets, identifier, most_common, number_entities, offsets
-from .names import CONJUNCTIONS, PREPOSITIONS, word_set
+from .languages import word_set
+from .names import CONJUNCTIONS, PREPOSITIONS
 
 T = TypeVar("T")
 

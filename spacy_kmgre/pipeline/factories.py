@@ -36,7 +36,7 @@ DEFAULT_CONFIG = {
 }
 
 ENTITIES_CONFIG = {
-    "entities": {"@misc": "spacy_kmgre.ner_entities.v1"},
+    "entities": {"@misc": "spacy_kmgre.ner_entities.v2", "rules": "pretrained"},
     "prefix": ENTITY_PREFIX,
     "types": None,
     "overwrite": True,
