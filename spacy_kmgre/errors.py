@@ -332,9 +332,9 @@ class Warnings:
     )
 
     # Readers of entities (W40x)
-    W400 = (
-        "[KMGRE W400] {document!r}: the coreference chain {chain} would join different entities ({entities}). It is "
-        "left out."
+    W410 = (
+        "[KMGRE W410] coreferee has stopped with an error in {document!r}, which it printed, and gives no chains of this "
+        "document: its entities have no pronouns and descriptions."
     )
 
     # Corpora (W10x DocRED, W11x the corpus reader)

@@ -23,8 +23,8 @@ class Language:
     :param titles: All titles, those of men and women among them.
     :param before_titles: Words that may stand before a title and belong to it, such as "vice".
     :param lower_titles: Whether titles are written in small letters before a name.
-    :param heads: Words that say what a body, an agreement or an event is; many of their names end with one. "Company" is
-        not among them: "the Company" is a term that a text defines.
+    :param heads: Words that say what a body, an agreement or an event is; many of their names end with one.
+        "Company" is not among them: "the Company" is a term that a text defines.
     :param plural: Whether names have a plural in "s".
     :param countries: Rows of names of one country, as they are written.
     :param statements: Whether the patterns of stated aliases are of this language.
