@@ -333,8 +333,8 @@ class Warnings:
 
     # Readers of entities (W40x)
     W410 = (
-        "[KMGRE W410] coreferee has stopped with an error in {document!r}, which it printed, and gives no chains of this "
-        "document: its entities have no pronouns and descriptions."
+        "[KMGRE W410] coreferee has stopped with an error in {document!r}, which it printed, and gives no chains of "
+        "this document: its entities have no pronouns and descriptions."
     )
 
     # Corpora (W10x DocRED, W11x the corpus reader)

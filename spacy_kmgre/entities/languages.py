@@ -85,10 +85,11 @@ ENGLISH = Language(
         "detective head interim right associate"
     ),
     heads=word_set(
-        "academy agency army navy alliance assembly association authority bank board bureau cabinet chamber church circuit "
-        "club college commission committee commons commonwealth confederation conference congress council court department diocese federation foundation front fund government guild house "
-        "institute institution league legislature ministry movement museum office orchestra order organisation "
-        "organization parliament party school senate service society synod trust union university "
+        "academy agency alliance army assembly association authority bank board bureau cabinet chamber church "
+        "circuit club college commission committee commons commonwealth confederation conference congress council "
+        "court department diocese federation foundation front fund government guild house institute institution "
+        "league legislature ministry movement museum navy office orchestra order organisation organization "
+        "parliament party school senate service society synod trust union university "
         "accord act agreement award championship charter code constitution convention cup declaration exhibition "
         "festival games pact plan prize programme program project protocol treaty war"
     ),
@@ -138,9 +139,9 @@ FRENCH = Language(
         "mme madame mlle mademoiselle mmes reine princesse imperatrice duchesse comtesse baronne soeur sainte"
     ),
     titles=word_set(
-        "dr docteur pr prof professeur me maitre president presidente general colonel commandant capitaine lieutenant "
-        "sergent amiral marechal ministre gouverneur senateur senatrice depute deputee maire prefet juge chancelier "
-        "eveque archeveque cardinal ambassadeur ambassadrice secretaire inspecteur commissaire"
+        "dr docteur pr prof professeur me maitre president presidente general colonel commandant capitaine "
+        "lieutenant sergent amiral marechal ministre gouverneur senateur senatrice depute deputee maire prefet juge "
+        "chancelier eveque archeveque cardinal ambassadeur ambassadrice secretaire inspecteur commissaire"
     ),
     before_titles=word_set("premier premiere vice ancien ancienne"),
     lower_titles=True,

@@ -11,6 +11,7 @@ from .languages import Language
 from .names import PERSON, PLACE, VALUE, Name, Words, fold
 
 _POSSESSIVES = ("'s", "’s", "'", "’")
+_JOINING = ("-", "–", "/")
 _YEAR = re.compile(r"\d{4}s?")
 _MOST_WORDS = 12  # No longer name is looked for elsewhere.
 
@@ -127,9 +128,9 @@ class MentionFinder:
         names: dict[tuple[str, ...], Span] = {}
         for span in mentions:
             words = tuple(token.text for token in span)
-            if words[0][0].isupper() and len(span.text) > 1 and len(words) <= _MOST_WORDS:
-                if not self._is_value(span):
-                    names.setdefault(words, span)
+            fits = words[0][0].isupper() and len(span.text) > 1 and len(words) <= _MOST_WORDS
+            if fits and not self._is_value(span):
+                names.setdefault(words, span)
         by_first: dict[str, list[tuple[str, ...]]] = defaultdict(list)
         for words in sorted(names, key=len, reverse=True):
             by_first[words[0]].append(words)
@@ -147,9 +148,10 @@ class MentionFinder:
         if tuple(token.text for token in doc[start:end]) != words:
             return False
         before, after = doc[start - 1] if start else None, doc[end] if end < len(doc) else None
-        if before is not None and (_is_capital(before) and not before.is_sent_start or before.text in "-–/"):
+        joined = before is not None and before.text in _JOINING
+        if joined or (before is not None and _is_capital(before) and not before.is_sent_start):
             return False
-        return after is None or not (_is_capital(after) or after.text in "-–/")
+        return after is None or not (after.text in _JOINING or _is_capital(after))
 
 
 def vote(names: Sequence[tuple[Name, str, str]], kinds: Mapping[str, str]) -> list[str]:

@@ -142,7 +142,7 @@ class NerEntities:
     def __call__(self, doc: Doc) -> list[Entity]:
         """The entities of a Doc."""
         words = language(doc.vocab.lang)
-        spans = doc.ents if not self.key else doc.spans[self.key] if self.key in doc.spans else ()
+        spans = doc.ents if not self.key else doc.spans.get(self.key) or ()
         mentions = MentionFinder(self.mention_rules, self.kinds, words).find(doc, spans)
         clustering = NameClustering(doc, self._names(mentions, words))
         clustering.join_equal(lambda name: name.words)

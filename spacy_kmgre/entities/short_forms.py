@@ -74,9 +74,9 @@ def _bodies(name: Name) -> Iterator[Words]:
         if words[:end] in name.language.country_names:
             yield words[end:]
     for start in (1, 2):
-        if words[start : start + 1] and words[start] in name.language.heads and words[start + 1 : start + 2]:
-            if words[start + 1] in PREPOSITIONS:
-                yield words[start:]
+        named = len(words) > start + 1 and words[start] in name.language.heads
+        if named and words[start + 1] in PREPOSITIONS:
+            yield words[start:]
 
 
 def _initials(name: Name) -> Iterator[Words]:
