@@ -213,6 +213,7 @@ def get_relations(doc: Doc) -> list[Relation]:
                 for pair in data["key_mention_pairs"]
             ),
             evidence=tuple(doc[start:end] for start, end in data["evidence"]),
+            label_text=data.get("label_text", ""),
         )
         for data in relation_data(doc)
     ]
@@ -289,6 +290,7 @@ def _checked(doc: Doc, data: dict[str, Any]) -> dict[str, Any]:
         "head": data["head"],
         "tail": data["tail"],
         "label": label,
+        **({"label_text": str(data["label_text"])} if data.get("label_text") else {}),
         "score": score,
         "key_mention_pairs": [
             {

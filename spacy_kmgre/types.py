@@ -62,6 +62,7 @@ class Relation:
     :param score: In [0, 1]; 1 for gold relations.
     :param key_mention_pairs: The mention pairs responsible for the relation, largest share first.
     :param evidence: The sentences that say so, in text order.
+    :param label_text: The label in words, such as "father" for P22; "" where none is known.
     """
 
     head: Entity
@@ -70,6 +71,12 @@ class Relation:
     score: float = 1.0
     key_mention_pairs: tuple[MentionPair, ...] = ()
     evidence: tuple[Span, ...] = ()
+    label_text: str = ""
+
+    @property
+    def label_name(self) -> str:
+        """What a person reads: the label in words, or the label itself where no words are known."""
+        return self.label_text or self.label
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that the setter of `doc._.relations` takes back: entities as span group keys,
@@ -78,10 +85,19 @@ class Relation:
             "head": self.head.key,
             "tail": self.tail.key,
             "label": self.label,
+            **({"label_text": self.label_text} if self.label_text else {}),
             "score": self.score,
             "key_mention_pairs": [pair.to_dict() for pair in self.key_mention_pairs],
             "evidence": [[sent.start, sent.end] for sent in self.evidence],
         }
+
+
+def label_title(label: str, text: str) -> str:
+    """A relation label as tables show it: its words, then itself in brackets.
+
+    :param text: The label in words, "" where none are known.
+    """
+    return f"{text} ({label})" if text not in ("", label) else label
 
 
 def _specificity(mention: Span) -> tuple[float, int, int]:

@@ -118,6 +118,7 @@ def evaluate_cli(
             corpus=str(corpus),
             settings=relation_settings(pipe),
             baseline_name=baseline or "",
+            label_text=pipe.label_text,
         )
         changed: dict[str, Any] = {}
         if thresholds or writes:

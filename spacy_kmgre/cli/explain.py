@@ -12,7 +12,7 @@ from wasabi import msg
 
 from ..annotations import all_entities
 from ..errors import Errors
-from ..types import Relation
+from ..types import Entity, Relation, label_title
 from .arguments import CODE, COMPONENT, ENTITIES, GPU, MODEL, RelatedEntities, known_source, parse_overrides
 from .printing import failing, print_table
 
@@ -141,7 +141,10 @@ def _print_document(doc: Doc, relations: Sequence[Relation], name: str, as_json:
     msg.divider(name)
     rows = [(e.key, e.label, _short(e.text), str(len(e.mentions))) for e in entities]
     print_table(("entity", "type", "text", "mentions"), rows, left=3)
-    rows = [(r.head.key, r.label, r.tail.key, f"{r.score:.3f}") for r in relations]
+    rows = [
+        (_named(r.head), label_title(r.label, r.label_text), _named(r.tail), f"{r.score:.3f}")
+        for r in relations
+    ]
     print_table(("head", "relation", "tail", "score"), rows, left=3)
     msg.info("--head and --tail name two entities to explain")
 
@@ -158,8 +161,9 @@ def _print_explanation(found: "Explanation", doc: Doc, name: str, tau: float) ->
         print(f"A mention pair is key if its p_ω is at least {limit}, or the best (τ = {tau:.3f}).")
     for relation in found.relations:
         verb = "predicted" if relation.predicted else "not predicted"
+        print(f"\n{label_title(relation.label, relation.label_text)}: {verb}")
         print(
-            f"\n{relation.label}: {verb}, score {relation.score:.3f}, threshold {relation.threshold:g} "
+            f"  score {relation.score:.3f}, threshold {relation.threshold:g} "
             f"(fused logit {relation.logit:.2f}, of TH {relation.threshold_logit:.2f})"
         )
         for note in relation.notes:
@@ -190,6 +194,10 @@ def _print_pairs(relation: "RelationReason", doc: Doc) -> None:
         rows.append([*row, *(form.format(getattr(pair, name)) for _, name, form in shown)])
     header = ("head", "tail", "sentences", "key", "share", *(title for title, _, _ in shown))
     print_table(header, rows, left=4)
+
+
+def _named(entity: Entity) -> str:
+    return f"{entity.key} {_short(entity.text)}"
 
 
 def _short(text: str) -> str:

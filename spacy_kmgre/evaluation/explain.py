@@ -56,6 +56,7 @@ class RelationReason:
     """
 
     label: str
+    label_text: str
     logit: float
     threshold_logit: float
     score: float
@@ -186,6 +187,7 @@ def _explain(
         reasons.append(
             RelationReason(
                 label=label,
+                label_text=pipe.label_text(label),
                 logit=fused[row, number].item(),
                 threshold_logit=fused[row, 0].item(),
                 score=score[number],

@@ -2,8 +2,8 @@
 pipeline, and the best settings."""
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from timeit import default_timer
 from typing import Any
 
@@ -13,6 +13,7 @@ from spacy.training import Example
 
 from ..scoring.relations import count_relations
 from ..scoring.tallies import EVIDENCE_GROUPS, RelationCounts
+from ..types import label_title
 from .calibration import Calibration
 from .groups import DISTANCE, GROUPERS, LABELS, PLACE, SECTIONS
 from .significance import DEFAULT, Resampling, bootstrap_intervals, compare
@@ -118,6 +119,7 @@ def make_report(
     corpus: str = "",
     settings: dict[str, Any] | None = None,
     baseline_name: str = "baseline",
+    label_text: Callable[[str], str] = lambda _: "",
 ) -> Report:
     """Score the relations that `count_examples` has counted.
 
@@ -126,6 +128,7 @@ def make_report(
     :param corpus: The name of the corpus.
     :param settings: The pipeline's `relation_settings`.
     :param baseline_name: The name of the other pipeline.
+    :param label_text: A function that gives a label in words.
     """
     whole = sum((*counts, *(baseline or ())), RelationCounts())
     rows = _score_rows(count_tables(counts, *([] if baseline is None else [baseline])), resampling)
@@ -142,7 +145,8 @@ def make_report(
         for title, groups in SECTIONS.items()
     ]
     labels = sorted(whole.labels, key=lambda label: (-whole.labels[label].gold, label))
-    sections.append(Section(LABELS, [rows["label", label] for label in labels]))
+    lines = [replace(rows["label", label], title=label_title(label, label_text(label))) for label in labels]
+    sections.append(Section(LABELS, lines))
     return Report(
         model=model,
         corpus=corpus,

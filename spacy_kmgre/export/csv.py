@@ -12,7 +12,7 @@ from ..types import Entity, Relation
 from .base import StreamExport
 
 COLUMNS = (
-    *("document", "head", "head_label", "head_kb_id", "head_key", "relation"),
+    *("document", "head", "head_label", "head_kb_id", "head_key", "relation", "relation_text"),
     *("tail", "tail_label", "tail_kb_id", "tail_key", "score"),
     *("head_start", "head_end", "tail_start", "tail_end", "share", "evidence"),
 )
@@ -42,7 +42,15 @@ def _row(relation: Relation) -> list[Any]:
         head, tail = best.head, best.tail
         pair = [head.start_char, head.end_char, tail.start_char, tail.end_char, best.share]
     evidence = " ".join(sent.text for sent in relation.evidence)
-    return [*_entity(relation.head), relation.label, *_entity(relation.tail), relation.score, *pair, evidence]
+    return [
+        *_entity(relation.head),
+        relation.label,
+        relation.label_text,
+        *_entity(relation.tail),
+        relation.score,
+        *pair,
+        evidence,
+    ]
 
 
 def _entity(entity: Entity) -> list[str]:

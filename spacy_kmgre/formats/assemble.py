@@ -1,8 +1,10 @@
 """From what a format says to a Doc: text and characters, or tokens, with entities and relations."""
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import spacy
@@ -22,6 +24,10 @@ Offsets = tuple[int, int]
 PASSAGES = "passages"
 # Soft hyphen, zero-width space, byte order mark.
 INVISIBLE = dict.fromkeys((0xAD, 0x200B, 0xFEFF))
+# Thai and Lao, Burmese, Khmer, kana, Chinese characters.
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,17 @@ class Passage(NamedTuple):
     label: str
 
 
+def spaces_between(words: Sequence[str]) -> list[bool]:
+    """Whether a space follows each word of a text that comes as words. Where half of the letters or more are of a script
+    without spaces between words, one stands only between two words of other scripts."""
+    text = "".join(words)
+    unspaced = sum(map(len, _UNSPACED.findall(text)))
+    if not unspaced or 2 * unspaced < sum(map(str.isalpha, text)):
+        return [True] * (len(words) - 1) + [False] * bool(words)
+    spaced = [word.isalnum() and not _UNSPACED.search(word) for word in words]
+    return [*(left and right for left, right in pairwise(spaced)), *[False] * bool(words)]
+
+
 def squeeze(text: str) -> str:
     """Remove white space and invisible characters, to compare texts that may differ in nothing else."""
     return "".join(text.translate(INVISIBLE).split())
@@ -71,24 +88,26 @@ def annotate(
     entities: Iterable[Entity],
     relations: Iterable[Mapping[str, Any]],
     counts: Counts,
-    relation_names: Mapping[str, str | None] | None,
+    options: ReaderOptions,
 ) -> Doc:
     """Write entities, relations and `doc.ents` (the mentions) to a Doc. All readers come through here.
 
     A relation listed twice becomes one, with the evidence and key mention pairs of both.
 
     :param relations: The relations in the form that `set_relations` takes.
-    :param relation_names: See `ReaderOptions`.
     """
+    names, texts = options.relation_names, options.label_texts
     entities = list(entities)
     write_entities(doc, entities)
     write_ents(doc, entities)
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
     for relation in relations:
         label = relation["label"]
-        if relation_names is not None:
-            counts.note("labels without a relation name", label not in relation_names)
-            name = relation_names.get(label, label)
+        text = (texts or {}).get(label) or relation.get("label_text", "")
+        counts.note("labels without a text", texts is not None and not text)
+        if names is not None:
+            counts.note("labels without a relation name", label not in names)
+            name = names.get(label, label)
             if name is None:
                 counts.note("relations left out, as their name is null")
                 continue
@@ -101,6 +120,7 @@ def annotate(
             "head": relation["head"],
             "tail": relation["tail"],
             "label": label,
+            "label_text": text,
             "score": max(known["score"], relation.get("score", 1.0)),
             "evidence": sorted(evidence),
             "key_mention_pairs": _join(known["key_mention_pairs"], relation.get("key_mention_pairs", ())),
@@ -235,7 +255,7 @@ class TextDocs(Generic[Options_co]):
             }
             for relation in relations
         ]
-        return annotate(doc, entities, data, self.counts, self.options.relation_names)
+        return annotate(doc, entities, data, self.counts, self.options)
 
     def _from_tokens(self, where: str, text: str, tokens: Sequence[Offsets]) -> Doc:
         """Make a Doc of given tokens. White space between them, except a single space, becomes tokens too."""

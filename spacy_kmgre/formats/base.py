@@ -55,11 +55,19 @@ class ReaderOptions:
 
     :param relation_names: Names for relation labels (P17: country). A label without a name stays; one whose name is
         None is left out and counted.
+    :param label_texts: Relation labels in words, which are kept beside the labels. They are looked up by the label that
+        the file has.
     """
 
     relation_names: Mapping[str, str | None] | None = option(
         None,
         "JSON object of names for relation labels, such as rel_info.json (P17: country); null leaves one out",
+        load=_read_names,
+    )
+    label_texts: Mapping[str, str | None] | None = option(
+        None,
+        "JSON object of texts for relation labels, such as rel_info.json: the label stays (P17), its text goes beside "
+        "it (country)",
         load=_read_names,
     )
 

@@ -60,9 +60,9 @@ def _read(path: Path, vocab: Vocab, counts: Counts, options: ReaderOptions) -> I
 
 
 def _named(doc: Doc, counts: Counts, options: ReaderOptions) -> Doc:
-    if options.relation_names is None:
+    if options.relation_names is None and options.label_texts is None:
         return doc
-    return annotate(doc, read_entities(doc), relation_data(doc), counts, options.relation_names)
+    return annotate(doc, read_entities(doc), relation_data(doc), counts, options)
 
 
 def _docs(path: Path, vocab: Vocab) -> Iterator[Doc]:

@@ -64,6 +64,7 @@ class JsonRelation(Model):
     head: EntityNumber
     tail: EntityNumber
     label: Text
+    label_text: Text = Field("", description="The label in words, where it is an id.")
     score: Share = 1.0
     evidence: list[Characters] = Field([], description="The sentences that say so.")
     key_mention_pairs: list[KeyPair] = Field(
@@ -128,6 +129,7 @@ def document_to_json(doc: Doc) -> dict[str, Any]:
                 "head": numbers[relation.head.key],
                 "tail": numbers[relation.tail.key],
                 "label": relation.label,
+                **({"label_text": relation.label_text} if relation.label_text else {}),
                 "score": relation.score,
                 "evidence": [_span(span) for span in relation.evidence],
                 "key_mention_pairs": [
@@ -211,7 +213,7 @@ def _relation(where: str, text: str, relation: JsonRelation, places: dict[int, i
     :param places: The places of the entities, by their numbers in the line.
     """
     return {
-        **relation.model_dump(include={"label", "score"}),
+        **relation.model_dump(include={"label", "label_text", "score"}),
         "head": places[relation.head],
         "tail": places[relation.tail],
         "evidence": [_offsets(where, text, span) for span in relation.evidence],

@@ -120,6 +120,7 @@ def as_data(
     keys: Sequence[str],
     mentions: Sequence[tuple[int, int]],
     evidence: Sequence[tuple[int, int]],
+    label_text: str,
 ) -> dict[str, Any]:
     """A relation as the Doc keeps it.
 
@@ -127,11 +128,13 @@ def as_data(
     :param keys: The keys of the entities.
     :param mentions: The token offsets of the mentions.
     :param evidence: The token offsets of its evidence sentences.
+    :param label_text: The label in words, "" where none are known.
     """
     return {
         "head": keys[prediction.head],
         "tail": keys[prediction.tail],
         "label": label,
+        **({"label_text": label_text} if label_text else {}),
         "score": prediction.score,
         "key_mention_pairs": [
             {

@@ -3,8 +3,7 @@
 import warnings
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -60,31 +59,36 @@ def warn_of_unread(
             warnings.warn(message, stacklevel=2)
 
 
-class Learned(NamedTuple):
-    """What a corpus shows beside its texts.
+@dataclass(frozen=True)
+class Learned:
+    """What a component remembers of its training corpus.
 
-    :param labels: The labels of its relations.
-    :param facts: The facts that Ign F1 leaves out.
-    :param triples: The (head type, label, tail type) of its relations.
-    :param types: The types of its entities, "" where some have none.
+    :param labels: The labels of the references' relations.
+    :param label_texts: The labels in words, where the references have them.
+    :param facts: The hashed facts (`relation_facts`), which Ign F1 leaves out.
+    :param triples: The (head type, label, tail type) of the relations.
+    :param types: The types of the references' entities, "" where some have none.
     """
 
-    labels: set[str]
-    facts: set[int]
-    triples: set[Triple]
-    types: set[str]
+    labels: set[str] = field(default_factory=set)
+    label_texts: dict[str, str] = field(default_factory=dict)
+    facts: set[int] = field(default_factory=set)
+    triples: set[Triple] = field(default_factory=set)
+    types: set[str] = field(default_factory=set)
 
 
 def learn(examples: Iterable[Example]) -> Learned:
-    """What the references of a corpus show."""
-    learned = Learned(set(), set(), set(), set())
+    """What the references of a training corpus show."""
+    found = Learned()
     for example in examples:
-        learned.types.update(entity.label for entity in all_entities(example.reference))
+        found.types.update(entity.label for entity in all_entities(example.reference))
         for relation in get_relations(example.reference):
-            learned.labels.add(relation.label)
-            learned.facts.update(relation_facts(example.reference, relation))
-            learned.triples.add(triple_of(relation))
-    return learned
+            found.labels.add(relation.label)
+            if relation.label_text:
+                found.label_texts.setdefault(relation.label, relation.label_text)
+            found.facts.update(relation_facts(example.reference, relation))
+            found.triples.add(triple_of(relation))
+    return found
 
 
 def without_some_types(document: Document, rate: float) -> Document:

@@ -32,6 +32,7 @@ DEFAULT_CONFIG = {
     "symmetric": [],
     "inverse": [],
     "calibration": [1.0, 0.0],
+    "label_texts": {},
     "scorer": {"@scorers": "spacy_kmgre.relation_scorer.v1"},
 }
 
@@ -72,6 +73,7 @@ def make_relation_component(
     symmetric: list[str],
     inverse: list[list[str]],
     calibration: list[float],
+    label_texts: dict[str, str],
     scorer: Callable[..., Any] | None,
 ) -> TrainablePipe:
     """The component that writes `doc._.relations`.
@@ -95,6 +97,8 @@ def make_relation_component(
         head; averaged in the same way.
     :param calibration: [slope, intercept], which make scores probabilities: σ(slope (l_c - l_TH) + intercept). What
         thresholds mean changes with them; evidence does not. `spacy kmgre evaluate --write-calibration` finds them.
+    :param label_texts: Labels in words (P22: father), for people who read relations. They come before those that the
+        training corpus has.
     """
     from .relations import KmgreRelations
     from .settings import Settings
@@ -109,6 +113,7 @@ def make_relation_component(
         symmetric=symmetric,
         inverse=inverse,
         calibration=calibration,
+        label_texts=label_texts,
     )
     return KmgreRelations(nlp.vocab, model, name, entities=entities, settings=settings, scorer=scorer)
 

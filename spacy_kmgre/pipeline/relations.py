@@ -151,7 +151,7 @@ class KmgreRelations(RelationComponent):
         self, docs: Iterable[Doc], scores: Iterable[tuple[list[Entity], list[Prediction]]]
     ) -> None:
         """Write `doc._.relations`, and the span groups of entities that the Doc does not hold yet."""
-        labels = self.labels
+        labels, texts = self.labels, self._all_label_texts()
         for doc, (entities, predictions) in zip(docs, scores):
             write_entities(doc, [entity for entity in entities if entity.key not in doc.spans])
             keys, mentions = [entity.key for entity in entities], mention_offsets(entities)
@@ -161,7 +161,8 @@ class KmgreRelations(RelationComponent):
             for prediction in predictions:
                 found = self._evidence(prediction, sentences) if bounds else ()
                 evidence = [(bounds[number], bounds[number + 1]) for number in sorted(found)]
-                relations.append(as_data(prediction, labels[prediction.label - 1], keys, mentions, evidence))
+                label = labels[prediction.label - 1]
+                relations.append(as_data(prediction, label, keys, mentions, evidence, texts.get(label, "")))
             store_relations(doc, relations)
 
     def _evidence(self, prediction: Prediction, sentences: Sequence[int]) -> set[int]:
@@ -189,20 +190,21 @@ class KmgreRelations(RelationComponent):
         """Load the encoders' pretrained weights and make an output for each label.
 
         :param get_examples: A function that gives examples. Their references' relations give the labels, where none
-            are passed, the facts that Ign F1 leaves out, and the types of the entities that a label has. Their
+            are passed, the labels in words, the facts that Ign F1 leaves out, and the types that a label relates. Their
             entities give the types that the component knows.
         :param labels: The relation labels, as `spacy init labels` writes them.
         :raises ValueError: Where there is no label.
         """
         validate_get_examples(get_examples, "KmgreRelations.initialize")
-        learned = reading.learn(get_examples())
-        for label in sorted(learned.labels) if labels is None else labels:
+        found = reading.learn(get_examples())
+        for label in sorted(found.labels) if labels is None else labels:
             self.add_label(label)
         if not self.labels:
             raise ValueError(Errors.E021.format(name=self.name))
-        self._keep_triples(learned.triples)
-        self.cfg[TYPES] = sorted(learned.types)
-        self.model.attrs[KNOWN_FACTS] = np.array(sorted(learned.facts), dtype=np.uint64)
+        self._keep_triples(found.triples)
+        self.cfg["label_texts"] = found.label_texts
+        self.cfg[TYPES] = sorted(found.types)
+        self.model.attrs[KNOWN_FACTS] = np.array(sorted(found.facts), dtype=np.uint64)
         self.model.set_dim("nO", len(self.labels) + 1, force=True)
         self.model.initialize()
 

@@ -37,6 +37,7 @@ class Settings:
     symmetric: Any = ()
     inverse: Any = ()
     calibration: Any = (1.0, 0.0)
+    label_texts: Any = ()
 
     def __post_init__(self) -> None:
         def put(name: str, value: Any) -> None:
@@ -47,6 +48,7 @@ class Settings:
         put("symmetric", list(self.symmetric))
         put("inverse", [list(pair) for pair in self.inverse])
         put("calibration", list(self.calibration))
+        put("label_texts", dict(self.label_texts))
         shares = {name: getattr(self, name) for name in SHARES}
         shares.update({f"thresholds[{label!r}]": value for label, value in self.thresholds.items()})
         for name, value in shares.items():
@@ -55,6 +57,9 @@ class Settings:
         line = self.calibration
         right = len(line) == 2 and all(map(math.isfinite, line)) and line[0] > 0
         _check("calibration", line, right, "a slope above 0 and an intercept")
+        texts = self.label_texts
+        right = all(isinstance(text, str) for item in texts.items() for text in item)
+        _check("label_texts", texts, right, "a text for each label")
 
 
 NAMES = tuple(field.name for field in fields(Settings))

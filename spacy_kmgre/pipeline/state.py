@@ -40,6 +40,7 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
     symmetric = Setting()
     inverse = Setting()
     calibration = Setting()
+    label_texts = Setting()
 
     def __init__(self, vocab: Vocab, model: RelationModel, name: str, settings: Settings):
         self.vocab = vocab
@@ -61,6 +62,14 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
     def labels(self) -> tuple[str, ...]:
         """The relation labels; class number c of the model is labels[c - 1]."""
         return tuple(self.cfg["labels"])
+
+    def label_text(self, label: str) -> str:
+        """The label in words: those of the setting `label_texts`, or else those of the training corpus; "" where
+        neither has it."""
+        return self._all_label_texts().get(label, "")
+
+    def _all_label_texts(self) -> dict[str, str]:
+        return {**self.cfg.get("label_texts", {}), **self.label_texts}
 
     @property
     def has_key_classifier(self) -> bool:

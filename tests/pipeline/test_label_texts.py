@@ -1,0 +1,83 @@
+"""Labels in words: from a corpus or a setting, through the component, to what people read."""
+
+import pytest
+import spacy
+from spacy.tokens import DocBin
+from spacy.training import Example
+
+from spacy_kmgre.evaluation.report import count_examples, make_report
+from spacy_kmgre.export.csv import CsvExport
+from spacy_kmgre.formats import FORMATS
+from spacy_kmgre.formats.counts import Counts
+from spacy_kmgre.types import Entity, Relation, label_title
+
+from ..conftest import NAME, RELATIONS, make_doc
+
+TEXTS = {"founded": "founder of", "lives_in": "residence"}
+
+
+@pytest.fixture
+def nlp(make_nlp, tmp_path):
+    """A trained component whose corpus has the texts, which were added when the corpus was read."""
+    nlp = make_nlp()
+    reference = make_doc(nlp)
+    reference._.relations = RELATIONS
+    DocBin(docs=[reference], store_user_data=True).to_disk(tmp_path / "corpus.spacy")
+    counts = Counts()
+    (reference,) = FORMATS["spacy"].read(tmp_path / "corpus.spacy", nlp.vocab, counts, label_texts=TEXTS)
+    assert counts.oddities == {"labels without a text": 1}
+    example = Example(make_doc(nlp), reference)
+    optimizer = nlp.initialize(lambda: [example])
+    optimizer.learn_rate = 3e-3
+    for _ in range(60):
+        nlp.update([example], sgd=optimizer)
+    return nlp
+
+
+def texts(doc):
+    return {relation.label: relation.label_text for relation in doc._.relations}
+
+
+def test_predicted_relations_have_the_texts_of_the_corpus(nlp):
+    doc = nlp(make_doc(nlp))
+    assert texts(doc) == {**TEXTS, "works_in": ""}
+    assert {relation.label: relation.label_name for relation in doc._.relations}["works_in"] == "works_in"
+
+
+def test_a_setting_comes_before_the_corpus_and_both_are_saved(nlp, tmp_path):
+    nlp.get_pipe(NAME).label_texts = {"lives_in": "home", "works_in": "employer's town"}
+    expected = {"founded": "founder of", "lives_in": "home", "works_in": "employer's town"}
+    assert texts(nlp(make_doc(nlp))) == expected
+    nlp.to_disk(tmp_path / "pipeline")
+    loaded = spacy.load(tmp_path / "pipeline")
+    assert texts(loaded(make_doc(loaded))) == expected
+    with pytest.raises(ValueError, match="label_texts"):
+        nlp.get_pipe(NAME).label_texts = {"lives_in": 3}
+
+
+@pytest.mark.parametrize("name", ["jsonl", "spacy"])
+def test_formats_that_hold_everything_keep_the_texts(nlp, name, tmp_path):
+    doc = nlp(make_doc(nlp))
+    FORMATS[name].write([doc], tmp_path / f"docs.{name}")
+    (read,) = FORMATS[name].read(tmp_path / f"docs.{name}", nlp.vocab)
+    assert texts(read) == texts(doc)
+
+
+def test_tables_show_the_texts(nlp):
+    doc = nlp(make_doc(nlp))
+    rows = CsvExport(nlp.meta).encode(doc).decode().splitlines()
+    assert any(",lives_in,residence," in row for row in rows)
+    counts = count_examples(nlp.get_pipe(NAME), [Example(doc, doc)])
+    report = make_report(counts, label_text=nlp.get_pipe(NAME).label_text)
+    assert {line.title for line in report.sections[-1].lines} == {
+        "founder of (founded)",
+        "residence (lives_in)",
+        "works_in",
+    }
+
+
+def test_label_title():
+    assert [label_title("P22", text) for text in ("father", "", "P22")] == ["father (P22)", "P22", "P22"]
+    head, tail = Entity((), "entity_1"), Entity((), "entity_2")
+    assert "label_text" not in Relation(head, tail, "P22").to_dict()
+    assert Relation(head, tail, "P22", label_text="father").to_dict()["label_text"] == "father"
