@@ -9,12 +9,13 @@ from dataclasses import replace
 from itertools import count
 from typing import Any, cast
 
+import numpy as np
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import filter_spans
 
 from .errors import Errors
 from .relation_input import check_sense, relation_data_of, relation_items
-from .retokenize import split_tokens
+from .retokenize import group_spans, moved_offsets, split_tokens
 from .types import Entity, MentionPair, Relation, Relations
 
 ENTITY_PREFIX = "entity_"
@@ -26,6 +27,7 @@ _RELATIONS = "spacy_kmgre.relations"
 _WRITER = "spacy_kmgre.relations_of"
 _PREFIX = "spacy_kmgre.entity_prefix"
 _IDS = "spacy_kmgre.entity_ids"
+_TOKENS = "spacy_kmgre.token_starts"
 
 
 def install_extensions() -> None:
@@ -255,8 +257,29 @@ def get_relations(doc: Doc) -> Relations:
 
 
 def relation_data(doc: Doc) -> list[dict[str, Any]]:
-    """The stored form of the relations (`Relation.to_dict`), without making spans."""
-    return list(doc.user_data.get(_RELATIONS, ()))
+    """The stored form of the relations (`Relation.to_dict`), without making spans.
+
+    Where the Doc has other tokens than when they were stored, as after `merge_entities`, its token offsets are those of
+    the tokens that hold the same characters now.
+    """
+    relations = list(doc.user_data.get(_RELATIONS, ()))
+    stored = doc.user_data.get(_TOKENS)
+    if not relations or stored is None or stored == _token_starts(doc):
+        return relations
+    moved = moved_offsets(
+        np.frombuffer(stored, dtype=np.int32), np.frombuffer(_token_starts(doc), dtype=np.int32)
+    )
+    return [
+        {
+            **data,
+            "key_mention_pairs": [
+                {**pair, "head": moved(pair["head"]), "tail": moved(pair["tail"])}
+                for pair in data["key_mention_pairs"]
+            ],
+            "evidence": [moved(sentence) for sentence in data["evidence"]],
+        }
+        for data in relations
+    ]
 
 
 def relations_writer(doc: Doc) -> str:
@@ -316,9 +339,15 @@ def store_relations(doc: Doc, relations: Iterable[dict[str, Any]], writer: str =
     if not doc.user_data.get(_RELATIONS):
         before = ""
     doc.user_data[_RELATIONS] = sorted(relations, key=lambda item: -item["score"])
+    doc.user_data[_TOKENS] = _token_starts(doc)
     if writer:
         doc.user_data[_WRITER] = writer
     return before
+
+
+def _token_starts(doc: Doc) -> bytes:
+    """The character offsets at which the tokens start."""
+    return np.array([token.idx for token in doc], dtype=np.int32).tobytes()
 
 
 def _entity_keys(doc: Doc, prefix: str) -> list[str]:
@@ -329,7 +358,7 @@ def _entity_keys(doc: Doc, prefix: str) -> list[str]:
 
 def _entity(key: str, group: SpanGroup) -> Entity:
     spans: dict[tuple[int, int], Span] = {}
-    for span in group:
+    for span in group_spans(group):
         if len(span):
             spans.setdefault((span.start, span.end), span)
     mentions = tuple(spans[offsets] for offsets in sorted(spans))

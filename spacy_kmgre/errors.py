@@ -380,6 +380,18 @@ class Errors:
     E508 = "[KMGRE E508] Plots need matplotlib. Run: pip install 'spacy-kmgre[plots]'"
     E509 = "[KMGRE E509] {path} is no training log of spacy_kmgre.EMLogger.v1 (its `output_file`): {error}"
 
+    E410 = (
+        "[KMGRE E410] types = {name!r} is neither the name of a table nor a JSON file that can be read. Tables: "
+        "{known}. A table of your own is {{type: type}}, in which null leaves a type "
+        "out.\n{error}"
+    )
+    E411 = (
+        "[KMGRE E411] A table of types is {{type: type}}, in which null leaves a type out. In types = {name} "
+        "this is neither: {key!r}: {value!r}."
+    )
+
+    E412 = "[KMGRE E412] There is no rule {rule!r} for named entities. Presets and rules: {known}."
+
 
 class Warnings:
     W001 = (
@@ -405,6 +417,18 @@ class Warnings:
         "[KMGRE W005] {name!r} goes on learning, and τ, the upper limit of the key mention pairs' threshold, begins "
         "anew at {new:.4f} as [training.before_update] says; the loaded model had {old:.4f}. To keep a trained "
         "component as it is, put it into [training.frozen_components]."
+    )
+    W025 = (
+        "[KMGRE W025] {name!r} meets entities of the type {type!r} (in {document!r}, for one), which its training "
+        "corpus has not: relations of such entities are hardly found. The setting `types` of kmgre_entities says which "
+        'of the known types stands for it: a table by name, such as types = "ontonotes_docred" for spaCy\'s English '
+        'pipelines, or one of your own, such as types = {{"{type}": "..."}}; null leaves such entities out. Known '
+        "types: {known}."
+    )
+    W026 = (
+        "[KMGRE W026] {name!r} meets entities without a type (in {document!r}, for one), which its training corpus has "
+        "not: relations of such entities are hardly found. Give each span of doc.ents or of the span groups a label, "
+        "or train with the encoder's `untyped_rate` above 0. Known types: {known}."
     )
 
     W015 = (
@@ -435,9 +459,9 @@ class Warnings:
     )
 
     # Readers of entities (W40x)
-    W400 = (
-        "[KMGRE W400] {document!r}: the coreference chain {chain} would join different entities ({entities}). It is "
-        "left out."
+    W410 = (
+        "[KMGRE W410] coreferee has stopped with an error in {document!r}, which it printed, and gives no chains of "
+        "this document: its entities have no pronouns and descriptions."
     )
 
     # Corpora (W10x DocRED, W11x the corpus reader)

@@ -1,8 +1,10 @@
 """From what a format says to a Doc: text and characters, or tokens, with entities and relations."""
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import spacy
@@ -21,6 +23,10 @@ Offsets = tuple[int, int]
 
 # Soft hyphen, zero-width space, byte order mark.
 INVISIBLE = dict.fromkeys((0xAD, 0x200B, 0xFEFF))
+# Thai and Lao, Burmese, Khmer, kana, Chinese characters.
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,17 @@ class Passage(NamedTuple):
     start: int
     end: int
     label: str
+
+
+def spaces_between(words: Sequence[str]) -> list[bool]:
+    """Whether a space follows each word of a text that comes as words. Where half of the letters or more are of a script
+    without spaces between words, one stands only between two words of other scripts."""
+    text = "".join(words)
+    unspaced = sum(map(len, _UNSPACED.findall(text)))
+    if not unspaced or 2 * unspaced < sum(map(str.isalpha, text)):
+        return [True] * (len(words) - 1) + [False] * bool(words)
+    spaced = [word.isalnum() and not _UNSPACED.search(word) for word in words]
+    return [*(left and right for left, right in pairwise(spaced)), *[False] * bool(words)]
 
 
 def squeeze(text: str) -> str:

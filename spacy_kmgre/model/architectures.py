@@ -27,6 +27,7 @@ class EncoderSettings:
     max_pieces: int | None = None
     batch_pieces: int | None = None
     typed_markers: bool = False
+    untyped_rate: float = 0.0
     tokenizer_config: Mapping[str, Any] = field(default_factory=dict)
     transformer_config: Mapping[str, Any] = field(default_factory=dict)
 
@@ -154,6 +155,7 @@ def build_encoder(
     max_pieces: int | None = None,
     batch_pieces: int | None = None,
     typed_markers: bool = False,
+    untyped_rate: float = 0.0,
     tokenizer_config: dict[str, Any] | None = None,
     transformer_config: dict[str, Any] | None = None,
 ) -> EncoderSettings:
@@ -169,14 +171,20 @@ def build_encoder(
         16,384 on a GPU.
     :param typed_markers: Whether the marker before a mention is the first word piece of its entity's type. Otherwise it
         is the same for all mentions, as in the papers.
+    :param untyped_rate: The share of entities, between 0 and 1, whose type is left out in training where markers are
+        typed: some documents lose no type, a few lose all. With a share above 0 the model knows entities without a
+        type, and an entity of a type that the training corpus lacks is read as one.
     :param tokenizer_config: Settings for AutoTokenizer.from_pretrained; `trust_remote_code` stays off, whatever it
         says.
     :param transformer_config: Settings for AutoConfig.from_pretrained; `trust_remote_code` stays off here too.
-    :raises ValueError: Where windows would not advance.
+    :raises ValueError: Where windows would not advance, and for a share that is none.
     """
     if max_length is not None and max_length - 4 <= overlap:
         expected = "below max_length - 4"
         raise ValueError(Errors.E023.format(setting="overlap", value=overlap, expected=expected))
+    if not 0.0 <= untyped_rate <= 1.0:
+        expected = "between 0 and 1"
+        raise ValueError(Errors.E023.format(setting="untyped_rate", value=untyped_rate, expected=expected))
     return EncoderSettings(
         name=name,
         max_length=max_length,
@@ -184,6 +192,7 @@ def build_encoder(
         max_pieces=max_pieces,
         batch_pieces=batch_pieces,
         typed_markers=typed_markers,
+        untyped_rate=untyped_rate,
         tokenizer_config={"use_fast": True, **(tokenizer_config or {})},
         transformer_config=dict(transformer_config or {}),
     )

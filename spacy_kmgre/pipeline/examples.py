@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import torch
 from spacy.tokens import Doc
 from spacy.training import Example
 
@@ -66,18 +67,21 @@ class Learned:
     :param label_texts: The labels in words, where the references have them.
     :param facts: The hashed facts (`relation_facts`), which Ign F1 leaves out.
     :param triples: The (head type, label, tail type) of the relations.
+    :param types: The types of the references' entities, "" where some have none.
     """
 
     labels: set[str] = field(default_factory=set)
     label_texts: dict[str, str] = field(default_factory=dict)
     facts: set[int] = field(default_factory=set)
     triples: set[Triple] = field(default_factory=set)
+    types: set[str] = field(default_factory=set)
 
 
 def learn(examples: Iterable[Example]) -> Learned:
     """What the references of a training corpus show."""
     found = Learned()
     for example in examples:
+        found.types.update(entity.label for entity in all_entities(example.reference))
         for relation in get_relations(example.reference):
             found.labels.add(relation.label)
             if relation.label_text:
@@ -85,6 +89,20 @@ def learn(examples: Iterable[Example]) -> Learned:
             found.facts.update(relation_facts(example.reference, relation))
             found.triples.add(triple_of(relation))
     return found
+
+
+def without_some_types(document: Document, rate: float) -> Document:
+    """The document with the types of some entities left out, by torch's generator of random numbers.
+
+    The part of its entities that a document loses is drawn for itself: most lose few, and a few lose all.
+
+    :param rate: The mean of that part, in [0, 1].
+    """
+    if not rate:
+        return document
+    part = torch.rand(()) ** (1 / rate - 1)
+    left_out = (torch.rand(len(document.types)) < part).tolist()
+    return replace(document, types=["" if out else kind for out, kind in zip(left_out, document.types)])
 
 
 def triple_of(relation: Relation) -> Triple:

@@ -26,7 +26,7 @@ from . import examples as reading
 from . import notices
 from .decode import Prediction, as_data, decode, evidence_sentences
 from .settings import CORPUS_TRIPLES, Controls, Settings
-from .state import RelationComponent
+from .state import TYPES, RelationComponent
 
 Reader = Callable[[Doc], list[Entity]]
 Types = Sequence[Sequence[str]]
@@ -106,6 +106,7 @@ class KmgreRelations(RelationComponent):
         numbers = [number for number, found in enumerate(entities) if len(found) > 1]
         with_sentences = self.settings.evidence_score > 0
         documents = [reading.read_document(docs[i], entities[i], with_sentences) for i in numbers]
+        documents = [self._with_known_types(document) for document in documents]
         if not documents:
             return entities, iter(())
         chunks = self.model.predict(self._input(documents, with_inverse=controls.needs_inverse))
@@ -190,7 +191,8 @@ class KmgreRelations(RelationComponent):
         """Load the encoders' pretrained weights and make an output for each label.
 
         :param get_examples: A function that gives examples. Their references' relations give the labels, where none
-            are passed, the labels in words, the facts that Ign F1 leaves out, and the types that a label relates.
+            are passed, the labels in words, the facts that Ign F1 leaves out, and the types that a label relates. Their
+            entities give the types that the component knows.
         :param labels: The relation labels, as `spacy init labels` writes them.
         :raises ValueError: Where there is no label.
         """
@@ -203,6 +205,7 @@ class KmgreRelations(RelationComponent):
             raise ValueError(Errors.E021.format(name=self.name))
         self._keep_triples(found.triples)
         self.cfg["label_texts"] = found.label_texts
+        self.cfg[TYPES] = sorted(found.types)
         self.model.attrs[KNOWN_FACTS] = np.array(sorted(found.facts), dtype=np.uint64)
         self.model.set_dim("nO", len(self.labels) + 1, force=True)
         self.model.initialize()
@@ -264,6 +267,8 @@ class KmgreRelations(RelationComponent):
             self._count_lost(example, lost)
             if len(entities) > 1:
                 document = reading.read_document(example.predicted, entities)
+                self.learn_types(document.types)
+                document = reading.without_some_types(document, self._shim.settings.encoder.untyped_rate)
                 documents.append(reading.with_gold_sentences(document, example, known))
                 gold.append(known)
         return documents, gold

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,10 +12,12 @@ from spacy.vocab import Vocab
 
 from ..errors import Errors, Warnings
 from ..model.phases import KEY, Phase
+from ..model.pieces import Document
 from ..model.thinc_shim import KNOWN_FACTS, NetworkShim, RelationModel, build_model, get_shim
 from .notices import WarnOnce
 from .settings import Setting, Settings, changes, merge
 
+TYPES = "types"
 Self = TypeVar("Self", bound="RelationComponent")
 
 
@@ -51,6 +54,7 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         self._next_tau: float | None = None
         self._tau_was_loaded = False
         self._warn_once = WarnOnce(name)
+        self._told_types: set[str] = set()
 
     @property
     def _shim(self) -> NetworkShim:
@@ -98,6 +102,32 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
     def known_facts(self) -> frozenset[int]:
         """The hashed facts (`relation_facts`) of the training corpus."""
         return frozenset(self.model.attrs[KNOWN_FACTS].tolist())
+
+    def learn_types(self, types: Iterable[str]) -> None:
+        """Add types to those that the component knows, which `initialize` takes from the training corpus. A pipeline
+        of a version that remembered none knows no types, and warns of none."""
+        if TYPES in self.cfg:
+            self.cfg[TYPES] = sorted({*self.cfg[TYPES], *types})
+
+    def _with_known_types(self, document: Document) -> Document:
+        """The document as the model reads it. Where markers are typed or triples restricted, a type that the training
+        corpus lacks is told once. Such an entity is read as one without a type, if the model knows these."""
+        encoder = self._shim.settings.encoder
+        if TYPES not in self.cfg or not (encoder.typed_markers or self.settings.allowed_triples is not None):
+            return document
+        known = {*self.cfg[TYPES], *([""] if encoder.untyped_rate or not encoder.typed_markers else [])}
+        for kind in sorted({*document.types} - known - self._told_types):
+            self._told_types.add(kind)
+            message = (Warnings.W025 if kind else Warnings.W026).format(
+                name=self.name,
+                type=kind,
+                document=document.name,
+                known=", ".join(filter(None, sorted(known))),
+            )
+            warnings.warn(message, stacklevel=5)
+        if not encoder.untyped_rate:
+            return document
+        return replace(document, types=[kind if kind in known else "" for kind in document.types])
 
     def start_step(self, *, step: int, epoch: int, phase: Phase, tau: float) -> None:
         """Set what the next update does; the callback `spacy_kmgre.em.v1` calls it.

@@ -14,6 +14,8 @@ from spacy.tokens import Doc, DocBin
 
 from spacy_kmgre.annotations import mention_offsets
 from spacy_kmgre.entities.coreferee import coreferee_entities
+from spacy_kmgre.entities.merged import merged_entities
+from spacy_kmgre.entities.ner import ner_entities
 
 from .texts import make_doc
 
@@ -99,6 +101,54 @@ def test_a_doc_that_coreferee_has_not_read():
         ValueError, match=r"E403.*coref_chains.*'Ann Lee.*add_pipe\('coreferee'\).*install en"
     ):
         coreferee_entities()(make_doc(NLP.vocab))
+
+
+def test_the_command_names_the_language():
+    with pytest.raises(ValueError, match=r"E403.*coreferee install fr"):
+        coreferee_entities()(make_doc(spacy.blank("fr").vocab))
+
+
+def test_errors_that_coreferee_swallows_are_told(doc: Doc):
+    assert found(doc) == EXPECTED  # what is left after success is no sign of an error
+    doc._.coref_chains.temp_sent_starts = [0]
+    with pytest.warns(UserWarning, match=r"W410.*'Ann Lee met"):
+        assert found(doc) == []
+    names = merged_entities(ner_entities(), coreferee_entities())
+    with pytest.warns(UserWarning, match="W410"):
+        assert len(names(doc)) == 3
+
+
+def test_quotes_and_brackets_are_no_part_of_a_description():
+    words = ["Ann", "said", '"', "the", "firm", "grew", '"', "and", "(", "it", ")", "won"]
+    heads = [1, 1, 4, 4, 5, 1, 5, 1, 9, 11, 9, 1]
+    pos = [
+        "PROPN",
+        "VERB",
+        "PUNCT",
+        "DET",
+        "NOUN",
+        "VERB",
+        "PUNCT",
+        "CCONJ",
+        "PUNCT",
+        "PRON",
+        "PUNCT",
+        "VERB",
+    ]
+    quoted = make_chains(Doc(NLP.vocab, words=words, heads=heads, deps=["dep"] * 12, pos=pos), [[4], [9]])
+    assert found(quoted) == [([(3, 5), (9, 10)], "")]
+
+
+def test_possessives_that_are_determiners_are_pronouns():
+    words = ["Ann", "aime", "sa", "mère", ".", "Elle", "rit", "."]
+    heads = [1, 1, 3, 1, 1, 6, 6, 6]
+    pos = ["PROPN", "VERB", "DET", "NOUN", "PUNCT", "PRON", "VERB", "PUNCT"]
+    morphs = ["", "", "Poss=Yes", "", "", "", "", ""]
+    vocab = spacy.blank("fr").vocab
+    french = Doc(vocab, words=words, heads=heads, deps=["dep"] * 8, pos=pos, morphs=morphs)
+    make_chains(french, [[0], [2], [5]])
+    assert found(french)[0][0] == [(0, 1), (2, 3), (5, 6)]
+    assert found(french, pronouns=False)[0][0] == [(0, 1)]
 
 
 def test_coreferee_that_is_not_installed(monkeypatch: pytest.MonkeyPatch):
