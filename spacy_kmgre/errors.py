@@ -306,6 +306,11 @@ class Warnings:
         "anew at {new:.4f} as [training.before_update] says; the loaded model had {old:.4f}. To keep a trained "
         "component as it is, put it into [training.frozen_components]."
     )
+    W010 = (
+        "[KMGRE W010] {name!r}: the optimizer has spaCy's default learning rate, {default}, which would undo what the "
+        "pretrained encoder knows. So the encoder learns at {own:.3g}, and the heads at {default}. Set "
+        "optimizer.learn_rate for another rate, or take spacy_kmgre.AdamW.v1, which has one for each."
+    )
 
     # Readers of entities (W40x)
     W400 = (
@@ -323,3 +328,43 @@ class Warnings:
         "[KMGRE W111] No document of {path} has relations. A DocBin keeps them only if it was made with "
         "DocBin(store_user_data=True)."
     )
+
+
+class Reasons:
+    """Why the F of a training may have stayed 0."""
+
+    TITLE = "[KMGRE W011] The F of {name!r} stayed 0 in this training. The likely reason:"
+    NOTHING_MET = (
+        "No update had a gold relation between entities of the documents that it read ({lost} in the last epoch lacked "
+        "their entities). The reader spacy_kmgre.Corpus.v1 gives the gold entities."
+    )
+    NO_GOLD = (
+        "The development corpus has no relations, so no F can be above 0. A DocBin keeps them only if it was made with "
+        "DocBin(store_user_data=True)."
+    )
+    LABELS = (
+        "{count} of {total} relations of the development corpus have labels that the training corpus lacks: {unknown}. "
+        "Those of the training corpus: {known}."
+    )
+    TYPES = (
+        "No entity of the development corpus has a type of the training corpus. It has: {unknown}; the training corpus: "
+        "{known}."
+    )
+    NO_ENTITIES = (
+        "The pipeline finds no two entities in any of the first documents of the development corpus. A component before "
+        "the relations has to find them, or gold_entities = true of spacy_kmgre.Corpus.v1 gives them."
+    )
+    BELOW_THRESHOLD = (
+        "The highest score of a relation in the first documents is {highest:.3f}, below the threshold {threshold}. "
+        "Train longer, or lower components.NAME.threshold."
+    )
+    RATE_HIGH = (
+        "The encoder learned at up to {rate:.2g}, which undoes what it knew; {usual:.2g} is usual. Lower "
+        "training.optimizer."
+    )
+    RATE_LOW = "The heads learned at no more than {rate:.2g}; 0.001 is usual. Raise training.optimizer."
+    FEW_STEPS = (
+        "The training had {steps} updates, in {epochs} passes over the corpus. Raise training.max_steps: "
+        "`python -m spacy kmgre init CORPUS` finds a number."
+    )
+    NONE = "None of the usual ones. Look at the losses in the table: they should fall."

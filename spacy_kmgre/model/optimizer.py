@@ -6,6 +6,28 @@ import torch
 from thinc.api import Optimizer
 from torch import nn
 
+# The rate of spaCy's config where nobody has set one. It suits small networks that begin at random, and undoes a
+# pretrained encoder.
+DEFAULT_RATE = 0.001
+# The rate of an encoder in place of that, times its width: 1e-4 for the 384 of MiniLM and 5e-5 for the 768 of BERT-base,
+# which our configs have.
+ENCODER_RATE = 0.0384
+# The number of updates over which that rate rises.
+WARMUP_UPDATES = 20
+
+
+def is_default(optimizer: Optimizer) -> bool:
+    """Whether an optimizer has the one learning rate that spaCy begins with, for encoders too."""
+    return optimizer.learn_rate == DEFAULT_RATE and not hasattr(optimizer, "head_learn_rate")
+
+
+def encoder_rate(width: int) -> float:
+    """The learning rate of a pretrained encoder where the optimizer has none for it.
+
+    :param width: The width of the encoder's output.
+    """
+    return min(DEFAULT_RATE, ENCODER_RATE / width)
+
 
 def make_optimizer(network: nn.Module) -> torch.optim.AdamW:
     """AdamW over a network's parameters: heads and encoders apart, for their learning rates; biases and
@@ -23,8 +45,25 @@ def make_optimizer(network: nn.Module) -> torch.optim.AdamW:
     )
 
 
+def rates(optimizer: Optimizer, own: float, updates: int) -> tuple[float, float]:
+    """The learning rates of heads and encoders.
+
+    :param own: The rate of encoders where the optimizer has none for them; see `encoder_rate`.
+    :param updates: The number of updates before this one.
+    """
+    rate = optimizer.learn_rate
+    if is_default(optimizer):
+        return rate, own * min(1.0, (updates + 1) / WARMUP_UPDATES)
+    # Only our own optimizer has several rates.
+    return getattr(optimizer, "head_learn_rate", rate), getattr(optimizer, "encoder_learn_rate", rate)
+
+
 def step(
-    adamw: torch.optim.AdamW, optimizer: Optimizer, parts: Mapping[str, nn.Module], counts: Mapping[str, int]
+    adamw: torch.optim.AdamW,
+    optimizer: Optimizer,
+    parts: Mapping[str, nn.Module],
+    counts: Mapping[str, int],
+    learn_rates: tuple[float, float],
 ) -> None:
     """Bring gradients of sums to means, clip their global norm, and step. A part without gradients is left alone to the
     bit: no momentum, no weight decay.
@@ -32,6 +71,7 @@ def step(
     :param optimizer: The optimizer of spaCy, whose schedules are read.
     :param parts: The parts of the network, by name.
     :param counts: The terms that the loss of each part is a sum of.
+    :param learn_rates: The learning rates of heads and encoders.
     """
     with_gradient = []
     for name, part in parts.items():
@@ -41,11 +81,9 @@ def step(
                 with_gradient.append(parameter)
     if optimizer.grad_clip:
         torch.nn.utils.clip_grad_norm_(with_gradient, optimizer.grad_clip)
-    head_rate, encoder_rate = (  # Only our own optimizer has them.
-        getattr(optimizer, f"{kind}_learn_rate", optimizer.learn_rate) for kind in ("head", "encoder")
-    )
+    of_heads, of_encoders = learn_rates
     for group in adamw.param_groups:
-        group["lr"] = head_rate if group["is_head"] else encoder_rate
+        group["lr"] = of_heads if group["is_head"] else of_encoders
         group["betas"] = (optimizer.b1, optimizer.b2)
         group["eps"] = optimizer.eps
         group["weight_decay"] = optimizer.L2 if group["decays"] else 0.0

@@ -29,7 +29,7 @@ from .huggingface import (
     tokenizer_to_files,
 )
 from .network import KEY, RELATION, Network
-from .optimizer import make_optimizer, step
+from .optimizer import encoder_rate, make_optimizer, rates, step
 from .pieces import Document, Pieces, make_pieces
 
 # The hashes of the training corpus' relations, kept with the model for Ign F1.
@@ -90,6 +90,8 @@ def _forward(model: RelationModel, given: ModelInput, is_train: bool) -> tuple[A
 class NetworkShim(Shim):
     """Holds the network and its tokenizer; predicts, backpropagates, steps, and goes to bytes.
 
+    :ivar highest_learn_rates: The highest learning rates of heads and of encoders so far.
+
     Thinc's PyTorchShim serves one ready-made module, zeroes gradients where EM needs them dropped (Adam
     moves a parameter whose gradient is zero), and clips each tensor by itself.
     """
@@ -101,6 +103,8 @@ class NetworkShim(Shim):
         self.tokenizer: Any = None
         self._limit = 0
         self._adamw: torch.optim.AdamW | None = None
+        self._updates = 0
+        self.highest_learn_rates = (0.0, 0.0)
         self._counts = {RELATION: 0, KEY: 0}
         self._process = os.getpid()
 
@@ -184,10 +188,20 @@ class NetworkShim(Shim):
         network = self.require_network()
         if self._adamw is None:
             self._adamw = make_optimizer(network)
-        step(self._adamw, optimizer, network.parts, self._counts)
+            self._updates = 0
+        found = rates(optimizer, self.encoder_rate, self._updates)
+        step(self._adamw, optimizer, network.parts, self._counts, found)
+        heads, encoders = self.highest_learn_rates
+        self.highest_learn_rates = max(heads, found[0]), max(encoders, found[1])
+        self._updates += 1
         for part in network.parts.values():
             part.train(part.training)  # Fast layers forget what they have made of the old weights.
         self.drop_gradients()
+
+    @property
+    def encoder_rate(self) -> float:
+        """The learning rate of the encoders where the optimizer has none for them."""
+        return encoder_rate(self.require_network().extractor.encoder.width)
 
     def drop_gradients(self) -> None:
         """Forget the gradients, and the pairs they are of."""

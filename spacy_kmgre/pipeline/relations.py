@@ -260,6 +260,7 @@ class KmgreRelations(RelationComponent):
             self._count_lost(example, lost)
             if len(entities) > 1:
                 document = reading.read_document(example.predicted, entities)
+                self.learned_relations += len(known.relations)
                 documents.append(reading.with_gold_sentences(document, example, known))
                 gold.append(known)
         return documents, gold
@@ -271,11 +272,6 @@ class KmgreRelations(RelationComponent):
             message = Warnings.W002.format(name=self.name, count=len(lost), document=name, key=lost[0])
             warnings.warn(message, stacklevel=4)
         self.lost_relations += len(lost)
-
-    def finish_update(self, sgd: Optimizer) -> None:
-        """One optimiser step on what `update` has gathered; none before there is a network."""
-        if self._shim.network is not None:
-            self.model.finish_update(sgd)
 
     # Scores
 

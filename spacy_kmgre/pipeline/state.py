@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 
 from spacy.pipeline import TrainablePipe
 from spacy.vocab import Vocab
+from thinc.api import Optimizer
 
 from ..errors import Errors, Warnings
+from ..model.optimizer import is_default
 from ..model.phases import KEY, Phase
 from ..model.thinc_shim import KNOWN_FACTS, NetworkShim, RelationModel, build_model, get_shim
 from .settings import Setting, Settings, changes, merge
@@ -25,6 +27,9 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
     :ivar phase: What the next update does; the callback `spacy_kmgre.em.v1` sets it. It is joint without the callback.
     :ivar step: The number of the update, for messages.
     :ivar epoch: The number of the epoch.
+    :ivar total_steps: The number of steps of the training, for the schedules of `spacy_kmgre.AdamW.v1`; None where it is
+        unknown. A callback of `[training.before_update]` sets it.
+    :ivar learned_relations: The gold relations that all updates so far have had.
     :ivar lost_relations: The gold relations of this epoch whose entities the predicted Docs lacked.
     """
 
@@ -45,9 +50,10 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         self.settings = self._configured = settings
         self.cfg: dict[str, Any] = {"labels": []}
         self.phase = Phase.JOINT
-        self.step = self.epoch = self.lost_relations = 0
+        self.step = self.epoch = self.lost_relations = self.learned_relations = 0
+        self.total_steps: int | None = None
         self._next_tau: float | None = None
-        self._tau_was_loaded = False
+        self._tau_was_loaded = self._rate_is_known = False
 
     @property
     def _shim(self) -> NetworkShim:
@@ -117,6 +123,38 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
             )
         self._tau_was_loaded = False
         self.tau, self._next_tau = self._next_tau, None
+
+    def finish_update(self, sgd: Optimizer) -> None:
+        """One optimiser step on what `update` has gathered; none before there is a network.
+
+        Where `sgd` has the learning rate that spaCy begins with, 0.001, which undoes a pretrained encoder, the encoder
+        learns at a rate of its own (see model/optimizer.py), with a warning.
+        """
+        if self._shim.network is None:
+            return
+        if self.total_steps is not None and hasattr(sgd, "plan"):
+            sgd.plan(self.total_steps)
+        self._say_own_rate(sgd)
+        self.model.finish_update(sgd)
+
+    @property
+    def highest_learn_rates(self) -> tuple[float, float]:
+        """The highest learning rates so far, of heads and of encoders."""
+        return self._shim.highest_learn_rates
+
+    @property
+    def usual_encoder_rate(self) -> float:
+        """The learning rate that suits a pretrained encoder of this width."""
+        return self._shim.encoder_rate
+
+    def _say_own_rate(self, sgd: Optimizer) -> None:
+        """Say once that the encoder does not learn at the optimizer's rate."""
+        rate = self.usual_encoder_rate
+        if is_default(sgd) and rate < sgd.learn_rate and not self._rate_is_known:
+            self._rate_is_known = True
+            warnings.warn(
+                Warnings.W010.format(name=self.name, own=rate, default=sgd.learn_rate), stacklevel=3
+            )
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Save the component in a folder."""
