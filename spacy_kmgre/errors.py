@@ -84,6 +84,27 @@ class Errors:
         "an encoder and a tokenizer that the library transformers has itself."
     )
 
+    # The first hour (E06x)
+    E060 = (
+        "[KMGRE E060] The layer {value!r} cannot be the encoder of the relation model. A listener hands on what "
+        "another component has read, but relations are read from a text in which all mentions are marked, so their model needs "
+        'an encoder of its own: {{"@architectures": "spacy_kmgre.Encoder.v1", "name": "bert-base-uncased"}}, with the '
+        "name that the other component has."
+    )
+    E061 = "[KMGRE E061] There is no config {name!r} to begin with. There are: {known}."
+    E062 = (
+        "[KMGRE E062] Nothing can be learned from {path}: no document has entities, which are span groups called "
+        "entity_ and a number. Span groups there: {groups}."
+    )
+    E063 = (
+        "[KMGRE E063] Nothing can be learned from {path}: no document has relations. A DocBin keeps them only if it "
+        "was made with DocBin(store_user_data=True)."
+    )
+    E064 = (
+        "[KMGRE E064] {path} is not in spaCy's own format, which `spacy train` reads. Convert it first: "
+        "python -m spacy kmgre convert {path} {target}"
+    )
+
     # Corpora (E10x JSON and DocRED, E11x the corpus reader, E12x-E14x other formats)
     E100 = "[KMGRE E100] {path} is not the JSON it should be: {error}."
     E101 = "[KMGRE E101] {path} is one JSON {kind}; this format is a list of documents."
@@ -311,6 +332,16 @@ class Warnings:
         "pretrained encoder knows. So the encoder learns at {own:.3g}, and the heads at {default}. Set "
         "optimizer.learn_rate for another rate, or take spacy_kmgre.AdamW.v1, which has one for each."
     )
+    W012 = (
+        "[KMGRE W012] {name!r}: this config has spaCy's defaults for training, which are not made for relations: its "
+        "corpus reader, spacy.Corpus.v1, gives the documents no entities, and it has neither the learning rates nor "
+        "the phases of EM. Make a config that has them: python -m spacy kmgre init CORPUS -o config.cfg"
+    )
+    W013 = (
+        "[KMGRE W013] {name!r}: the documents to learn from have no entities, and no component has looked for some. So "
+        "relations are learned between the entities of the references. The reader spacy_kmgre.Corpus.v1 gives these, "
+        "as does spacy_kmgre.annotations.project_entities."
+    )
 
     # Readers of entities (W40x)
     W400 = (
@@ -347,16 +378,16 @@ class Reasons:
         "Those of the training corpus: {known}."
     )
     TYPES = (
-        "No entity of the development corpus has a type of the training corpus. It has: {unknown}; the training corpus: "
-        "{known}."
+        "No entity of the development corpus has a type of the training corpus. It has: {unknown}; the training "
+        "corpus: {known}."
     )
     NO_ENTITIES = (
-        "The pipeline finds no two entities in any of the first documents of the development corpus. A component before "
-        "the relations has to find them, or gold_entities = true of spacy_kmgre.Corpus.v1 gives them."
+        "The pipeline finds no two entities in any of the first documents of the development corpus. A component "
+        "before the relations has to find them, or gold_entities = true of spacy_kmgre.Corpus.v1 gives them."
     )
     BELOW_THRESHOLD = (
         "The highest score of a relation in the first documents is {highest:.3f}, below the threshold {threshold}. "
-        "Train longer, or lower components.NAME.threshold."
+        "Train longer, or lower components.{name}.threshold."
     )
     RATE_HIGH = (
         "The encoder learned at up to {rate:.2g}, which undoes what it knew; {usual:.2g} is usual. Lower "
@@ -364,7 +395,7 @@ class Reasons:
     )
     RATE_LOW = "The heads learned at no more than {rate:.2g}; 0.001 is usual. Raise training.optimizer."
     FEW_STEPS = (
-        "The training had {steps} updates, in {epochs} passes over the corpus. Raise training.max_steps: "
-        "`python -m spacy kmgre init CORPUS` finds a number."
+        "The training had no more than {steps} updates. Raise training.max_steps: `python -m spacy kmgre init CORPUS` "
+        "finds a number."
     )
     NONE = "None of the usual ones. Look at the losses in the table: they should fall."

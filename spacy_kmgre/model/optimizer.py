@@ -9,8 +9,8 @@ from torch import nn
 # The rate of spaCy's config where nobody has set one. It suits small networks that begin at random, and undoes a
 # pretrained encoder.
 DEFAULT_RATE = 0.001
-# The rate of an encoder in place of that, times its width: 1e-4 for the 384 of MiniLM and 5e-5 for the 768 of BERT-base,
-# which our configs have.
+# The rate of an encoder in place of that, times its width. It is 1e-4 for MiniLM, 384 wide, and 5e-5 for BERT-base, 768
+# wide, which are the rates of our configs.
 ENCODER_RATE = 0.0384
 # The number of updates over which that rate rises.
 WARMUP_UPDATES = 20

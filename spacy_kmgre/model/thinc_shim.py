@@ -17,7 +17,7 @@ from thinc.api import Model, Optimizer, Shim, get_torch_default_device
 from torch import Tensor
 
 from ..errors import Errors
-from .architectures import NetworkSettings
+from .architectures import EncoderSettings, NetworkSettings
 from .batch import PairScores
 from .encoder import Encoder
 from .huggingface import (
@@ -61,7 +61,13 @@ RelationModel = Model[ModelInput, Any]
 
 
 def build_model(name: str, settings: NetworkSettings) -> RelationModel:
-    """A Thinc model around a network that does not exist yet."""
+    """A Thinc model around a network that does not exist yet.
+
+    :raises ValueError: Where the encoder is a layer of Thinc, such as a listener.
+    """
+    if not isinstance(settings.encoder, EncoderSettings):
+        value = getattr(settings.encoder, "name", settings.encoder)
+        raise ValueError(Errors.E060.format(value=value))
     return Model(
         name,
         _forward,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
@@ -140,6 +141,29 @@ def sentences_of_mentions(bounds: Sequence[int], mentions: Sequence[tuple[int, i
         return []
     found: list[int] = (np.searchsorted(bounds, [start for start, _ in mentions], side="right") - 1).tolist()
     return found
+
+
+def with_gold_entities(example: Example, reader: Callable[[Doc], list[Entity]]) -> Example:
+    """The example with the reference's entities on the predicted Doc, where this has none and no component has looked
+    for some; the same one otherwise. `Example(nlp.make_doc(text), gold)` and the reader spacy.Corpus.v1 give such Docs.
+
+    :param reader: The component's reader of entities.
+    """
+    if reader(example.predicted) or example.predicted.has_annotation("ENT_IOB"):
+        return example
+    gold = reader(example.reference)
+    return Example(project_entities(gold, example.predicted), example.reference) if gold else example
+
+
+def reads_without_entities(nlp: Language) -> bool:
+    """Whether the config has spaCy's own reader of a corpus for training, and no component finds entities in training.
+    `init config` and `init fill-config` write such configs."""
+    config = nlp.config.interpolate()
+    training, corpus = config["training"], config
+    for name in training["train_corpus"].split("."):
+        corpus = corpus.get(name, {})
+    plain = corpus.get("@readers") == "spacy.Corpus.v1" and bool(corpus.get("path"))
+    return plain and not training["annotating_components"]
 
 
 def docs_with_gold_entities(

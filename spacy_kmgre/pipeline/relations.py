@@ -14,7 +14,7 @@ from spacy.vocab import Vocab
 from thinc.api import Optimizer
 from torch import Tensor
 
-from ..annotations import document_name, get_relations, mention_offsets, store_relations, write_entities
+from ..annotations import get_relations, mention_offsets, store_relations, write_entities
 from ..errors import Errors, Warnings
 from ..model.batch import PairScores
 from ..model.network import KEY, RELATION
@@ -187,12 +187,16 @@ class KmgreRelations(RelationComponent):
     ) -> None:
         """Load the encoders' pretrained weights and make an output for each label.
 
+        It warns of a config that has not been made for relations.
+
         :param get_examples: A function that gives examples. Their references' relations give the labels, where none
             are passed, the facts that Ign F1 leaves out, and the types of the entities that a label has.
         :param labels: The relation labels, as `spacy init labels` writes them.
         :raises ValueError: Where there is no label.
         """
         validate_get_examples(get_examples, "KmgreRelations.initialize")
+        if nlp is not None and reading.reads_without_entities(nlp):
+            warnings.warn(Warnings.W012.format(name=self.name), stacklevel=2)
         found, facts, triples = reading.learned_facts(get_examples())
         for label in sorted(found) if labels is None else labels:
             self.add_label(label)
@@ -254,7 +258,9 @@ class KmgreRelations(RelationComponent):
         """The documents that have entity pairs, and what is known of them."""
         classes = {label: number for number, label in enumerate(self.labels, start=1)}
         documents, gold = [], []
-        for example in examples:
+        for given in examples:
+            example = reading.with_gold_entities(given, self.entities)
+            self._warn_of_gold_entities(example is not given)
             entities = self.entities(example.predicted)
             known, lost = reading.read_gold(example, entities, classes, self.name, evidence)
             self._count_lost(example, lost)
@@ -264,14 +270,6 @@ class KmgreRelations(RelationComponent):
                 documents.append(reading.with_gold_sentences(document, example, known))
                 gold.append(known)
         return documents, gold
-
-    def _count_lost(self, example: Example, lost: Sequence[str]) -> None:
-        """:param lost: The keys of gold entities that the predicted Doc lacks."""
-        if lost and not self.lost_relations:
-            name = document_name(example.reference)
-            message = Warnings.W002.format(name=self.name, count=len(lost), document=name, key=lost[0])
-            warnings.warn(message, stacklevel=4)
-        self.lost_relations += len(lost)
 
     # Scores
 

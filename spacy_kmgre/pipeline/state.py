@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from spacy.pipeline import TrainablePipe
+from spacy.training import Example
 from spacy.vocab import Vocab
 from thinc.api import Optimizer
 
+from ..annotations import document_name
 from ..errors import Errors, Warnings
 from ..model.optimizer import is_default
 from ..model.phases import KEY, Phase
@@ -27,8 +29,8 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
     :ivar phase: What the next update does; the callback `spacy_kmgre.em.v1` sets it. It is joint without the callback.
     :ivar step: The number of the update, for messages.
     :ivar epoch: The number of the epoch.
-    :ivar total_steps: The number of steps of the training, for the schedules of `spacy_kmgre.AdamW.v1`; None where it is
-        unknown. A callback of `[training.before_update]` sets it.
+    :ivar total_steps: The number of steps of the training, for the schedules of `spacy_kmgre.AdamW.v1`; None where it
+        is unknown. A callback of `[training.before_update]` sets it.
     :ivar learned_relations: The gold relations that all updates so far have had.
     :ivar lost_relations: The gold relations of this epoch whose entities the predicted Docs lacked.
     """
@@ -53,7 +55,7 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         self.step = self.epoch = self.lost_relations = self.learned_relations = 0
         self.total_steps: int | None = None
         self._next_tau: float | None = None
-        self._tau_was_loaded = self._rate_is_known = False
+        self._tau_was_loaded = self._rate_is_known = self._gold_is_known = False
 
     @property
     def _shim(self) -> NetworkShim:
@@ -155,6 +157,20 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
             warnings.warn(
                 Warnings.W010.format(name=self.name, own=rate, default=sgd.learn_rate), stacklevel=3
             )
+
+    def _warn_of_gold_entities(self, given: bool) -> None:
+        """Say once that entities are those of the references."""
+        if given and not self._gold_is_known:
+            self._gold_is_known = True
+            warnings.warn(Warnings.W013.format(name=self.name), stacklevel=4)
+
+    def _count_lost(self, example: Example, lost: Sequence[str]) -> None:
+        """:param lost: The keys of gold entities that the predicted Doc lacks."""
+        if lost and not self.lost_relations:
+            name = document_name(example.reference)
+            message = Warnings.W002.format(name=self.name, count=len(lost), document=name, key=lost[0])
+            warnings.warn(message, stacklevel=4)
+        self.lost_relations += len(lost)
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Save the component in a folder."""

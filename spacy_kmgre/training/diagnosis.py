@@ -35,7 +35,7 @@ def why_nothing_was_learned(nlp: Language, name: str, examples: Sequence[Example
     if not found:
         found = [*_of_scores(nlp, pipe, examples), *_of_rates(pipe)]
         if steps < FEW_STEPS:
-            found.append(Reasons.FEW_STEPS.format(steps=steps, epochs=pipe.epoch + 1))
+            found.append(Reasons.FEW_STEPS.format(steps=steps))
     return found or [Reasons.NONE]
 
 
@@ -70,7 +70,7 @@ def _of_scores(nlp: Language, pipe: Any, examples: Sequence[Example]) -> Iterato
         return
     highest = max((relation.score for doc in docs for relation in doc._.relations), default=0.0)
     if highest < pipe.threshold:
-        yield Reasons.BELOW_THRESHOLD.format(highest=highest, threshold=pipe.threshold)
+        yield Reasons.BELOW_THRESHOLD.format(highest=highest, threshold=pipe.threshold, name=pipe.name)
 
 
 @contextmanager

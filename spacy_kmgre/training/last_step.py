@@ -17,7 +17,6 @@ from spacy.training.loop import (
 )
 from spacy.util import registry, resolve_dot_names
 
-
 Corpus = Callable[[Language], Iterable[Example]]
 
 
