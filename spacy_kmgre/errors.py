@@ -58,7 +58,8 @@ class Errors:
     )
     E021 = (
         "[KMGRE E021] Cannot initialise {name!r}: no example has a relation. Set doc._.relations on the "
-        "reference Docs (DocBin keeps them with store_user_data=True), or pass labels."
+        "reference Docs (DocBin keeps them with store_user_data=True), or pass labels. `spacy assemble` has no "
+        "examples: name a trained pipeline as source of the component, or labels in [initialize.components.{name}]."
     )
     E022 = (
         "[KMGRE E022] The loss of {name!r} is not finite (step {step}, phase {phase}); this update is refused. "
@@ -87,9 +88,9 @@ class Errors:
     # The first hour (E06x)
     E060 = (
         "[KMGRE E060] The layer {value!r} cannot be the encoder of the relation model. A listener hands on what "
-        "another component has read, but relations are read from a text in which all mentions are marked, so their model needs "
-        'an encoder of its own: {{"@architectures": "spacy_kmgre.Encoder.v1", "name": "bert-base-uncased"}}, with the '
-        "name that the other component has."
+        "another component has read, but relations are read from a text in which all mentions are marked, so "
+        'their model needs an encoder of its own: {{"@architectures": "spacy_kmgre.Encoder.v1", "name": NAME}}, '
+        "with the name that the other component's model has."
     )
     E061 = "[KMGRE E061] There is no config {name!r} to begin with. There are: {known}."
     E062 = (
@@ -329,7 +330,8 @@ class Warnings:
     )
     W010 = (
         "[KMGRE W010] {name!r}: the optimizer has spaCy's default learning rate, {default}, which would undo what the "
-        "pretrained encoder knows. So the encoder learns at {own:.3g}, and the heads at {default}. Set "
+        "pretrained encoder knows. So the encoder learns at {own:.2g}, and the heads at {default}. Where "
+        "nlp.get_pipe({name!r}).total_steps says how many updates there will be, both fall to 0 towards the end. Set "
         "optimizer.learn_rate for another rate, or take spacy_kmgre.AdamW.v1, which has one for each."
     )
     W012 = (
@@ -341,6 +343,11 @@ class Warnings:
         "[KMGRE W013] {name!r}: the documents to learn from have no entities, and no component has looked for some. So "
         "relations are learned between the entities of the references. The reader spacy_kmgre.Corpus.v1 gives these, "
         "as does spacy_kmgre.annotations.project_entities."
+    )
+    W014 = (
+        "[KMGRE W014] {name!r}: none of the first {count} documents has two entities, so the model has not run. "
+        "A component before it has to find them, such as kmgre_entities. `spacy evaluate` and `spacy benchmark` read a "
+        "corpus without its entities; `python -m spacy kmgre evaluate` reads them, and measures the speed too."
     )
 
     # Readers of entities (W40x)

@@ -6,28 +6,6 @@ import torch
 from thinc.api import Optimizer
 from torch import nn
 
-# The rate of spaCy's config where nobody has set one. It suits small networks that begin at random, and undoes a
-# pretrained encoder.
-DEFAULT_RATE = 0.001
-# The rate of an encoder in place of that, times its width. It is 1e-4 for MiniLM, 384 wide, and 5e-5 for BERT-base, 768
-# wide, which are the rates of our configs.
-ENCODER_RATE = 0.0384
-# The number of updates over which that rate rises.
-WARMUP_UPDATES = 20
-
-
-def is_default(optimizer: Optimizer) -> bool:
-    """Whether an optimizer has the one learning rate that spaCy begins with, for encoders too."""
-    return optimizer.learn_rate == DEFAULT_RATE and not hasattr(optimizer, "head_learn_rate")
-
-
-def encoder_rate(width: int) -> float:
-    """The learning rate of a pretrained encoder where the optimizer has none for it.
-
-    :param width: The width of the encoder's output.
-    """
-    return min(DEFAULT_RATE, ENCODER_RATE / width)
-
 
 def make_optimizer(network: nn.Module) -> torch.optim.AdamW:
     """AdamW over a network's parameters: heads and encoders apart, for their learning rates; biases and
@@ -43,19 +21,6 @@ def make_optimizer(network: nn.Module) -> torch.optim.AdamW:
         ],
         fused=True,
     )
-
-
-def rates(optimizer: Optimizer, own: float, updates: int) -> tuple[float, float]:
-    """The learning rates of heads and encoders.
-
-    :param own: The rate of encoders where the optimizer has none for them; see `encoder_rate`.
-    :param updates: The number of updates before this one.
-    """
-    rate = optimizer.learn_rate
-    if is_default(optimizer):
-        return rate, own * min(1.0, (updates + 1) / WARMUP_UPDATES)
-    # Only our own optimizer has several rates.
-    return getattr(optimizer, "head_learn_rate", rate), getattr(optimizer, "encoder_learn_rate", rate)
 
 
 def step(

@@ -45,6 +45,15 @@ def read_document(doc: Doc, entities: Sequence[Entity], with_sentences: bool = F
     )
 
 
+def read_documents(entities: Callable[[Doc], list[Entity]], docs: Iterable[Doc]) -> list[Document]:
+    """Those of some Docs that have entity pairs, as the model reads them.
+
+    :param entities: The reader of entities.
+    """
+    found = ((doc, entities(doc)) for doc in docs)
+    return [read_document(doc, of_doc) for doc, of_doc in found if len(of_doc) > 1]
+
+
 def warn_of_unread(
     component: str, documents: Sequence[Document], pieces: Sequence[Pieces], limit: int | None
 ) -> None:

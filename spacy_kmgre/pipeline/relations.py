@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,7 @@ class KmgreRelations(RelationComponent):
     ):
         super().__init__(vocab, model, name, settings)
         self.entities = entities
+        self._shim.read = partial(reading.read_documents, entities)
         self.scorer = scorer
 
     @property
@@ -104,6 +106,7 @@ class KmgreRelations(RelationComponent):
         numbers = [number for number, found in enumerate(entities) if len(found) > 1]
         with_sentences = self.settings.evidence_score > 0
         documents = [reading.read_document(docs[i], entities[i], with_sentences) for i in numbers]
+        self._warn_of_no_pairs(len(docs), len(documents))
         if not documents:
             return entities, iter(())
         chunks = self.model.predict(self._input(documents, with_inverse=controls.needs_inverse))

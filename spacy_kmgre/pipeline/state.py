@@ -13,12 +13,15 @@ from thinc.api import Optimizer
 
 from ..annotations import document_name
 from ..errors import Errors, Warnings
-from ..model.optimizer import is_default
 from ..model.phases import KEY, Phase
+from ..model.rates import encoder_rate, is_default
 from ..model.thinc_shim import KNOWN_FACTS, NetworkShim, RelationModel, build_model, get_shim
 from .settings import Setting, Settings, changes, merge
 
 Self = TypeVar("Self", bound="RelationComponent")
+
+# The number of Docs without entity pairs after which that looks like a mistake.
+IDLE = 50
 
 
 class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class is compiled and has no types
@@ -29,8 +32,8 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
     :ivar phase: What the next update does; the callback `spacy_kmgre.em.v1` sets it. It is joint without the callback.
     :ivar step: The number of the update, for messages.
     :ivar epoch: The number of the epoch.
-    :ivar total_steps: The number of steps of the training, for the schedules of `spacy_kmgre.AdamW.v1`; None where it
-        is unknown. A callback of `[training.before_update]` sets it.
+    :ivar total_steps: The number of steps of the training, within which learning rates rise and fall; None where it is
+        unknown. A callback of `[training.before_update]` sets it; a training loop of one's own may.
     :ivar learned_relations: The gold relations that all updates so far have had.
     :ivar lost_relations: The gold relations of this epoch whose entities the predicted Docs lacked.
     """
@@ -54,6 +57,8 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         self.phase = Phase.JOINT
         self.step = self.epoch = self.lost_relations = self.learned_relations = 0
         self.total_steps: int | None = None
+        # The number of Docs in which nothing was to be done; None as soon as something was, or that was said.
+        self._idle: int | None = 0
         self._next_tau: float | None = None
         self._tau_was_loaded = self._rate_is_known = self._gold_is_known = False
 
@@ -130,10 +135,11 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         """One optimiser step on what `update` has gathered; none before there is a network.
 
         Where `sgd` has the learning rate that spaCy begins with, 0.001, which undoes a pretrained encoder, the encoder
-        learns at a rate of its own (see model/optimizer.py), with a warning.
+        learns at a rate of its own (see model/rates.py), with a warning.
         """
         if self._shim.network is None:
             return
+        self._shim.total_steps = self.total_steps
         if self.total_steps is not None and hasattr(sgd, "plan"):
             sgd.plan(self.total_steps)
         self._say_own_rate(sgd)
@@ -147,7 +153,7 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
     @property
     def usual_encoder_rate(self) -> float:
         """The learning rate that suits a pretrained encoder of this width."""
-        return self._shim.encoder_rate
+        return encoder_rate(self._shim.width)
 
     def _say_own_rate(self, sgd: Optimizer) -> None:
         """Say once that the encoder does not learn at the optimizer's rate."""
@@ -157,6 +163,20 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
             warnings.warn(
                 Warnings.W010.format(name=self.name, own=rate, default=sgd.learn_rate), stacklevel=3
             )
+
+    def _warn_of_no_pairs(self, read: int, with_pairs: int) -> None:
+        """Say once that the model has had nothing to do so far.
+
+        :param read: The number of Docs of a batch.
+        :param with_pairs: The number of those that have entity pairs.
+        """
+        if with_pairs:
+            self._idle = None
+        if self._idle is not None:
+            self._idle += read
+            if self._idle >= IDLE:
+                warnings.warn(Warnings.W014.format(name=self.name, count=self._idle), stacklevel=5)
+                self._idle = None
 
     def _warn_of_gold_entities(self, given: bool) -> None:
         """Say once that entities are those of the references."""
@@ -211,7 +231,7 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         if "cfg" not in exclude:
             self.cfg = {"labels": []}
         if "model" not in exclude:
-            self.model = build_model(self.model.name, self._shim.settings)
+            self.model = build_model(self.model.name, self._shim.settings, self._shim.read)
         try:
             yield
             self._check_model(source, before[1].name)

@@ -20,7 +20,7 @@ FEW_STEPS = 300
 # The learning rates of heads, which begin at random, below which nothing is learned.
 LOW_RATE = 1e-5
 # How many times the usual rate of an encoder undoes it.
-TOO_FAST = 8
+TOO_FAST = 5
 
 
 def why_nothing_was_learned(nlp: Language, name: str, examples: Sequence[Example], steps: int) -> list[str]:

@@ -156,12 +156,11 @@ class _Log:
 
     def _explain_zero(self) -> None:
         """Write why the F of the relations may have stayed 0."""
-        examples = list(dev_corpus(self.nlp)(self.nlp))
-        for name, pipe in self.em.items():
-            if hasattr(pipe, "learned_relations"):
-                self._write(self.printer.warn(Reasons.TITLE.format(name=name)))
-                for reason in why_nothing_was_learned(self.nlp, name, examples, self.last_step.step + 1):
-                    self._write(f"- {reason}")
+        for name in (name for name, pipe in self.em.items() if hasattr(pipe, "learned_relations")):
+            examples = list(dev_corpus(self.nlp)(self.nlp))
+            self._write(self.printer.warn(Reasons.TITLE.format(name=name)))
+            for reason in why_nothing_was_learned(self.nlp, name, examples, self.last_step.step + 1):
+                self._write(f"- {reason}")
 
 
 def _columns(em: list[str], others: list[str], scores: list[str]) -> list[tuple[str, int, Place]]:

@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 
 from ..errors import Errors
-
-# The number of updates over which rates rise where nobody knows how long the training is.
-UNPLANNED_WARMUP = 20
+from ..model.rates import WARMUP, rate_factor
 
 
 class WarmupLinear(Iterator[float]):
@@ -35,16 +33,10 @@ class WarmupLinear(Iterator[float]):
     @property
     def rate(self) -> float:
         """The rate of the current step."""
-        step = max(0, self._step)
-        if self._total is None:
-            return self.initial_rate * min(1.0, (step + 1) / UNPLANNED_WARMUP)
-        rising = round(self.warmup * self._total)
-        if step < rising:
-            return self.initial_rate * (step / rising)
-        return self.initial_rate * max(0.0, (self._total - step) / max(1, self._total - rising))
+        return self.initial_rate * rate_factor(max(0, self._step), self._total, self.warmup)
 
 
-def warmup_linear(initial_rate: float, warmup: float = 0.06) -> WarmupLinear:
+def warmup_linear(initial_rate: float, warmup: float = WARMUP) -> WarmupLinear:
     """A learning rate that rises from 0 and falls to 0 again, as `warmup_linear.v1` does, with the length of the
     training taken from `[training]`: the callbacks `spacy_kmgre.em.v1` and `spacy_kmgre.training_steps.v1` tell the
     relation component, and this tells `spacy_kmgre.AdamW.v1`.
