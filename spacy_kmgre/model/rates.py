@@ -1,4 +1,4 @@
-"""Learning rates: how they rise and fall over a training, and what they are under an optimizer that has none for encoders.
+"""Learning rates: how they rise and fall over a training, and those under an optimizer that has none for encoders.
 
 Knows no torch: a schedule of the config is made of this before there is a model.
 """

@@ -50,7 +50,7 @@ def test_without_a_length_rates_rise_and_stay():
 
 @pytest.mark.parametrize("warmup", [-0.1, 1.5])
 def test_a_warm_up_is_a_share(warmup):
-    with pytest.raises(ValueError, match="E023.*warmup.*between 0 and 1"):
+    with pytest.raises(ValueError, match=r"E023.*warmup.*between 0 and 1"):
         warmup_linear(0.1, warmup)
 
 
