@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 import spacy
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from spacy.cli._util import app
 from spacy.tokens import DocBin
 from spacy.training.initialize import init_nlp
 from spacy.util import load_config
 from thinc.api import Config
 from typer.testing import CliRunner
 
+from spacy_kmgre.cli import kmgre
 from spacy_kmgre.formats.docbin import write_corpus
 from spacy_kmgre.training.recipe import DOCUMENTS, FOLDER, LEAST_STEPS, Choice, CorpusFacts, fit
 
@@ -30,7 +30,7 @@ def corpus(tmp_path_factory) -> Path:
 
 
 def init(*arguments: Any) -> Any:
-    return CliRunner().invoke(app, ["kmgre", "init", *map(str, arguments)])
+    return CliRunner().invoke(kmgre, ["init", *map(str, arguments)])
 
 
 def facts(documents: int, **changes: Any) -> CorpusFacts:
@@ -66,6 +66,7 @@ def test_for_the_corpus_that_it_was_made_for_a_config_is_the_measured_one(name):
     assert config == measured
 
 
+@settings(max_examples=30, deadline=None)
 @given(
     documents=st.integers(1, 100_000),
     name=st.sampled_from(list(DOCUMENTS)),
