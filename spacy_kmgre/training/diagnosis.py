@@ -10,7 +10,7 @@ from typing import Any
 from spacy.language import Language
 from spacy.training import Example
 
-from ..annotations import all_entities, relation_data
+from ..annotations import all_entities, get_relations, relation_data
 from ..errors import Reasons
 
 # The number of documents that are read once more, to see what the pipeline says of them.
@@ -68,7 +68,7 @@ def _of_scores(nlp: Language, pipe: Any, examples: Sequence[Example]) -> Iterato
     if all(len(pipe.entities(doc)) < 2 for doc in docs):
         yield Reasons.NO_ENTITIES
         return
-    highest = max((relation.score for doc in docs for relation in doc._.relations), default=0.0)
+    highest = max((relation.score for doc in docs for relation in get_relations(doc)), default=0.0)
     if highest < pipe.threshold:
         yield Reasons.BELOW_THRESHOLD.format(highest=highest, threshold=pipe.threshold, name=pipe.name)
 
