@@ -71,7 +71,7 @@ class LastStep:
         :returns: What the loop would have said of it but its losses, which only the loop knows; None where there is
             nothing to evaluate.
         """
-        if self._info is None or self._evaluated == self.step or not self.ended:
+        if self._info is None or self._output is None or self._evaluated == self.step or not self.ended:
             return None
         nlp, training = self._nlp, self._nlp.config.interpolate()["training"]
         score, scores = create_evaluation_callback(nlp, dev_corpus(nlp), training["score_weights"])()
@@ -89,7 +89,7 @@ class LastStep:
         }
         with nlp.select_pipes(disable=training["frozen_components"]):
             update_meta(training, nlp, info)
-        if self._output is not None and score == max(checkpoints)[0]:
+        if score == max(checkpoints)[0]:
             self._save(self._output / DIR_MODEL_BEST, training["before_to_disk"])
         self._evaluated, self._info = self.step, info
         return info
