@@ -60,7 +60,8 @@ class Errors:
     )
     E021 = (
         "[KMGRE E021] Cannot initialise {name!r}: no example has a relation. Set doc._.relations on the "
-        "reference Docs (DocBin keeps them with store_user_data=True), or pass labels."
+        "reference Docs (DocBin keeps them with store_user_data=True), or pass labels. `spacy assemble` has no "
+        "examples: name a trained pipeline as source of the component, or labels in [initialize.components.{name}]."
     )
     E022 = (
         "[KMGRE E022] The loss of {name!r} is not finite (step {step}, phase {phase}); this update is refused. "
@@ -152,6 +153,26 @@ class Errors:
     E089 = (
         "[KMGRE E089] {path} has an ending that stands for no source. Name what it is with --from, such as --from "
         "text for a file that is one text. There are: {known}."
+    )
+    # The first hour (E06x)
+    E060 = (
+        "[KMGRE E060] The layer {value!r} cannot be the encoder of the relation model. A listener hands on what "
+        "another component has read, but relations are read from a text in which all mentions are marked, so "
+        'their model needs an encoder of its own: {{"@architectures": "spacy_kmgre.Encoder.v1", "name": NAME}}, '
+        "with the name that the other component's model has."
+    )
+    E061 = "[KMGRE E061] There is no config {name!r} to begin with. There are: {known}."
+    E062 = (
+        "[KMGRE E062] Nothing can be learned from {path}: no document has entities, which are span groups called "
+        "entity_ and a number. Span groups there: {groups}."
+    )
+    E063 = (
+        "[KMGRE E063] Nothing can be learned from {path}: no document has relations. A DocBin keeps them only if it "
+        "was made with DocBin(store_user_data=True)."
+    )
+    E064 = (
+        "[KMGRE E064] {path} is not in spaCy's own format, which `spacy train` reads. Convert it first: "
+        "python -m spacy kmgre convert {path} {target}"
     )
 
     # Corpora (E10x JSON and DocRED, E11x the corpus reader, E12x-E14x other formats)
@@ -457,6 +478,27 @@ class Warnings:
         "entities: doc.ents is not set. A component such as ner has to come before it. Further Docs like this one "
         "are not named."
     )
+    W010 = (
+        "[KMGRE W010] {name!r}: the optimizer has spaCy's default learning rate, {default}, which would undo what the "
+        "pretrained encoder knows. So the encoder learns at {own:.2g}, and the heads at {default}. Where "
+        "nlp.get_pipe({name!r}).total_steps says how many updates there will be, both fall to 0 towards the end. Set "
+        "optimizer.learn_rate for another rate, or take spacy_kmgre.AdamW.v1, which has one for each."
+    )
+    W012 = (
+        "[KMGRE W012] {name!r}: this config has spaCy's defaults for training, which are not made for relations: its "
+        "corpus reader, spacy.Corpus.v1, gives the documents no entities, and it has neither the learning rates nor "
+        "the phases of EM. Make a config that has them: python -m spacy kmgre init CORPUS -o config.cfg"
+    )
+    W013 = (
+        "[KMGRE W013] {name!r}: the documents to learn from have no entities, and no component has looked for some. So "
+        "relations are learned between the entities of the references. The reader spacy_kmgre.Corpus.v1 gives these, "
+        "as does spacy_kmgre.annotations.project_entities."
+    )
+    W014 = (
+        "[KMGRE W014] {name!r}: none of the first {count} documents has two entities, so the model has not run. "
+        "A component before it has to find them, such as kmgre_entities. `spacy evaluate` and `spacy benchmark` read a "
+        "corpus without its entities; `python -m spacy kmgre evaluate` reads them, and measures the speed too."
+    )
 
     # Readers of entities (W40x)
     W410 = (
@@ -474,3 +516,43 @@ class Warnings:
         "[KMGRE W111] No document of {path} has relations. A DocBin keeps them only if it was made with "
         "DocBin(store_user_data=True)."
     )
+
+
+class Reasons:
+    """Why the F of a training may have stayed 0."""
+
+    TITLE = "[KMGRE W011] The F of {name!r} stayed 0 in this training. The likely reason:"
+    NOTHING_MET = (
+        "No update had a gold relation between entities of the documents that it read ({lost} in the last epoch lacked "
+        "their entities). The reader spacy_kmgre.Corpus.v1 gives the gold entities."
+    )
+    NO_GOLD = (
+        "The development corpus has no relations, so no F can be above 0. A DocBin keeps them only if it was made with "
+        "DocBin(store_user_data=True)."
+    )
+    LABELS = (
+        "{count} of {total} relations of the development corpus have labels that the training corpus lacks: {unknown}. "
+        "Those of the training corpus: {known}."
+    )
+    TYPES = (
+        "No entity of the development corpus has a type of the training corpus. It has: {unknown}; the training "
+        "corpus: {known}."
+    )
+    NO_ENTITIES = (
+        "The pipeline finds no two entities in any of the first documents of the development corpus. A component "
+        "before the relations has to find them, or gold_entities = true of spacy_kmgre.Corpus.v1 gives them."
+    )
+    BELOW_THRESHOLD = (
+        "The highest score of a relation in the first documents is {highest:.3f}, below the threshold {threshold}. "
+        "Train longer, or lower components.{name}.threshold."
+    )
+    RATE_HIGH = (
+        "The encoder learned at up to {rate:.2g}, which undoes what it knew; {usual:.2g} is usual. Lower "
+        "training.optimizer."
+    )
+    RATE_LOW = "The heads learned at no more than {rate:.2g}; 0.001 is usual. Raise training.optimizer."
+    FEW_STEPS = (
+        "The training had no more than {steps} updates. Raise training.max_steps: `python -m spacy kmgre init CORPUS` "
+        "finds a number."
+    )
+    NONE = "None of the usual ones. Look at the losses in the table: they should fall."

@@ -16,6 +16,7 @@ from .explain import explain_cli
 from .export import export_cli
 from .graph import graph_cli
 from .pipelines import extract_cli
+from .training import init_cli
 from .view import view_cli
 
 kmgre = typer.Typer(
@@ -34,6 +35,7 @@ def kmgre_cli() -> None:
 
 app.add_typer(kmgre)
 
+kmgre.command("init")(init_cli)
 kmgre.command("convert", cls=CorpusCommand)(convert_cli)
 kmgre.command("info", cls=CorpusCommand)(info_cli)
 kmgre.command("evaluate", context_settings=OVERRIDES)(evaluate_cli)

@@ -161,6 +161,7 @@ def evaluate_cli(
             elif write_calibration:
                 msg.warn("No calibration is written: the scores would not come nearer to probabilities")
         _print_report(report, per_type)
+        print(f"{scores['speed']:,.0f} words a second, with entities given")
         ranking = rank_pairs(nlp, component, examples)
         if ranking is not None:
             scores["rel_ranking"] = ranking

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
+from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
@@ -43,6 +44,15 @@ def read_document(doc: Doc, entities: Sequence[Entity], with_sentences: bool = F
         sentences=(sentence_starts(doc) or ()) if with_sentences else (),
         name=document_name(doc),
     )
+
+
+def read_documents(entities: Callable[[Doc], list[Entity]], docs: Iterable[Doc]) -> list[Document]:
+    """Those of some Docs that have entity pairs, as the model reads them.
+
+    :param entities: The reader of entities.
+    """
+    found = ((doc, entities(doc)) for doc in docs)
+    return [read_document(doc, of_doc) for doc, of_doc in found if len(of_doc) > 1]
 
 
 def warn_of_unread(
@@ -173,6 +183,29 @@ def sentences_of_mentions(bounds: Sequence[int], mentions: Sequence[tuple[int, i
         return []
     found: list[int] = (np.searchsorted(bounds, [start for start, _ in mentions], side="right") - 1).tolist()
     return found
+
+
+def with_gold_entities(example: Example, reader: Callable[[Doc], list[Entity]]) -> Example:
+    """The example with the reference's entities on the predicted Doc, where this has none and no component has looked
+    for some; the same one otherwise. `Example(nlp.make_doc(text), gold)` and the reader spacy.Corpus.v1 give such Docs.
+
+    :param reader: The component's reader of entities.
+    """
+    if reader(example.predicted) or example.predicted.has_annotation("ENT_IOB"):
+        return example
+    gold = reader(example.reference)
+    return Example(project_entities(gold, example.predicted), example.reference) if gold else example
+
+
+def reads_without_entities(nlp: Language) -> bool:
+    """Whether the config has spaCy's own reader of a corpus for training, and no component finds entities in training.
+    `init config` and `init fill-config` write such configs."""
+    config = nlp.config.interpolate()
+    training, corpus = config["training"], config
+    for name in training["train_corpus"].split("."):
+        corpus = corpus.get(name, {})
+    plain = corpus.get("@readers") == "spacy.Corpus.v1" and bool(corpus.get("path"))
+    return plain and not training["annotating_components"]
 
 
 def docs_with_gold_entities(

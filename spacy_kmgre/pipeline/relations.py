@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from spacy.vocab import Vocab
 from thinc.api import Optimizer
 from torch import Tensor
 
-from ..annotations import document_name, get_relations, mention_offsets, store_relations, write_entities
+from ..annotations import get_relations, mention_offsets, store_relations, write_entities
 from ..errors import Errors, Warnings
 from ..model.batch import PairScores
 from ..model.network import KEY, RELATION
@@ -52,6 +53,7 @@ class KmgreRelations(RelationComponent):
     ):
         super().__init__(vocab, model, name, settings)
         self.entities = entities
+        self._shim.read = partial(reading.read_documents, entities)
         self.scorer = scorer
 
     @property
@@ -107,6 +109,7 @@ class KmgreRelations(RelationComponent):
         with_sentences = self.settings.evidence_score > 0
         documents = [reading.read_document(docs[i], entities[i], with_sentences) for i in numbers]
         documents = [self._with_known_types(document) for document in documents]
+        self._warn_of_no_pairs(len(docs), len(documents))
         if not documents:
             return entities, iter(())
         chunks = self.model.predict(self._input(documents, with_inverse=controls.needs_inverse))
@@ -190,6 +193,8 @@ class KmgreRelations(RelationComponent):
     ) -> None:
         """Load the encoders' pretrained weights and make an output for each label.
 
+        It warns of a config that has not been made for relations.
+
         :param get_examples: A function that gives examples. Their references' relations give the labels, where none
             are passed, the labels in words, the facts that Ign F1 leaves out, and the types that a label relates. Their
             entities give the types that the component knows.
@@ -198,6 +203,8 @@ class KmgreRelations(RelationComponent):
         """
         validate_get_examples(get_examples, "KmgreRelations.initialize")
         notices.warn_of_order(self._warn_once, nlp)
+        if nlp is not None and reading.reads_without_entities(nlp):
+            warnings.warn(Warnings.W012.format(name=self.name), stacklevel=2)
         found = reading.learn(get_examples())
         for label in sorted(found.labels) if labels is None else labels:
             self.add_label(label)
@@ -261,30 +268,20 @@ class KmgreRelations(RelationComponent):
         """The documents that have entity pairs, and what is known of them."""
         classes = {label: number for number, label in enumerate(self.labels, start=1)}
         documents, gold = [], []
-        for example in examples:
+        for given in examples:
+            example = reading.with_gold_entities(given, self.entities)
+            self._warn_of_gold_entities(example is not given)
             entities = self.entities(example.predicted)
             known, lost = reading.read_gold(example, entities, classes, self.name, evidence)
             self._count_lost(example, lost)
             if len(entities) > 1:
                 document = reading.read_document(example.predicted, entities)
+                self.learned_relations += len(known.relations)
                 self.learn_types(document.types)
                 document = reading.without_some_types(document, self._shim.settings.encoder.untyped_rate)
                 documents.append(reading.with_gold_sentences(document, example, known))
                 gold.append(known)
         return documents, gold
-
-    def _count_lost(self, example: Example, lost: Sequence[str]) -> None:
-        """:param lost: The keys of gold entities that the predicted Doc lacks."""
-        if lost and not self.lost_relations:
-            name = document_name(example.reference)
-            message = Warnings.W002.format(name=self.name, count=len(lost), document=name, key=lost[0])
-            warnings.warn(message, stacklevel=4)
-        self.lost_relations += len(lost)
-
-    def finish_update(self, sgd: Optimizer) -> None:
-        """One optimiser step on what `update` has gathered; none before there is a network."""
-        if self._shim.network is not None:
-            self.model.finish_update(sgd)
 
     # Scores
 
