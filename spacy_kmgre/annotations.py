@@ -9,13 +9,12 @@ from dataclasses import replace
 from itertools import count
 from typing import Any, cast
 
-import numpy as np
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import filter_spans
 
 from .errors import Errors
 from .relation_input import check_sense, relation_data_of, relation_items
-from .retokenize import group_spans, moved_offsets, split_tokens
+from .retokenize import group_spans, move_relations, split_tokens, token_starts
 from .types import Entity, MentionPair, Relation, Relations
 
 ENTITY_PREFIX = "entity_"
@@ -264,22 +263,9 @@ def relation_data(doc: Doc) -> list[dict[str, Any]]:
     """
     relations = list(doc.user_data.get(_RELATIONS, ()))
     stored = doc.user_data.get(_TOKENS)
-    if not relations or stored is None or stored == _token_starts(doc):
+    if not relations or stored is None:
         return relations
-    moved = moved_offsets(
-        np.frombuffer(stored, dtype=np.int32), np.frombuffer(_token_starts(doc), dtype=np.int32)
-    )
-    return [
-        {
-            **data,
-            "key_mention_pairs": [
-                {**pair, "head": moved(pair["head"]), "tail": moved(pair["tail"])}
-                for pair in data["key_mention_pairs"]
-            ],
-            "evidence": [moved(sentence) for sentence in data["evidence"]],
-        }
-        for data in relations
-    ]
+    return move_relations(relations, stored, token_starts(doc))
 
 
 def relations_writer(doc: Doc) -> str:
@@ -339,15 +325,10 @@ def store_relations(doc: Doc, relations: Iterable[dict[str, Any]], writer: str =
     if not doc.user_data.get(_RELATIONS):
         before = ""
     doc.user_data[_RELATIONS] = sorted(relations, key=lambda item: -item["score"])
-    doc.user_data[_TOKENS] = _token_starts(doc)
+    doc.user_data[_TOKENS] = token_starts(doc)
     if writer:
         doc.user_data[_WRITER] = writer
     return before
-
-
-def _token_starts(doc: Doc) -> bytes:
-    """The character offsets at which the tokens start."""
-    return np.array([token.idx for token in doc], dtype=np.int32).tobytes()
 
 
 def _entity_keys(doc: Doc, prefix: str) -> list[str]:

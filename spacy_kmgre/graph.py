@@ -3,16 +3,14 @@
 It is plain data, which pages and exports share.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from spacy.tokens import Doc
 
 from .annotations import all_entities, document_name
+from .entities.global_ids import Identify, known_id
 from .types import Entity, Relation
-
-# What an entity is called over all documents. Entities of one identity are one node; None makes a node of its own.
-Identify = Callable[[Doc, Entity], str | None]
 
 
 @dataclass
@@ -20,7 +18,7 @@ class Node:
     """An entity, in one document or in several.
 
     :param id: The number of the node, by which edges name it.
-    :param identity: What `Identify` gave; None for an entity of one document.
+    :param identity: What the rule gave; None for an entity of one document.
     :param texts: The names of the entity in its documents, the most frequent first.
     :param documents: The numbers of the documents that mention it.
     :param mentions: The number of its mentions.
@@ -92,20 +90,11 @@ class CorpusGraph:
     edges: list[Edge]
 
 
-def same_kb_id(_doc: Doc, entity: Entity) -> str | None:
-    """Identify entities by their identifier in a knowledge base. Those without one are nodes of their own."""
-    return entity.kb_id or None
-
-
-def same_name(_doc: Doc, entity: Entity) -> str | None:
-    """Identify entities by type and name, capitals or not. Different things may have one name."""
-    return f"{entity.label}:{' '.join(entity.text.casefold().split())}"
-
-
-def build_graph(docs: Iterable[Doc], identify: Identify = same_kb_id) -> CorpusGraph:
+def build_graph(docs: Iterable[Doc], identify: Identify = known_id) -> CorpusGraph:
     """Make the graph of documents. It keeps their relations, so the Docs stay in memory.
 
-    :param identify: Says which entities of different documents are one node.
+    :param identify: The rule of which entities are one node: those for which it gives the same string, unless that is
+        empty.
     """
     builder = _Builder(identify)
     for doc in docs:
@@ -128,7 +117,7 @@ class _Builder:
     def add(self, doc: Doc) -> None:
         number = len(self.documents)
         self.documents.append(document_name(doc))
-        nodes = {entity.key: self._node(doc, number, entity) for entity in all_entities(doc)}
+        nodes = {entity.key: self._node(number, entity) for entity in all_entities(doc)}
         for relation in doc._.relations:
             if relation.head.key in nodes and relation.tail.key in nodes:
                 head, tail = nodes[relation.head.key].id, nodes[relation.tail.key].id
@@ -136,8 +125,8 @@ class _Builder:
                 edge = self.edges.setdefault((head, tail, relation.label), edge)
                 edge.statements.append(Statement(number, relation))
 
-    def _node(self, doc: Doc, number: int, entity: Entity) -> Node:
-        identity = self.identify(doc, entity)
+    def _node(self, number: int, entity: Entity) -> Node:
+        identity = self.identify(entity) or None
         node = self.by_identity.get(identity) if identity is not None else None
         if node is None:
             node = Node(len(self.nodes), identity, entity.label, entity.kb_id)

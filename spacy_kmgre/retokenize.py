@@ -4,7 +4,8 @@ the characters where other components merge or split tokens."""
 import itertools
 import struct
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import srsly
@@ -79,17 +80,35 @@ def _is_in_place(span: Span) -> bool:
     return bool(doc[start].idx == span.start_char and doc[end - 1].idx + len(doc[end - 1]) == span.end_char)
 
 
-def moved_offsets(before: np.ndarray, after: np.ndarray) -> Callable[[Sequence[int]], list[int]]:
-    """A function that gives, for token offsets [start, end), those of the tokens that hold the same characters.
+def token_starts(doc: Doc) -> bytes:
+    """The character offsets at which the tokens start, as plain data."""
+    return np.array([token.idx for token in doc], dtype=np.int32).tobytes()
 
-    :param before: The character offsets at which the tokens started that the offsets number.
+
+def move_relations(relations: list[dict[str, Any]], before: bytes, after: bytes) -> list[dict[str, Any]]:
+    """Relations whose token offsets are those of the tokens that hold the same characters now.
+
+    :param relations: Dicts of the form of `Relation.to_dict`.
+    :param before: The `token_starts` of the tokens that their offsets number.
     :param after: Those of the tokens that there are now.
     """
+    if before == after:
+        return relations
+    old, new = (np.frombuffer(starts, dtype=np.int32) for starts in (before, after))
 
     def moved(offsets: Sequence[int]) -> list[int]:
         start, end = offsets
-        first = bisect_right(after, before[start]) - 1
-        last = len(after) if end >= len(before) else bisect_right(after, before[end] - 1)
-        return [first, last]
+        first = bisect_right(new, old[start]) - 1
+        return [first, len(new) if end >= len(old) else bisect_right(new, old[end] - 1)]
 
-    return moved
+    return [
+        {
+            **data,
+            "key_mention_pairs": [
+                {**pair, "head": moved(pair["head"]), "tail": moved(pair["tail"])}
+                for pair in data["key_mention_pairs"]
+            ],
+            "evidence": [moved(sentence) for sentence in data["evidence"]],
+        }
+        for data in relations
+    ]

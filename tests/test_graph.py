@@ -3,7 +3,8 @@
 import spacy
 from spacy.tokens import Doc, Span
 
-from spacy_kmgre.graph import build_graph, same_name
+from spacy_kmgre.entities.global_ids import same_name
+from spacy_kmgre.graph import build_graph
 
 
 def make_doc(title: str, kb_id: str = "", score: float = 1.0, name: str = "Ann Lee") -> Doc:
@@ -41,7 +42,7 @@ def test_a_function_says_what_is_one_node():
     (edge,) = graph.edges
     assert edge.score == 1.0 and edge.documents == [2, 1, 0]
     assert [statement.relation.score for statement in edge.statements] == [1.0, 0.9, 0.4]
-    graph = build_graph(docs, lambda doc, entity: entity.text if entity.label == "ORG" else None)
+    graph = build_graph(docs, lambda entity: entity.text if entity.label == "ORG" else "")
     assert [node.documents for node in graph.nodes] == [[0], [0, 1, 2], [1], [2]]
 
 

@@ -106,9 +106,9 @@ LAYERS: dict[str, set[str]] = {
     "formats": {*BASIS, "relation_input", "retokenize"},
     "evaluation": {*BASIS, "model", "scoring", "pipeline"},
     "extraction": {*BASIS, "formats", "export"},
-    "graph": BASIS,
-    "visualise": {*BASIS, "graph", "evaluation", "scoring"},
-    "export": {*BASIS, "graph", "formats"},
+    "graph": {*BASIS, "entities"},
+    "visualise": {*BASIS, "graph", "entities", "evaluation", "scoring"},
+    "export": {*BASIS, "formats"},
     "cli": {
         *BASIS,
         "graph",

@@ -95,3 +95,7 @@ ENTITIES = Opt(
     help="The entities to relate: those that the pipeline finds, or those given with the documents; with these no "
     "component but the relations' runs",
 )
+ENTITY_IDS_HELP = (
+    "The rule of which entities of different documents are one: kb_id, the same identifier in a knowledge base; name, "
+    "the same type and name (different things may have one name); or a function that --code registers"
+)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from spacy.cli._util import Arg, Opt
 
-from .arguments import known_export
+from .arguments import CODE, ENTITY_IDS_HELP, known_export
 from .corpora import FROM, LANG, not_a_dash
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ def export_cli(
     ),
     force: bool = Opt(False, "--force", help="Replace an output that is there already"),
     lang: str = LANG,
+    entity_ids: str = Opt(
+        "", metavar="NAME", help=f"{ENTITY_IDS_HELP}. Without it, the ids that documents have"
+    ),
+    code: Path | None = CODE,
 ) -> None:
     """Write the relations of documents as a table or graph: for databases, notebooks and graph tools.
 
@@ -38,10 +42,13 @@ def export_cli(
 
     Every export holds the document, the entities, the label, the score, and the characters of key mention pairs and
     evidence; all but `csv` name the pipeline and its version. Entities of different documents are one only where they
-    have the same identifier in a knowledge base (kb_id).
+    have the same id, or the same identifier in a knowledge base.
     """
+    from spacy.cli._util import import_code
     from wasabi import msg
 
+    from ..annotations import identify_entities
+    from ..entities.global_ids import find_rule
     from ..errors import Errors
     from ..export import export_docs
     from ..formats.counts import Counts
@@ -51,11 +58,16 @@ def export_cli(
     counts = Counts()
 
     def counted(docs: "Iterable[Doc]") -> "Iterator[Doc]":
-        yield from docs
+        rule = find_rule(entity_ids) if entity_ids else None
+        for doc in docs:
+            if rule is not None:
+                identify_entities(doc, rule)
+            yield doc
         if not counts.relations:
             raise ValueError(Errors.E531.format(source=source))
 
     with failing(f"Could not export {source}"):
+        import_code(code)
         if output.exists() and not force:
             raise ValueError(Errors.E331.format(path=output))
         export_docs(counted(read_source(source, source_format, counts, lang=lang)), output, target_format)

@@ -7,13 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from catalogue import RegistryError
-from spacy.util import registry
 from tqdm import tqdm
 from wasabi import msg
 
-from ..entities.global_ids import Identify
-from ..errors import Errors
+from ..entities.global_ids import find_rule
 from ..evaluation.gold_entities import between_gold_entities
 from ..export import Export, find_export
 from ..extraction.journal import Journal
@@ -24,7 +21,6 @@ from .common import load_pipeline
 from .printing import failing, plural
 
 STDOUT = STDIN
-KB_IDS = "spacy_kmgre.kb_ids.v1"
 # The number of failed documents to name; the file of errors has all of them.
 SHOWN = 5
 # The exit status where some documents failed and the others are written.
@@ -70,7 +66,7 @@ def extract_relations(
         found = find_sources(sources, source_format, columns)
         make_export = find_export(target, target_format)
         nlp = load_pipeline(model, component, config=config, code=code, use_gpu=use_gpu)
-        plan = replace(plan, identify=_identify(entity_ids))
+        plan = replace(plan, identify=find_rule(entity_ids) if entity_ids else None)
         export = make_export(nlp.meta)
         nlp.max_length = max_length or nlp.max_length
         if use_gpu >= 0 and plan.processes > 1:
@@ -104,18 +100,6 @@ def extract_relations(
             msg.warn(f"Not read: {number} with other endings in the folders, such as {first}")
         _report(summary, target, export, piped)
     return SOME_FAILED if summary.failed else 0
-
-
-def _identify(name: str) -> Identify | None:
-    """The function that gives entities identifiers over documents."""
-    if not name:
-        return None
-    try:
-        make = registry.misc.get(KB_IDS if name == "kb_id" else name)
-    except RegistryError:
-        raise ValueError(Errors.E082.format(problem=f"no function {name!r} is registered")) from None
-    found: Identify = make()
-    return found
 
 
 def _report(summary: Summary, target: Path, export: Export, piped: bool) -> None:

@@ -1,29 +1,20 @@
 """`spacy kmgre graph`. What it needs is imported when the command runs."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 from spacy.cli._util import Opt
 from wasabi import msg
 
-from ..errors import Errors
-from .arguments import CODE, COMPONENT, ENTITIES, GPU, RelatedEntities
+from .arguments import CODE, COMPONENT, ENTITIES, ENTITY_IDS_HELP, GPU, RelatedEntities
 from .view import FORMAT, LABELS, SOURCES, TITLE
-
-if TYPE_CHECKING:
-    from ..graph import Identify
 
 
 def graph_cli(
     ctx: typer.Context,
     sources: list[str] = SOURCES,
     output: Path = Opt(..., "--output", "-o", help="The HTML file to write", dir_okay=False),
-    identify: str = Opt(
-        "kb_id",
-        help="What entities of different documents have in common that are one node: kb_id; name (with the type; "
-        "different things may have one name); or a function in the registry `misc`, of a Doc and an entity",
-    ),
+    entity_ids: str = Opt("kb_id", metavar="NAME", help=ENTITY_IDS_HELP),
     threshold: float = Opt(0.0, help="Where the slider of the threshold stands at first", min=0.0, max=1.0),
     labels: list[str] = LABELS,
     limit: int = Opt(
@@ -53,6 +44,7 @@ def graph_cli(
     """
     from spacy.tokens import Doc
 
+    from ..entities.global_ids import find_rule
     from ..visualise.network import render_graph
     from .documents import Shown
 
@@ -61,7 +53,7 @@ def graph_cli(
     def page() -> str | None:
         return render_graph(
             (doc if isinstance(doc, Doc) else doc.predicted for doc in shown.documents()),
-            identify=_find_function(identify),
+            identify=find_rule(entity_ids),
             limit=limit,
             page=True,
             minify=minify,
@@ -71,19 +63,3 @@ def graph_cli(
 
     shown.write(output, page)
     msg.good(f"{output} shows the graph")
-
-
-def _find_function(name: str) -> "Identify":
-    from catalogue import RegistryError
-    from spacy.util import registry
-
-    from ..graph import same_kb_id, same_name
-
-    known = {"kb_id": same_kb_id, "name": same_name}
-    if name in known:
-        return known[name]
-    try:
-        found: Identify = registry.misc.get(name)
-    except RegistryError as error:
-        raise ValueError(Errors.E507.format(name=name)) from error
-    return found

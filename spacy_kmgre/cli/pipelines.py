@@ -10,6 +10,7 @@ from .arguments import (
     CODE,
     COMPONENT,
     ENTITIES,
+    ENTITY_IDS_HELP,
     GPU,
     MODEL,
     RelatedEntities,
@@ -77,8 +78,7 @@ def extract_cli(
     entity_ids: str = Opt(
         "",
         metavar="NAME",
-        help="Give each entity an id that is the same in all documents: kb_id takes that of the knowledge base; other "
-        "names are functions that --code registers. Entities of which none is known get one of their own",
+        help=f"{ENTITY_IDS_HELP}. Each entity gets an id; those of which the rule knows none get one of their own",
     ),
     entities: RelatedEntities = ENTITIES,
     component: str = COMPONENT,

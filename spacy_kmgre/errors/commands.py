@@ -99,10 +99,6 @@ class CommandErrors:
         "[KMGRE E506] {path} holds texts, which have no relations yet. Give a pipeline that predicts them as the first "
         "argument."
     )
-    E507 = (
-        "[KMGRE E507] There is no function {name!r} in the registry `misc` that says which entities are one node. Name "
-        "kb_id, name, or a function of your own with @registry.misc and --code."
-    )
     E508 = "[KMGRE E508] Plots need matplotlib. Run: pip install 'spacy-kmgre[plots]'"
     E509 = "[KMGRE E509] {path} is no training log of spacy_kmgre.EMLogger.v1 (its `output_file`): {error}"
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from spacy.tokens import Doc
 
-from ..graph import CorpusGraph, Identify, build_graph, same_kb_id
+from ..entities.global_ids import Identify, known_id
+from ..graph import CorpusGraph, build_graph
 from .layout import place_nodes
 from .options import Options
 from .page import make_frame_or_page, make_page
@@ -19,7 +20,7 @@ LIMIT = 1000
 def render_graph(
     docs: Iterable[Doc],
     *,
-    identify: Identify = same_kb_id,
+    identify: Identify = known_id,
     limit: int = LIMIT,
     page: bool = False,
     minify: bool = False,
@@ -28,9 +29,9 @@ def render_graph(
 ) -> str | None:
     """Show the graph of documents: entities as nodes, relations as edges, each with the sentences that say so.
 
-    :param identify: Says which entities of different documents are one node: a function of a Doc and an entity that
-        gives a string, the same for the same thing, or None for a node of its own. By default the identifier in a
-        knowledge base; `spacy_kmgre.graph.same_name` joins by type and name.
+    :param identify: The rule of which entities of different documents are one node: a function from an entity to a
+        string, the same for the same thing, or "" for a node of its own. By default the identifier in a knowledge base;
+        `spacy_kmgre.entities.global_ids.same_name` joins by type and name.
     :param limit: The largest number of edges, those that are stated most often first.
     :param page: See `render`, as for `minify`, `jupyter`, `options` and the result.
     """

@@ -50,3 +50,12 @@ def test_unknown_exports(source, tmp_path):
     code, shown = run(source, "-o", tmp_path / "out", "--to", "docx")
     assert code == 2 and "E144" in shown
     assert "graphml .graphml" in run("--help")[1]
+
+
+def test_entities_of_one_name(source, tmp_path):
+    target = tmp_path / "relations.parquet"
+    assert run(source, "-o", target, "--entity-ids", "name")[0] == 0
+    ids = set(pd.read_parquet(target / "relations")["head_id"])
+    assert ids == {"X:ann lee"}
+    code, shown = run(source, "-o", tmp_path / "other.parquet", "--entity-ids", "nonsense")
+    assert code == 1 and "E082" in shown

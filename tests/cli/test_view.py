@@ -19,8 +19,8 @@ SAME = """
 from spacy import registry
 
 @registry.misc("all_are_one.v1")
-def all_are_one(doc, entity):
-    return "one"
+def all_are_one():
+    return lambda entity: "one"
 """
 
 
@@ -99,10 +99,12 @@ def test_a_pipeline_with_texts(model, tmp_path):
 def test_the_graph(model, corpus, tmp_path):
     page = page_of("graph", corpus, output=tmp_path / "graph.html")
     assert (len(page["nodes"]), len(page["edges"])) == (5, 5)
-    page = page_of("graph", model, corpus, "--identify", "name", "--limit", 2, output=tmp_path / "graph.html")
+    page = page_of(
+        "graph", model, corpus, "--entity-ids", "name", "--limit", 2, output=tmp_path / "graph.html"
+    )
     assert len(page["edges"]) == 2 and page["all"]["edges"] == 5
     (tmp_path / "same.py").write_text(SAME)
-    one = ("--identify", "all_are_one.v1", "--code", tmp_path / "same.py")
+    one = ("--entity-ids", "all_are_one.v1", "--code", tmp_path / "same.py")
     page = page_of("graph", corpus, *one, output=tmp_path / "graph.html")
     assert len(page["nodes"]) == 1
     assert sorted((edge["label"], edge["count"]) for edge in page["edges"]) == [
@@ -119,7 +121,7 @@ def test_mistakes(model, corpus, tmp_path):
     (tmp_path / "a.txt").write_text("Acme")
     assert "E506" in failed("view", tmp_path / "a.txt", "-o", page)
     assert "E336" in failed("view", tmp_path / "absent.jsonl", "-o", page)
-    assert "E507" in failed("graph", corpus, "--identify", "unknown.v1", "-o", page)
+    assert "E082" in failed("graph", corpus, "--entity-ids", "unknown.v1", "-o", page)
     assert not page.exists()
     assert run("view", corpus).exit_code == 2
     assert run("view", corpus, "-o", page, "--threshold", "2").exit_code == 2

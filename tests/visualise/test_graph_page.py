@@ -66,7 +66,7 @@ def test_a_click_on_the_canvas_opens_the_sentences(browser, save):
 def test_hostile_documents(browser, save):
     options = {"title": "".join(HOSTILE[:6])}
     docs = [hostile_doc(number) for number in range(100)]
-    browser.open(save(render_graph(docs, identify=lambda doc, entity: None, page=True, options=options)))
+    browser.open(save(render_graph(docs, identify=lambda entity: "", page=True, options=options)))
     wait_for_canvas(browser)
     labels = browser.run(
         "return [...document.querySelectorAll('.relation .label')].map(x => x.textContent).sort()"
