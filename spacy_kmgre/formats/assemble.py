@@ -68,8 +68,8 @@ class Passage(NamedTuple):
 
 
 def spaces_between(words: Sequence[str]) -> list[bool]:
-    """Whether a space follows each word of a text that comes as words. Where half of the letters or more are of a script
-    without spaces between words, one stands only between two words of other scripts."""
+    """Whether a space follows each word of a text that comes as words. Where half of the letters or more are of a
+    script without spaces, one stands only between two words of other scripts."""
     text = "".join(words)
     unspaced = sum(map(len, _UNSPACED.findall(text)))
     if not unspaced or 2 * unspaced < sum(map(str.isalpha, text)):

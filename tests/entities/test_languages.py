@@ -94,7 +94,7 @@ def test_french_particles_and_surnames():
 
 
 def test_french_titles_before_a_mention_are_small():
-    doc = Doc(spacy.blank("fr").vocab, words="le général Leclerc et M. Leclerc".split())
+    doc = Doc(spacy.blank("fr").vocab, words=["le", "général", "Leclerc", "et", "M.", "Leclerc"])
     assert title_before(doc[2:3], FRENCH) == "général"
     assert title_before(doc[5:6], FRENCH) == "M."
     assert title_before(doc[2:3], ENGLISH) == ""
