@@ -47,7 +47,7 @@ class CommandErrors:
         "Where the output is a file, what is finished is kept: the same command with --resume goes on from there."
     )
     E347 = "[KMGRE E347] The journal of an earlier run, {path}, is damaged ({error}). Delete it, and start again."
-    E348 = "[KMGRE E348] The rest of the file is not read."
+    E348 = "[KMGRE E348] The rest of the file is not read. {error}"
     E349 = (
         "[KMGRE E349] The corpus has no relations that could be predicted, so no settings can be found on it."
     )

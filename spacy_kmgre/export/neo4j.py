@@ -134,11 +134,11 @@ def _write_statements(record: Record, file: TextIO) -> None:
         file.write(f"MATCH {node}, {document} MERGE (e)-[m:MENTIONED_IN]->(d) SET m += {places};\n")
     for relation in record["relations"]:
         head, tail = (_literal(record["entities"][relation[side]]["id"]) for side in ("head", "tail"))
-        given = _relation_properties(record, relation)
-        key = _literal({name: given.pop(name) for name in ("document", "label")})
+        properties = _relation_properties(record, relation)
+        key = _literal({name: properties.pop(name) for name in ("document", "label")})
         file.write(
             f"MATCH (h:Entity {{id: {head}}}), (t:Entity {{id: {tail}}}) "
-            f"MERGE (h)-[r:{relation_type(relation)} {key}]->(t) SET r += {_literal(given)};\n"
+            f"MERGE (h)-[r:{relation_type(relation)} {key}]->(t) SET r += {_literal(properties)};\n"
         )
 
 

@@ -197,7 +197,7 @@ def test_mistakes(model, source, tmp_path):
     shown = failed(model, source, "-o", target, "--from", "docx", status=2)
     assert "E144" in shown and "text, lines, bioc" in shown
     assert "E144" in failed(model, source, "-o", target, "--from", "docred_submission", status=2)
-    assert "csv, jsonl, " in failed(model, source, "-o", target, "--to", "docx", status=2)
+    assert "csv, cypher, " in failed(model, source, "-o", target, "--to", "docx", status=2)
     assert "not a Python file" in failed(model, source, "-o", target, "--code", source, status=2)
     assert "does not exist" in failed(model, source, "-o", target, "--code", tmp_path / "a.py", status=2)
     assert "E145" in failed(model, source, "-o", tmp_path / "out.json")

@@ -71,13 +71,13 @@ def make(strings: list[str], number: int) -> Doc:
         {
             "head": "entity_1",
             "tail": "entity_2",
-            "label": name() or "x",
+            "label": name().strip() or "x",
             "label_text": name(),
             "score": 0.875,
             "key_mention_pairs": pairs,
             "evidence": [[0, 3], [3, 6]],
         },
-        {"head": "entity_3", "tail": "entity_1", "label": name() or "x", "score": 0.625},
+        {"head": "entity_3", "tail": "entity_1", "label": name().strip() or "x", "score": 0.625},
     ]
     name_model(doc, {"lang": "en", "name": name(), "version": "1.0"})
     return doc
