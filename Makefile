@@ -29,4 +29,4 @@ $(READY): setup.cfg constraints.txt
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	rm -rf project/corpus project/training project/metrics project/packages
+	rm -rf project/corpus project/training project/metrics project/packages project/pages
