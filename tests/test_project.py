@@ -29,7 +29,7 @@ def test_project_file_is_valid_and_names_files_that_exist():
     assert set(config["workflows"]) == {"demo", "all", "end_to_end"}
     commands = {command["name"]: command for command in config["commands"]}
     from_text = {"train_end_to_end", "evaluate_end_to_end", "predict_end_to_end"}
-    assert set(commands) == {"corpus", "train", "evaluate", "package", "predict", "clean", *from_text}
+    assert set(commands) == {"corpus", "train", "evaluate", "view", "package", "predict", "clean", *from_text}
     assert all(step in commands for steps in config["workflows"].values() for step in steps)
     assert all((PROJECT / config["vars"][text]).exists() for text in ("text", "plain_text"))
     assert (PROJECT.parent / "configs" / f"{config['vars']['config']}.cfg").exists()

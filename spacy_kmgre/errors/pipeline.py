@@ -38,7 +38,7 @@ class PipelineErrors:
         "[KMGRE E012] The encoder {name!r} has no fast tokenizer, and mentions are found by character offsets, "
         "which only fast tokenizers give. Set use_fast = true or choose another encoder."
     )
-    E013 = "[KMGRE E013] These are not the whole weights of a trained spacy-kmgre model:"
+    E013 = "[KMGRE E013] These are not the whole weights of a trained spacy-kmgre model: {error}"
     E014 = (
         "[KMGRE E014] The relation model has no weights yet. Call nlp.initialize() with examples, or load a "
         "trained pipeline with spacy.load()."

@@ -576,10 +576,11 @@ def test_losses_equal_a_slow_recount(document, gold_types, predicted_types):
             doc.spans[f"entity_{i}"] = [
                 Span(doc, span.start, span.end, label=label) for span in doc.spans[f"entity_{i}"]
             ]
-        doc._.relations = [
+        data = [
             {"head": f"entity_{head}", "label": label, "tail": f"entity_{tail}"}
             for head, label, tail, _ in rows
         ]
+        store_relations(doc, [relation_data_of(doc, item) for item in data])
         docs.append(doc)
 
     def right(ours: int, theirs: int) -> bool:

@@ -175,6 +175,7 @@ def test_a_corpus_without_relations_says_so(run, tmp_path):
     assert "development corpus has no relations" in said(log)
 
 
+@pytest.mark.filterwarnings("ignore:.*W016")
 def test_labels_and_types_of_another_corpus_say_so(run, tmp_path):
     docs = [example.reference for example in make_examples(spacy.blank("en"))]
     for doc in docs:
