@@ -12,7 +12,7 @@ demo: $(READY)
 		--vars.config kmgre_demo_cpu --vars.part test --vars.name demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -q -m "not gpu"
+	$(BIN)/python -m pytest -q -n auto -m "not gpu"
 
 test-gpu: $(READY)
 	$(BIN)/python -m pytest -m gpu -rs

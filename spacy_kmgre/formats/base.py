@@ -22,7 +22,6 @@ from .files import read_json, replacing
 from .peek import Peek
 
 T = TypeVar("T")
-
 # The largest number of files of a folder that are looked at to recognise its format.
 FILES = 100
 

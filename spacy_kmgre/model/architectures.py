@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Errors
 from . import maths
+from .choices import check_gone, chosen
 from .context import Weigh
 from .heads import BilinearHead, HeadSettings, LinearHead
 
@@ -273,8 +274,8 @@ def build_kmgre(
         saved pipelines load.
     :raises ValueError: For an unknown head or context, or another value of a setting that is gone.
     """
-    _check_gone(shared_layers=shared_layers, pseudo_labels=pseudo_labels, key_pairs=key_pairs)
-    _check_gone(negative_weight=negative_weight)
+    check_gone(shared_layers=shared_layers, pseudo_labels=pseudo_labels, key_pairs=key_pairs)
+    check_gone(negative_weight=negative_weight)
     return _model(
         "kmgre",
         KMGRESettings(
@@ -308,7 +309,7 @@ def build_atlop(
     It has no mention pairs of its own. Those of a predicted relation carry, as `share`, their part in the
     attention that the two entities have in common. The settings are those of `build_kmgre`.
     """
-    _check_gone(negative_weight=negative_weight)
+    check_gone(negative_weight=negative_weight)
     return _model(
         "atlop",
         ATLOPSettings(
@@ -323,34 +324,17 @@ def build_atlop(
     )
 
 
-GONE = {"shared_layers": 0, "pseudo_labels": "hard", "key_pairs": "all", "negative_weight": 1.0}
-
-
-def _check_gone(**settings: Any) -> None:
-    for setting, value in settings.items():
-        if value != GONE[setting]:
-            expected = f"{GONE[setting]!r}: the setting brought nothing and is gone"
-            raise ValueError(Errors.E023.format(setting=setting, value=value, expected=expected))
-
-
 def _head(head: Any, width: int, block: int) -> HeadSettings:
     if isinstance(head, HeadSettings):
         return head
     heads = {"linear": linear_head(), "bilinear": bilinear_head(width, block)}
-    found: HeadSettings = _chosen("head", head, heads)
+    found: HeadSettings = chosen("head", head, heads)
     return found
 
 
 def _context(context: Any) -> Weigh:
-    found: Weigh = context if callable(context) else _chosen("context", context, CONTEXTS)
+    found: Weigh = context if callable(context) else chosen("context", context, CONTEXTS)
     return found
-
-
-def _chosen(setting: str, value: Any, choices: Mapping[str, Any]) -> Any:
-    if value not in choices:
-        expected = f"one of {tuple(choices)}, or a block of its own"
-        raise ValueError(Errors.E023.format(setting=setting, value=value, expected=expected))
-    return choices[value]
 
 
 def _model(name: str, settings: NetworkSettings) -> "RelationModel":

@@ -25,7 +25,7 @@ from ..model.thinc_shim import KNOWN_FACTS, ModelInput, RelationModel
 from ..types import Entity
 from . import examples as reading
 from . import notices
-from .decode import Prediction, as_data, decode, evidence_sentences
+from .decode import Prediction, as_data, decode, evidence_of
 from .settings import CORPUS_TRIPLES, Controls, Settings
 from .state import TYPES, RelationComponent
 
@@ -163,24 +163,11 @@ class KmgreRelations(RelationComponent):
             sentences = reading.sentences_of_mentions(bounds, mentions)
             relations = []
             for prediction in predictions:
-                found = self._evidence(prediction, sentences) if bounds else ()
+                found = evidence_of(prediction, sentences, self.settings) if bounds else ()
                 evidence = [(bounds[number], bounds[number + 1]) for number in sorted(found)]
                 label = labels[prediction.label - 1]
                 relations.append(as_data(prediction, label, keys, mentions, evidence, texts.get(label, "")))
             notices.warn_of_replaced(self._warn_once, doc, store_relations(doc, relations, self.name))
-
-    def _evidence(self, prediction: Prediction, sentences: Sequence[int]) -> set[int]:
-        """:param sentences: The sentence of each mention."""
-        pairs = [
-            (sentences[head], sentences[tail], share) for head, tail, *_, share in prediction.mention_pairs
-        ]
-        return evidence_sentences(
-            pairs,
-            prediction.model_score,
-            prediction.sentence_weights,
-            share=self.settings.evidence_share,
-            least=self.settings.evidence_score,
-        )
 
     # Training
 
