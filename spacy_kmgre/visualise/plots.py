@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # Grey reads on white and on black alike; the colours are Okabe and Ito's, which colour-blind people tell apart.
 INK, GRID = "#767b83", "#8886"
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "spacy-kmgre",
     "font.family": "sans-serif",
