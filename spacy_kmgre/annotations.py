@@ -287,22 +287,20 @@ def set_relations(doc: Doc, relations: Iterable[Relation | dict[str, Any]]) -> N
 
 
 def add_relation(
-    doc: Doc,
-    head: str | Span | Entity,
-    tail: str | Span | Entity,
-    label: str,
-    **fields: Any,
+    doc: Doc, head: str | Span | Entity, tail: str | Span | Entity, label: str, **fields: Any
 ) -> Relation:
     """Add a relation to those on the Doc (the method `doc._.add_relation`). It takes the place of one with the same
     head, tail and label.
 
     :param head: The head entity: the key of its span group, a span that is one of its mentions, or the entity.
     :param tail: The tail entity.
-    :param fields: Other fields of the relation: `label_text`, `score` (1 without it), `evidence`,
-        `key_mention_pairs`.
+    :param fields: The other fields: `label_text`, `score` (1 without it), `evidence`, `key_mention_pairs`.
     :returns: The relation as the Doc has it.
     :raises ValueError: See `set_relations`.
     """
+    for end in (head, tail):
+        if isinstance(end, Entity) and end.mentions[:1] and end.mentions[0].doc is not doc:
+            raise ValueError(Errors.E077.format(label=label, text=end.text))
     new = relation_data_of(doc, {**fields, "head": head, "tail": tail, "label": label})
     check_sense(new)
 

@@ -642,3 +642,11 @@ def test_a_document_is_called_by_its_title_or_its_beginning():
     doc.user_data[TITLE] = "Ann Lee"
     assert document_name(doc) == "Ann Lee"
     assert document_name(NLP.make_doc("")) == ""
+
+
+def test_an_entity_of_another_doc_is_an_error():
+    nlp = spacy.blank("en")
+    doc, other = make_doc(nlp), make_doc(nlp)
+    head, tail, *_ = other._.entities
+    with pytest.raises(ValueError, match=r"E077.*another Doc"):
+        doc._.add_relation(head, tail, "founded")

@@ -16,7 +16,7 @@ from spacy.util import is_package
 from ..annotations import relation_data, set_relations
 from ..errors import Errors
 from ..evaluation.gold_entities import between_gold_entities
-from ..extraction.sources import TEXTS, Reader, Source, find_sources, splits_sentences
+from ..extraction.sources import TEXTS, Reader, Source, find_sources, splits_sentences, without_found_ents
 from ..formats.counts import Counts
 from ..formats.files import replacing
 from .arguments import RelatedEntities, parse_overrides
@@ -85,6 +85,8 @@ class Shown:
         """
         with failing(f"Could not show {', '.join(self.sources)}"):
             import_code(self.code)
+            if output.resolve() in (Path(source).resolve() for source in self.sources):
+                raise ValueError(Errors.E532.format(path=output))
             page = make_page()
             with replacing(output) as temporary:
                 temporary.write_text(page or "", encoding="utf8")
@@ -137,7 +139,7 @@ def _predict(nlp: Language, docs: Iterable[Doc]) -> Iterator[Doc | Example]:
         for doc in docs:
             predicted = Doc(nlp.vocab).from_bytes(doc.to_bytes())
             set_relations(predicted, [])
-            yield predicted, doc
+            yield without_found_ents(nlp, predicted), doc
 
     for predicted, gold in nlp.pipe(pairs(), as_tuples=True, batch_size=BATCH_SIZE):
         yield Example(predicted, gold) if relation_data(gold) else predicted

@@ -50,10 +50,10 @@ def export_cli(
     from ..annotations import identify_entities
     from ..entities.global_ids import find_rule
     from ..errors import Errors
-    from ..export import export_docs
+    from ..export import export_docs, find_export
     from ..formats.counts import Counts
     from .convert import read_source
-    from .printing import failing
+    from .printing import failing, plural
 
     counts = Counts()
 
@@ -71,4 +71,8 @@ def export_cli(
         if output.exists() and not force:
             raise ValueError(Errors.E331.format(path=output))
         export_docs(counted(read_source(source, source_format, counts, lang=lang)), output, target_format)
-    msg.good(f"{output}: {counts.relations} relations in {counts.documents} documents")
+    lacks = find_export(output, target_format)({}).lacks
+    if lacks:
+        msg.info(f"{target_format or output.suffix} has no place for: {', '.join(lacks)}")
+    documents, relations = plural(counts.documents, "document"), plural(counts.relations, "relation")
+    msg.good(f"{output}: {relations} in {documents}")

@@ -64,6 +64,7 @@ def view_cli(
     """
     from ..visualise.documents import render
     from .documents import Shown
+    from .printing import plural
 
     shown = Shown.parse(ctx, sources, source_format, entities, component, code, use_gpu)
     docs: list[Doc | Example] = []
@@ -76,4 +77,4 @@ def view_cli(
     shown.write(output, page)
     if len(docs) > limit:
         msg.warn(f"The page has the first {limit} documents only (--limit)")
-    msg.good(f"{output} shows {min(len(docs), limit)} documents")
+    msg.good(f"{output} shows {plural(min(len(docs), limit), 'document')}")

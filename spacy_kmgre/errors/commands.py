@@ -77,7 +77,8 @@ class CommandErrors:
         "config."
     )
     E530 = "[KMGRE E530] This needs {module}, which is not installed: python -m pip install 'spacy-kmgre[{extra}]'."
-    E531 = "[KMGRE E531] No document in {source} has relations to export. Run `spacy kmgre extract` to find some."
+    E531 = "[KMGRE E531] No document in {source} has relations, so there is nothing to export."
+    E532 = "[KMGRE E532] {path} is one of the sources, and would be lost. Give the page another name."
 
     # Pages (E50x)
     E500 = "[KMGRE E500] There is no option {name!r} of a page. The options: {known}."

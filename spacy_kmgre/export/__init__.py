@@ -69,10 +69,10 @@ def _ready(make: MakeExport) -> MakeExport:
     return make
 
 
-def export_docs(docs: Iterable[Doc], path: Path | str, to: str = "") -> None:
+def export_docs(docs: Doc | Iterable[Doc], path: Path | str, to: str = "") -> None:
     """Write documents with their relations.
 
-    :param docs: Docs that have relations. Their titles are `doc.user_data["title"]`.
+    :param docs: Docs that have relations, or one. Their titles are `doc.user_data["title"]`.
     :param path: The file or folder to write. It is complete or not there, and replaces a file.
     :param to: The name of the export; the ending of the path tells where it is empty.
     :raises ValueError: Where there is no export of that name, or the ending does not stand for exactly one.
@@ -80,7 +80,7 @@ def export_docs(docs: Iterable[Doc], path: Path | str, to: str = "") -> None:
     """
     export = find_export(Path(path), to)({})
     with replacing(Path(path)) as temporary:
-        export.write(map(export.encode, docs), temporary)
+        export.write(map(export.encode, [docs] if isinstance(docs, Doc) else docs), temporary)
 
 
 def describe_exports() -> list[str]:

@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING
 from spacy.tokens import Doc
 
 from .base import require
-from .records import COLUMNS, document_record, number_names, relation_rows
+from .records import COLUMNS, records_of, relation_rows
 
 if TYPE_CHECKING:
     import pandas
 
 
-def to_pandas(docs: Iterable[Doc]) -> "pandas.DataFrame":
+def to_pandas(docs: Doc | Iterable[Doc]) -> "pandas.DataFrame":
     """The relations of documents as a DataFrame, with the columns of the table `relations` that `parquet` writes.
 
-    :param docs: Docs that have relations.
+    :param docs: Docs that have relations, or one.
     :raises ImportError: Where pandas is not installed.
     """
     require({"pandas": "pandas"})
     import pandas as pd
 
-    records = number_names(map(document_record, docs))
+    records = records_of(docs)
     rows = [row for record in records for row in relation_rows(record)]
     return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from spacy.tokens import Doc
 
 from .base import require
-from .records import DOCUMENT, Record, RecordExport, document_record, number_names
+from .records import DOCUMENT, Record, RecordExport, records_of
 
 if TYPE_CHECKING:
     import networkx
@@ -25,18 +25,18 @@ EDGE = ("label", "label_text", "score", "key_mention_pairs", "evidence")
 NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def to_networkx(docs: Iterable[Doc]) -> "networkx.MultiDiGraph[str]":
+def to_networkx(docs: Doc | Iterable[Doc]) -> "networkx.MultiDiGraph[str]":
     """The relations of documents as a directed graph, in which two entities may have several edges.
 
     A node is an entity; it has `text`, `type`, `kb_id`, and in `mentions` the characters of its mentions by document.
     An edge is a relation of one document; it has `label`, `label_text`, `score`, `document`, `model`, `model_version`,
     `key_mention_pairs` and `evidence`. Entities of several documents are one node where they have the same `kb_id`.
 
-    :param docs: Docs that have relations.
+    :param docs: Docs that have relations, or one.
     :raises ImportError: Where networkx is not installed.
     """
     require(NETWORKX)
-    return _graph(number_names(map(document_record, docs)))
+    return _graph(records_of(docs))
 
 
 def _graph(records: Iterable[Record]) -> "networkx.MultiDiGraph[str]":

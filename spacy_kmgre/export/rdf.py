@@ -6,6 +6,7 @@ selector. rdflib 7 knows no triple terms, so named graphs are the way that all r
 """
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -73,6 +74,8 @@ class _Statements:
     def _say(self, subject: "URIRef", predicate: "URIRef", value: Any) -> None:
         from rdflib import Literal, URIRef
 
+        if isinstance(value, float):  # rdflib writes doubles with six places.
+            value = Decimal(format(Decimal(repr(value)), "f"))
         self.data.add((subject, predicate, value if isinstance(value, URIRef) else Literal(value)))
 
     def _part(self, name: str) -> "URIRef":

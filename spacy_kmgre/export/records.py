@@ -92,6 +92,11 @@ def relation_rows(record: Record) -> Iterator[Record]:
         yield {name: row[name] for name in COLUMNS}
 
 
+def records_of(docs: Doc | Iterable[Doc]) -> Iterator[Record]:
+    """The records of documents, or of one."""
+    return number_names(map(document_record, [docs] if isinstance(docs, Doc) else docs))
+
+
 class RecordExport(Export):
     """An export that writes from `document_record`."""
 

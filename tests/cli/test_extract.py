@@ -42,7 +42,7 @@ def failed(*args: object, status: int = 1) -> str:
     result = run(*args)
     assert result.exit_code == status, result.output
     assert isinstance(result.exception, SystemExit) and "Traceback" not in result.output
-    return " ".join(result.output.split())
+    return " ".join(result.output.replace("│", " ").split())
 
 
 def test_from_file_to_file(model, source, tmp_path):

@@ -120,6 +120,8 @@ def test_mistakes(model, corpus, tmp_path):
     assert "E505" in failed("view", model, "-o", page)
     (tmp_path / "a.txt").write_text("Acme")
     assert "E506" in failed("view", tmp_path / "a.txt", "-o", page)
+    for command in ("view", "graph"):
+        assert "E532" in failed(command, corpus, "-o", corpus)
     assert "E336" in failed("view", tmp_path / "absent.jsonl", "-o", page)
     assert "E082" in failed("graph", corpus, "--entity-ids", "unknown.v1", "-o", page)
     assert not page.exists()

@@ -73,7 +73,7 @@ def make(strings: list[str], number: int) -> Doc:
             "tail": "entity_2",
             "label": name().strip() or "x",
             "label_text": name(),
-            "score": 0.875,
+            "score": 0.9973531961441041,
             "key_mention_pairs": pairs,
             "evidence": [[0, 3], [3, 6]],
         },
@@ -139,7 +139,7 @@ def test_parquet(docs, tmp_path):
     assert [row["text"] for row in texts] == [doc.text for doc in docs]
     assert [len(row["entities"]) for row in texts] == [3] * len(docs)
     query = f"select count(*), max(score) from '{tmp_path}/out.parquet/relations/*.parquet'"
-    assert duckdb.sql(query).fetchall() == [(2 * len(docs), 0.875)]
+    assert duckdb.sql(query).fetchall() == [(2 * len(docs), 0.9973531961441041)]
 
 
 def test_parquet_in_parts(docs, tmp_path, monkeypatch):
@@ -407,3 +407,11 @@ def test_plain_names():
         "NAÏVE_X",
         "父",
     ]
+
+
+def test_one_document(tmp_path):
+    doc = make(["a"], 1)
+    assert to_pandas(doc).equals(to_pandas([doc]))
+    assert nx.utils.graphs_equal(to_networkx(doc), to_networkx([doc]))
+    export_docs(doc, tmp_path / "one.csv")
+    assert len(read_csv(tmp_path / "one.csv")) == 2
