@@ -12,7 +12,7 @@ demo: $(READY)
 		--vars.config kmgre_demo_cpu --vars.part test --vars.name demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -q -m "not gpu"
+	$(BIN)/python -m pytest -q -n auto -m "not gpu"
 
 test-gpu: $(READY)
 	$(BIN)/python -m pytest -m gpu -rs
@@ -29,4 +29,4 @@ $(READY): setup.cfg constraints.txt
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	rm -rf project/corpus project/training project/metrics project/packages
+	rm -rf project/corpus project/training project/metrics project/packages project/pages

@@ -1,7 +1,6 @@
-"""Measure how well `spacy_kmgre.ner_entities.v1` clusters the gold mentions of a corpus by their names."""
+"""Measure how well `spacy_kmgre.ner_entities.v2` clusters the gold mentions of a corpus by their names."""
 
 from collections.abc import Hashable, Iterable
-from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
 
@@ -14,14 +13,13 @@ from wasabi import msg, table
 
 from spacy_kmgre.annotations import read_entities
 from spacy_kmgre.entities import EntityReader
-from spacy_kmgre.entities.names import NameRules
-from spacy_kmgre.entities.ner import ner_entities
+from spacy_kmgre.entities.ner import NAME_RULES, ner_entities_by_rules
 from spacy_kmgre.formats.counts import Counts
 from spacy_kmgre.formats.docred import read_docred
 from spacy_kmgre.scoring.entities import ClusterCounts, count_clusters
 
 PARTS = ("train", "dev")
-RULES = [field.name for field in fields(NameRules)]
+RULES = list(NAME_RULES)
 
 Clustering = dict[tuple[int, int], Hashable]
 
@@ -43,7 +41,7 @@ def main(
     rows = []
     for number in range(len(RULES) + 1):
         name = f"+ {RULES[number - 1]}" if number else "equal text"
-        reader = ner_entities(**{rule: place < number for place, rule in enumerate(RULES)})
+        reader = ner_entities_by_rules(RULES[:number])
         scores = {part: b_cubed([cluster(doc, reader) for doc in docs]) for part, docs in corpora.items()}
         rows.append([name, *(f"{100 * value:.2f}" for part in PARTS for value in scores[part])])
         if results is not None:

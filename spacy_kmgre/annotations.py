@@ -4,49 +4,67 @@ The only file that knows where they lie: entities in span groups, relations as p
 `doc.user_data`, so that both survive `to_bytes`, DocBin, pickle, `Doc.copy` and processes.
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
-from typing import (
-    Any,
-    cast,
-)
+from typing import Any, cast
 
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import filter_spans
 
 from .errors import Errors
-from .retokenize import split_tokens
-from .types import Entity, MentionPair, Relation
+from .relation_input import check_sense, relation_data_of, relation_items
+from .retokenize import group_spans, move_relations, split_tokens, token_starts
+from .types import Entity, MentionPair, Relation, Relations
 
 ENTITY_PREFIX = "entity_"
+# The span group of a document's parts, labelled by their kind: title, abstract ...
+PASSAGES = "passages"
 TITLE = "title"
+MODEL = "model"
 _RELATIONS = "spacy_kmgre.relations"
+_WRITER = "spacy_kmgre.relations_of"
 _PREFIX = "spacy_kmgre.entity_prefix"
+_IDS = "spacy_kmgre.entity_ids"
+_TOKENS = "spacy_kmgre.token_starts"
 
 
 def install_extensions() -> None:
-    """Register `doc._.relations`, `doc._.entities` and `span._.entity`; calling it again changes nothing.
+    """Register `doc._.relations`, `doc._.add_relation`, `doc._.entities` and `span._.entity`; calling it again changes
+    nothing.
 
     :raises ValueError: Where another package has taken one of the names.
     """
-    _install(Doc, "relations", get_relations, set_relations)
-    _install(Doc, "entities", get_entities, set_entities)
-    _install(Span, "entity", get_entity, _refuse_entity)
+    _install(Doc, "relations", getter=get_relations, setter=set_relations)
+    _install(Doc, "add_relation", method=add_relation)
+    _install(Doc, "entities", getter=get_entities, setter=set_entities)
+    _install(Span, "entity", getter=get_entity, setter=_refuse_entity)
 
 
-def _install(
-    owner: type[Doc] | type[Span], name: str, getter: Callable[..., Any], setter: Callable[..., Any]
-) -> None:
+def _install(owner: type[Doc] | type[Span], name: str, **functions: Any) -> None:
     if not owner.has_extension(name):
-        owner.set_extension(name, getter=getter, setter=setter)
-    elif owner.get_extension(name)[2] is not getter:
+        owner.set_extension(name, **functions)
+    elif not {*functions.values()} <= {*owner.get_extension(name)}:
         raise ValueError(Errors.E005.format(owner=owner.__name__, name=name))
 
 
 def document_name(doc: Doc) -> str:
     """How messages call a document: its title, or how its text begins."""
     return str(doc.user_data.get(TITLE) or doc.text[:40])
+
+
+def name_model(doc: Doc, meta: Mapping[str, Any]) -> None:
+    """Write to a Doc which pipeline has found its relations, for exports.
+
+    :param meta: The pipeline's meta, as in `nlp.meta`.
+    """
+    name = "_".join(filter(None, (meta.get("lang"), meta.get("name"))))
+    doc.user_data[MODEL] = {"name": name, "version": str(meta.get("version", ""))}
+
+
+def model_of(doc: Doc) -> dict[str, str]:
+    """The name and the version of the pipeline that has found the relations, "" where they are not known."""
+    return {"name": "", "version": "", **doc.user_data.get(MODEL, {})}
 
 
 def read_entities(doc: Doc, prefix: str = ENTITY_PREFIX) -> list[Entity]:
@@ -88,6 +106,25 @@ def write_entities(doc: Doc, entities: Iterable[Entity]) -> None:
             for span in entity.mentions
         ]
         doc.spans[entity.key] = SpanGroup(doc, name=entity.key, spans=mentions)
+        if entity.id:
+            doc.user_data[_IDS] = {**doc.user_data.get(_IDS, {}), entity.key: entity.id}
+
+
+def identify_entities(doc: Doc, identify: Callable[[Entity], str | None]) -> None:
+    """Give each entity of a Doc an identifier that is the same in all documents (`Entity.id`).
+
+    :param identify: A function that gives an entity's identifier. An entity of which it knows none gets one that no
+        other entity of any document has: the document's name, # and the entity's key.
+    :raises ValueError: Where the function gives no string.
+    """
+    found = {}
+    for entity in all_entities(doc):
+        value = identify(entity) or f"{document_name(doc)}#{entity.key}"
+        if not isinstance(value, str):
+            problem = f"the function gave {value!r} for {entity.text!r}, and should give a string"
+            raise ValueError(Errors.E082.format(problem=problem))
+        found[entity.key] = value
+    doc.user_data[_IDS] = found
 
 
 def _refuse_entity(span: Span, _entity: Any) -> None:
@@ -105,6 +142,7 @@ def replace_entities(doc: Doc, entities: Iterable[Entity], prefix: str = ENTITY_
     kept = {entity.key for entity in entities}.intersection(old)
     for key in old:
         del doc.spans[key]
+    doc.user_data.pop(_IDS, None)
     fresh = free_keys(prefix, {*doc.spans, *kept})
     write_entities(
         doc,
@@ -177,7 +215,7 @@ def sentence_starts(doc: Doc) -> list[int] | None:
     return [sent.start_char for sent in doc.sents] if doc.has_annotation("SENT_START") else None
 
 
-def get_relations(doc: Doc) -> list[Relation]:
+def get_relations(doc: Doc) -> Relations:
     """The relations on the Doc, best first (the getter of `doc._.relations`)."""
     entities: dict[str, Entity] = {}
     mentions: dict[str, dict[tuple[int, int], Span]] = {}
@@ -194,7 +232,7 @@ def get_relations(doc: Doc) -> list[Relation]:
         start, end = offsets
         return mentions[key].get((start, end)) or doc[start:end]
 
-    return [
+    return Relations(
         Relation(
             head=entity(data["head"], data["label"]),
             tail=entity(data["tail"], data["label"]),
@@ -214,74 +252,81 @@ def get_relations(doc: Doc) -> list[Relation]:
             label_text=data.get("label_text", ""),
         )
         for data in relation_data(doc)
-    ]
+    )
 
 
 def relation_data(doc: Doc) -> list[dict[str, Any]]:
-    """The stored form of the relations (`Relation.to_dict`), without making spans."""
-    return list(doc.user_data.get(_RELATIONS, ()))
+    """The stored form of the relations (`Relation.to_dict`), without making spans.
+
+    Where the Doc has other tokens than when they were stored, as after `merge_entities`, its token offsets are those of
+    the tokens that hold the same characters now.
+    """
+    relations = list(doc.user_data.get(_RELATIONS, ()))
+    stored = doc.user_data.get(_TOKENS)
+    if not relations or stored is None:
+        return relations
+    return move_relations(relations, stored, token_starts(doc))
+
+
+def relations_writer(doc: Doc) -> str:
+    """The name of the component that has written the relations on the Doc, "" where a person or a corpus has."""
+    return str(doc.user_data.get(_WRITER, ""))
 
 
 def set_relations(doc: Doc, relations: Iterable[Relation | dict[str, Any]]) -> None:
     """Replace the relations on the Doc (the setter of `doc._.relations`).
 
-    :param relations: `Relation` objects, or dicts of the form of `Relation.to_dict` in which only
-        head, tail and label are required.
-    :raises ValueError: Where an entity has no span group, a field is missing, a score lies outside
-        [0, 1] or a span outside the Doc. The Doc keeps its old relations then.
+    :param relations: `Relation` objects, or dicts of their fields (see `relation_data_of`).
+    :raises ValueError: Where a field is missing, unknown or wrong, a label is empty, head and tail are one entity, or
+        an entity has no span group. The Doc keeps its old relations then.
     """
-    store_relations(
-        doc, [_checked(doc, item.to_dict() if isinstance(item, Relation) else item) for item in relations]
-    )
+    found = [relation_data_of(doc, item) for item in relation_items(relations)]
+    for data in found:
+        check_sense(data)
+    store_relations(doc, found)
 
 
-def store_relations(doc: Doc, relations: Iterable[dict[str, Any]]) -> None:
+def add_relation(
+    doc: Doc, head: str | Span | Entity, tail: str | Span | Entity, label: str, **fields: Any
+) -> Relation:
+    """Add a relation to those on the Doc (the method `doc._.add_relation`). It takes the place of one with the same
+    head, tail and label.
+
+    :param head: The head entity: the key of its span group, a span that is one of its mentions, or the entity.
+    :param tail: The tail entity.
+    :param fields: The other fields: `label_text`, `score` (1 without it), `evidence`, `key_mention_pairs`.
+    :returns: The relation as the Doc has it.
+    :raises ValueError: See `set_relations`.
+    """
+    for end in (head, tail):
+        if isinstance(end, Entity) and end.mentions[:1] and end.mentions[0].doc is not doc:
+            raise ValueError(Errors.E077.format(label=label, text=end.text))
+    new = relation_data_of(doc, {**fields, "head": head, "tail": tail, "label": label})
+    check_sense(new)
+
+    def triple(data: dict[str, Any]) -> tuple[str, str, str]:
+        return data["head"], data["tail"], data["label"]
+
+    store_relations(doc, [*(data for data in relation_data(doc) if triple(data) != triple(new)), new])
+    places = [triple(data) for data in relation_data(doc)]
+    return get_relations(doc)[places.index(triple(new))]
+
+
+def store_relations(doc: Doc, relations: Iterable[dict[str, Any]], writer: str = "") -> str:
     """Replace the relations on the Doc by some that are right.
 
     :param relations: Complete dicts of the form of `Relation.to_dict`.
+    :param writer: The name of the component that writes them, "" where a person does.
+    :returns: The name of the component that has written those before, "" where none has or there were none.
     """
+    before = str(doc.user_data.pop(_WRITER, ""))
+    if not doc.user_data.get(_RELATIONS):
+        before = ""
     doc.user_data[_RELATIONS] = sorted(relations, key=lambda item: -item["score"])
-
-
-def _checked(doc: Doc, data: dict[str, Any]) -> dict[str, Any]:
-    for field in ("head", "tail", "label"):
-        if not isinstance(data, dict) or not isinstance(data.get(field), str):
-            raise ValueError(Errors.E002.format(field=field, value=data))
-    label, score = data["label"], float(data.get("score", 1.0))
-    if not 0.0 <= score <= 1.0:
-        raise ValueError(Errors.E003.format(label=label, score=score))
-    for key in (data["head"], data["tail"]):
-        if key not in doc.spans:
-            raise ValueError(Errors.E001.format(label=label, key=key, known=list(doc.spans)))
-    for pair in data.get("key_mention_pairs", ()):
-        for field in ("head", "tail", "share"):
-            if field not in pair:
-                raise ValueError(Errors.E002.format(field=field, value=pair))
-    return {
-        "head": data["head"],
-        "tail": data["tail"],
-        "label": label,
-        **({"label_text": str(data["label_text"])} if data.get("label_text") else {}),
-        "score": score,
-        "key_mention_pairs": [
-            {
-                "head": _offsets(doc, label, pair["head"]),
-                "tail": _offsets(doc, label, pair["tail"]),
-                "key_score": float(pair.get("key_score", 1.0)),
-                "relation_score": float(pair.get("relation_score", 1.0)),
-                "share": float(pair["share"]),
-            }
-            for pair in data.get("key_mention_pairs", ())
-        ],
-        "evidence": [_offsets(doc, label, sent) for sent in data.get("evidence", ())],
-    }
-
-
-def _offsets(doc: Doc, label: str, span: Sequence[int]) -> list[int]:
-    start, end = (int(offset) for offset in span)
-    if not 0 <= start < end <= len(doc):
-        raise ValueError(Errors.E004.format(label=label, span=[start, end], length=len(doc)))
-    return [start, end]
+    doc.user_data[_TOKENS] = token_starts(doc)
+    if writer:
+        doc.user_data[_WRITER] = writer
+    return before
 
 
 def _entity_keys(doc: Doc, prefix: str) -> list[str]:
@@ -292,10 +337,11 @@ def _entity_keys(doc: Doc, prefix: str) -> list[str]:
 
 def _entity(key: str, group: SpanGroup) -> Entity:
     spans: dict[tuple[int, int], Span] = {}
-    for span in group:
+    for span in group_spans(group):
         if len(span):
             spans.setdefault((span.start, span.end), span)
     mentions = tuple(spans[offsets] for offsets in sorted(spans))
     label = next((span.label_ for span in mentions if span.label_), "")
     kb_id = next((span.kb_id_ for span in mentions if span.kb_id_), "")
-    return Entity(mentions=mentions, key=key, label=label, kb_id=kb_id)
+    ids = group.doc.user_data.get(_IDS, {})
+    return Entity(mentions=mentions, key=key, label=label, kb_id=kb_id, id=ids.get(key, ""))

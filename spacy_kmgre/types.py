@@ -1,25 +1,43 @@
 """What a user reads off a Doc: entities, mention pairs and relations."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn, SupportsIndex, TypeVar
 
 from spacy.tokens import Span
 
+from .errors import Errors
+
+Self = TypeVar("Self", bound="_View")
+
+
+class _View:
+    """What is made of spans, and so belongs to a Doc."""
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise NotImplementedError(Errors.E078.format(kind=type(self).__name__.lower()))
+
+    def __copy__(self: Self) -> Self:
+        return self
+
 
 @dataclass(frozen=True)
-class Entity:
+class Entity(_View):
     """A cluster of mentions of one thing.
 
     :param mentions: The mentions in text order, each span once.
     :param key: The span group in `doc.spans` that holds the mentions.
     :param label: The entity type, "" where unknown.
     :param kb_id: An identifier in a knowledge base, "" where unknown.
+    :param id: An identifier that is the same in all documents of a corpus, "" where none was given (see
+        `identify_entities`).
     """
 
     mentions: tuple[Span, ...]
     key: str
     label: str = ""
     kb_id: str = ""
+    id: str = ""
 
     @property
     def text(self) -> str:
@@ -29,7 +47,7 @@ class Entity:
 
 
 @dataclass(frozen=True)
-class MentionPair:
+class MentionPair(_View):
     """A mention of the head entity with one of the tail entity.
 
     :param key_score: p(z=1), the probability that the pair is key; it knows no relation (paper, eq. 8).
@@ -56,7 +74,7 @@ class MentionPair:
 
 
 @dataclass(frozen=True)
-class Relation:
+class Relation(_View):
     """A labelled, directed relation between two entities of a Doc.
 
     :param score: In [0, 1]; 1 for gold relations.
@@ -90,6 +108,41 @@ class Relation:
             "key_mention_pairs": [pair.to_dict() for pair in self.key_mention_pairs],
             "evidence": [[sent.start, sent.end] for sent in self.evidence],
         }
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from .visualise.notebook import relation_to_html
+
+        return relation_to_html(self)
+
+
+class Relations(tuple[Relation, ...]):
+    """The relations of a Doc, best first: a tuple that equals the list of the same, takes more by `+`, and is a table
+    in a notebook."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """What a tuple lacks, such as `append`, is an error that says how to add a relation."""
+        raise AttributeError(Errors.E070.format(name=name))
+
+    def __setitem__(self, place: Any, _value: Any) -> NoReturn:
+        raise TypeError(Errors.E070.format(name=f"[{place!r}] = ..."))
+
+    def __delitem__(self, place: Any) -> NoReturn:
+        raise TypeError(Errors.E070.format(name=f"del [{place!r}]"))
+
+    def __eq__(self, other: object) -> bool:
+        return super().__eq__(tuple(other) if isinstance(other, list) else other)
+
+    def __hash__(self) -> int:
+        return super().__hash__()
+
+    def __add__(self, others: Iterable[Any]) -> tuple[Any, ...]:
+        return (*self, *others)
+
+    def _repr_html_(self) -> str:
+        from .visualise.notebook import relations_to_html
+
+        return relations_to_html(self)
 
 
 def label_title(label: str, text: str) -> str:

@@ -1,6 +1,7 @@
 import json
 import pickle
 from collections.abc import Callable
+from copy import copy as copy_of
 from dataclasses import replace
 from typing import Any
 
@@ -23,8 +24,10 @@ from spacy_kmgre.annotations import (
     project_entities,
     read_entities,
     relation_data,
+    relations_writer,
     replace_entities,
     set_relations,
+    store_relations,
     write_entities,
     write_ents,
 )
@@ -78,7 +81,7 @@ def dicts(doc: Doc) -> list[dict[str, Any]]:
 
 
 def test_installing_again_changes_nothing():
-    names = [(Doc, "relations"), (Doc, "entities"), (Span, "entity")]
+    names = [(Doc, "relations"), (Doc, "add_relation"), (Doc, "entities"), (Span, "entity")]
     before = [owner.get_extension(name) for owner, name in names]
     install_extensions()
     assert [owner.get_extension(name) for owner, name in names] == before
@@ -212,6 +215,138 @@ def test_an_entity_that_went_away_is_named():
         get_relations(doc)
 
 
+# Written by hand
+
+
+def test_who_has_written_the_relations():
+    doc = make_doc(NLP)
+    assert relations_writer(doc) == ""
+    assert store_relations(doc, [], "a component") == "" and relations_writer(doc) == "a component"
+    doc._.relations = RELATIONS
+    assert relations_writer(doc) == ""
+    assert store_relations(doc, relation_data(doc), "a component") == ""
+    assert store_relations(doc, [], "another") == "a component"
+
+
+def test_a_new_relation_of_spans_and_entities():
+    doc = make_doc(NLP)
+    ann, acme, oslo = doc._.entities
+    added = doc._.add_relation(doc[5:6], oslo, "lives_in", score=0.5)
+    assert added == doc._.relations[0] and added.score == 0.5
+    doc._.add_relation("entity_1", doc[3:4], "founded")
+    doc._.add_relation(ann, doc[13:14], "lives_in", evidence=[1])  # once more, with evidence
+    assert [(r.head.key, r.label, r.tail.key, r.score) for r in doc._.relations] == [
+        ("entity_1", "founded", acme.key, 1.0),
+        ("entity_1", "lives_in", "entity_3", 1.0),
+    ]
+    assert [sent.text for sent in doc._.relations[1].evidence] == ["She lives in Oslo ."]
+
+
+@pytest.mark.parametrize(
+    "sentence", [lambda doc: 1, lambda doc: np.int64(1), lambda doc: doc[5:10], lambda doc: (5, 10)]
+)
+def test_evidence_in_each_form(sentence: Callable[[Doc], Any]):
+    doc = make_doc(NLP)
+    doc._.relations = [{**RELATIONS[1], "evidence": [sentence(doc)]}]
+    assert relation_data(doc)[0]["evidence"] == [[5, 10]]
+
+
+def test_relations_are_a_tuple_that_equals_a_list():
+    doc = make_doc(NLP)
+    doc._.relations = RELATIONS[:1]
+    found = doc._.relations
+    assert isinstance(found, tuple) and found == list(found) and found == tuple(found) != []
+    assert hash(found) == hash(doc._.relations)
+    doc._.relations += RELATIONS[1:]
+    assert len(doc._.relations) == 3
+    assert not hasattr(found, "append")
+
+
+def change_item(relations: Any) -> None:
+    relations[0] = RELATIONS[1]
+
+
+def remove_item(relations: Any) -> None:
+    del relations[0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda relations: relations.append(RELATIONS[1]),
+        lambda relations: relations.extend(RELATIONS),
+        lambda relations: relations.remove(relations[0]),
+        change_item,
+        remove_item,
+    ],
+)
+def test_what_a_list_could_do_is_an_error_that_says_how(change: Callable[[Any], Any]):
+    doc = make_doc(NLP)
+    doc._.relations = RELATIONS[:1]
+    with pytest.raises((AttributeError, TypeError), match=r"E070.*doc\._\.add_relation"):
+        change(doc._.relations)
+    assert len(doc._.relations) == 1
+
+
+@pytest.mark.parametrize(
+    "code, change, names",
+    [
+        ("E071", {"label": " "}, ["'label'"]),
+        ("E071", {"score": "high"}, ["'score'", "'high'"]),
+        ("E071", {"evidence": 0}, ["'evidence'", "sentence"]),
+        ("E071", {"evidence": ["the first"]}, ["'evidence'", "the first"]),
+        ("E071", {"evidence": [True]}, ["'evidence'"]),
+        ("E071", {"key_mention_pairs": 3}, ["'key_mention_pairs'"]),
+        ("E072", {"evidense": [0]}, ["'evidense'", "Is it 'evidence'?", "key_mention_pairs"]),
+        ("E072", {3: 4}, ["3"]),
+        ("E075", {"tail": "entity_1"}, ["lives_in", "entity_1"]),
+        ("E076", {"evidence": [3]}, ["sentence 3", "0 to 2"]),
+        ("E076", {"evidence": [-1]}, ["sentence -1"]),
+        ("E079", None, ["None", "add_relation"]),
+        ("E079", FULL, ["add_relation"]),
+    ],
+)
+def test_mistakes_name_the_field(code: str, change: Any, names: list[str]):
+    doc = make_doc(NLP)
+    doc._.relations = RELATIONS
+    before = dicts(doc)
+    with pytest.raises(ValueError, match=code) as error:
+        doc._.relations = change if code == "E079" else [FULL, {**FULL, **change}]
+    assert all(name in str(error.value) for name in names)
+    assert dicts(doc) == before
+
+
+def test_sentence_numbers_without_sentences():
+    doc = annotate(Doc(NLP.vocab, words=["Ann", "founded", "Acme"]), [(0, 1)], [(2, 3)])
+    with pytest.raises(ValueError, match=r"E076.*sentencizer"):
+        doc._.add_relation("entity_1", "entity_2", "founded", evidence=[0])
+
+
+def test_spans_that_stand_for_no_entity_or_several():
+    doc = make_doc(NLP)
+    with pytest.raises(ValueError, match=r"E073.*head.*'founded'.*entity_1"):
+        doc._.add_relation(doc[2:3], "entity_2", "founded")
+    doc.spans["entity_4"] = [doc[3:4]]
+    with pytest.raises(ValueError, match=r"E074.*tail.*entity_2, entity_4"):
+        doc._.add_relation("entity_1", doc[3:4], "founded")
+    with pytest.raises(ValueError, match=r"E077.*another Doc"):
+        doc._.add_relation("entity_1", Doc(NLP.vocab, words=["Acme"])[0:1], "founded")
+
+
+@pytest.mark.parametrize("field", ["head", "key_mention_pairs"])
+def test_a_relation_alone_is_not_pickled_but_its_data_are(field: str):
+    doc = make_doc(NLP)
+    doc._.relations = [FULL]
+    (relation,) = doc._.relations
+    part = getattr(relation, field)
+    for thing in (relation, part):
+        with pytest.raises(NotImplementedError, match=r"E078.*to_dict"):
+            pickle.dumps(thing)
+    assert copy_of(relation) is relation
+    doc._.relations = [pickle.loads(pickle.dumps(relation.to_dict()))]
+    assert dicts(doc) == [FULL]
+
+
 # Serialisation
 
 
@@ -250,21 +385,20 @@ def docs(draw) -> Doc:
     clusters = draw(st.lists(st.lists(spans, min_size=1, max_size=4), min_size=2, max_size=4))
     annotate(doc, *clusters)
     unit = st.floats(0, 1)
-    keys = st.sampled_from(list(doc.spans))
+    ends = st.permutations(list(doc.spans)).map(lambda keys: {"head": keys[0], "tail": keys[1]})
     pairs = st.fixed_dictionaries(
         {"head": spans, "tail": spans, "key_score": unit, "relation_score": unit, "share": unit}
     )
     relations = st.fixed_dictionaries(
         {
-            "head": keys,
-            "tail": keys,
-            "label": st.text(max_size=5),
+            "label": st.text(max_size=5).map(lambda text: f"a{text}"),
             "score": unit,
             "key_mention_pairs": st.lists(pairs, max_size=3),
             "evidence": st.lists(spans, max_size=3),
         }
     )
-    doc._.relations = draw(st.lists(relations, max_size=4))
+    named = st.tuples(ends, relations).map(lambda parts: {**parts[0], **parts[1]})
+    doc._.relations = draw(st.lists(named, max_size=4))
     return doc
 
 
@@ -508,3 +642,11 @@ def test_a_document_is_called_by_its_title_or_its_beginning():
     doc.user_data[TITLE] = "Ann Lee"
     assert document_name(doc) == "Ann Lee"
     assert document_name(NLP.make_doc("")) == ""
+
+
+def test_an_entity_of_another_doc_is_an_error():
+    nlp = spacy.blank("en")
+    doc, other = make_doc(nlp), make_doc(nlp)
+    head, tail, *_ = other._.entities
+    with pytest.raises(ValueError, match=r"E077.*another Doc"):
+        doc._.add_relation(head, tail, "founded")

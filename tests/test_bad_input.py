@@ -17,9 +17,10 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import Linear, Model, chain, softmax_activation
 
-from spacy_kmgre.annotations import TITLE
+from spacy_kmgre.annotations import TITLE, store_relations
 from spacy_kmgre.model.phases import Phase
 from spacy_kmgre.model.thinc_shim import get_shim
+from spacy_kmgre.relation_input import relation_data_of
 
 from .conftest import (
     GOLD,
@@ -199,7 +200,9 @@ def test_an_unknown_label(load):
 def test_an_unknown_label_in_a_document_without_pairs(load):
     nlp = load()
     reference = make_lonely_doc(nlp)
-    reference._.relations = [{"head": "entity_1", "tail": "entity_1", "label": "owns"}]
+    # Corpora hold relations of an entity with itself.
+    data = {"head": "entity_1", "tail": "entity_1", "label": "owns"}
+    store_relations(reference, [relation_data_of(reference, data)])
     with pytest.raises(ValueError, match=r"E020.*'owns'"):
         nlp.update([Example(make_lonely_doc(nlp), reference)])
 
@@ -238,7 +241,8 @@ def test_lost_relations_are_counted_and_warned_of_once_per_epoch(load):
 def test_lost_relations_of_a_document_without_pairs_count_too(load):
     nlp = load()
     example = make_example(nlp)
-    example.predicted.spans.clear()
+    for key in ("entity_2", "entity_3"):
+        del example.predicted.spans[key]
     with pytest.warns(UserWarning, match=r"W002.*3 gold relations"):
         assert nlp.update([example], sgd=False)[NAME] == 0.0
     assert component(nlp).lost_relations == 3

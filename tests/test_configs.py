@@ -69,8 +69,29 @@ def test_model_is_what_the_name_says(path: Path):
     # Nothing but spaCy's own components reads it; dropout of an encoder is in its `transformer_config`.
     assert training["dropout"] == (0.1 if "ner" in nlp.pipe_names else 0.0)
     optimizer = training["optimizer"]
-    for _ in range(config["training"]["optimizer"]["learn_rate"]["warmup_steps"]):
+    steps = config["training"]["max_steps"]
+    optimizer.plan(steps)
+    for _ in range(round(config["training"]["optimizer"]["learn_rate"]["warmup"] * steps)):
         optimizer.step_schedules()
     assert optimizer.learn_rate == config["training"]["optimizer"]["learn_rate"]["initial_rate"]
     assert optimizer.head_learn_rate == config["training"]["optimizer"]["head_learn_rate"]["initial_rate"]
     assert getattr(optimizer, "encoder_learn_rate", None) == (1e-4 if path.stem == "end_to_end" else None)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_the_optimizer_needs_nothing_of_the_rest_of_the_config(path: Path):
+    """`nlp.initialize()` and `nlp.resume_training()` resolve its section alone, without the variables of the others."""
+    nlp = load_model_from_config(load_config(path, overrides={"system.gpu_allocator": None}), auto_fill=True)
+    optimizer = nlp.create_optimizer()
+    rates = []
+    for _ in range(30):
+        rates.append(optimizer.learn_rate)
+        optimizer.step_schedules()
+    assert 0 < rates[0] < rates[-1] == nlp.config["training"]["optimizer"]["learn_rate"]["initial_rate"]
+    assert "before_update" in nlp.config["training"]  # tells it how long the training is
+    assert nlp.config["training"]["before_update"]["component"] == "kmgre_relations"
+
+
+def test_configs_are_where_they_were():
+    """Commands of before name the folder `configs`."""
+    assert (ROOT / "configs").resolve() == (ROOT / "spacy_kmgre" / "configs").resolve()

@@ -11,7 +11,7 @@ from spacy.tokens import DocBin
 from weasel.util.config import load_project_config
 
 from .cli.test_cli import DOCUMENT
-from .formats.samples import DWIE
+from .formats.samples import DWIE, PUBTATOR, SAMPLES
 
 PROJECT = Path(__file__).parent.parent / "project"
 
@@ -29,7 +29,7 @@ def test_project_file_is_valid_and_names_files_that_exist():
     assert set(config["workflows"]) == {"demo", "all", "end_to_end"}
     commands = {command["name"]: command for command in config["commands"]}
     from_text = {"train_end_to_end", "evaluate_end_to_end", "predict_end_to_end"}
-    assert set(commands) == {"corpus", "train", "evaluate", "package", "predict", "clean", *from_text}
+    assert set(commands) == {"corpus", "train", "evaluate", "view", "package", "predict", "clean", *from_text}
     assert all(step in commands for steps in config["workflows"].values() for step in steps)
     assert all((PROJECT / config["vars"][text]).exists() for text in ("text", "plain_text"))
     assert (PROJECT.parent / "configs" / f"{config['vars']['config']}.cfg").exists()
@@ -53,6 +53,32 @@ def test_corpus_from_docred_files(tmp_path: Path):
     make_corpus(str(tmp_path), tmp_path / "out", None, 0, 0, True)  # leaves what is there alone
     with pytest.raises(SystemExit):
         make_corpus(str(tmp_path), tmp_path / "out", None, 0, 0, False)
+
+
+def test_corpus_from_files_of_any_format(tmp_path: Path):
+    make_corpus = script("make_corpus").main
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "train.pubtator").write_text(PUBTATOR)
+    SAMPLES["brat"](data / "dev")
+    make_corpus(str(data), tmp_path / "out", None, 0, 0, False)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["dev.spacy", "train.spacy"]
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_corpus_of_documents_without_parts_is_divided(folder: bool, tmp_path: Path):
+    make_corpus = script("make_corpus").main
+    source = tmp_path / "data"
+    source.mkdir()
+    documents = [{**DOCUMENT, "sents": [["Ann", "founded", "Acme", str(n)]]} for n in range(20)]
+    for start in (0, 10):
+        (source / f"{start}.json").write_text(json.dumps(documents[start : start + 10]))
+    make_corpus(str(source if folder else source / "0.json"), tmp_path / "out", None, 0, 1, False)
+    vocab = spacy.blank("en").vocab
+    sizes = {p.stem: len(list(DocBin().from_disk(p).get_docs(vocab))) for p in (tmp_path / "out").iterdir()}
+    assert sizes == ({"train": 16, "dev": 2, "test": 2} if folder else {"train": 8, "dev": 1, "test": 1})
+    with pytest.raises(SystemExit):
+        make_corpus(str(tmp_path / "nowhere"), tmp_path / "other", None, 0, 0, False)
 
 
 def test_corpus_from_dwie(tmp_path: Path, monkeypatch, capsys):

@@ -18,9 +18,10 @@ from wasabi import msg
 
 from spacy_kmgre.annotations import document_name
 from spacy_kmgre.formats import FORMATS
+from spacy_kmgre.formats.base import guess_source
 from spacy_kmgre.formats.counts import Counts
 from spacy_kmgre.formats.docbin import write_corpus
-from spacy_kmgre.formats.docred import read_docred
+from spacy_kmgre.formats.split import PARTS, Split
 from spacy_kmgre.synthetic import generate_documents
 
 EMBEDDED = {"train": 1500, "dev": 50, "test": 100}
@@ -35,12 +36,16 @@ DWIE_TEXTS = Path("data/annos_with_content")
 # DWIE has no development part: every so many of its training documents are one.
 DWIE_DEV = 10
 
+# The shares of train, dev and test where a corpus has no such parts.
+SHARES = (0.8, 0.1, 0.1)
+
 Parts = dict[str, Callable[[Counts], Iterator[Doc]]]
 
 
 def main(
     data: Annotated[
-        str, typer.Argument(help='"embedded", "redocred", "dwie", or a folder with DocRED\'s JSON')
+        str,
+        typer.Argument(help='"embedded", "redocred", "dwie", or a file or folder in any format of `convert`'),
     ],
     out_dir: Annotated[Path, typer.Argument(help="The folder to write to", file_okay=False)],
     relation_names: Annotated[
@@ -48,13 +53,14 @@ def main(
         typer.Option(help="rel_info.json: labels become names (country), not ids (P17)", exists=True),
     ] = None,
     limit: Annotated[int, typer.Option(help="At most so many documents a part; 0 is all", min=0)] = 0,
-    seed: Annotated[int, typer.Option(help="Of the embedded corpus")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the embedded corpus, and of how documents are divided")] = 0,
     if_missing: Annotated[
         bool, typer.Option("--if-missing", help="Leave a corpus alone that is there")
     ] = False,
 ) -> None:
     """Make a corpus: generated documents ("embedded"), the official Re-DocRED files or DWIE, fetched where they are
-    not there ("redocred", "dwie"), or the files train*.json, dev*.json and test*.json of a folder."""
+    not there ("redocred", "dwie"), or files of yours: train*, dev* and test* of a folder, or all documents of a file or
+    folder, divided 8 to 1 to 1."""
     if if_missing and (out_dir / "train.spacy").exists() and (out_dir / "dev.spacy").exists():
         msg.info(f"Using the corpus in {out_dir}")
         return
@@ -66,7 +72,7 @@ def main(
             parts = dwie_parts(vocab, DWIE)
         else:
             names = None if relation_names is None else srsly.read_json(relation_names)
-            parts = docred_parts(vocab, OFFICIAL if data == "redocred" else Path(data), names)
+            parts = own_parts(vocab, OFFICIAL if data == "redocred" else Path(data), names, seed)
         for part, read in parts.items():
             counts = Counts()
             path = out_dir / f"{part}.spacy"
@@ -82,7 +88,7 @@ def main(
                 )
             msg.good(str(path))
             print(counts)
-    except (ValueError, subprocess.CalledProcessError) as error:
+    except (ValueError, OSError, subprocess.CalledProcessError) as error:
         msg.fail(f"Could not make the corpus from {data}", error, exits=1)
 
 
@@ -119,17 +125,37 @@ def in_dwie_dev(doc: Doc) -> bool:
     return int(sha1(document_name(doc).encode()).hexdigest(), 16) % DWIE_DEV == 0
 
 
-def docred_parts(vocab: Vocab, folder: Path, names: dict[str, str] | None) -> Parts:
-    if folder == OFFICIAL and not folder.exists():
+def own_parts(vocab: Vocab, source: Path, names: dict[str, str] | None, seed: int) -> Parts:
+    """The files or folders train*, dev* and test* of a folder, in any format; or the parts of a source that has none of
+    these."""
+    if source == OFFICIAL and not source.exists():
         project_assets(Path.cwd())
-    files = {part: sorted(folder.glob(f"{part}*.json")) for part in ("train", "dev", "test")}
+    if not source.exists():
+        raise ValueError(
+            f"{source} does not exist; it can be embedded, redocred, dwie, or a file or folder of yours"
+        )
+    files = {part: sorted(source.glob(f"{part}*")) for part in PARTS}
+    if not files["train"] and not files["dev"]:
+        return split_parts(vocab, source, names, seed)
     for part in ("train", "dev"):
         if len(files[part]) != 1:
-            raise ValueError(f"{folder} should hold one file {part}*.json, and holds {len(files[part])}")
+            raise ValueError(f"{source} should hold one {part}*, and holds {len(files[part])}")
     return {
-        part: lambda counts, path=paths[0]: read_docred(path, vocab, counts, names)
+        part: lambda counts, path=paths[0]: guess_source(path).read(path, vocab, counts, relation_names=names)
         for part, paths in files.items()
         if paths
+    }
+
+
+def split_parts(vocab: Vocab, source: Path, names: dict[str, str] | None, seed: int) -> Parts:
+    """Documents of which nothing says what they are for."""
+    whole = Counts()
+    docs = list(guess_source(source).read(source, vocab, whole, relation_names=names))
+    parts = Split(SHARES, seed).divide(doc.text for doc in docs)
+    msg.info(f"{source} is divided by document: {', '.join(f'{p} {len(n)}' for p, n in parts.items())}")
+    return {
+        part: lambda counts, numbers=numbers: counts.count(docs[number] for number in numbers)
+        for part, numbers in parts.items()
     }
 
 

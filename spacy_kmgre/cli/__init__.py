@@ -3,22 +3,44 @@
 Every `spacy` command imports this package, so a command imports what needs a model when it runs.
 """
 
+import os
+
 import typer
 from spacy.cli._util import app
+from wasabi import msg
 
-from .arguments import OVERRIDES
+from .arguments import OVERRIDES, ExportCommand
 from .corpora import CorpusCommand, convert_cli, info_cli
 from .evaluate import evaluate_cli
 from .explain import explain_cli
-from .pipelines import ExtractCommand, extract_cli
+from .export import export_cli
+from .graph import graph_cli
+from .pipelines import extract_cli
+from .training import init_cli
+from .view import view_cli
 
 kmgre = typer.Typer(
     name="kmgre", help="Document-level relation extraction with spacy-kmgre", no_args_is_help=True
 )
+
+
+@kmgre.callback()
+def kmgre_cli() -> None:
+    """Do what comes before every command."""
+    # The printers of spaCy's commands know another name of this switch (https://no-color.org).
+    if os.environ.get("NO_COLOR"):
+        os.environ["ANSI_COLORS_DISABLED"] = "1"
+        msg.show_color = False
+
+
 app.add_typer(kmgre)
 
+kmgre.command("init")(init_cli)
 kmgre.command("convert", cls=CorpusCommand)(convert_cli)
 kmgre.command("info", cls=CorpusCommand)(info_cli)
 kmgre.command("evaluate", context_settings=OVERRIDES)(evaluate_cli)
-kmgre.command("extract", cls=ExtractCommand, context_settings=OVERRIDES)(extract_cli)
+kmgre.command("extract", cls=ExportCommand, context_settings=OVERRIDES)(extract_cli)
+kmgre.command("export", cls=ExportCommand)(export_cli)
 kmgre.command("explain", context_settings=OVERRIDES)(explain_cli)
+kmgre.command("view", cls=CorpusCommand, context_settings=OVERRIDES)(view_cli)
+kmgre.command("graph", cls=CorpusCommand, context_settings=OVERRIDES)(graph_cli)

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import typer
 from click import NoSuchOption
 from spacy.cli._util import Arg, Opt, parse_config_overrides
+from typer.core import TyperCommand
 
 Value = TypeVar("Value")
 
@@ -20,6 +22,16 @@ class RelatedEntities(str, Enum):
 
     pipeline = "pipeline"
     given = "given"
+
+
+class ExportCommand(TyperCommand):
+    """A command whose help lists the exports."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from ..export import describe_exports
+
+        self.epilog = "\n\n".join(("Exports:", *describe_exports()))
+        super().format_help(ctx, formatter)
 
 
 def checked(check: Callable[[Any], Any], value: Value) -> Value:
@@ -42,6 +54,13 @@ def known_source(name: str | None) -> str | None:
     from ..extraction.sources import check_source_format
 
     return checked(check_source_format, name)
+
+
+def known_export(name: str) -> str:
+    """Check the name of an export."""
+    from ..export import find_export
+
+    return checked(partial(find_export, Path()), name)
 
 
 def python_file(path: Path | None) -> Path | None:
@@ -75,4 +94,8 @@ ENTITIES = Opt(
     RelatedEntities.pipeline,
     help="The entities to relate: those that the pipeline finds, or those given with the documents; with these no "
     "component but the relations' runs",
+)
+ENTITY_IDS_HELP = (
+    "The rule of which entities of different documents are one: kb_id, the same identifier in a knowledge base; name, "
+    "the same type and name (different things may have one name); or a function that --code registers"
 )

@@ -6,9 +6,16 @@ from typing import Any
 import spacy
 from spacy.cli._util import import_code, setup_gpu
 from spacy.language import Language
+from spacy.util import is_package
 
 from ..errors import Errors
+from ..extraction.sources import PIPELINE, is_pipeline
 from ..pipeline.relations import KmgreRelations
+
+NO_PIPELINE = (
+    f"is no pipeline: that is a folder with {' and '.join(PIPELINE)}, such as training/model-best, or the name of a "
+    "package. The pipeline comes first, and what it reads after it: are the arguments in the wrong order?"
+)
 
 
 def load_pipeline(
@@ -24,8 +31,10 @@ def load_pipeline(
     :param component: The name of its relation component.
     :param config: Overrides of the pipeline's config.
     :param code: A Python file with registered functions.
-    :raises ValueError: Where the pipeline lacks the component.
+    :raises ValueError: Where there is no pipeline, or it lacks the component.
     """
+    if Path(model).exists() and not is_package(model) and not is_pipeline(Path(model)):
+        raise ValueError(Errors.E336.format(path=model, why=NO_PIPELINE))
     import_code(code)
     setup_gpu(use_gpu, silent=True)
     nlp = spacy.load(model, config=config or {})

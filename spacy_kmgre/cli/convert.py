@@ -12,6 +12,7 @@ from wasabi import msg
 
 from ..annotations import mention_offsets, read_entities, relation_data
 from ..errors import Errors
+from ..export.corpus import CorpusExport
 from ..formats import Format
 from ..formats.base import (
     EVIDENCE,
@@ -24,7 +25,9 @@ from ..formats.base import (
     guess_target,
 )
 from ..formats.counts import Counts
-from .printing import failing
+from ..formats.docbin import SPACY
+from ..formats.split import PARTS, Split
+from .printing import failing, plural
 
 
 def convert(
@@ -37,26 +40,67 @@ def convert(
     limit: int = 0,
     lang: str = "en",
     options: dict[str, Any] | None = None,
+    split: Split | None = None,
 ) -> None:
     """Convert documents and print their counts. Where something is wrong, say it and exit.
 
     :param source_format: The name of a format; where None, the source is recognised.
     :param force: Replace a file that is there.
     :param options: Options of the reader as the command line gives them: a path where the option loads a file.
+    :param split: How the documents are divided into parts; the target is the folder of these then.
     """
     counts = Counts()
     with failing(f"Could not convert {source}"):
-        written = guess_target(target) if target_format is None else get_format(target_format)
-        if target.is_file() and not force:
-            raise ValueError(Errors.E331.format(path=target))
+        if target_format is None:
+            written = SPACY if split is not None else guess_target(target)
+        else:
+            written = get_format(target_format)
+        targets = [target] if split is None else list(_part_paths(target, written, split).values())
+        for path in targets:
+            if path.is_file() and not force:
+                raise ValueError(Errors.E331.format(path=path))
         docs = read_source(source, source_format, counts, limit=limit, lang=lang, options=options)
         first = next(docs, None)
         if first is None:
             raise ValueError(Errors.E147.format(path=source))
-        docs = chain([first], docs)
-        written.write(_count_losses(tqdm(docs, unit=" documents", disable=None), written, counts), target)
-    msg.good(f"{target} ({written.name})")
+        docs = tqdm(chain([first], docs), unit=" documents", disable=None)
+        docs = _count_losses(docs, written, counts)
+        if split is None:
+            written.write(docs, target)
+            done = {target: written.name}
+        else:
+            done = _write_parts(docs, _part_paths(target, written, split), written, split, lang)
+    for path, what in done.items():
+        msg.good(f"{path} ({what})")
     print(counts)
+
+
+def _part_paths(folder: Path, written: Format, split: Split) -> dict[str, Path]:
+    """The file or folder of each part."""
+    if folder.is_file():
+        raise ValueError(Errors.E336.format(path=folder, why="is a file; --split writes a folder"))
+    ending = written.endings[0] if written.endings else written.default_ending
+    return {part: folder / f"{part}{ending}" for part, _ in zip(PARTS, split.shares)}
+
+
+def _write_parts(
+    docs: Iterable[Doc], paths: dict[str, Path], written: Format, split: Split, lang: str
+) -> dict[Path, str]:
+    """Write documents in parts.
+
+    :returns: What each file or folder is.
+    """
+    export = CorpusExport(written.name, {"lang": lang})
+    texts, kept = [], []
+    for doc in docs:
+        texts.append(doc.text)
+        kept.append(export.encode(doc))
+    parts = split.divide(texts)
+    for part, numbers in parts.items():
+        export.write((kept[number] for number in numbers), paths[part])
+    return {
+        paths[part]: f"{written.name}, {plural(len(numbers), 'document')}" for part, numbers in parts.items()
+    }
 
 
 def read_source(

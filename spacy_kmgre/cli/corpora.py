@@ -99,6 +99,13 @@ def known_target(name: str | None) -> str | None:
     return name
 
 
+def shares(text: str) -> str:
+    """See that the shares of --split are right."""
+    from ..formats.split import Split
+
+    return checked(Split.parse, text)
+
+
 def not_a_dash(path: Path) -> Path:
     """See that a target is not standard output."""
     if str(path) == "-":
@@ -133,6 +140,13 @@ def convert_cli(
     force: bool = Opt(False, "--force", help="Replace a target file that is there already"),
     limit: int = LIMIT,
     lang: str = LANG,
+    split: str = Opt(
+        "",
+        help="Divide the documents, for example 0.8,0.1,0.1: the target is a folder, and gets train, dev and test in "
+        "the format of --to (spacy without it). Documents with the same text come into one part",
+        callback=shares,
+    ),
+    seed: int = Opt(0, help="The seed by which --split deals the documents out", min=0),
 ) -> None:
     """Convert documents with entities and relations from one format to another; print their counts.
 
@@ -144,10 +158,19 @@ def convert_cli(
     Exit status: 0; 1 where the source, the target or an option's value does not fit; 2 where the command cannot be
     read.
     """
+    from ..formats.split import Split
     from .convert import convert
 
     convert(
-        source, target, source_format, target_format, force=force, limit=limit, lang=lang, options=ctx.obj
+        source,
+        target,
+        source_format,
+        target_format,
+        force=force,
+        limit=limit,
+        lang=lang,
+        options=ctx.obj,
+        split=Split.parse(split, seed) if split else None,
     )
 
 

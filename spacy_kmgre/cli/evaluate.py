@@ -11,10 +11,11 @@ import typer
 from spacy.cli._util import Arg, Opt
 from wasabi import msg
 
+from ..errors import Errors
 from ..evaluation.groups import LABELS
 from ..evaluation.render import TEMPLATES, difference, interval, percent, render, setting_notes
 from .arguments import CODE, COMPONENT, GPU, MODEL, parse_overrides
-from .printing import failing, precision_recall_f, print_table
+from .printing import failing, plural, precision_recall_f, print_table
 
 if TYPE_CHECKING:
     from ..evaluation.report import Report
@@ -77,6 +78,21 @@ def evaluate_cli(
         help="Write a calibration into the pipeline's folder that makes its scores probabilities, and thresholds to "
         "match; use a dev corpus",
     ),
+    plots: Path | None = Opt(
+        None,
+        "--plots",
+        help="A folder for pictures (SVG): precision-recall, thresholds, calibration, and the learning curve where "
+        "there is a log of the training. An .html report holds them too",
+        file_okay=False,
+    ),
+    log: Path | None = Opt(
+        None,
+        "--log",
+        help="The log of the training, the output_file of spacy_kmgre.EMLogger.v1; without it, the one that the "
+        "pipeline's config names, or log.jsonl beside the pipeline",
+        exists=True,
+        dir_okay=False,
+    ),
     entities: EntitySource = Opt(
         EntitySource.gold,
         help="The entities to relate: gold ones, or also those that the pipeline finds in the raw texts",
@@ -96,13 +112,28 @@ def evaluate_cli(
     from ..evaluation.report import count_examples, make_report, relation_settings
     from ..evaluation.settings import write_settings
     from ..evaluation.significance import Resampling
+    from ..extraction.sources import is_pipeline
+    from ..formats.docbin import SUFFIX
     from .common import load_pipeline
-    from .measure import find_settings, rank_pairs, score_between_gold_entities, score_from_text
+    from .measure import (
+        draw_plots,
+        find_log,
+        find_settings,
+        rank_pairs,
+        score_between_gold_entities,
+        score_from_text,
+    )
 
     writes = write_thresholds or write_calibration
     _check_targets(output, Path(model) if writes else None)
     config = parse_overrides(ctx, ctx.args)
     with failing(f"Could not evaluate {model} on {corpus}"):
+        if is_pipeline(corpus):
+            raise ValueError(
+                Errors.E085.format(path=corpus, wanted="corpus", command="evaluate MODEL CORPUS")
+            )
+        if corpus.is_file() and corpus.suffix != SUFFIX:
+            raise ValueError(Errors.E112.format(path=corpus))
         nlp = load_pipeline(model, component, config=config, code=code, use_gpu=use_gpu)
         pipe: Any = nlp.get_pipe(component)
         examples, scores = score_between_gold_entities(nlp, component, corpus)
@@ -130,6 +161,7 @@ def evaluate_cli(
             elif write_calibration:
                 msg.warn("No calibration is written: the scores would not come nearer to probabilities")
         _print_report(report, per_type)
+        print(f"{scores['speed']:,.0f} words a second, with entities given")
         ranking = rank_pairs(nlp, component, examples)
         if ranking is not None:
             scores["rel_ranking"] = ranking
@@ -137,7 +169,12 @@ def evaluate_cli(
         if entities is EntitySource.predicted:
             scores["predicted_entities"] = found = score_from_text(nlp, corpus)
             _print_from_text(found, scores)
-        _write(output, report, {**scores, "report": report.to_dict()})
+        pictures = {}
+        if plots is not None:
+            log = log or find_log(Path(model), nlp)
+            pictures = draw_plots(nlp, component, examples, log)
+            _write_pictures(plots, pictures, log)
+        _write(output, report, {**scores, "report": report.to_dict()}, pictures)
         if changed:
             write_settings(Path(model), changed, component=component, config=config)
             msg.good(f"{', '.join(changed)} written to {model}")
@@ -152,19 +189,30 @@ def _check_targets(output: Sequence[Path], model: Path | None) -> None:
         msg.fail(f"Cannot write settings into {model}", "There is no folder of that name.", exits=1)
 
 
-def _write(output: Sequence[Path], report: "Report", scores: dict[str, Any]) -> None:
+def _write_pictures(folder: Path, pictures: dict[str, str], log: Path | None) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, picture in pictures.items():
+        (folder / f"{name}.svg").write_text(picture, encoding="utf8")
+    if log is None:
+        msg.info("There is no learning curve, as no log of the training is found (--log)")
+    msg.good(f"{', '.join(pictures)} drawn in {folder}")
+
+
+def _write(
+    output: Sequence[Path], report: "Report", scores: dict[str, Any], pictures: dict[str, str]
+) -> None:
     for path in output:
         path.parent.mkdir(parents=True, exist_ok=True)
         suffix = path.suffix.lower()
         if suffix == JSON:
             srsly.write_json(path, scores)
         else:
-            path.write_text(render(report, suffix), encoding="utf8")
+            path.write_text(render(report, suffix, pictures), encoding="utf8")
         msg.good(f"Scores written to {path}")
 
 
 def _print_report(report: "Report", per_type: bool) -> None:
-    msg.divider(f"{report.model} on {report.corpus} ({report.documents} documents)")
+    msg.divider(f"{report.model} on {report.corpus} ({plural(report.documents, 'document')})")
     for section in report.sections:
         if section.title != LABELS or per_type:
             rows = [(line.title, *map(percent, (line.p, line.r, line.f))) for line in section.lines]

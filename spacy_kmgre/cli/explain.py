@@ -14,7 +14,7 @@ from ..annotations import all_entities
 from ..errors import Errors
 from ..types import Entity, Relation, label_title
 from .arguments import CODE, COMPONENT, ENTITIES, GPU, MODEL, RelatedEntities, known_source, parse_overrides
-from .printing import failing, print_table
+from .printing import failing, plural, print_table
 
 if TYPE_CHECKING:
     from ..evaluation.explain import Explanation, RelationReason
@@ -34,8 +34,8 @@ def explain_cli(
         [],
         "--label",
         "-l",
-        help="A relation to explain; without it the predicted ones, or the most probable one. Without both entities: "
-        "a relation to list. May be given several times",
+        help="A relation to explain; without it those above the threshold, or the most probable. Without both "
+        "entities: a relation to list. May be given several times",
     ),
     document: str | None = Opt(
         None, "--document", "-d", help="The name of the document; without it the first one is read"
@@ -153,7 +153,7 @@ def _print_explanation(found: "Explanation", doc: Doc, name: str, tau: float) ->
     msg.divider(name)
     for side, entity in (("head", found.head), ("tail", found.tail)):
         kind = f" ({entity.label})" if entity.label else ""
-        print(f"{side}  {entity.key}  {entity.text}{kind}, {len(entity.mentions)} mentions")
+        print(f"{side}  {entity.key}  {entity.text}{kind}, {plural(len(entity.mentions), 'mention')}")
     if found.key_threshold is None:
         print("No key instance classifier: all mention pairs count.")
     else:

@@ -10,13 +10,15 @@ from typing import Any
 from tqdm import tqdm
 from wasabi import msg
 
+from ..entities.global_ids import find_rule
 from ..evaluation.gold_entities import between_gold_entities
 from ..export import Export, find_export
 from ..extraction.journal import Journal
 from ..extraction.run import Plan, Summary, extract, stream
 from ..extraction.sources import STDIN, Reader, count_items, find_sources, splits_sentences
+from ..extraction.tables import DEFAULT, Columns
 from .common import load_pipeline
-from .printing import failing
+from .printing import failing, plural
 
 STDOUT = STDIN
 # The number of failed documents to name; the file of errors has all of them.
@@ -37,6 +39,8 @@ def extract_relations(
     batch_size: int = 16,
     n_process: int = 1,
     max_length: int | None = None,
+    columns: Columns = DEFAULT,
+    entity_ids: str = "",
     given_entities: bool = False,
     component: str = "kmgre_relations",
     code: Path | None = None,
@@ -46,6 +50,8 @@ def extract_relations(
     """Write the relations of documents, and say what went wrong.
 
     :param target: The file or folder to write; "-" is standard output.
+    :param columns: The columns of tables that hold the texts and the names of documents.
+    :param entity_ids: What gives entities identifiers over documents: "kb_id", or the name of a registered function.
     :param given_entities: Whether to relate the entities that the documents come with, and run no other component.
     :returns: The exit status: 0, or 3 where documents failed.
     """
@@ -57,16 +63,18 @@ def extract_relations(
             target_format = target_format or "jsonl"
         stack.enter_context(failing(f"Could not extract relations with {model}"))
         plan = Plan(batch_size, n_process)
-        found = find_sources(sources, source_format)
+        found = find_sources(sources, source_format, columns)
         make_export = find_export(target, target_format)
         nlp = load_pipeline(model, component, config=config, code=code, use_gpu=use_gpu)
+        plan = replace(plan, identify=find_rule(entity_ids) if entity_ids else None)
         export = make_export(nlp.meta)
         nlp.max_length = max_length or nlp.max_length
         if use_gpu >= 0 and plan.processes > 1:
             msg.warn("A GPU is for one process: several may not be able to use it (--n-process)")
         if given_entities:
             stack.enter_context(between_gold_entities(nlp, component))
-        reader = Reader(nlp, splits_sentences(nlp), made=() if piped else Journal(target).paths)
+        made = () if piped else Journal(target).paths
+        reader = Reader(nlp, splits_sentences(nlp), made, columns)
         items = reader.read(found)
         total = count_items(found)
         bar = stack.enter_context(tqdm(total=total, unit=" documents", disable=None, smoothing=0.05))
@@ -77,6 +85,8 @@ def extract_relations(
             else:
                 settings: dict[str, str | int] = {"component": component, "max_length": nlp.max_length}
                 settings["entities"] = given_entities
+                if entity_ids:
+                    settings["entity_ids"] = entity_ids
                 summary = extract(
                     nlp, items, target, export, plan=plan, settings=settings, resume=resume, force=force
                 )
@@ -86,7 +96,8 @@ def extract_relations(
         bar.close()
         if reader.passed_over:
             first = reader.passed_over[0].name
-            msg.warn(f"{len(reader.passed_over)} files of folders are not read, such as {first}")
+            number = plural(len(reader.passed_over), "file")
+            msg.warn(f"Not read: {number} with other endings in the folders, such as {first}")
         _report(summary, target, export, piped)
     return SOME_FAILED if summary.failed else 0
 
@@ -96,7 +107,7 @@ def _report(summary: Summary, target: Path, export: Export, piped: bool) -> None
         msg.fail(failure["id"], failure["error"])
     if summary.failed:
         rest = "" if piped else f"; all of them are in {target}.errors.jsonl"
-        msg.fail(f"{len(summary.failed)} documents failed{rest}")
+        msg.fail(f"{plural(len(summary.failed), 'document')} failed{rest}")
     if summary.complete:
         msg.good(f"{target} is complete; nothing was read")
         return
@@ -104,8 +115,8 @@ def _report(summary: Summary, target: Path, export: Export, piped: bool) -> None
         msg.warn("There are no documents to read")
     if summary.repeated:
         msg.warn(
-            f"{summary.repeated} documents have the name of an earlier one",
-            "All are in the output, in the order of the sources.",
+            f"Names of documents that were met before: {summary.repeated:,}",
+            "All documents are in the output, in the order of the sources.",
         )
     if not summary.entities and summary.documents > len(summary.failed):
         msg.warn(
@@ -117,4 +128,4 @@ def _report(summary: Summary, target: Path, export: Export, piped: bool) -> None
     if not piped:
         read = summary.documents - len(summary.failed)
         show = msg.good if read else msg.warn
-        show(f"{target}: {summary.relations} relations in {read} documents")
+        show(f"{target}: {plural(summary.relations, 'relation')} in {plural(read, 'document')}")

@@ -16,6 +16,13 @@ from ..evaluation.thresholds import BestThreshold, collect_candidates, find_thre
 from ..scoring.entities import score_entities
 from ..scoring.key_pairs import rank_key_pairs
 from ..training.corpus import create_corpus_reader
+from ..visualise.plots import (
+    plot_calibration,
+    plot_learning,
+    plot_precision_recall,
+    plot_thresholds,
+    read_log,
+)
 
 
 def score_between_gold_entities(
@@ -54,6 +61,33 @@ def find_settings(
     if not candidates.margins[..., 1].any():
         raise ValueError(Errors.E349)
     return find_threshold(candidates, seed=seed), find_calibration(candidates, pipe.calibration, seed=seed)
+
+
+def draw_plots(nlp: Language, component: str, examples: list[Example], log: Path | None) -> dict[str, str]:
+    """Draw the curves of a pipeline on a corpus.
+
+    :param log: The log of its training, for the learning curve.
+    :returns: Pictures in SVG, by their names.
+    :raises ImportError: Where matplotlib is missing.
+    """
+    pipe: Any = nlp.get_pipe(component)
+    with between_gold_entities(nlp, component):
+        candidates = collect_candidates(pipe, examples)
+    pictures = {
+        "precision-recall": plot_precision_recall(candidates, pipe.threshold),
+        "thresholds": plot_thresholds(candidates, pipe.threshold),
+        "calibration": plot_calibration(candidates, pipe.calibration),
+    }
+    if log is not None:
+        pictures["learning-curve"] = plot_learning(read_log(log))
+    return pictures
+
+
+def find_log(model: Path, nlp: Language) -> Path | None:
+    """The log of a pipeline's training: where its config says, or log.jsonl beside it. None where neither is there."""
+    written = nlp.config["training"].get("logger", {}).get("output_file")
+    places = [Path(written)] if isinstance(written, str) else []
+    return next((path for path in (*places, model.resolve().parent / "log.jsonl") if path.is_file()), None)
 
 
 def score_from_text(nlp: Language, corpus: Path) -> dict[str, Any]:

@@ -1,32 +1,23 @@
 """The command line of `spacy kmgre extract`, whose work extract.py does. It is imported when the command runs."""
 
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import typer
 from spacy.cli._util import Arg, Opt
-from typer.core import TyperCommand
 
 from .arguments import (
     CODE,
     COMPONENT,
     ENTITIES,
+    ENTITY_IDS_HELP,
     GPU,
     MODEL,
     RelatedEntities,
-    checked,
+    known_export,
     known_source,
     parse_overrides,
 )
-
-
-def known_target(name: str) -> str:
-    """Check the name of an export."""
-    from ..export import find_export
-
-    return checked(partial(find_export, Path()), name)
 
 
 def split_overrides(arguments: Iterable[str]) -> tuple[list[Path], list[str]]:
@@ -34,16 +25,6 @@ def split_overrides(arguments: Iterable[str]) -> tuple[list[Path], list[str]]:
     found = [str(argument) for argument in arguments]
     first = next((i for i, argument in enumerate(found) if argument.startswith("--")), len(found))
     return [Path(source) for source in found[:first]], found[first:]
-
-
-class ExtractCommand(TyperCommand):
-    """The command `extract`, whose help lists the exports."""
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        from ..export import describe_exports
-
-        self.epilog = "\n\n".join(("Exports:", *describe_exports()))
-        super().format_help(ctx, formatter)
 
 
 def extract_cli(
@@ -63,13 +44,19 @@ def extract_cli(
         "--from",
         metavar="FORMAT",
         callback=known_source,
-        help="The format of the sources: text, lines, or one of `convert`; without it, endings and contents tell",
+        help="The format of the sources: text, lines, csv, parquet, or one of `convert`; without it, endings and "
+        "contents tell",
+    ),
+    text_column: str = Opt("text", help="The column of a CSV or Parquet source that holds the texts"),
+    id_column: str = Opt(
+        "",
+        help="The column of a CSV or Parquet source that names the documents; without it, the rows' numbers do",
     ),
     target_format: str = Opt(
         "",
         "--to",
         metavar="FORMAT",
-        callback=known_target,
+        callback=known_export,
         help="The export that writes the output, one of those below; where left out, the output's ending tells",
     ),
     resume: bool = Opt(
@@ -88,6 +75,11 @@ def extract_cli(
         help="The largest number of characters of a document; without it, the pipeline's max_length",
         min=1,
     ),
+    entity_ids: str = Opt(
+        "",
+        metavar="NAME",
+        help=f"{ENTITY_IDS_HELP}. Each entity gets an id; those of which the rule knows none get one of their own",
+    ),
     entities: RelatedEntities = ENTITIES,
     component: str = COMPONENT,
     code: Path | None = CODE,
@@ -101,7 +93,8 @@ def extract_cli(
     cat text.txt | spacy kmgre extract MODEL - | jq .relations
 
     In a folder, the files *.txt (a document each), *.jsonl and *.spacy are read. A line of JSON has a `text`, and may
-    have `title` or `id`, `entities` and more, as jsonl.schema.json in spacy_kmgre/formats says.
+    have `title` or `id`, `entities` and more, as jsonl.schema.json in spacy_kmgre/formats says. A row of a table
+    (*.csv, *.tsv, *.parquet) is a document: --text-column and --id-column name its columns.
 
     The output is complete or not there. Until then its documents are in OUTPUT.partial, and memory does not grow with
     their number (but where one .spacy file holds all of them). After a crash, or a kill, the same command with
@@ -114,6 +107,7 @@ def extract_cli(
     Exit status: 0; 1 where nothing was written; 2 where the command cannot be read; 3 where the output is written
     and documents failed.
     """
+    from ..extraction.tables import Columns
     from .extract import extract_relations
 
     paths, overrides = split_overrides(sources)
@@ -128,6 +122,8 @@ def extract_cli(
         batch_size=batch_size,
         n_process=n_process,
         max_length=max_length,
+        columns=Columns(text_column, id_column),
+        entity_ids=entity_ids,
         given_entities=entities is RelatedEntities.given,
         component=component,
         code=code,

@@ -1,5 +1,6 @@
 """What commands print alike: tables, scores, and errors."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -7,6 +8,7 @@ from typing import Any, Literal
 from spacy.cli._util import show_validation_error
 from spacy.util import logger
 from wasabi import msg
+from wasabi.printer import Printer
 from wasabi.tables import table
 
 from ..evaluation.render import percent
@@ -18,15 +20,23 @@ Align = Literal["l", "r"]
 def failing(what: str) -> Iterator[None]:
     """End the program with status 1 and a message, without a traceback, where the input or the settings
     are wrong. An ImportError comes from a language that spaCy does not know, or from a missing library.
+    Warnings are messages too, on standard error, without the line of code that they come from.
 
     :param what: What could not be done.
     """
+    before, warnings.formatwarning = warnings.formatwarning, _format_warning
     try:
         with show_validation_error(title=what, show_config=False, hint_fill=False):
             yield
     except (ValueError, OSError, ImportError) as error:
         logger.debug(what, exc_info=True)
         msg.fail(what, error, exits=1)
+    finally:
+        warnings.formatwarning = before
+
+
+def _format_warning(message: Warning | str, *_where: Any, **_line: Any) -> str:
+    return f"{Printer(no_print=True).warn(str(message))}\n"
 
 
 def print_table(
@@ -40,6 +50,11 @@ def print_table(
     """
     aligns: list[Align] = ["l" if column < left else "r" for column in range(len(header))]
     print(table(rows, header=header, divider=True, aligns=aligns, max_col=max_col))
+
+
+def plural(number: int, name: str) -> str:
+    """A number with the name of what is counted: "1 document", "2 documents"."""
+    return f"{number:,} {name}{'' if number == 1 else 's'}"
 
 
 def precision_recall_f(scores: dict[str, Any], name: str) -> tuple[str, ...]:

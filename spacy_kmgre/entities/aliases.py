@@ -8,27 +8,19 @@ from typing import Any
 import srsly
 
 from ..errors import Errors
+from .languages import Language
 from .names import NameRules, Words
 
 # It gives for each name the numbers of the rows in which the name stands.
 AliasTable = dict[Words, set[int]]
 
-# No other rule connects these names of countries.
-COUNTRIES = [
-    ["United States", "United States of America", "US", "USA"],
-    ["United Kingdom", "UK", "Great Britain", "Britain"],
-    ["Soviet Union", "Union of Soviet Socialist Republics", "USSR"],
-    ["China", "People's Republic of China", "PRC"],
-    ["Russia", "Russian Federation"],
-]
 
-
-def alias_table(rows: Iterable[Sequence[str]], rules: NameRules) -> AliasTable:
-    """A table of rows of names, to be looked up by the words that the rules compare."""
+def alias_table(rows: Iterable[Sequence[str]], rules: NameRules, language: Language) -> AliasTable:
+    """A table of rows of names, to be looked up by the words that the rules compare in a language."""
     table: AliasTable = defaultdict(set)
     for number, row in enumerate(rows):
         for name in row:
-            table[rules.name(name).words].add(number)
+            table[rules.name(name, language=language).words].add(number)
     return dict(table)
 
 

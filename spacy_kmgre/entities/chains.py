@@ -10,7 +10,8 @@ from ..annotations import document_name
 from ..errors import Errors
 from ..types import Entity
 from .grouping import DisjointSets, identifier, most_common, number_entities, offsets
-from .names import CONJUNCTIONS, PREPOSITIONS, word_set
+from .languages import word_set
+from .names import CONJUNCTIONS, PREPOSITIONS
 
 T = TypeVar("T")
 
@@ -81,11 +82,13 @@ def index_names(doc: Doc) -> MentionIndex[Span]:
 
 
 def is_pronoun(span: Span) -> bool:
-    """Whether a mention is a pronoun, by its part of speech or, without a tagger, by a list of English ones."""
+    """Whether a mention is a pronoun, by its part of speech or, without a tagger, by a list of English ones. Possessive
+    determiners are pronouns too, as "son" is in French."""
     if len(span) != 1:
         return False
     token = span[0]
-    return token.pos_ == "PRON" or (not token.pos and token.lower_ in PRONOUNS)
+    possessive = token.pos_ == "DET" and "Yes" in token.morph.get("Poss", [])
+    return token.pos_ == "PRON" or possessive or (not token.pos and token.lower_ in PRONOUNS)
 
 
 def unread(doc: Doc, library: str, attribute: str, install: str) -> ValueError:

@@ -1,5 +1,6 @@
 """Entities from the chains of coreferee (https://github.com/richardpaulhudson/coreferee)."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import partial
 from importlib import import_module
@@ -7,7 +8,8 @@ from typing import Any
 
 from spacy.tokens import Doc, Span
 
-from ..errors import Errors
+from ..annotations import document_name
+from ..errors import Errors, Warnings
 from ..types import Entity
 from . import EntityReader
 from .chains import MentionIndex, chain_entities, index_names, is_pronoun, unread
@@ -46,13 +48,32 @@ def _read(doc: Doc, pronouns: bool, coordinated: bool) -> list[Entity]:
 
 def _chains(doc: Doc) -> Iterator[Any]:
     holder = doc._.coref_chains
+    if any(_is_interrupted(place._.coref_chains) for place in (doc, *doc)):
+        warnings.warn(Warnings.W410.format(document=document_name(doc)), stacklevel=2)
+        return iter(())
     if isinstance(holder, dict):  # The Doc was read from bytes before coreferee was imported.
         from coreferee.data_model import ChainHolder
 
         holder = ChainHolder.deserialize_obj(holder)
     if holder is None:
-        raise unread(doc, "coreferee", "coref_chains", "python -m coreferee install en")
+        raise unread(doc, "coreferee", "coref_chains", f"python -m coreferee install {doc.vocab.lang}")
     return iter(holder)
+
+
+def _is_interrupted(holder: Any) -> bool:
+    """Whether coreferee has left what it deletes at its end: it catches all errors, prints them and goes on."""
+    from coreferee.data_model import ChainHolder
+
+    left = set(vars(holder)) - set(vars(ChainHolder())) if isinstance(holder, ChainHolder) else set()
+    return any(name.startswith("temp_") for name in left)
+
+
+def _description(span: Span) -> Span:
+    """The span without quotes, brackets and white space at its beginning."""
+    start = span.start
+    while start < span.end - 1 and (span.doc[start].is_punct or span.doc[start].is_space):
+        start += 1
+    return span.doc[start : span.end]
 
 
 def _mention(doc: Doc, heads: Sequence[int], names: MentionIndex[Span]) -> Span:
@@ -61,6 +82,6 @@ def _mention(doc: Doc, heads: Sequence[int], names: MentionIndex[Span]) -> Span:
     for head in heads:
         span, alone = names.at(head), doc[head : head + 1]
         if span is None:
-            span = alone if is_pronoun(alone) else doc[doc[head].left_edge.i : head + 1]
+            span = alone if is_pronoun(alone) else _description(doc[doc[head].left_edge.i : head + 1])
         spans.append(span)
     return doc[min(span.start for span in spans) : max(span.end for span in spans)]

@@ -1,29 +1,32 @@
 """Entities of several readers in one: names come from the first, other words for them from later ones."""
 
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from spacy.tokens import Doc, Span
 
-from ..annotations import document_name
-from ..errors import Errors, Warnings
+from ..errors import Errors
 from ..types import Entity
 from . import EntityReader
 from .chains import MentionIndex
-from .grouping import DisjointSets, number_entities, offsets
+from .grouping import number_entities, offsets
+from .names import LABEL_KINDS, VALUE
 
 
 def merged_entities(*readers: EntityReader, untyped: bool = False) -> EntityReader:
-    """Make a reader that joins the entities of each reader to those of the readers before it.
+    """Make a reader that adds the mentions of later readers to the entities of the readers before them.
 
-    An entity of a later reader (a chain) joins the entity that has a mention at the same place, or with the
-    same head; only its other mentions are new. Where it meets several entities they become one, unless they
-    differ in `kb_id` or label: then the chain joins none of them, with a warning, and is left out.
+    An entity of a later reader is a chain of mentions. Those that an earlier entity has too, at the same place or with
+    the same head, are its names. Each other mention goes to the nearest name before it in the chain, or to the first
+    where none is before it. So a chain never makes one entity of two, and one that runs from one person to another
+    parts between them. Dates and numbers get no further mentions. A chain with one `kb_id` has no name with another.
 
-    :param readers: The readers, the surest first, for instance `spacy_kmgre.ner_entities.v1`. In a config:
+    :param readers: The readers, the surest first, for instance `spacy_kmgre.ner_entities.v2`. In a config:
         `[components.kmgre_entities.entities.*.NAME]`, one section each.
-    :param untyped: Whether to keep chains that meet no entity and have neither label nor `kb_id`.
+    :param untyped: Whether chains without a name are entities too. In a novel most pronouns are in such chains, so that
+        entities without them miss more than half; but they have no type, which costs relations where markers are
+        typed, and every entity makes a pair with every other one, which takes time and finds wrong relations.
+        Chains that have a type or a `kb_id` of their own are kept in any case.
     :raises ValueError: Where there are no readers.
     """
     if not readers:
@@ -43,56 +46,61 @@ def _read(doc: Doc, readers: Sequence[EntityReader], untyped: bool) -> list[Enti
 
 
 class _Merging:
-    """The entities of a Doc while chains join them; each entity is an item of the sets."""
+    """The entities of a Doc while chains add mentions to them."""
 
     def __init__(self, doc: Doc) -> None:
         self._doc = doc
-        self._sets = DisjointSets()
-        self._items: MentionIndex[int] = MentionIndex(doc)
+        self._numbers: MentionIndex[int] = MentionIndex(doc)
         self._entities: list[Entity] = []
         self._mentions: list[list[Span]] = []  # Each entity has those that no earlier one has.
         self._taken: set[tuple[int, int]] = set()
 
-    def add(self, entity: Entity, mentions: Iterable[Span]) -> int:
-        """Add an entity with those of the mentions that no other entity has.
-
-        :returns: The number of the entity.
-        """
-        item = self._sets.add(entity.kb_id or None, entity.label or None)
+    def add(self, entity: Entity, mentions: Iterable[Span]) -> None:
+        """Add an entity with those of the mentions that no other entity has."""
         self._entities.append(entity)
         self._mentions.append([])
-        self._add_mentions(item, (span for span in mentions if offsets(span) not in self._taken))
-        return item
+        for span in mentions:
+            self._add_mention(len(self._entities) - 1, span)
 
     def merge(self, chain: Entity, untyped: bool) -> None:
-        """Join the entities that a chain meets, and give them its other mentions."""
-        places = [self._items.find(span) for span in chain.mentions]
-        met = [item for item in places if item is not None]
-        if not met:
-            if untyped or chain.label or chain.kb_id:
-                self.add(chain, chain.mentions)
-            return
-        number = self.add(chain, ())
-        if self._sets.join((number, item) for item in met):
-            different = {self._sets.find(item): self._entities[item] for item in met}.values()
-            told = ", ".join(f"{entity.text} {entity.label} {entity.kb_id}".rstrip() for entity in different)
-            message = Warnings.W400.format(document=document_name(self._doc), chain=chain.text, entities=told)
-            warnings.warn(message, stacklevel=2)
-            return
-        self._add_mentions(number, (span for span, item in zip(chain.mentions, places) if item is None))
+        """Add the mentions of a chain to the entities that it names."""
+        found = [(span, self._numbers.find(span)) for span in sorted(chain.mentions, key=offsets)]
+        names = [number for _, number in found if number is not None and self._fits(number, chain)]
+        own = [span for span, number in found if number is None]
+        label = "" if LABEL_KINDS.get(chain.label) == VALUE else chain.label
+        if names:
+            current = names[0]
+            for span, number in found:
+                if number is None:
+                    self._add_mention(current, span)
+                elif self._fits(number, chain):
+                    current = number
+            if len(set(names)) == 1:
+                self._complete(current, label, chain.kb_id)
+        elif own and (untyped or label or chain.kb_id):
+            self.add(Entity((), chain.key, label, chain.kb_id), own)
 
-    def _add_mentions(self, item: int, mentions: Iterable[Span]) -> None:
-        for span in mentions:
+    def _fits(self, number: int, chain: Entity) -> bool:
+        """Whether an entity may be a name of a chain."""
+        entity = self._entities[number]
+        return LABEL_KINDS.get(entity.label) != VALUE and (
+            not entity.kb_id or not chain.kb_id or entity.kb_id == chain.kb_id
+        )
+
+    def _complete(self, number: int, label: str, kb_id: str) -> None:
+        """Give an entity the type and the identifier of its chain, where it has none."""
+        entity = self._entities[number]
+        self._entities[number] = Entity((), entity.key, entity.label or label, entity.kb_id or kb_id)
+
+    def _add_mention(self, number: int, span: Span) -> None:
+        if offsets(span) not in self._taken:
             self._taken.add(offsets(span))
-            self._mentions[item].append(span)
-            self._items.add(span, item)
+            self._mentions[number].append(span)
+            self._numbers.add(span, number)
 
     def entities(self) -> Iterator[Entity]:
-        """The joined entities. One that came from a span group keeps its key."""
-        for root, items in self._sets.groups().items():
-            mentions = [span for item in items for span in self._mentions[item]]
-            keys = [self._entities[item].key for item in items]
-            kb_id, label = self._sets.marks(root)
+        """The entities. One that came from a span group keeps its key."""
+        for entity, mentions in zip(self._entities, self._mentions):
             if mentions:
-                key = next((key for key in keys if key in self._doc.spans), "")
-                yield Entity(tuple(mentions), key, str(label or ""), str(kb_id or ""))
+                key = entity.key if entity.key in self._doc.spans else ""
+                yield Entity(tuple(mentions), key, entity.label, entity.kb_id)

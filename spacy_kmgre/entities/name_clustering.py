@@ -10,9 +10,15 @@ from spacy.tokens import Doc, Span
 from ..types import Entity
 from .aliases import AliasTable
 from .grouping import DisjointSets, identifier, most_common
-from .names import Name, Words
+from .names import PERSON, VALUE, Name, NameRules, Words
 from .short_forms import ShortForms
-from .stated_aliases import LONGEST_STATEMENT, NEXT_MENTIONS, is_stated_alias
+from .stated_aliases import (
+    LONGEST_DEFINITION,
+    LONGEST_STATEMENT,
+    NEXT_MENTIONS,
+    defined_terms,
+    is_stated_alias,
+)
 
 T = TypeVar("T")
 
@@ -96,13 +102,31 @@ class NameClustering:
         sure = [[node for node in nodes if times[node] == 1] for nodes in joinable]
         self._groups.join(link for nodes in sure for link in pairwise(nodes))
 
-    def join_stated_aliases(self) -> None:
-        """Join a name to one shortly before it where the words between them state that they are one."""
+    def join_stated_aliases(self, rules: NameRules) -> None:
+        """Join a name to one shortly before it where the words between them state that they are one, and each term to
+        the name that defines it."""
+        self._join_defined_terms(rules)
         candidates: dict[int, set[int]] = defaultdict(set)
         for number, first in enumerate(self._mentions):
             for second in self._mentions[number + 1 : number + 1 + NEXT_MENTIONS]:
                 if first.label == second.label and first.node != second.node and self._states(first, second):
                     candidates[second.node].add(self._groups.find(first.node))
+        self._join_unambiguous(candidates)
+
+    def _join_defined_terms(self, rules: NameRules) -> None:
+        """Join the names that are a term which a bracket after a name defines: '("Acme" or the "Company")'."""
+        defined: dict[tuple[str, Words], set[int]] = defaultdict(set)
+        for mention in self._mentions:
+            end = mention.span.end
+            if self._words[end : end + 1] != ["("] or mention.name.kind in (PERSON, VALUE):
+                continue
+            for term in defined_terms(self._words[end : end + LONGEST_DEFINITION]):
+                words = rules.name(term, mention.name.kind, mention.name.language).words
+                defined[mention.label, words].add(self._groups.find(mention.node))
+        candidates: dict[int, set[int]] = {}
+        for form in self._forms:
+            if roots := defined.get((form.label, form.name.words), set()) - {self._groups.find(form.node)}:
+                candidates[form.node] = roots
         self._join_unambiguous(candidates)
 
     def _states(self, first: _NamedMention, second: _NamedMention) -> bool:

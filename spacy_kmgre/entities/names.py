@@ -1,29 +1,25 @@
-"""Names as strings: which words of a name are compared, and which parts a person's name has.
-
-What this file knows is general knowledge of names, mostly English ones.
-"""
+"""Names as strings: which words of a name are compared, and which parts a person's name has."""
 
 import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 
+from .languages import ENGLISH, Language, word_set
+
 Words = tuple[str, ...]
 
 PERSON, ORGANISATION, PLACE, VALUE, OTHER = KINDS = ("person", "organisation", "place", "value", "other")
 
-# The labels of OntoNotes, CoNLL-2003 and DocRED; a label that is missing here is of the kind "other".
+# The labels of OntoNotes, CoNLL-2003 and DocRED, and those that models with free labels are mostly asked for; a label
+# that is missing here is of the kind "other".
 LABEL_KINDS: dict[str, str] = {
-    **dict.fromkeys(("PERSON", "PER"), PERSON),
-    "ORG": ORGANISATION,
-    **dict.fromkeys(("GPE", "LOC", "FAC"), PLACE),
+    **dict.fromkeys(("PERSON", "PER", "person"), PERSON),
+    **dict.fromkeys(("ORG", "organization", "organisation", "company"), ORGANISATION),
+    **dict.fromkeys(("GPE", "LOC", "FAC", "location", "place", "city", "country"), PLACE),
+    "date": VALUE,
     **dict.fromkeys(("DATE", "TIME", "NUM", "CARDINAL", "ORDINAL", "PERCENT", "MONEY", "QUANTITY"), VALUE),
 }
-
-
-def word_set(words: str) -> frozenset[str]:
-    """The words of a text."""
-    return frozenset(words.split())
 
 
 PREPOSITIONS = word_set(
@@ -33,19 +29,6 @@ CONJUNCTIONS = word_set("and or et ou und oder y e i oraz &")
 SMALL_WORDS = PREPOSITIONS | CONJUNCTIONS | word_set("the a an la le les el los las der die das den")
 _PATRONYMIC = word_set("ibn bin ben bint")
 _GENERATIONS = word_set("jr jnr sr snr i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi")
-_MALE_TITLES = word_set("mr sir lord king prince emperor duke count baron father brother don señor herr pope")
-_FEMALE_TITLES = word_set(
-    "mrs ms miss lady dame queen princess empress duchess countess baroness sister doña señora frau"
-)
-_TITLES = (
-    _MALE_TITLES
-    | _FEMALE_TITLES
-    | word_set(
-        "dr prof capt col lt sgt gen adm maj gov sen hon rev professor president chancellor minister premier "
-        "governor senator mayor judge justice general colonel major captain lieutenant sergeant admiral marshal "
-        "commander bishop archbishop cardinal reverend rabbi imam sheikh crown agent officer secretary ambassador"
-    )
-)
 # A longer name is hardly a person's, so it has no parts.
 _MOST_WORDS = 8
 
@@ -80,6 +63,8 @@ class Name:
     :param written: The words of the text.
     :param words: The words that are compared: names with the same words are equal.
     :param core: The words without a person's titles and without asides in quotes or brackets.
+    :param gender: "male" or "female" where a person's title tells it.
+    :param language: The language of the text.
     """
 
     text: str
@@ -87,12 +72,8 @@ class Name:
     written: Words
     words: Words
     core: Words
-
-    @property
-    def gender(self) -> str | None:
-        """The gender that a person's title tells, if any."""
-        title = fold(self.words[0]) if self.kind == PERSON and len(self.words) > 1 else ""
-        return "male" if title in _MALE_TITLES else "female" if title in _FEMALE_TITLES else None
+    gender: str | None = None
+    language: Language = ENGLISH
 
     @cached_property
     def parts(self) -> list[tuple[Words, bool]]:
@@ -133,28 +114,65 @@ class NameRules:
     given_names: bool = True  # "Genc" is "Genc Ruli", where the longer name comes first.
     heads: bool = True  # "the Fund" is "Rockefeller Brothers Fund", where the longer name comes first.
 
-    def name(self, text: str, kind: str = OTHER) -> Name:
+    def name(self, text: str, kind: str = OTHER, language: Language = ENGLISH) -> Name:
         """The name in a text, for an entity of this kind."""
-        written = self._written(text)
-        words = self._compared(written)
-        core = words
-        if kind == PERSON and self.titles:
-            rest = _ASIDE.sub(" ", text)
-            core = self._compared(self._written(rest)) if _WORD.search(rest) else words
-            while len(core) > 1 and fold(core[0]) in _TITLES:
-                core = core[1:]
-        return Name(text, kind, written, words, core)
+        written = self._written(text, language)
+        words = self._compared(written, language)
+        core, gender = words, None
+        if kind == PERSON:
+            gender = _gender(words, language)
+            if self.titles:
+                rest = _ASIDE.sub(" ", text)
+                core = (
+                    self._compared(self._written(rest, language), language) if _WORD.search(rest) else words
+                )
+                core = core[count_titles(core, language) :]
+        return Name(text, kind, written, words, core, gender, language)
 
-    def _written(self, text: str) -> Words:
+    def _written(self, text: str, language: Language) -> Words:
         text = unicodedata.normalize("NFKC", text)
-        if self.possessives:
+        if self.possessives and language.possessive:
             text = _POSSESSIVE.sub("", text)
+        if self.articles:
+            text = _without_elided(text, language)
         text = _INITIALS.sub(lambda found: re.sub(r"[.\s]", "", found.group()) + " ", text)
         return tuple(_WORD.findall(_APOSTROPHES.sub("", text))) or (text,)
 
-    def _compared(self, words: Words) -> Words:
-        if self.articles and len(words) > 1 and words[0].casefold() == "the":
+    def _compared(self, words: Words, language: Language) -> Words:
+        if self.articles and len(words) > 1 and words[0].casefold() in language.articles:
             words = words[1:]
         if self.accents:
             words = tuple(map(without_accents, words))
         return tuple(map(str.casefold, words)) if self.case else words
+
+
+def count_titles(words: Words, language: Language) -> int:
+    """How many words at the beginning of a person's name are titles; the last word never is one."""
+    folded = tuple(map(fold, words))
+    count = 0
+    while True:
+        end = count
+        while end < len(folded) - 2 and folded[end] in language.before_titles:
+            end += 1
+        if end >= len(folded) - 1 or folded[end] not in language.titles:
+            return count
+        count = end + 1
+        if folded[end] == "secretary" and folded[count] == "of" and len(folded) > count + 2:
+            count += 2  # "Secretary of State Ann Lee"
+
+
+def _gender(words: Words, language: Language) -> str | None:
+    """The gender that the titles of a person's name tell."""
+    for word in map(fold, words[: count_titles(words, language)]):
+        if word in language.male or word in language.female:
+            return "male" if word in language.male else "female"
+    return None
+
+
+def _without_elided(text: str, language: Language) -> str:
+    """The text without an article that is written as one word with it."""
+    for article in language.elided:
+        beginning = text[: len(article)].casefold().replace("’", "'")
+        if beginning == article and _WORD.search(text, len(article)):
+            return text[len(article) :]
+    return text

@@ -3,21 +3,12 @@
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import NamedTuple
 
-from .names import ORGANISATION, OTHER, PERSON, PREPOSITIONS, SMALL_WORDS, VALUE, Name, Words, fold, word_set
+from .languages import word_set
+from .names import ORGANISATION, OTHER, PERSON, PREPOSITIONS, SMALL_WORDS, VALUE, Name, Words, fold
 
 _LEGAL_FORMS = word_set(
     "inc incorporated corp corporation co company ltd limited llc llp lp plc gmbh mbh ag kg kgaa ohg se sa sas "
-    "sarl srl spa bv nv ab aktiebolag as asa oy oyj aps pty pte kk group holding holdings"
-)
-# These words say what a body, an agreement or an event is; many of their names end with one.
-_HEADS = word_set(
-    "academy agency alliance assembly association authority bank board bureau cabinet chamber church circuit "
-    "club college commission committee commons commonwealth company confederation conference congress corporation "
-    "council court department diocese federation foundation front fund government guild house institute institution "
-    "league legislature ministry movement museum office orchestra order organisation organization parliament party "
-    "school senate service society synod trust union university "
-    "accord act agreement award championship charter code constitution convention cup declaration exhibition "
-    "festival games pact plan prize programme program project protocol treaty war"
+    "sarl srl spa records associates bv nv ab aktiebolag as asa oy oyj aps pty pte kk group holding holdings"
 )
 
 
@@ -54,19 +45,38 @@ def _acronym(name: Name) -> str | None:
     """The name, if it is a single word in capitals, perhaps with a plural s."""
     word = name.written[-1]
     word = word[:-1] if word.endswith("s") else word
-    fits = len(name.words) == 1 and len(word) > 1 and word.isalpha() and word.isupper()
-    return fold(word) if fits and name.kind not in (PERSON, VALUE) else None
+    least = 3 if name.kind == PERSON else 2
+    fits = len(name.words) == 1 and len(word) >= least and word.isalpha() and word.isupper()
+    return fold(word) if fits and name.kind != VALUE else None
 
 
 def _first_letters(name: Name) -> Iterator[str]:
-    """The first letters of all words, or of all but small ones; with or without legal form and article."""
-    if name.kind in (PERSON, VALUE):
+    """The first letters of all words, or of all but small ones; with or without legal form, article and country. Those
+    of a person are of a name of three words or more."""
+    if name.kind == VALUE or (name.kind == PERSON and not _has_initials(name)):
         return
-    written = tuple(map(fold, name.written))
-    for words in (written, written[-len(name.words) :], *_without_legal_form(written)):
+    written = tuple(map(fold, name.core if name.kind == PERSON else name.written))
+    for words in (written, written[-len(name.words) :], *_without_legal_form(written), *_bodies(name)):
         for kept in (words, [word for word in words if word not in SMALL_WORDS]):
             if len(kept) > 1:
                 yield "".join(word[0] for word in kept)
+
+
+def _has_initials(name: Name) -> bool:
+    """Whether a person is called by the first letters of the name, as JFK is. "Olympic Committee" is no surname."""
+    return len(name.core) >= 3 and fold(name.core[-1]) not in name.language.heads
+
+
+def _bodies(name: Name) -> Iterator[Words]:
+    """The name of a body without its country: of "US Department of Energy", and of "Danish Ministry of Health"."""
+    words = tuple(map(fold, name.words))
+    for end in range(1, len(words) - 1):
+        if words[:end] in name.language.country_names:
+            yield words[end:]
+    for start in (1, 2):
+        named = len(words) > start + 1 and words[start] in name.language.heads
+        if named and words[start + 1] in PREPOSITIONS:
+            yield words[start:]
 
 
 def _initials(name: Name) -> Iterator[Words]:
@@ -90,11 +100,26 @@ def _given_names(name: Name) -> Iterator[Words]:
 
 
 def _heads(name: Name) -> Iterator[Words]:
-    """The last word, if it says what the whole is; "Clause of the Constitution" is no constitution."""
-    if name.kind in (ORGANISATION, OTHER) and len(name.words) > 1:
-        words = tuple(map(fold, name.words))
-        if words[-1] in _HEADS and PREPOSITIONS.isdisjoint(words):
-            yield name.words[-1:]
+    """What is left of the name of a body, an agreement or an event: its last word, the name without its country, or
+    what stands before "of". "Clause of the Constitution" is no constitution."""
+    if name.kind not in (ORGANISATION, OTHER) or len(name.words) == 1:
+        return
+    words, heads = tuple(map(fold, name.words)), name.language.heads
+    preposition = next((place for place, word in enumerate(words) if word in PREPOSITIONS), len(words))
+    if preposition < len(words):
+        if words[preposition - 1] in heads:
+            yield name.words[:preposition]
+    elif words[-1] in heads or (name.kind == ORGANISATION and _is_plural(words[-1], name)):
+        yield name.words[-1:]
+        for end in range(1, len(words) - 1):
+            if words[:end] in name.language.country_names:
+                yield name.words[end:]
+
+
+def _is_plural(word: str, name: Name) -> bool:
+    """Whether the last word of a name is one in the plural, and not all that the name has."""
+    plural = name.language.plural and len(word) > 4 and word.endswith("s") and not word.endswith("ss")
+    return plural and fold(name.words[0]) not in SMALL_WORDS
 
 
 # The keys are names of `NameRules`. Rules are applied in this order, the surest first.

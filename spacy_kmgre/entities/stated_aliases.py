@@ -3,12 +3,16 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 
-from .names import PERSON, PLACE, VALUE, fold, word_set
+from .languages import word_set
+from .names import PERSON, PLACE, PREPOSITIONS, SMALL_WORDS, VALUE, fold
 
 # A statement has few tokens, and at most one name stands within it: that of a language ("(Danish: ...").
 LONGEST_STATEMENT = 8
 NEXT_MENTIONS = 2
+# The tokens of a bracket that defines terms, and that it must be.
+LONGEST_DEFINITION = 20
 
 _ADVERB = (
     "(?:also|and|at|better|best|both|but|commonly|currently|first|formerly|generally|informally|initially|is|later|"
@@ -34,6 +38,9 @@ _STRAY = re.compile(r"(?<=\() ?[,;][ ,;]*")
 _SPACES = re.compile(r"\s+")
 # Between these, a name in another script is the same name: "Chupong (Thai: ชูพงษ์)", "Αλιάγας / Aliagas".
 _OTHER_SCRIPT = re.compile(r",? ?\([^()]*|/")
+# Contracts and filings define terms in this way; the quotes are what tells a definition from an aside.
+_DEFINITION = re.compile(r"\s*,?\s*\(([^()]*[\"“”][^()]*)\)")
+_TERM = re.compile(r"[\"“”]\s*(?:[Tt]he )?([^\"“”]*[^\"“”\s,.])\s*[,.]?\s*[\"“”]")
 _CLOSING = word_set(") , ; /")
 
 
@@ -59,13 +66,70 @@ def is_stated_alias(
         return kind == PERSON
     if _NOW.fullmatch(lower):
         return kind != PLACE  # "Prussia (now Kaliningrad)" are two places.
-    if lower == "or":  # "Kusha or Kusa" is one thing; different names joined by "or" are two.
-        return fold(first)[:3] == fold(second)[:3]
+    if lower in ("or", "or the"):  # "Kusha or Kusa" is one thing; different names joined by "or" are two.
+        return _alike(_words(first), _words(second), kind)
     if lower == "(":
         # In a bracket, a place says where the first one is, and a person who plays the part of the first.
         closed = next((token for token in following if not _QUOTES.fullmatch(token)), "") in _CLOSING
-        return closed and kind not in (PERSON, PLACE)
+        return closed and kind not in (PERSON, PLACE) and not _explains_part(first, second)
     return False
+
+
+def defined_terms(following: Sequence[str]) -> list[str]:
+    """The terms that a bracket after a name defines for it: '("Acme" or the "Company")'.
+
+    :param following: The tokens after the name.
+    """
+    bracket = _DEFINITION.match(" ".join(following))
+    return [found[1] for found in _TERM.finditer(bracket[1])] if bracket else []
+
+
+def _words(name: str) -> list[str]:
+    words = fold(name).split()
+    return words[1:] if words[0] == "the" and len(words) > 1 else words
+
+
+def _alike(first: Sequence[str], second: Sequence[str], kind: str) -> bool:
+    """Whether two names are forms of one: each word of one is a spelling of that of the other, or the longer name goes
+    on where the shorter ends, which names of places do too ("Guinea or Guinea-Bissau")."""
+    short, long = sorted((first, second), key=len)
+    if len(short) != len(long):
+        return kind != PLACE and long[: len(short)] == short
+    pairs = list(zip(short, long))
+    known = kind != PLACE or any(left == right for left, right in pairs)
+    return all(_same_word(left, right, known) for left, right in pairs)
+
+
+def _same_word(left: str, right: str, endings: bool) -> bool:
+    """Whether two words are spellings of one.
+
+    :param endings: Whether one may have an ending that the other has not, as in "West" and "Western".
+    """
+    if endings and left[:4] == right[:4] and (left.startswith(right) or right.startswith(left)):
+        return True
+    if endings and len(left) == len(right) > 5 and left[:3] == right[:3]:
+        return True  # "mock vervain" is "mock verbena"
+    close = SequenceMatcher(None, left, right).ratio() >= 0.85 and abs(len(left) - len(right)) <= 1
+    return left == right or (close and left[:2] == right[:2])
+
+
+def _explains_part(name: str, short: str) -> bool:
+    """Whether a short form stands for the end of a name: NFL for that of "Chiefs of the National Football League"."""
+    words, letters = fold(name).split(), fold(short)
+    for place, word in enumerate(words):
+        if word in PREPOSITIONS:
+            rest = words[place + 1 :]
+            if letters in _all_initials(rest) and letters not in _all_initials(words):
+                return True
+    return False
+
+
+def _all_initials(words: Sequence[str]) -> set[str]:
+    """The first letters of the words, of all and of all but small ones."""
+    return {
+        "".join(word[0] for word in kept)
+        for kept in (words, [word for word in words if word not in SMALL_WORDS])
+    }
 
 
 def _script(text: str) -> str:

@@ -97,7 +97,7 @@ def explain(pipe: KmgreRelations, doc: Doc, head: str, tail: str, labels: Sequen
 
     :param doc: A Doc with entities; components before `pipe` have seen it.
     :param head: The entity's key, or the text of one of its mentions.
-    :param labels: The relations to explain; where empty the predicted ones, or the most probable one.
+    :param labels: The relations to explain; where empty those above their thresholds, or the most probable one.
     :raises ValueError: Where there is no such entity, or several, or no such label, or where all mentions of
         an entity lie outside of what the encoder reads.
     """
@@ -163,14 +163,14 @@ def _explain(
         limits = maths.key_threshold(key_probs, scores.pair_index, len(scores.entities), network.xi, tau)
         key_threshold = limits[row].item()
     if not labels:
-        best = max(range(1, len(score)), key=lambda number: score[number])
-        numbers = predicted.nonzero().squeeze(1).tolist() or [best]
-        labels = [pipe.labels[n - 1] for n in sorted(numbers, key=lambda number: -score[number])]
+        ranked = sorted(range(1, len(score)), key=lambda number: -score[number])
+        numbers = [n for n in ranked if predicted[n] or score[n] > _threshold(pipe, pipe.labels[n - 1])]
+        labels = [pipe.labels[n - 1] for n in numbers or ranked[:1]]
     head, tail = (entities[number] for number in scores.entities[row].tolist())
     reasons = []
     for label in labels:
         number = pipe.labels.index(label) + 1
-        threshold = pipe.thresholds.get(label, pipe.threshold)
+        threshold = _threshold(pipe, label)
         pairs = _mention_pairs(doc, entities, scores, selected, row, number)
         holds = bool(predicted[number])
         notes = _notes(pipe, controls, head, tail, label, fused[row], adjusted[row], number)
@@ -198,6 +198,11 @@ def _explain(
             )
         )
     return Explanation(head, tail, key_threshold, reasons)
+
+
+def _threshold(pipe: KmgreRelations, label: str) -> float:
+    found: float = pipe.thresholds.get(label, pipe.threshold)
+    return found
 
 
 def _mention_pairs(

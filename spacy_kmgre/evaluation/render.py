@@ -1,5 +1,7 @@
 """Reports as Markdown and HTML, and the words and numbers that these share with the command line."""
 
+from base64 import b64encode
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -10,10 +12,11 @@ if TYPE_CHECKING:
 TEMPLATES = {".md": "report.md", ".html": "report.html"}
 
 
-def render(report: "Report", suffix: str) -> str:
+def render(report: "Report", suffix: str, pictures: Mapping[str, str] | None = None) -> str:
     """Write a report as text.
 
     :param suffix: One of `TEMPLATES`.
+    :param pictures: Pictures in SVG by their names, which HTML holds.
     """
     environment = Environment(
         loader=PackageLoader("spacy_kmgre.evaluation"),
@@ -31,8 +34,14 @@ def render(report: "Report", suffix: str) -> str:
             for section in report.sections
         ],
         notes=[*report.notes, *setting_notes(report)],
+        pictures={name: _data_url(picture) for name, picture in (pictures or {}).items()},
         settings={name: cell(str(value)) for name, value in report.settings.items()},
     )
+
+
+def _data_url(picture: str) -> str:
+    """A picture as an address that holds it whole. An image runs no scripts."""
+    return f"data:image/svg+xml;base64,{b64encode(picture.encode('utf8')).decode('ascii')}"
 
 
 def table_header(report: "Report") -> tuple[str, ...]:

@@ -137,7 +137,7 @@ def make_report(
     if whole.unsplit:
         hidden |= {*SECTIONS[PLACE], *SECTIONS[DISTANCE]}
         notes.append(
-            f"{whole.unsplit} documents have no sentence boundaries, so this report has no scores by sentence or "
+            f"Documents without sentence boundaries: {whole.unsplit}. So this report has no scores by sentence or "
             "distance."
         )
     sections = [

@@ -2,11 +2,26 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from spacy.tokens import Doc
+
+from ..errors import Errors
+
+
+def require(modules: Mapping[str, str]) -> None:
+    """See that optional libraries are there.
+
+    :param modules: Modules, each with the extra of spacy-kmgre that installs it.
+    :raises ImportError: Where one is missing; the message names the extra.
+    """
+    for module, extra in modules.items():
+        if find_spec(module) is None:
+            raise ImportError(Errors.E530.format(module=module, extra=extra))
 
 
 class Export(ABC):
@@ -20,12 +35,14 @@ class Export(ABC):
     :cvar description: One line for people who choose an export.
     :cvar suffixes: The file endings that stand for this export.
     :cvar lacks: What a Doc holds and the export has no place for.
+    :cvar requires: The modules that the export imports, each with the extra of spacy-kmgre that installs it.
     """
 
     name: str
     description: str
     suffixes: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
+    requires: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, meta: Mapping[str, Any]):
         self.meta = meta

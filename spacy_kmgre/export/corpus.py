@@ -38,5 +38,5 @@ class CorpusExport(Export):
     def _docs(self, documents: Iterable[bytes]) -> Iterator[Doc]:
         for number, data in enumerate(documents):
             if number % VOCAB_SIZE == 0:
-                vocab = spacy.blank(self.meta["lang"]).vocab
+                vocab = spacy.blank(self.meta.get("lang", "xx")).vocab
             yield Doc(vocab).from_bytes(zlib.decompress(data))

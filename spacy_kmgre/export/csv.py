@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,13 +15,19 @@ from .base import StreamExport
 COLUMNS = (
     *("document", "head", "head_label", "head_kb_id", "head_key", "relation", "relation_text"),
     *("tail", "tail_label", "tail_kb_id", "tail_key", "score"),
-    *("head_start", "head_end", "tail_start", "tail_end", "share", "evidence"),
+    *("head_start", "head_end", "tail_start", "tail_end", "share", "evidence", "head_id", "tail_id"),
 )
+
+
+# Spreadsheets run a text that begins like this. It gets an apostrophe, and so does one that has apostrophes before it
+# already: the first one can always be taken off again.
+FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 
 class CsvExport(StreamExport):
     """A row for each relation: its entities, the characters of its leading key mention pair, and the text of its
-    evidence sentences."""
+    evidence sentences. A text that a spreadsheet would run as a formula begins with an apostrophe; `plain_cell` takes
+    it off."""
 
     name = "csv"
     description = "a table with a row for each relation"
@@ -50,6 +57,8 @@ def _row(relation: Relation) -> list[Any]:
         relation.score,
         *pair,
         evidence,
+        relation.head.id,
+        relation.tail.id,
     ]
 
 
@@ -59,5 +68,16 @@ def _entity(entity: Entity) -> list[str]:
 
 def _csv(rows: Iterable[Iterable[Any]]) -> bytes:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    # The writer quotes what holds a character of the line end: so a carriage return by itself, too.
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerows(map(_inert, row) for row in rows)
     return text.getvalue().encode("utf8")
+
+
+def _inert(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell
+
+
+def plain_cell(cell: str) -> str:
+    """The text of a cell as it is on the Doc, without the apostrophe before what would be a formula."""
+    return cell[1:] if cell.startswith("'") and FORMULA.match(cell[1:]) else cell

@@ -9,7 +9,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import ignore_error, raise_error
 
-from ..annotations import TITLE, all_entities, relation_data
+from ..annotations import TITLE, all_entities, identify_entities, name_model, relation_data
+from ..types import Entity
 
 # A function that gets the number of documents that are done since its last call.
 Progress = Callable[[int], Any]
@@ -51,11 +52,13 @@ class Annotator:
     :param nlp: The pipeline.
     :param encode: The function that makes bytes of an annotated Doc.
     :param batch_size: The number of documents that go through a component at a time.
+    :param identify: What gives entities identifiers over documents, None for none.
     """
 
     nlp: Language
     encode: Callable[[Doc], bytes]
     batch_size: int
+    identify: Callable[[Entity], str] | None = None
 
     def run(self, items: Sequence[Item], progress: Progress) -> list[Outcome]:
         """Annotate and encode documents; each outcome is in the place of its item."""
@@ -69,6 +72,9 @@ class Annotator:
             return failure(item, doc)
         try:
             doc.user_data.setdefault(TITLE, item.name)
+            if self.identify is not None:
+                identify_entities(doc, self.identify)
+            name_model(doc, self.nlp.meta)
             sizes = len(all_entities(doc)), len(relation_data(doc))
             return Outcome(printable(item.name), self.encode(doc), *sizes)
         except Exception as error:

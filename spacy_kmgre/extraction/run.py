@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -13,6 +13,7 @@ from spacy.language import Language
 
 from ..errors import Errors
 from ..export import Export, StreamExport
+from ..types import Entity
 from .annotate import Annotator, Item, Outcome, Progress, printable
 from .journal import Journal
 from .workers import Workers, start_workers
@@ -58,11 +59,13 @@ class Plan:
     :param batch_size: The number of documents that go through a component at a time.
     :param n_process: The number of processes, -1 for one on each CPU core.
     :param progress: A function that gets the number of documents that are done since its last call.
+    :param identify: What gives entities identifiers over documents (see `identify_entities`), None for none.
     """
 
     batch_size: int = 16
     n_process: int = 1
     progress: Progress = lambda _: None
+    identify: Callable[[Entity], str] | None = None
 
     def __post_init__(self) -> None:
         if self.n_process < -1 or self.n_process == 0:
@@ -156,7 +159,7 @@ def stream(
 @contextmanager
 def _annotating(nlp: Language, export: Export, plan: Plan) -> Iterator[Annotator | Workers]:
     """What annotates the documents: this process, or several others."""
-    annotator = Annotator(nlp, export.encode, plan.batch_size)
+    annotator = Annotator(nlp, export.encode, plan.batch_size, plan.identify)
     if plan.processes == 1:
         yield annotator
     else:

@@ -23,20 +23,26 @@ from ..formats.counts import Counts
 from ..formats.files import parse_line
 from ..formats.jsonl import document_from_json
 from .annotate import Item
+from .tables import DEFAULT, ENDINGS, Columns, check_table, read_table
 
 STDIN = Path("-")
 TEXT, LINES, JSON_LINES = "text", "lines", "jsonl"
 # The forms that are not formats of corpora: a file is a document, or each of its lines that is not empty is one.
 TEXTS = (TEXT, LINES)
-# The files of a folder that are read, and their forms.
+TABLES = tuple(dict.fromkeys(ENDINGS.values()))
+# The files of a folder that are read, and their forms. Tables are read where they are asked for: what `extract` writes
+# beside its sources is one.
 SUFFIXES = {".txt": TEXT, ".jsonl": JSON_LINES, ".ndjson": JSON_LINES, ".spacy": "spacy"}
+# The files of a pipeline's folder.
+PIPELINE = ("config.cfg", "meta.json")
 
 
 @dataclass(frozen=True)
 class Source:
     """A file, a folder or standard input.
 
-    :param form: A name of `TEXTS` or `FORMATS`; empty for standard input and a folder where the contents tell.
+    :param form: A name of `TEXTS`, `TABLES` or `FORMATS`; empty for standard input and a folder where the contents
+        tell.
     :param name: The name of its documents that have no title, with their number.
     """
 
@@ -50,14 +56,19 @@ def check_source_format(name: str) -> None:
 
     :raises ValueError: Where there is no such format; the message names them all.
     """
-    check_format(name, (*TEXTS, *(form for form in FORMATS if "documents" not in FORMATS[form].options)))
+    check_format(name, _source_formats())
 
 
-def find_sources(paths: Iterable[Path], form: str | None = None) -> list[Source]:
+def _source_formats() -> list[str]:
+    return [*TEXTS, *(form for form in FORMATS if "documents" not in FORMATS[form].options), *TABLES]
+
+
+def find_sources(paths: Iterable[Path], form: str | None = None, columns: Columns = DEFAULT) -> list[Source]:
     """The sources that paths stand for.
 
-    :param form: A name of `TEXTS` or `FORMATS`; endings and contents tell where it is None.
-    :raises ValueError: Where there is nothing to read, or its format is unknown.
+    :param form: A name of `TEXTS`, `TABLES` or `FORMATS`; endings and contents tell where it is None.
+    :param columns: The columns that tables should have.
+    :raises ValueError: Where there is nothing to read, its format is unknown, or a table lacks a column.
     """
     if form is not None:
         check_source_format(form)
@@ -73,10 +84,27 @@ def find_sources(paths: Iterable[Path], form: str | None = None) -> list[Source]
             found.append(Source(path, form or _guess(path), path.name))
         else:
             found.append(Source(path, form or "", path.name))
+            if is_pipeline(path):
+                raise ValueError(
+                    Errors.E085.format(path=path, wanted="source", command="COMMAND MODEL SOURCE")
+                )
             if next(_walk(found[-1]), None) is None:
                 kinds = " ".join(f"*{suffix}" for suffix in SUFFIXES)
-                raise ValueError(Errors.E336.format(path=path, why=f"has no files to read ({kinds})"))
+                why = f"has no files to read ({kinds}; with --from {' or '.join(TABLES)} the tables in it)"
+                raise ValueError(Errors.E336.format(path=path, why=why))
+    tables = [file for file in chain.from_iterable(map(_walk, found)) if file.form in TABLES]
+    for file in tables:
+        check_table(file.path, file.form, columns)
+    if columns != DEFAULT and not tables:
+        raise ValueError(
+            Errors.E336.format(path="--text-column or --id-column", why="needs a source that is a table")
+        )
     return found
+
+
+def is_pipeline(path: Path) -> bool:
+    """Whether a path is the folder of a saved pipeline."""
+    return all((path / name).is_file() for name in PIPELINE)
 
 
 def count_items(sources: Iterable[Source]) -> int | None:
@@ -94,11 +122,13 @@ class Reader:
 
     :param split: Whether the pipeline finds sentences. Otherwise they are found by rule where a document has none.
     :param made: The files that the run itself makes. They are not read, although a folder of sources may hold them.
+    :param columns: The columns of tables that are read.
     :ivar passed_over: The files of folders that are not read, as their endings are not among `SUFFIXES`.
     """
 
-    def __init__(self, nlp: Language, split: bool, made: Iterable[Path] = ()):
+    def __init__(self, nlp: Language, split: bool, made: Iterable[Path] = (), columns: Columns = DEFAULT):
         self.nlp = nlp
+        self.columns = columns
         self.made = frozenset(map(os.path.realpath, made))
         self.lang = nlp.lang or "xx"
         self.docs = TextDocs(nlp.vocab, Counts(), TextOptions(sentences=not split))
@@ -113,6 +143,8 @@ class Reader:
                 yield from self._stream(source, sys.stdin.buffer)
             elif source.form == TEXT:
                 yield Item(source.name, partial(self._file, source))
+            elif source.form in TABLES:
+                yield from self._table(source)
             elif source.form in (LINES, JSON_LINES):
                 try:
                     file = source.path.open("rb")
@@ -152,6 +184,15 @@ class Reader:
             data[TITLE] = name = title if isinstance(title, str) else json.dumps(title)
         return Item(name, partial(self._json, where, data))
 
+    def _table(self, source: Source) -> Iterator[Item]:
+        number = 0
+        try:
+            for number, name, text in read_table(source.path, source.form, self.columns):
+                name = name or f"{source.name}:{number}"
+                yield Item(name, partial(self._cell, name, text))
+        except ValueError as error:
+            yield _broken(f"{source.name}:{number + 1}", ValueError(Errors.E348.format(error=error)))
+
     def _corpus(self, source: Source) -> Iterator[Item]:
         form = FORMATS[source.form]
         options = {"sentences": self.docs.options.sentences} if "sentences" in form.options else {}
@@ -186,6 +227,12 @@ class Reader:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise ValueError(Errors.E120.format(where=name, error=error)) from error
+        return self._plain(name, text)
+
+    def _cell(self, name: str, text: Callable[[], str]) -> Doc:
+        return self._plain(name, text())
+
+    def _plain(self, name: str, text: str) -> Doc:
         self._check_length(text)
         return self.docs.make(name, text, [], [], title=name)
 
@@ -194,13 +241,13 @@ class Reader:
             self._check_length(data["text"])
         doc = document_from_json(where, data, self.docs)
         set_relations(doc, [])
-        return doc
+        return without_found_ents(self.nlp, doc)
 
     def _bytes(self, data: bytes) -> Doc:
         doc = Doc(self.nlp.vocab).from_bytes(data)
         self._check_length(doc.text)
         set_relations(doc, [])
-        return doc
+        return without_found_ents(self.nlp, doc)
 
     def _check_length(self, text: str) -> None:
         if len(text) > self.nlp.max_length:
@@ -217,12 +264,16 @@ def _guess(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix == ".txt":
         return TEXT
+    if suffix in ENDINGS:
+        return ENDINGS[suffix]
     try:
         return guess_source(path).name
     except ValueError:
         if suffix == ".json":
             raise
-        return SUFFIXES.get(suffix, TEXT)
+    if suffix and suffix not in SUFFIXES:
+        raise ValueError(Errors.E089.format(path=path, known=", ".join(_source_formats())))
+    return SUFFIXES.get(suffix, TEXT)
 
 
 def _walk(
@@ -236,10 +287,11 @@ def _walk(
     :param pass_over: A function that gets the files that are not read.
     :param made: The real paths of files that are left out.
     """
-    if not source.path.is_dir() or source.form not in ("", *TEXTS, JSON_LINES):
+    if not source.path.is_dir() or source.form not in ("", *TEXTS, *TABLES, JSON_LINES):
         yield source
         return
     wanted = TEXT if source.form in TEXTS else source.form
+    kinds = ENDINGS if source.form in TABLES else SUFFIXES
     seen = set(made)
     for name, folders, files in os.walk(source.path, followlinks=True):
         real = os.path.realpath(name)
@@ -250,7 +302,7 @@ def _walk(
         folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
         for file in sorted(files):
             path = Path(name, file)
-            kind = SUFFIXES.get(path.suffix.lower(), "")
+            kind = kinds.get(path.suffix.lower(), "")
             if file.startswith(".") or os.path.realpath(path) in made:
                 continue
             if kind and (not wanted or kind == wanted):
@@ -276,3 +328,11 @@ def _broken(name: str, error: Exception) -> Item:
         raise error
 
     return Item(name, fail)
+
+
+def without_found_ents(nlp: Language, doc: Doc) -> Doc:
+    """The Doc without named entities, where a component of the pipeline finds them: it would keep those that are there,
+    such as the gold ones of a corpus."""
+    if any("doc.ents" in nlp.get_pipe_meta(name).assigns for name in nlp.pipe_names):
+        doc.set_ents([], default="missing")
+    return doc

@@ -1,16 +1,19 @@
 """From what a format says to a Doc: text and characters, or tokens, with entities and relations."""
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import spacy
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.vocab import Vocab
 
-from ..annotations import ENTITY_PREFIX, TITLE, set_relations, write_entities, write_ents
+from ..annotations import ENTITY_PREFIX, PASSAGES, TITLE, store_relations, write_entities, write_ents
 from ..errors import Errors
+from ..relation_input import relation_data_of
 from ..retokenize import split_tokens
 from ..types import Entity
 from .base import ReaderOptions, option
@@ -18,10 +21,12 @@ from .counts import Counts
 
 Offsets = tuple[int, int]
 
-# The span group of a document's parts, labelled by their kind: title, abstract ...
-PASSAGES = "passages"
 # Soft hyphen, zero-width space, byte order mark.
 INVISIBLE = dict.fromkeys((0xAD, 0x200B, 0xFEFF))
+# Thai and Lao, Burmese, Khmer, kana, Chinese characters.
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class Cluster(NamedTuple):
     label: str = ""
     kb_id: str = ""
     key: str = ""
+    id: str = ""
 
 
 class Passage(NamedTuple):
@@ -59,6 +65,17 @@ class Passage(NamedTuple):
     start: int
     end: int
     label: str
+
+
+def spaces_between(words: Sequence[str]) -> list[bool]:
+    """Whether a space follows each word of a text that comes as words. Where half of the letters or more are of a
+    script without spaces between words, one stands only between two words of other scripts."""
+    text = "".join(words)
+    unspaced = sum(map(len, _UNSPACED.findall(text)))
+    if not unspaced or 2 * unspaced < sum(map(str.isalpha, text)):
+        return [True] * (len(words) - 1) + [False] * bool(words)
+    spaced = [word.isalnum() and not _UNSPACED.search(word) for word in words]
+    return [*(left and right for left, right in pairwise(spaced)), *[False] * bool(words)]
 
 
 def squeeze(text: str) -> str:
@@ -77,7 +94,7 @@ def annotate(
 
     A relation listed twice becomes one, with the evidence and key mention pairs of both.
 
-    :param relations: The relations in the form that `set_relations` takes.
+    :param relations: The relations in the form that `relation_data_of` takes.
     """
     names, texts = options.relation_names, options.label_texts
     entities = list(entities)
@@ -108,7 +125,7 @@ def annotate(
             "evidence": sorted(evidence),
             "key_mention_pairs": _join(known["key_mention_pairs"], relation.get("key_mention_pairs", ())),
         }
-    set_relations(doc, found.values())
+    store_relations(doc, [relation_data_of(doc, relation) for relation in found.values()])
     return doc
 
 
@@ -184,7 +201,7 @@ class TextDocs(Generic[Options_co]):
         """Make a Doc with tokens that fit all mentions.
 
         :param clusters: The entities; one without a key is called by its place.
-        :param relations: The relations in the form that `set_relations` takes, except that head and tail are places
+        :param relations: The relations in the form that `relation_data_of` takes, except that head and tail are places
             in `clusters`, and spans are in characters.
         :param tokens: Offsets of the tokens; where None, the tokenizer of the language finds them.
         :param sentences: Offsets of the sentences, none where empty; where None, they are found by rule if the
@@ -224,7 +241,7 @@ class TextDocs(Generic[Options_co]):
             self.counts.note("mentions that their entity lists twice", twice)
             key = cluster.key or f"{ENTITY_PREFIX}{number}"
             found = tuple(Span(doc, *of_chars(mention)) for mention in offsets)
-            entities.append(Entity(found, key=key, label=cluster.label, kb_id=cluster.kb_id))
+            entities.append(Entity(found, key, cluster.label, cluster.kb_id, cluster.id))
         data = [
             {
                 **relation,

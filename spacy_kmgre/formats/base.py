@@ -22,6 +22,8 @@ from .files import read_json, replacing
 from .peek import Peek
 
 T = TypeVar("T")
+# The largest number of files of a folder that are looked at to recognise its format.
+FILES = 100
 
 # What a Doc can hold and a format may have no place for.
 IDENTIFIERS = "identifiers"
@@ -111,6 +113,9 @@ class Format:
     :param endings: The endings, such as ".xml", that name the format of a target, and of a source that no format
         recognises by its contents.
     :param sniff: Tells whether a source has this format by its contents.
+    :param default_ending: The ending of files that are written without a name of one's own, where `endings` is empty;
+        "" for folders.
+    :param folders: Whether the reader takes a folder as a whole. Otherwise its files are read one after another.
     :param holds: What the format has a place for, of `EVERYTHING`.
     :param changes: Names what will not be written as it is on the Doc.
     """
@@ -122,6 +127,8 @@ class Format:
     settings: type[ReaderOptions] = ReaderOptions
     endings: tuple[str, ...] = ()
     sniff: Callable[[Peek], bool] = lambda _: False
+    default_ending: str = ""
+    folders: bool = False
     holds: frozenset[str] = EVERYTHING
     changes: Callable[[Doc], Iterable[str]] = lambda _: ()
 
@@ -148,15 +155,32 @@ class Format:
             raise ValueError(Errors.E152.format(name=self.name, done="read"))
         for name in options:
             if name not in self.options:
-                known = ", ".join(self.options)
-                others = [form.name for form in FORMATS.values() if name in form.options]
-                raise ValueError(
-                    Errors.E140.format(
-                        name=self.name, option=name, known=known, others=", ".join(others) or "none"
-                    )
-                )
-        drafts = self.reader(path, vocab, counts, self.settings(**options))
-        return (Draft(draft.title, partial(_labelled, path, draft.make)) for draft in drafts)
+                having = [form.name for form in FORMATS.values() if name in form.options]
+                known, others = ", ".join(self.options), ", ".join(having) or "none"
+                raise ValueError(Errors.E140.format(name=self.name, option=name, known=known, others=others))
+        read, settings = self.reader, self.settings(**options)
+        files = self._files(path, counts) if path.is_dir() and not self.folders else [path]
+        return (
+            Draft(draft.title, partial(_labelled, file, draft.make))
+            for file in files
+            for draft in read(file, vocab, counts, settings)
+        )
+
+    def _files(self, folder: Path, counts: Counts) -> list[Path]:
+        """The files in a folder, and in the folders within, that have this format."""
+        files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+        found = [file for file in files if self._recognises(Peek(file))]
+        if not found:
+            raise ValueError(Errors.E132.format(path=folder, kind=f"of the format {self.name}"))
+        counts.note("files in the folder of another format (left out)", len(files) - len(found))
+        return found
+
+    def _recognises(self, peek: Peek) -> bool:
+        """Whether a file has the format by its contents, or by an ending that tells. What is broken may have it."""
+        try:
+            return self.sniff(peek) or (peek.ending in self.endings and not peek.is_json)
+        except ValueError:
+            return True
 
     def _read(
         self, drafts: Iterable[Draft], path: Path, counts: Counts | None, noted: Counts
@@ -247,23 +271,34 @@ def guess_source(path: Path) -> Format:
     """Recognise the format of a file or folder that is there to read.
 
     A source has the format that recognises its contents, else the format of its ending. Many formats are JSON, so
-    the ending of a JSON file tells nothing.
+    the ending of a JSON file tells nothing. A folder that no format recognises as a whole has the format of its files.
 
     :raises ValueError: Where no format or several recognise it, or where it is broken.
     """
-    peek = Peek(path)
-    found, broken = [], None
-    for form in sources().values():
+    found = _recognise(Peek(path))
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if not found else []
+    for file in files[:FILES]:
+        found |= _recognise(Peek(file))
+    return _only(list(found.values()), path, "--from", sources())
+
+
+def _recognise(peek: Peek) -> dict[str, Format]:
+    """The formats of a source by name.
+
+    :raises ValueError: Where no format recognises it, and it is broken.
+    """
+    found, broken = {}, None
+    for name, form in sources().items():
         try:
             if form.sniff(peek):
-                found.append(form)
+                found[name] = form
         except ValueError as error:
             broken = error
     if broken and not found:
         raise broken
     if not found and not peek.is_json:
-        found = [form for form in sources().values() if peek.ending in form.endings]
-    return _only(found, path, "--from", sources())
+        found = {name: form for name, form in sources().items() if peek.ending in form.endings}
+    return found
 
 
 def guess_target(path: Path) -> Format:

@@ -197,6 +197,7 @@ BRAT = Format(
     writer=_write,
     settings=MentionOptions,
     sniff=lambda peek: ".ann" in peek.files,
+    folders=True,
     holds=frozenset({IDENTIFIERS, KEY_PAIRS, SHARED}),
     changes=_changes,
 )

@@ -11,7 +11,7 @@ from spacy.vocab import Vocab
 from ..annotations import TITLE, read_entities, relation_data
 from ..errors import Errors
 from .assemble import annotate
-from .base import Draft, Format, ReaderOptions
+from .base import Draft, Format, ReaderOptions, targets
 from .counts import Counts
 from .files import replacing
 
@@ -24,8 +24,20 @@ def write_corpus(docs: Iterable[Doc], path: str | Path) -> None:
     """Write Docs to a `.spacy` file with all that `spacy_kmgre.Corpus.v1` reads.
 
     Relations and titles are user data, which a DocBin leaves out by default. Missing parent folders are made.
+
+    :raises ValueError: Where `docs` is a single Doc, or the file's name has the ending of another format.
     """
-    with replacing(Path(path)) as temporary:
+    path = Path(path)
+    ending = path.suffix.lower()
+    others = [form for form in targets().values() if ending in form.endings and form is not SPACY]
+    if others or ending == ".json":
+        names = ", ".join(form.name for form in others) or ", ".join(targets())
+        raise ValueError(
+            Errors.E081.format(path=path, ending=ending, spacy=path.with_suffix(SUFFIX), names=names)
+        )
+    if isinstance(docs, Doc):
+        raise ValueError(Errors.E080.format(path=path))
+    with replacing(path) as temporary:
         _write_file(docs, temporary)
 
 
@@ -78,5 +90,6 @@ SPACY = Format(
     reader=_read,
     writer=_write,
     endings=(SUFFIX,),
+    folders=True,
     sniff=lambda peek: SUFFIX in peek.files,
 )

@@ -71,6 +71,7 @@ DOCCANO = Format(
     reader=lines_reader(_read_document),
     writer=lambda docs, path: write_json_lines(map(_document, itertools.count(1), docs), path),
     settings=MentionOptions,
+    default_ending=".jsonl",
     sniff=lambda peek: any("start_offset" in entity for entity in peek.first("entities")),
     holds=frozenset({KEY_PAIRS, SHARED}),
     changes=coreferring_labels,

@@ -20,7 +20,7 @@ from spacy.vocab import Vocab
 from ..annotations import ENTITY_PREFIX, TITLE, document_name, read_entities, relation_data
 from ..errors import Errors
 from ..types import Entity
-from .assemble import Offsets, annotate, squeeze
+from .assemble import Offsets, annotate, spaces_between, squeeze
 from .base import EVIDENCE, SHARED, Draft, Format, ReaderOptions, guess_source, option
 from .counts import Counts
 from .files import read_json_list, write_json_list
@@ -79,7 +79,8 @@ def read_docred(
     counts: Counts | None = None,
     relation_names: Mapping[str, str | None] | None = None,
 ) -> Iterator[Doc]:
-    """Read documents with sentences, entities and gold relations; tokens are joined by single spaces.
+    """Read documents with sentences, entities and gold relations; tokens are joined by single spaces, or by none in
+    scripts that have none, such as those of Chinese and Thai.
 
     The entity vertexSet[0] lies in the span group `entity_1` and so on; its label is its mentions' most
     frequent type. The mentions are `doc.ents` too, for `ner` to learn. Documents without `labels` (DocRED's
@@ -114,7 +115,7 @@ def _read_document(where: str, data: Any, vocab: Vocab, counts: Counts, options:
     doc = Doc(
         vocab,
         words=words,
-        spaces=[True] * (len(words) - 1) + [False] * bool(words),
+        spaces=spaces_between(words),
         sent_starts=[position == 0 for sent in sents for position in range(len(sent))],
     )
     doc.user_data[TITLE] = document.title
@@ -169,7 +170,7 @@ def _relation(
     sentences: list[Offsets],
     counts: Counts,
 ) -> dict[str, Any]:
-    """The relation in the form that `set_relations` takes."""
+    """The relation in the form that `relation_data_of` takes."""
     for entity in (head, tail):
         if entity not in entities:
             raise ValueError(Errors.E104.format(where=where, entity=entity, known=sorted(entities)))
@@ -301,6 +302,7 @@ DOCRED = Format(
     description="JSON of DocRED and Re-DocRED: one list of documents, their words without the spaces between",
     reader=_read,
     writer=lambda docs, path: write_json_list(map(_document, docs), path),
+    default_ending=".json",
     sniff=lambda peek: any("vertexSet" in item for item in peek.objects),
     holds=frozenset({EVIDENCE, SHARED}),
 )
@@ -310,6 +312,7 @@ SUBMISSION = Format(
     reader=_read_submission,
     writer=lambda docs, path: write_json_list((item for doc in docs for item in _submission(doc)), path),
     settings=SubmissionOptions,
+    default_ending=".json",
     sniff=lambda peek: any({"h_idx", "t_idx", "r"} <= item.keys() for item in peek.objects),
     holds=frozenset({EVIDENCE, SHARED}),
 )

@@ -218,6 +218,7 @@ DWIE = Format(
     reader=_read,
     writer=_write,
     settings=DwieOptions,
+    folders=True,
     sniff=lambda peek: any({"concepts", "mentions"} <= item.keys() for item in peek.objects),
     holds=frozenset({IDENTIFIERS, SHARED}),
 )

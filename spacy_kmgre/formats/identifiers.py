@@ -12,8 +12,8 @@ from urllib.parse import unquote
 
 from spacy.tokens import Doc
 
-from ..annotations import ENTITY_PREFIX, read_entities, relation_data
-from .assemble import PASSAGES, Cluster, Offsets, Passage, TextOptions
+from ..annotations import ENTITY_PREFIX, PASSAGES, read_entities, relation_data
+from .assemble import Cluster, Offsets, Passage, TextOptions
 from .base import option
 from .counts import Counts
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from pydantic.json_schema import GenerateJsonSchema
 from spacy.tokens import Doc, Span
 
-from ..annotations import ENTITY_PREFIX, TITLE, read_entities
+from ..annotations import ENTITY_PREFIX, MODEL, TITLE, model_of, read_entities
 from ..errors import Errors
 from .assemble import Cluster, Offsets, TextDocs, TextOptions, check_order
 from .base import Format
@@ -49,6 +49,7 @@ class JsonEntity(Model):
     )
     label: Text = Field("", description="The entity type.")
     kb_id: Text = Field("", description="An identifier in a knowledge base.")
+    id: Text = Field("", description="An identifier that is the same in all documents of a corpus.")
     mentions: list[Mention]
 
 
@@ -72,6 +73,11 @@ class JsonRelation(Model):
     )
 
 
+class Pipeline(Model):
+    name: Text = Field("", description="Its language and name, such as en_core_web_sm.")
+    version: Text = ""
+
+
 class JsonDocument(Model):
     """One line of a JSON lines file. All offsets are Unicode characters of `text`, from 0 on; an end is the first
     character after."""
@@ -90,6 +96,7 @@ class JsonDocument(Model):
     )
     entities: list[JsonEntity] = LIST
     relations: list[JsonRelation] = LIST
+    model: Pipeline | None = Field(None, description="The pipeline that has found the relations.")
 
 
 class _Schema(GenerateJsonSchema):
@@ -111,6 +118,7 @@ def document_to_json(doc: Doc) -> dict[str, Any]:
     split = doc.has_annotation("SENT_START")
     return {
         **({"title": title} if title else {}),
+        **({"model": model_of(doc)} if MODEL in doc.user_data else {}),
         "text": doc.text,
         "tokens": [[token.idx, token.idx + len(token)] for token in doc],
         "sentences": [[sent.start_char, sent.end_char] for sent in doc.sents] if split else [],
@@ -120,6 +128,7 @@ def document_to_json(doc: Doc) -> dict[str, Any]:
                 "text": entity.text,
                 **({"label": entity.label} if entity.label else {}),
                 **({"kb_id": entity.kb_id} if entity.kb_id else {}),
+                **({"id": entity.id} if entity.id else {}),
                 "mentions": [{**_span(span), "text": span.text} for span in entity.mentions],
             }
             for entity in entities
@@ -178,7 +187,7 @@ def document_from_json(where: str, data: Any, docs: TextDocs[TextOptions]) -> Do
         docs.counts.note("entities without mentions", not mentions)
         if mentions:
             kept[number] = len(clusters)
-            clusters.append(Cluster(mentions, label=entity.label, kb_id=entity.kb_id, key=key))
+            clusters.append(Cluster(mentions, entity.label, entity.kb_id, key, entity.id))
     relations = []
     for number, relation in enumerate(line.relations):
         at = f"{where} relations[{number}]"
@@ -191,9 +200,12 @@ def document_from_json(where: str, data: Any, docs: TextDocs[TextOptions]) -> Do
             relations.append(_relation(at, line.text, relation, kept))
         else:
             docs.counts.note("relations left out, as an entity has no mentions")
-    return docs.make(
+    doc = docs.make(
         where, line.text, clusters, relations, title=line.title, tokens=tokens, sentences=sentences
     )
+    if line.model is not None:
+        doc.user_data[MODEL] = line.model.model_dump()
+    return doc
 
 
 def _mentions(

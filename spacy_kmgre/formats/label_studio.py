@@ -1,12 +1,14 @@
 """Label Studio's JSON export of text with labels and relations: one list of tasks.
 
 A task's `data` hold the text; the `result` of an annotation holds regions (`value` with start, end, labels) and
-relations (`from_id`, `to_id`, `direction`, `labels`). (Its JSON-MIN has no relations.)
+relations (`from_id`, `to_id`, `direction`, `labels`). What a model has found is a prediction, which has a `result` too,
+and which people correct. (JSON-MIN has no relations.)
 https://labelstud.io/guide/task_format
 """
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -15,10 +17,10 @@ from pydantic import AliasChoices, AliasPath, Field
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from ..annotations import TITLE
+from ..annotations import TITLE, relations_writer
 from ..errors import Errors
 from .assemble import Offsets, TextDocs, squeeze
-from .base import KEY_PAIRS, SHARED, Draft, Format
+from .base import KEY_PAIRS, SHARED, Draft, Format, option
 from .counts import Counts
 from .files import read_json_list, write_json_list
 from .mentions import MentionGraph, MentionOptions, coreferring_labels, part_mentions
@@ -27,6 +29,7 @@ from .models import LIST, Model, Text, Title, check
 
 class Annotation(Model):
     was_cancelled: bool = False
+    completed_by: Any = None
     ground_truth: Any = False
     result: Any = None
 
@@ -34,7 +37,20 @@ class Annotation(Model):
 class Task(Model):
     data: dict[str, Any]
     title: Title = Field("", validation_alias=AliasChoices(AliasPath("data", "title"), "id"))
-    annotations: list[Annotation]
+    annotations: list[Annotation] = LIST
+    predictions: list[Annotation] = LIST
+
+
+@dataclass(frozen=True)
+class LabelStudioOptions(MentionOptions):
+    """The options of Label Studio's tasks.
+
+    :param annotator: The id or the email address of the person whose annotations are read; "" for the first one's.
+    """
+
+    annotator: str = option(
+        "", "Read what this person has annotated (an id or an email address), not the first one"
+    )
 
 
 class TaskText(Model):
@@ -68,19 +84,24 @@ class Link(Model):
     labels: list[Text] = LIST
 
 
-def _read(path: Path, vocab: Vocab, counts: Counts, options: MentionOptions) -> Iterator[Draft]:
+def _read(path: Path, vocab: Vocab, counts: Counts, options: LabelStudioOptions) -> Iterator[Draft]:
     docs = TextDocs(vocab, counts, options)
     for index, task in enumerate(read_json_list(path)):
         yield Draft("", partial(_read_task, f"{path}[{index}]", task, docs))
 
 
-def _read_task(where: str, data: Any, docs: TextDocs[MentionOptions]) -> Doc | None:
-    """Make the document of a task, or None where nobody has annotated it.
+def _read_task(where: str, data: Any, docs: TextDocs[LabelStudioOptions]) -> Doc | None:
+    """Make the document of a task, or None where nobody has annotated it, nor a model.
 
-    Of several annotations the one that is marked as ground truth is read, else the first one.
+    Of several annotations the one that is marked as ground truth is read, else the first one. A prediction is read
+    where there is no annotation.
     """
     task = check(Task, where, data)
-    found = [annotation for annotation in task.annotations if not annotation.was_cancelled]
+    wanted = docs.options.annotator
+    given = [annotation for annotation in task.annotations if not annotation.was_cancelled]
+    found = [annotation for annotation in given if not wanted or wanted in _names(annotation)]
+    if not task.annotations and not wanted:
+        found = task.predictions
     if not found:
         docs.counts.note("tasks without annotation (left out)")
         return None
@@ -105,6 +126,12 @@ def _read_task(where: str, data: Any, docs: TextDocs[MentionOptions]) -> Doc | N
             if link.direction in ("left", "bi"):
                 graph.relate(at, link.to_id, link.from_id, label)
     return graph.make(where, task.title)
+
+
+def _names(annotation: Annotation) -> set[str]:
+    """What the person who has made an annotation may be called by."""
+    person = annotation.completed_by
+    return {str(person.get(name)) for name in ("id", "email")} if isinstance(person, dict) else {str(person)}
 
 
 def _text(where: str, data: dict[str, Any]) -> str:
@@ -166,8 +193,15 @@ def _task(number: int, doc: Doc) -> dict[str, Any]:
     return {
         "id": number,
         "data": {"text": doc.text, "title": doc.user_data.get(TITLE, "")},
-        "annotations": [{"id": number, "result": [*regions, *relations]}],
+        **_made_by(relations_writer(doc), number, [*regions, *relations]),
     }
+
+
+def _made_by(component: str, number: int, result: list[dict[str, Any]]) -> dict[str, Any]:
+    """The result as an annotation, or as the prediction of a component."""
+    if component:
+        return {"annotations": [], "predictions": [{"model_version": component, "result": result}]}
+    return {"annotations": [{"id": number, "result": result}]}
 
 
 LABEL_STUDIO = Format(
@@ -175,8 +209,11 @@ LABEL_STUDIO = Format(
     description="Label Studio's JSON export: one list of tasks",
     reader=_read,
     writer=lambda docs, path: write_json_list(map(_task, itertools.count(1), docs), path),
-    settings=MentionOptions,
-    sniff=lambda peek: any({"data", "annotations"} <= item.keys() for item in peek.objects),
+    settings=LabelStudioOptions,
+    default_ending=".json",
+    sniff=lambda peek: any(
+        "data" in item and not {"annotations", "predictions"}.isdisjoint(item) for item in peek.objects
+    ),
     holds=frozenset({KEY_PAIRS, SHARED}),
     changes=coreferring_labels,
 )

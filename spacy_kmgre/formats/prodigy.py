@@ -155,6 +155,7 @@ PRODIGY = Format(
     reader=lines_reader(_read_document),
     writer=lambda docs, path: write_json_lines(map(_document, docs), path),
     settings=MentionOptions,
+    default_ending=".jsonl",
     sniff=_sniff,
     holds=frozenset({KEY_PAIRS}),
     changes=coreferring_labels,

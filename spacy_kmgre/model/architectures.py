@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Errors
 from . import maths
+from .choices import check_gone, chosen
 from .context import Weigh
 from .heads import BilinearHead, HeadSettings, LinearHead
 
@@ -27,6 +28,7 @@ class EncoderSettings:
     max_pieces: int | None = None
     batch_pieces: int | None = None
     typed_markers: bool = False
+    untyped_rate: float = 0.0
     tokenizer_config: Mapping[str, Any] = field(default_factory=dict)
     transformer_config: Mapping[str, Any] = field(default_factory=dict)
 
@@ -154,6 +156,7 @@ def build_encoder(
     max_pieces: int | None = None,
     batch_pieces: int | None = None,
     typed_markers: bool = False,
+    untyped_rate: float = 0.0,
     tokenizer_config: dict[str, Any] | None = None,
     transformer_config: dict[str, Any] | None = None,
 ) -> EncoderSettings:
@@ -169,14 +172,20 @@ def build_encoder(
         16,384 on a GPU.
     :param typed_markers: Whether the marker before a mention is the first word piece of its entity's type. Otherwise it
         is the same for all mentions, as in the papers.
+    :param untyped_rate: The share of entities, between 0 and 1, whose type is left out in training where markers are
+        typed: some documents lose no type, a few lose all. With a share above 0 the model knows entities without a
+        type, and an entity of a type that the training corpus lacks is read as one.
     :param tokenizer_config: Settings for AutoTokenizer.from_pretrained; `trust_remote_code` stays off, whatever it
         says.
     :param transformer_config: Settings for AutoConfig.from_pretrained; `trust_remote_code` stays off here too.
-    :raises ValueError: Where windows would not advance.
+    :raises ValueError: Where windows would not advance, and for a share that is none.
     """
     if max_length is not None and max_length - 4 <= overlap:
         expected = "below max_length - 4"
         raise ValueError(Errors.E023.format(setting="overlap", value=overlap, expected=expected))
+    if not 0.0 <= untyped_rate <= 1.0:
+        expected = "between 0 and 1"
+        raise ValueError(Errors.E023.format(setting="untyped_rate", value=untyped_rate, expected=expected))
     return EncoderSettings(
         name=name,
         max_length=max_length,
@@ -184,6 +193,7 @@ def build_encoder(
         max_pieces=max_pieces,
         batch_pieces=batch_pieces,
         typed_markers=typed_markers,
+        untyped_rate=untyped_rate,
         tokenizer_config={"use_fast": True, **(tokenizer_config or {})},
         transformer_config=dict(transformer_config or {}),
     )
@@ -264,8 +274,8 @@ def build_kmgre(
         saved pipelines load.
     :raises ValueError: For an unknown head or context, or another value of a setting that is gone.
     """
-    _check_gone(shared_layers=shared_layers, pseudo_labels=pseudo_labels, key_pairs=key_pairs)
-    _check_gone(negative_weight=negative_weight)
+    check_gone(shared_layers=shared_layers, pseudo_labels=pseudo_labels, key_pairs=key_pairs)
+    check_gone(negative_weight=negative_weight)
     return _model(
         "kmgre",
         KMGRESettings(
@@ -299,7 +309,7 @@ def build_atlop(
     It has no mention pairs of its own. Those of a predicted relation carry, as `share`, their part in the
     attention that the two entities have in common. The settings are those of `build_kmgre`.
     """
-    _check_gone(negative_weight=negative_weight)
+    check_gone(negative_weight=negative_weight)
     return _model(
         "atlop",
         ATLOPSettings(
@@ -314,34 +324,17 @@ def build_atlop(
     )
 
 
-GONE = {"shared_layers": 0, "pseudo_labels": "hard", "key_pairs": "all", "negative_weight": 1.0}
-
-
-def _check_gone(**settings: Any) -> None:
-    for setting, value in settings.items():
-        if value != GONE[setting]:
-            expected = f"{GONE[setting]!r}: the setting brought nothing and is gone"
-            raise ValueError(Errors.E023.format(setting=setting, value=value, expected=expected))
-
-
 def _head(head: Any, width: int, block: int) -> HeadSettings:
     if isinstance(head, HeadSettings):
         return head
     heads = {"linear": linear_head(), "bilinear": bilinear_head(width, block)}
-    found: HeadSettings = _chosen("head", head, heads)
+    found: HeadSettings = chosen("head", head, heads)
     return found
 
 
 def _context(context: Any) -> Weigh:
-    found: Weigh = context if callable(context) else _chosen("context", context, CONTEXTS)
+    found: Weigh = context if callable(context) else chosen("context", context, CONTEXTS)
     return found
-
-
-def _chosen(setting: str, value: Any, choices: Mapping[str, Any]) -> Any:
-    if value not in choices:
-        expected = f"one of {tuple(choices)}, or a block of its own"
-        raise ValueError(Errors.E023.format(setting=setting, value=value, expected=expected))
-    return choices[value]
 
 
 def _model(name: str, settings: NetworkSettings) -> "RelationModel":

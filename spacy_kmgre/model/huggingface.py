@@ -7,6 +7,7 @@ that code.
 
 import importlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,8 +16,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import requests
 import torch
 import transformers
+from huggingface_hub.constants import ENDPOINT
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerFast
 from transformers.models.auto.modeling_auto import MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES
@@ -25,6 +28,8 @@ from transformers.models.auto.tokenization_auto import get_tokenizer_config
 from ..errors import Errors
 
 PACKAGE = "package:"
+# The seconds within which the Hugging Face hub has to answer.
+CONNECTING = 5.0
 # The files of a tokenizer are data.
 TOKENIZER_FILES = (".json", ".txt", ".model")
 # The ways to compute attention that come with transformers. Other names are fetched as code from the hub.
@@ -46,6 +51,26 @@ PLAIN_ATTENTION = {
 }
 # Models that count positions from behind the padding piece.
 POSITIONS_AFTER_PADDING = ("camembert", "mpnet", "roberta", "xlm-roberta")
+
+# A switch of the library tokenizers, which warns where a process is forked that has not set it.
+PARALLEL = "TOKENIZERS_PARALLELISM"
+_switched: list[bool] = []
+
+
+def _before_fork() -> None:
+    """Have the tokenizers of a forked process work in one thread, as they do there in any case, without a warning."""
+    _switched[:] = [PARALLEL not in os.environ]
+    os.environ.setdefault(PARALLEL, "false")
+
+
+def _after_fork() -> None:
+    """Leave the switch of this process as it was."""
+    if _switched and _switched.pop():
+        os.environ.pop(PARALLEL, None)
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork.
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork)
 
 
 # Loading
@@ -77,21 +102,22 @@ def load_pretrained(
     :raises ValueError: Where the model cannot be loaded, has no fast tokenizer, or is more than an encoder.
     """
     source = resolve_encoder(name)
+    how = {**NO_CODE, "local_files_only": True} if _is_out_of_reach(source) else NO_CODE
     try:
-        config = AutoConfig.from_pretrained(source, **{**transformer_config, **NO_CODE})
+        config = AutoConfig.from_pretrained(source, **{**transformer_config, **how})
         _check_no_code(config.to_dict(), name)
         # What a configuration says of its kind may differ from its class.
         _check_kind(type(config).model_type)
         _check_attention(config._attn_implementation)
         if not has_plain_attention(config):  # Only eager attention returns its weights.
-            settings = {**transformer_config, "attn_implementation": "eager", **NO_CODE}
+            settings = {**transformer_config, "attn_implementation": "eager", **how}
             config = AutoConfig.from_pretrained(source, **settings)
-        named = get_tokenizer_config(source, **tokenizer_config).get("tokenizer_class")
+        named = get_tokenizer_config(source, **{**tokenizer_config, **how}).get("tokenizer_class")
         kind = named or config.tokenizer_class
         if kind is not None:  # Some classes load other tokenizers without our settings.
             _tokenizer_class(str(kind))
-        tokenizer = AutoTokenizer.from_pretrained(source, **{**tokenizer_config, **NO_CODE})  # type: ignore[no-untyped-call]  # transformers does not type it.
-        loaded = [AutoModel.from_pretrained(source, config=config, **NO_CODE) for _ in range(count)]
+        tokenizer = AutoTokenizer.from_pretrained(source, **{**tokenizer_config, **how})  # type: ignore[no-untyped-call]  # transformers does not type it.
+        loaded = [AutoModel.from_pretrained(source, config=config, **how) for _ in range(count)]
     except Exception as error:  # There are as many kinds as there are ways to lack or break a file.
         raise ValueError(Errors.E011.format(name=name, error=error)) from error
     if not tokenizer.is_fast:
@@ -99,6 +125,20 @@ def load_pretrained(
     if config.is_encoder_decoder:
         raise ValueError(Errors.E027.format(kind=config.model_type))
     return tokenizer, loaded
+
+
+def _is_out_of_reach(source: str) -> bool:
+    """Whether a model on the Hugging Face hub cannot be asked for now, so that only a copy on this machine will do.
+
+    Its library would ask again for half a minute.
+    """
+    if Path(source).exists() or Path(source).is_absolute():
+        return False
+    try:
+        requests.head(ENDPOINT, timeout=CONNECTING)
+    except requests.RequestException:
+        return True
+    return False
 
 
 def describe(transformer: Any) -> dict[str, Any]:

@@ -24,7 +24,11 @@ def make_optimizer(network: nn.Module) -> torch.optim.AdamW:
 
 
 def step(
-    adamw: torch.optim.AdamW, optimizer: Optimizer, parts: Mapping[str, nn.Module], counts: Mapping[str, int]
+    adamw: torch.optim.AdamW,
+    optimizer: Optimizer,
+    parts: Mapping[str, nn.Module],
+    counts: Mapping[str, int],
+    learn_rates: tuple[float, float],
 ) -> None:
     """Bring gradients of sums to means, clip their global norm, and step. A part without gradients is left alone to the
     bit: no momentum, no weight decay.
@@ -32,6 +36,7 @@ def step(
     :param optimizer: The optimizer of spaCy, whose schedules are read.
     :param parts: The parts of the network, by name.
     :param counts: The terms that the loss of each part is a sum of.
+    :param learn_rates: The learning rates of heads and encoders.
     """
     with_gradient = []
     for name, part in parts.items():
@@ -41,11 +46,9 @@ def step(
                 with_gradient.append(parameter)
     if optimizer.grad_clip:
         torch.nn.utils.clip_grad_norm_(with_gradient, optimizer.grad_clip)
-    head_rate, encoder_rate = (  # Only our own optimizer has them.
-        getattr(optimizer, f"{kind}_learn_rate", optimizer.learn_rate) for kind in ("head", "encoder")
-    )
+    of_heads, of_encoders = learn_rates
     for group in adamw.param_groups:
-        group["lr"] = head_rate if group["is_head"] else encoder_rate
+        group["lr"] = of_heads if group["is_head"] else of_encoders
         group["betas"] = (optimizer.b1, optimizer.b2)
         group["eps"] = optimizer.eps
         group["weight_decay"] = optimizer.L2 if group["decays"] else 0.0

@@ -17,7 +17,7 @@ from thinc.api import Model, Optimizer, Shim, get_torch_default_device
 from torch import Tensor
 
 from ..errors import Errors
-from .architectures import NetworkSettings
+from .architectures import EncoderSettings, NetworkSettings
 from .batch import PairScores
 from .encoder import Encoder
 from .huggingface import (
@@ -31,6 +31,7 @@ from .huggingface import (
 from .network import KEY, RELATION, Network
 from .optimizer import make_optimizer, step
 from .pieces import Document, Pieces, make_pieces
+from .rates import find_rates
 
 # The hashes of the training corpus' relations, kept with the model for Ign F1.
 KNOWN_FACTS = "known_facts"
@@ -56,19 +57,27 @@ class ModelInput:
     with_inverse: bool = False
 
 
+Reader = Callable[[Any], list[Document]]
 # The output: chunks of scores in prediction, and the scores of all pairs in training.
 RelationModel = Model[ModelInput, Any]
 
 
-def build_model(name: str, settings: NetworkSettings) -> RelationModel:
-    """A Thinc model around a network that does not exist yet."""
+def build_model(name: str, settings: NetworkSettings, read: Reader | None = None) -> RelationModel:
+    """A Thinc model around a network that does not exist yet.
+
+    :param read: What makes documents of Docs, for those who call the model with Docs, as `spacy debug model` does.
+    :raises ValueError: Where the encoder is a layer of Thinc, such as a listener.
+    """
+    if not isinstance(settings.encoder, EncoderSettings):
+        value = getattr(settings.encoder, "name", settings.encoder)
+        raise ValueError(Errors.E060.format(value=value))
     return Model(
         name,
         _forward,
         init=_init,
         dims={"nO": None},
         attrs={KNOWN_FACTS: np.zeros(0, dtype=np.uint64)},
-        shims=[NetworkShim(settings)],
+        shims=[NetworkShim(settings, read)],
     )
 
 
@@ -90,17 +99,25 @@ def _forward(model: RelationModel, given: ModelInput, is_train: bool) -> tuple[A
 class NetworkShim(Shim):
     """Holds the network and its tokenizer; predicts, backpropagates, steps, and goes to bytes.
 
+    :param read: What makes documents of Docs.
+    :ivar total_steps: The number of steps of the training, None where it is unknown.
+    :ivar highest_learn_rates: The highest learning rates of heads and of encoders so far.
+
     Thinc's PyTorchShim serves one ready-made module, zeroes gradients where EM needs them dropped (Adam
     moves a parameter whose gradient is zero), and clips each tensor by itself.
     """
 
-    def __init__(self, settings: NetworkSettings):
+    def __init__(self, settings: NetworkSettings, read: Reader | None = None):
         super().__init__(None)
+        self.read = read
         self.settings = settings
         self.network: Network[Any] | None = None
         self.tokenizer: Any = None
         self._limit = 0
         self._adamw: torch.optim.AdamW | None = None
+        self._updates = 0
+        self.total_steps: int | None = None
+        self.highest_learn_rates = (0.0, 0.0)
         self._counts = {RELATION: 0, KEY: 0}
         self._process = os.getpid()
 
@@ -153,6 +170,9 @@ class NetworkShim(Shim):
             # A forked worker has none of its parent's threads, and OpenMP waits for them for ever.
             torch.set_num_threads(1)
             self._process = os.getpid()
+        if self.read is not None and not isinstance(given, ModelInput):
+            documents = self.read(given)
+            return list(self.predict(ModelInput(documents, self.pieces(documents)))), lambda _: []
         if is_train:
             return self.begin_update(given)
         return self.predict(given), lambda _: []
@@ -184,10 +204,21 @@ class NetworkShim(Shim):
         network = self.require_network()
         if self._adamw is None:
             self._adamw = make_optimizer(network)
-        step(self._adamw, optimizer, network.parts, self._counts)
+            self._updates = 0
+        found = find_rates(optimizer, self.width, self._updates, self.total_steps)
+        step(self._adamw, optimizer, network.parts, self._counts, found)
+        heads, encoders = self.highest_learn_rates
+        self.highest_learn_rates = max(heads, found[0]), max(encoders, found[1])
+        self._updates += 1
         for part in network.parts.values():
             part.train(part.training)  # Fast layers forget what they have made of the old weights.
         self.drop_gradients()
+
+    @property
+    def width(self) -> int:
+        """The width of the encoder's output."""
+        width: int = self.require_network().extractor.encoder.width
+        return width
 
     def drop_gradients(self) -> None:
         """Forget the gradients, and the pairs they are of."""

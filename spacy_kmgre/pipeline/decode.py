@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..model import maths
 from ..model.batch import PairScores
+from .settings import Settings
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,21 @@ def as_data(
         ],
         "evidence": [list(sentence) for sentence in evidence],
     }
+
+
+def evidence_of(prediction: Prediction, sentences: Sequence[int], settings: Settings) -> set[int]:
+    """The evidence sentences of a predicted relation, by their numbers.
+
+    :param sentences: The sentence of each mention.
+    """
+    pairs = [(sentences[head], sentences[tail], share) for head, tail, *_, share in prediction.mention_pairs]
+    return evidence_sentences(
+        pairs,
+        prediction.model_score,
+        prediction.sentence_weights,
+        share=settings.evidence_share,
+        least=settings.evidence_score,
+    )
 
 
 def evidence_sentences(

@@ -1,13 +1,18 @@
 """The component that writes entities into span groups, where people can see and correct them."""
 
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any
 
 from spacy.pipeline import Pipe
 from spacy.tokens import Doc
 
-from ..annotations import read_entities, replace_entities
+from ..annotations import document_name, read_entities, replace_entities
 from ..entities import EntityReader
+from ..entities.ner import NerEntities
+from ..entities.type_tables import TypeTable, with_types
+from ..errors import Warnings
+from .notices import WarnOnce
 
 
 class KmgreEntities(Pipe):
@@ -18,6 +23,8 @@ class KmgreEntities(Pipe):
 
     :param entities: The reader of the entities.
     :param prefix: The prefix of the groups' names.
+    :param types: What the entity types that the reader gives are called; None leaves those entities out. Types that the
+        table does not name stay.
     :param overwrite: Whether Docs that have entities with this prefix get new ones.
     :param scorer: The scorer of `Pipe.score`, None for no scores.
     """
@@ -28,17 +35,24 @@ class KmgreEntities(Pipe):
         *,
         entities: EntityReader,
         prefix: str,
+        types: TypeTable = MappingProxyType({}),
         overwrite: bool = True,
         scorer: Callable[..., dict[str, Any]] | None = None,
     ) -> None:
         self.name = name
         self.entities = entities
         self.prefix = prefix
+        self.types = dict(types)
         self.overwrite = overwrite
         self.scorer = scorer
+        self._warn_once = WarnOnce(name)
 
     def __call__(self, doc: Doc) -> Doc:
         """Write the entities of a Doc."""
         if self.overwrite or not read_entities(doc, self.prefix):
-            replace_entities(doc, self.entities(doc), self.prefix)
+            found = with_types(self.entities(doc), self.types)
+            reads_ents = isinstance(self.entities, NerEntities)
+            if reads_ents and not found and len(doc) and not doc.has_annotation("ENT_IOB"):
+                self._warn_once(Warnings.W019, document=document_name(doc))
+            replace_entities(doc, found, self.prefix)
         return doc

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import torch
+from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
@@ -44,6 +46,15 @@ def read_document(doc: Doc, entities: Sequence[Entity], with_sentences: bool = F
     )
 
 
+def read_documents(entities: Callable[[Doc], list[Entity]], docs: Iterable[Doc]) -> list[Document]:
+    """Those of some Docs that have entity pairs, as the model reads them.
+
+    :param entities: The reader of entities.
+    """
+    found = ((doc, entities(doc)) for doc in docs)
+    return [read_document(doc, of_doc) for doc, of_doc in found if len(of_doc) > 1]
+
+
 def warn_of_unread(
     component: str, documents: Sequence[Document], pieces: Sequence[Pieces], limit: int | None
 ) -> None:
@@ -66,18 +77,21 @@ class Learned:
     :param label_texts: The labels in words, where the references have them.
     :param facts: The hashed facts (`relation_facts`), which Ign F1 leaves out.
     :param triples: The (head type, label, tail type) of the relations.
+    :param types: The types of the references' entities, "" where some have none.
     """
 
     labels: set[str] = field(default_factory=set)
     label_texts: dict[str, str] = field(default_factory=dict)
     facts: set[int] = field(default_factory=set)
     triples: set[Triple] = field(default_factory=set)
+    types: set[str] = field(default_factory=set)
 
 
 def learn(examples: Iterable[Example]) -> Learned:
     """What the references of a training corpus show."""
     found = Learned()
     for example in examples:
+        found.types.update(entity.label for entity in all_entities(example.reference))
         for relation in get_relations(example.reference):
             found.labels.add(relation.label)
             if relation.label_text:
@@ -85,6 +99,20 @@ def learn(examples: Iterable[Example]) -> Learned:
             found.facts.update(relation_facts(example.reference, relation))
             found.triples.add(triple_of(relation))
     return found
+
+
+def without_some_types(document: Document, rate: float) -> Document:
+    """The document with the types of some entities left out, by torch's generator of random numbers.
+
+    The part of its entities that a document loses is drawn for itself: most lose few, and a few lose all.
+
+    :param rate: The mean of that part, in [0, 1].
+    """
+    if not rate:
+        return document
+    part = torch.rand(()) ** (1 / rate - 1)
+    left_out = (torch.rand(len(document.types)) < part).tolist()
+    return replace(document, types=["" if out else kind for out, kind in zip(left_out, document.types)])
 
 
 def triple_of(relation: Relation) -> Triple:
@@ -155,6 +183,29 @@ def sentences_of_mentions(bounds: Sequence[int], mentions: Sequence[tuple[int, i
         return []
     found: list[int] = (np.searchsorted(bounds, [start for start, _ in mentions], side="right") - 1).tolist()
     return found
+
+
+def with_gold_entities(example: Example, reader: Callable[[Doc], list[Entity]]) -> Example:
+    """The example with the reference's entities on the predicted Doc, where this has none and no component has looked
+    for some; the same one otherwise. `Example(nlp.make_doc(text), gold)` and the reader spacy.Corpus.v1 give such Docs.
+
+    :param reader: The component's reader of entities.
+    """
+    if reader(example.predicted) or example.predicted.has_annotation("ENT_IOB"):
+        return example
+    gold = reader(example.reference)
+    return Example(project_entities(gold, example.predicted), example.reference) if gold else example
+
+
+def reads_without_entities(nlp: Language) -> bool:
+    """Whether the config has spaCy's own reader of a corpus for training, and no component finds entities in training.
+    `init config` and `init fill-config` write such configs."""
+    config = nlp.config.interpolate()
+    training, corpus = config["training"], config
+    for name in training["train_corpus"].split("."):
+        corpus = corpus.get(name, {})
+    plain = corpus.get("@readers") == "spacy.Corpus.v1" and bool(corpus.get("path"))
+    return plain and not training["annotating_components"]
 
 
 def docs_with_gold_entities(

@@ -4,6 +4,7 @@ torch and transformers are imported when a component is made, not when spaCy lis
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spacy.language import Language
@@ -36,8 +37,9 @@ DEFAULT_CONFIG = {
 }
 
 ENTITIES_CONFIG = {
-    "entities": {"@misc": "spacy_kmgre.ner_entities.v1"},
+    "entities": {"@misc": "spacy_kmgre.ner_entities.v2", "rules": "pretrained"},
     "prefix": ENTITY_PREFIX,
+    "types": None,
     "overwrite": True,
     "scorer": None,
 }
@@ -53,6 +55,7 @@ SCORE_WEIGHTS: dict[str, float | None] = {
 
 @Language.factory(
     "kmgre_relations",
+    requires=["doc.spans"],
     assigns=["doc._.relations"],
     default_config=DEFAULT_CONFIG,
     default_score_weights=SCORE_WEIGHTS,
@@ -127,6 +130,7 @@ def make_entity_component(
     name: str,
     entities: Callable[[Doc], list[Entity]],
     prefix: str,
+    types: dict[str, str | None] | str | Path | None,
     overwrite: bool,
     scorer: Callable[..., Any] | None,
 ) -> Pipe:
@@ -134,9 +138,20 @@ def make_entity_component(
 
     :param entities: The reader that finds them.
     :param prefix: What the groups' keys begin with, followed by a number.
+    :param types: What entity types become, so that they are those that the relations were trained with: a table by
+        name ("ontonotes_docred", "conll_docred", "wikiner_docred", or another package's), {type: type}, or the path of
+        a JSON file that holds this. Null leaves a type out; types that are not named stay.
     :param overwrite: Replace groups that have the prefix. Otherwise a Doc that has any is left as it is,
         for instance as people have corrected it.
     """
+    from ..entities.type_tables import read_types
     from .entities import KmgreEntities
 
-    return KmgreEntities(name, entities=entities, prefix=prefix, overwrite=overwrite, scorer=scorer)
+    return KmgreEntities(
+        name,
+        entities=entities,
+        prefix=prefix,
+        types=read_types(types),
+        overwrite=overwrite,
+        scorer=scorer,
+    )

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from spacy.vocab import Vocab
 from thinc.api import Optimizer
 from torch import Tensor
 
-from ..annotations import document_name, get_relations, mention_offsets, store_relations, write_entities
+from ..annotations import get_relations, mention_offsets, store_relations, write_entities
 from ..errors import Errors, Warnings
 from ..model.batch import PairScores
 from ..model.network import KEY, RELATION
@@ -23,9 +24,10 @@ from ..model.pieces import Document, Gold
 from ..model.thinc_shim import KNOWN_FACTS, ModelInput, RelationModel
 from ..types import Entity
 from . import examples as reading
-from .decode import Prediction, as_data, decode, evidence_sentences
+from . import notices
+from .decode import Prediction, as_data, decode, evidence_of
 from .settings import CORPUS_TRIPLES, Controls, Settings
-from .state import RelationComponent
+from .state import TYPES, RelationComponent
 
 Reader = Callable[[Doc], list[Entity]]
 Types = Sequence[Sequence[str]]
@@ -51,6 +53,7 @@ class KmgreRelations(RelationComponent):
     ):
         super().__init__(vocab, model, name, settings)
         self.entities = entities
+        self._shim.read = partial(reading.read_documents, entities)
         self.scorer = scorer
 
     @property
@@ -101,9 +104,12 @@ class KmgreRelations(RelationComponent):
         self, docs: Sequence[Doc], controls: Controls
     ) -> tuple[list[list[Entity]], Iterator[PairScores]]:
         entities = [self.entities(doc) for doc in docs]
+        notices.warn_of_no_entities(self._warn_once, docs, entities)
         numbers = [number for number, found in enumerate(entities) if len(found) > 1]
         with_sentences = self.settings.evidence_score > 0
         documents = [reading.read_document(docs[i], entities[i], with_sentences) for i in numbers]
+        documents = [self._with_known_types(document) for document in documents]
+        self._warn_of_no_pairs(len(docs), len(documents))
         if not documents:
             return entities, iter(())
         chunks = self.model.predict(self._input(documents, with_inverse=controls.needs_inverse))
@@ -112,8 +118,7 @@ class KmgreRelations(RelationComponent):
 
     def _input(self, documents: Sequence[Document], **how: Any) -> ModelInput:
         pieces = self._shim.pieces(documents)
-        limit = self._shim.settings.encoder.max_pieces
-        reading.warn_of_unread(self.name, documents, pieces, limit)
+        reading.warn_of_unread(self.name, documents, pieces, self._shim.settings.encoder.max_pieces)
         return ModelInput(documents, pieces, **how)
 
     def decode(self, scores: PairScores, types: Types, controls: Controls) -> list[Prediction]:
@@ -158,24 +163,11 @@ class KmgreRelations(RelationComponent):
             sentences = reading.sentences_of_mentions(bounds, mentions)
             relations = []
             for prediction in predictions:
-                found = self._evidence(prediction, sentences) if bounds else ()
+                found = evidence_of(prediction, sentences, self.settings) if bounds else ()
                 evidence = [(bounds[number], bounds[number + 1]) for number in sorted(found)]
                 label = labels[prediction.label - 1]
                 relations.append(as_data(prediction, label, keys, mentions, evidence, texts.get(label, "")))
-            store_relations(doc, relations)
-
-    def _evidence(self, prediction: Prediction, sentences: Sequence[int]) -> set[int]:
-        """:param sentences: The sentence of each mention."""
-        pairs = [
-            (sentences[head], sentences[tail], share) for head, tail, *_, share in prediction.mention_pairs
-        ]
-        return evidence_sentences(
-            pairs,
-            prediction.model_score,
-            prediction.sentence_weights,
-            share=self.settings.evidence_share,
-            least=self.settings.evidence_score,
-        )
+            notices.warn_of_replaced(self._warn_once, doc, store_relations(doc, relations, self.name))
 
     # Training
 
@@ -188,12 +180,18 @@ class KmgreRelations(RelationComponent):
     ) -> None:
         """Load the encoders' pretrained weights and make an output for each label.
 
+        It warns of a config that has not been made for relations.
+
         :param get_examples: A function that gives examples. Their references' relations give the labels, where none
-            are passed, the labels in words, the facts that Ign F1 leaves out, and the types that a label relates.
+            are passed, the labels in words, the facts that Ign F1 leaves out, and the types that a label relates. Their
+            entities give the types that the component knows.
         :param labels: The relation labels, as `spacy init labels` writes them.
         :raises ValueError: Where there is no label.
         """
         validate_get_examples(get_examples, "KmgreRelations.initialize")
+        notices.warn_of_order(self._warn_once, nlp)
+        if nlp is not None and reading.reads_without_entities(nlp):
+            warnings.warn(Warnings.W012.format(name=self.name), stacklevel=2)
         found = reading.learn(get_examples())
         for label in sorted(found.labels) if labels is None else labels:
             self.add_label(label)
@@ -201,6 +199,7 @@ class KmgreRelations(RelationComponent):
             raise ValueError(Errors.E021.format(name=self.name))
         self._keep_triples(found.triples)
         self.cfg["label_texts"] = found.label_texts
+        self.cfg[TYPES] = sorted(found.types)
         self.model.attrs[KNOWN_FACTS] = np.array(sorted(found.facts), dtype=np.uint64)
         self.model.set_dim("nO", len(self.labels) + 1, force=True)
         self.model.initialize()
@@ -256,28 +255,20 @@ class KmgreRelations(RelationComponent):
         """The documents that have entity pairs, and what is known of them."""
         classes = {label: number for number, label in enumerate(self.labels, start=1)}
         documents, gold = [], []
-        for example in examples:
+        for given in examples:
+            example = reading.with_gold_entities(given, self.entities)
+            self._warn_of_gold_entities(example is not given)
             entities = self.entities(example.predicted)
             known, lost = reading.read_gold(example, entities, classes, self.name, evidence)
             self._count_lost(example, lost)
             if len(entities) > 1:
                 document = reading.read_document(example.predicted, entities)
+                self.learned_relations += len(known.relations)
+                self.learn_types(document.types)
+                document = reading.without_some_types(document, self._shim.settings.encoder.untyped_rate)
                 documents.append(reading.with_gold_sentences(document, example, known))
                 gold.append(known)
         return documents, gold
-
-    def _count_lost(self, example: Example, lost: Sequence[str]) -> None:
-        """:param lost: The keys of gold entities that the predicted Doc lacks."""
-        if lost and not self.lost_relations:
-            name = document_name(example.reference)
-            message = Warnings.W002.format(name=self.name, count=len(lost), document=name, key=lost[0])
-            warnings.warn(message, stacklevel=4)
-        self.lost_relations += len(lost)
-
-    def finish_update(self, sgd: Optimizer) -> None:
-        """One optimiser step on what `update` has gathered; none before there is a network."""
-        if self._shim.network is not None:
-            self.model.finish_update(sgd)
 
     # Scores
 
@@ -292,6 +283,7 @@ class KmgreRelations(RelationComponent):
             return {}
         examples = list(examples)
         validate_examples(examples, "KmgreRelations.score")
+        notices.warn_of_unknown_labels(self._warn_once, examples, self.labels)
         docs = reading.docs_with_gold_entities(examples, self.entities, self.name)
         if docs:
             examples = [Example(doc, eg.reference) for doc, eg in zip(self.pipe(docs), examples)]

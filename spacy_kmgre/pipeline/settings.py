@@ -3,8 +3,10 @@ to the logits of entity pairs."""
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from .relations import KmgreRelations
 
 CORPUS_TRIPLES = "corpus"
+LINE = "a slope above 0 and an intercept"
 SHARES = ("threshold", "evidence_share", "evidence_score")
 
 
@@ -43,22 +46,25 @@ class Settings:
         def put(name: str, value: Any) -> None:
             object.__setattr__(self, name, value)
 
-        put("thresholds", dict(self.thresholds))
+        expected = "a table of labels and numbers, or a list of [label, number]"
+        put("thresholds", _checked_table("thresholds", self.thresholds, expected))
         put("allowed_triples", _checked_triples(self.allowed_triples))
-        put("symmetric", list(self.symmetric))
-        put("inverse", [list(pair) for pair in self.inverse])
-        put("calibration", list(self.calibration))
-        put("label_texts", dict(self.label_texts))
+        put("symmetric", _checked_list("symmetric", self.symmetric, "a list of labels", _is_text))
+        pairs = _checked_list("inverse", self.inverse, "a list of pairs of labels", partial(_holds, 2))
+        put("inverse", [list(pair) for pair in pairs])
+        put("calibration", _checked_list("calibration", self.calibration, LINE, _is_number))
+        put("label_texts", _checked_table("label_texts", self.label_texts, "a text for each label"))
         shares = {name: getattr(self, name) for name in SHARES}
         shares.update({f"thresholds[{label!r}]": value for label, value in self.thresholds.items()})
         for name, value in shares.items():
-            _check(name, value, 0.0 <= value <= 1.0, "between 0 and 1")
-        _check("max_labels", self.max_labels, self.max_labels >= 1, "1 or more")
+            _check(name, value, _is_number(value) and 0.0 <= value <= 1.0, "a number between 0 and 1")
+        whole = isinstance(self.max_labels, Integral) and self.max_labels >= 1
+        _check("max_labels", self.max_labels, whole, "a whole number, 1 or more")
         line = self.calibration
         right = len(line) == 2 and all(map(math.isfinite, line)) and line[0] > 0
-        _check("calibration", line, right, "a slope above 0 and an intercept")
+        _check("calibration", line, right, LINE)
         texts = self.label_texts
-        right = all(isinstance(text, str) for item in texts.items() for text in item)
+        right = all(_is_text(text) for item in texts.items() for text in item)
         _check("label_texts", texts, right, "a text for each label")
 
 
@@ -70,14 +76,45 @@ def _check(name: str, value: Any, right: bool, expected: str) -> None:
         raise ValueError(Errors.E023.format(setting=name, value=value, expected=expected))
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, str | Mapping)
+
+
+def _holds(count: int, value: Any) -> bool:
+    """Whether a value is a list of so many strings."""
+    return _is_list(value) and len(found := list(value)) == count and all(map(_is_text, found))
+
+
+def _checked_list(name: str, value: Any, expected: str, right: Callable[[Any], bool]) -> list[Any]:
+    """The items of a list, which all have to be right."""
+    found = list(value) if _is_list(value) else []
+    _check(name, value, _is_list(value) and all(map(right, found)), expected)
+    return found
+
+
+def _checked_table(name: str, value: Any, expected: str) -> dict[str, Any]:
+    """A table, which may be given as a list of pairs."""
+    try:
+        return dict(value)
+    except (TypeError, ValueError):
+        raise ValueError(Errors.E023.format(setting=name, value=value, expected=expected)) from None
+
+
 def _checked_triples(triples: Any) -> Any:
     if triples is None or (isinstance(triples, str) and triples == CORPUS_TRIPLES):
         return triples
-    found = [] if isinstance(triples, str) else [list(triple) for triple in triples]
-    right = not isinstance(triples, str) and all(len(triple) == 3 for triple in found)
     expected = f"null, {CORPUS_TRIPLES!r} or a list of [head type, label, tail type]"
-    _check("allowed_triples", triples, right, expected)
-    return found
+    return [
+        list(triple) for triple in _checked_list("allowed_triples", triples, expected, partial(_holds, 3))
+    ]
 
 
 class Setting:

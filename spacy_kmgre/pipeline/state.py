@@ -3,18 +3,29 @@
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from spacy.pipeline import TrainablePipe
+from spacy.training import Example
 from spacy.vocab import Vocab
+from thinc.api import Optimizer
 
+from ..annotations import document_name
 from ..errors import Errors, Warnings
 from ..model.phases import KEY, Phase
+from ..model.pieces import Document
+from ..model.rates import encoder_rate, is_default
 from ..model.thinc_shim import KNOWN_FACTS, NetworkShim, RelationModel, build_model, get_shim
+from .notices import WarnOnce
 from .settings import Setting, Settings, changes, merge
 
+TYPES = "types"
 Self = TypeVar("Self", bound="RelationComponent")
+
+# The number of Docs without entity pairs after which that looks like a mistake.
+IDLE = 50
 
 
 class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class is compiled and has no types
@@ -25,6 +36,9 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
     :ivar phase: What the next update does; the callback `spacy_kmgre.em.v1` sets it. It is joint without the callback.
     :ivar step: The number of the update, for messages.
     :ivar epoch: The number of the epoch.
+    :ivar total_steps: The number of steps of the training, within which learning rates rise and fall; None where it is
+        unknown. A callback of `[training.before_update]` sets it; a training loop of one's own may.
+    :ivar learned_relations: The gold relations that all updates so far have had.
     :ivar lost_relations: The gold relations of this epoch whose entities the predicted Docs lacked.
     """
 
@@ -46,9 +60,14 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         self.settings = self._configured = settings
         self.cfg: dict[str, Any] = {"labels": []}
         self.phase = Phase.JOINT
-        self.step = self.epoch = self.lost_relations = 0
+        self.step = self.epoch = self.lost_relations = self.learned_relations = 0
+        self.total_steps: int | None = None
+        # The number of Docs in which nothing was to be done; None as soon as something was, or that was said.
+        self._idle: int | None = 0
         self._next_tau: float | None = None
-        self._tau_was_loaded = False
+        self._tau_was_loaded = self._rate_is_known = self._gold_is_known = False
+        self._warn_once = WarnOnce(name)
+        self._told_types: set[str] = set()
 
     @property
     def _shim(self) -> NetworkShim:
@@ -83,7 +102,7 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         :returns: 1, or 0 where the label is known already.
         """
         if not isinstance(label, str) or not label:
-            raise ValueError(Errors.E002.format(field="label", value=label))
+            raise ValueError(Errors.E002.format(field="label", expected="a string", value=label))
         if label in self.labels:
             return 0
         self.cfg["labels"].append(label)
@@ -96,6 +115,32 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
     def known_facts(self) -> frozenset[int]:
         """The hashed facts (`relation_facts`) of the training corpus."""
         return frozenset(self.model.attrs[KNOWN_FACTS].tolist())
+
+    def learn_types(self, types: Iterable[str]) -> None:
+        """Add types to those that the component knows, which `initialize` takes from the training corpus. A pipeline
+        of a version that remembered none knows no types, and warns of none."""
+        if TYPES in self.cfg:
+            self.cfg[TYPES] = sorted({*self.cfg[TYPES], *types})
+
+    def _with_known_types(self, document: Document) -> Document:
+        """The document as the model reads it. Where markers are typed or triples restricted, a type that the training
+        corpus lacks is told once. Such an entity is read as one without a type, if the model knows these."""
+        encoder = self._shim.settings.encoder
+        if TYPES not in self.cfg or not (encoder.typed_markers or self.settings.allowed_triples is not None):
+            return document
+        known = {*self.cfg[TYPES], *([""] if encoder.untyped_rate or not encoder.typed_markers else [])}
+        for kind in sorted({*document.types} - known - self._told_types):
+            self._told_types.add(kind)
+            message = (Warnings.W025 if kind else Warnings.W026).format(
+                name=self.name,
+                type=kind,
+                document=document.name,
+                known=", ".join(filter(None, sorted(known))),
+            )
+            warnings.warn(message, stacklevel=5)
+        if not encoder.untyped_rate:
+            return document
+        return replace(document, types=[kind if kind in known else "" for kind in document.types])
 
     def start_step(self, *, step: int, epoch: int, phase: Phase, tau: float) -> None:
         """Set what the next update does; the callback `spacy_kmgre.em.v1` calls it.
@@ -126,6 +171,67 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
             )
         self._tau_was_loaded = False
         self.tau, self._next_tau = self._next_tau, None
+
+    def finish_update(self, sgd: Optimizer) -> None:
+        """One optimiser step on what `update` has gathered; none before there is a network.
+
+        Where `sgd` has the learning rate that spaCy begins with, 0.001, which undoes a pretrained encoder, the encoder
+        learns at a rate of its own (see model/rates.py), with a warning.
+        """
+        if self._shim.network is None:
+            return
+        self._shim.total_steps = self.total_steps
+        if self.total_steps is not None and hasattr(sgd, "plan"):
+            sgd.plan(self.total_steps)
+        self._say_own_rate(sgd)
+        self.model.finish_update(sgd)
+
+    @property
+    def highest_learn_rates(self) -> tuple[float, float]:
+        """The highest learning rates so far, of heads and of encoders."""
+        return self._shim.highest_learn_rates
+
+    @property
+    def usual_encoder_rate(self) -> float:
+        """The learning rate that suits a pretrained encoder of this width."""
+        return encoder_rate(self._shim.width)
+
+    def _say_own_rate(self, sgd: Optimizer) -> None:
+        """Say once that the encoder does not learn at the optimizer's rate."""
+        rate = self.usual_encoder_rate
+        if is_default(sgd) and rate < sgd.learn_rate and not self._rate_is_known:
+            self._rate_is_known = True
+            warnings.warn(
+                Warnings.W010.format(name=self.name, own=rate, default=sgd.learn_rate), stacklevel=3
+            )
+
+    def _warn_of_no_pairs(self, read: int, with_pairs: int) -> None:
+        """Say once that the model has had nothing to do so far.
+
+        :param read: The number of Docs of a batch.
+        :param with_pairs: The number of those that have entity pairs.
+        """
+        if with_pairs:
+            self._idle = None
+        if self._idle is not None:
+            self._idle += read
+            if self._idle >= IDLE:
+                warnings.warn(Warnings.W014.format(name=self.name, count=self._idle), stacklevel=5)
+                self._idle = None
+
+    def _warn_of_gold_entities(self, given: bool) -> None:
+        """Say once that entities are those of the references."""
+        if given and not self._gold_is_known:
+            self._gold_is_known = True
+            warnings.warn(Warnings.W013.format(name=self.name), stacklevel=4)
+
+    def _count_lost(self, example: Example, lost: Sequence[str]) -> None:
+        """:param lost: The keys of gold entities that the predicted Doc lacks."""
+        if lost and not self.lost_relations:
+            name = document_name(example.reference)
+            message = Warnings.W002.format(name=self.name, count=len(lost), document=name, key=lost[0])
+            warnings.warn(message, stacklevel=4)
+        self.lost_relations += len(lost)
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Save the component in a folder."""
@@ -166,7 +272,7 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         if "cfg" not in exclude:
             self.cfg = {"labels": []}
         if "model" not in exclude:
-            self.model = build_model(self.model.name, self._shim.settings)
+            self.model = build_model(self.model.name, self._shim.settings, self._shim.read)
         try:
             yield
             self._check_model(source, before[1].name)

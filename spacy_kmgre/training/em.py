@@ -10,6 +10,7 @@ from spacy.language import Language
 
 from ..errors import Errors
 from ..model.phases import Phase
+from .steps import training_steps
 
 ALTERNATE = ("epoch", "step", "joint")
 
@@ -41,7 +42,8 @@ def em_callback(
     tau_max: float = 0.5,
     tau_rate: float = 0.999,
 ) -> Callable[[Language, dict[str, Any]], None]:
-    """Tells the component before each update which phase of EM it is in, and the value of τ.
+    """Tells the component before each update which phase of EM it is in, and the value of τ; and before the first one
+    how many steps the training has.
 
     :param component: Name of the component in the pipeline.
     :param warmup_epochs: Epochs in which θ learns from all mention pairs.
@@ -55,7 +57,10 @@ def em_callback(
             Errors.E023.format(setting="alternate", value=alternate, expected=f"one of {ALTERNATE}")
         )
 
+    tell_steps = training_steps(component)
+
     def before_update(nlp: Language, args: dict[str, Any]) -> None:
+        tell_steps(nlp, args)
         step, epoch = args["step"], args["epoch"]
         nlp.get_pipe(component).start_step(  # type: ignore[attr-defined]
             step=step,

@@ -12,11 +12,17 @@ from spacy.util import ensure_path
 from tqdm import tqdm
 from wasabi.printer import Printer
 
+from ..errors import Reasons
+from .diagnosis import why_nothing_was_learned
+from .last_step import LastStep, dev_corpus
+
 LogStep = Callable[[dict[str, Any] | None], None]
 Finalize = Callable[[], None]
 Place = tuple[str, ...]
 
 SPACING = 2
+# The score that says whether anything was learned.
+F = "rel_micro_f"
 
 
 def em_logger(
@@ -26,6 +32,10 @@ def em_logger(
     the phase of the last update, τ, and the losses of the relation extractor and of the key instance
     classifier, summed since the row before; for any other trainable component its loss. "-" stands for
     what has no value.
+
+    At the end the last step is evaluated too, where the loop has not done so, and saved as model-best where no
+    evaluation was better; its row has no losses, which only the loop knows. Where no evaluation had an F above 0 the
+    likely reasons follow.
 
     A component is trained by EM if it has the attributes `phase` and `tau`; it reports its two losses
     as `losses[name + "_relation"]` and `losses[name + "_key"]`.
@@ -55,7 +65,7 @@ class _Log:
     def __init__(
         self, nlp: Language, stdout: IO[str], stderr: IO[str], progress_bar: bool, path: Path | None
     ) -> None:
-        self.stdout, self.stderr, self.progress_bar = stdout, stderr, progress_bar
+        self.nlp, self.stdout, self.stderr, self.progress_bar = nlp, stdout, stderr, progress_bar
         config = nlp.config["training"]
         self.frequency = config["eval_frequency"]
         # Not hasattr: it would read τ, which a component has only once it is initialized.
@@ -70,6 +80,8 @@ class _Log:
             cols=[header for header, _, _ in self.columns], widths=[width for _, width, _ in self.columns]
         )
         self.printer = Printer(no_print=True)
+        self.last_step = LastStep(nlp)
+        self.highest_f = 0.0
         self.progress: tqdm[Any] | None = None
         self.lines = self._open(path)
         self._write_row(headers)
@@ -106,28 +118,49 @@ class _Log:
 
     def step(self, info: dict[str, Any] | None) -> None:
         """What spaCy calls after each step; with information after an evaluation."""
+        self.last_step.see(info)
         if info is None:
             if self.progress is not None:
                 self.progress.update(1)
             return
-        if self.progress is not None:
-            self.progress.close()
-        record = self._read(info)
-        self._write_row([_cell(record, place) for _, _, place in self.columns])
-        if self.lines is not None:
-            self.lines.write(srsly.json_dumps(record) + "\n")
-            self.lines.flush()
+        self._log(info)
         if self.progress_bar:
             # None stands for no bar where stderr is not a terminal.
             self.progress = tqdm(total=self.frequency, disable=None, leave=False, file=self.stderr)
             self.progress.set_description(f"Epoch {info['epoch'] + 1}")
 
-    def finalize(self) -> None:
-        """What spaCy calls at the end."""
+    def _log(self, info: dict[str, Any]) -> None:
+        """Write the row of an evaluation."""
         if self.progress is not None:
             self.progress.close()
+        record = self._read(info)
+        self.highest_f = max(self.highest_f, info["other_scores"].get(F) or 0.0)
+        self._write_row([_cell(record, place) for _, _, place in self.columns])
         if self.lines is not None:
-            self.lines.close()
+            self.lines.write(srsly.json_dumps(record) + "\n")
+            self.lines.flush()
+
+    def finalize(self) -> None:
+        """What spaCy calls at the end."""
+        try:
+            info = self.last_step.evaluate()
+            if info is not None:
+                self._log(info)
+            if self.last_step.ended and self.highest_f == 0.0:
+                self._explain_zero()
+        finally:
+            if self.progress is not None:
+                self.progress.close()
+            if self.lines is not None:
+                self.lines.close()
+
+    def _explain_zero(self) -> None:
+        """Write why the F of the relations may have stayed 0."""
+        for name in (name for name, pipe in self.em.items() if hasattr(pipe, "learned_relations")):
+            examples = list(dev_corpus(self.nlp)(self.nlp))
+            self._write(self.printer.warn(Reasons.TITLE.format(name=name)))
+            for reason in why_nothing_was_learned(self.nlp, name, examples, self.last_step.step + 1):
+                self._write(f"- {reason}")
 
 
 def _columns(em: list[str], others: list[str], scores: list[str]) -> list[tuple[str, int, Place]]:

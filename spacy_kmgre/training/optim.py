@@ -5,6 +5,8 @@ from typing import Any
 from spacy.util import registry
 from thinc.optimizers import FloatOrSeq, Optimizer
 
+from .schedules import WarmupLinear
+
 
 class AdamW(Optimizer):
     """Thinc's optimizer with two more schedules. `kmgre_relations` reads the values and steps with torch's
@@ -21,6 +23,14 @@ class AdamW(Optimizer):
         self._set_attr_or_schedule("head_learn_rate", head_learn_rate)  # type: ignore[no-untyped-call]  # thinc
         if encoder_learn_rate is not None:
             self._set_attr_or_schedule("encoder_learn_rate", encoder_learn_rate)  # type: ignore[no-untyped-call]  # thinc
+
+    def plan(self, total_steps: int) -> None:
+        """Tell the schedules that need it how many steps the training has. `kmgre_relations` does so before its first
+        step, where a callback of the config has told it."""
+        for name, schedule in self.schedules.items():
+            if isinstance(schedule, WarmupLinear):
+                schedule.plan(total_steps)
+                setattr(self, name, schedule.rate)
 
 
 @registry.optimizers("spacy_kmgre.AdamW.v1")

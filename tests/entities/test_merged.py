@@ -49,7 +49,7 @@ def describe(entities: list[Entity]):
 @pytest.mark.parametrize("parsed", [True, False])
 def test_chains_join_the_names_that_they_hold(parsed: bool):
     doc = make_doc(NLP.vocab, parsed)
-    assert found(doc, ner_entities(given_names=False), chains(ANN, BOB, BOTH, [(20, 23), (24, 25)])) == [
+    assert found(doc, ner_entities(), chains(ANN, BOB, BOTH, [(20, 23), (24, 25)])) == [
         ([(0, 2), (8, 9), (12, 13)], "PER"),
         ([(6, 7), (10, 11), (14, 15)], "PER"),  # "the old singer Bob" is the mention Bob
         ([(16, 17), (20, 23), (24, 25)], "ORG"),
@@ -80,44 +80,49 @@ def test_typed_entities_of_later_readers_are_kept():
     ]
 
 
-def test_a_chain_makes_one_entity_of_several():
+def test_a_chain_never_makes_one_entity_of_two():
     doc = link(make_doc(NLP.vocab), Lee="Q1")
-    (ann, *_) = merged_entities(ner_entities(given_names=False), chains([(12, 13), (8, 9), (1, 2)]))(doc)
-    assert (mention_offsets([ann]), ann.label, ann.kb_id) == ([(0, 2), (8, 9), (12, 13)], "PER", "Q1")
+    names = ner_entities(given_names=False)  # Ann Lee, Bob, Ann, Acme
+    before = found(doc, names)
+    for chain in ([(0, 2), (12, 13)], [(0, 2), (6, 7)], [(0, 2), (16, 17)], [(12, 13), (1, 2), (24, 25)]):
+        assert found(doc, names, chains(chain)) == before
 
 
 @pytest.mark.parametrize(
-    "kb_ids, chain",
+    "chain, ann, bob",
     [
-        ({"Lee": "Q1", "Bob": "Q2"}, [(0, 2), (6, 7), (8, 9)]),  # two linked entities
-        ({}, [(0, 2), (16, 17), (8, 9)]),  # two types
-        ({"Lee": "Q1", "Bob": "Q2"}, [(8, 9), (12, 13), (0, 2), (10, 11), (14, 15), (3, 7)]),
+        ([(0, 2), (8, 9), (10, 11)], [(8, 9), (10, 11)], []),
+        ([(0, 2), (6, 7), (8, 9)], [], [(8, 9)]),  # the nearest name before
+        ([(8, 9), (6, 7), (0, 2)], [], [(8, 9)]),  # in the order of the text
+        ([(0, 2), (5, 6), (6, 7), (8, 9)], [(5, 6)], [(8, 9)]),
+        ([(8, 9), (14, 15), (18, 19)], [], [(8, 9), (18, 19)]),  # no name before the first pronoun
+        ([(8, 9), (18, 19)], [], []),
     ],
 )
-def test_a_chain_of_different_entities_joins_none(kb_ids: dict[str, str], chain: list[tuple[int, int]]):
-    doc = link(make_doc(NLP.vocab), **kb_ids)
-    before = found(doc, ner_entities())
-    with pytest.warns(UserWarning, match=r"W400.*'Ann Lee met.*Ann Lee PER.*(Bob PER|Acme ORG)"):
-        assert found(doc, ner_entities(), chains(chain)) == before
-    with pytest.warns(UserWarning, match="W400"):  # the next chain is not harmed
-        after = found(doc, ner_entities(), chains(chain), chains([(6, 7), (18, 19)]))
-    assert after[1][0] == [(6, 7), (14, 15), (18, 19)]
+def test_a_chain_gives_to_the_nearest_name_before(chain, ann, bob):
+    entities = found(make_doc(NLP.vocab), ner_entities(), chains(chain))
+    assert entities[0] == (sorted([(0, 2), (12, 13), *ann]), "PER")
+    assert entities[1] == (sorted([(6, 7), (14, 15), *bob]), "PER")
+    assert len(entities) == 3
 
 
-def test_what_chains_join_one_after_the_other_never_differs():
+def test_dates_and_numbers_get_no_mentions():
     doc = make_doc(NLP.vocab)
-    doc.ents = [
-        Span(doc, 0, 2, label="PER", kb_id="Q1"),
-        Span(doc, 6, 7, label="PER", kb_id="Q2"),
-        Span(doc, 12, 13, label="PER"),
-    ]
-    readers = (
-        ner_entities(given_names=False),
-        chains([(0, 2), (12, 13)]),
-        chains([(6, 7), (12, 13), (18, 19)]),
-    )
-    with pytest.warns(UserWarning, match="W400"):
-        assert found(doc, *readers) == [([(0, 2), (12, 13)], "PER"), ([(6, 7)], "PER")]
+    doc.ents = [Span(doc, 0, 2, label="DATE"), Span(doc, 6, 7, label="PER")]
+    assert found(doc, ner_entities(), chains([(0, 2), (8, 9)])) == [([(0, 2)], "DATE"), ([(6, 7)], "PER")]
+    assert found(doc, ner_entities(), chains([(6, 7), (0, 2), (8, 9)]))[1] == ([(6, 7), (8, 9)], "PER")
+    assert found(doc, ner_entities(), chains([(0, 2), (8, 9)]), untyped=True)[2] == ([(8, 9)], "")
+
+
+def test_a_chain_has_no_name_with_another_identifier():
+    doc = link(make_doc(NLP.vocab), Lee="Q1")
+    doc.spans["mine_1"] = [Span(doc, *span, kb_id="Q2") for span in ((1, 2), (8, 9))]
+    doc.spans["mine_2"] = [Span(doc, *span, kb_id="Q3") for span in ((6, 7), (10, 11))]
+    merged = merged_entities(ner_entities(), span_group_entities("mine_"))(doc)
+    ids = {mention_offsets([entity])[0]: entity.kb_id for entity in merged}
+    assert ids[0, 2] == "Q1" and ids[6, 7] == "Q3"  # a name without an identifier gets that of its chain
+    assert {entity.kb_id: mention_offsets([entity]) for entity in merged}["Q2"] == [(8, 9)]
+    assert {entity.kb_id: mention_offsets([entity]) for entity in merged}["Q3"][:2] == [(6, 7), (10, 11)]
 
 
 def test_further_readers_join_what_is_there_by_then():

@@ -93,6 +93,15 @@ def test_every_text_is_a_name(text: str):
         ("Mrs. Ann Lee", "ann lee", "female"),
         ("Prof. Dr. Ann Lee", "ann lee", None),
         ("President Ann Lee", "ann lee", None),
+        ("Prime Minister Theresa May", "theresa may", None),
+        ("Former Vice President Ann Lee", "ann lee", None),
+        ("Lt. Gen. Ann Lee", "ann lee", None),
+        ("Chief Justice Ann Lee", "ann lee", None),
+        ("First Lady Ann Lee", "ann lee", "female"),
+        ("Secretary of State Ann Lee", "ann lee", None),
+        ("Prof. Mrs. Ann Lee", "ann lee", "female"),
+        ("Prime Ann Lee", "prime ann lee", None),  # such a word is part of a title only before one
+        ("Duke of York", "of york", "male"),
         ("Queen", "queen", None),  # a title alone is a name
         ("Saint Peter", "saint peter", None),
         ('James Llewellyn " Jimmy " Frise', "james llewellyn frise", None),
@@ -123,6 +132,14 @@ SHORT = [
     ("acronyms", OTHER, "MSAs", "metropolitan statistical area"),
     ("acronyms", PLACE, "the U.S.", "United States"),
     ("acronyms", PLACE, "UAE", "United Arab Emirates"),
+    ("acronyms", ORGANISATION, "DOE", "the US Department of Energy"),
+    ("acronyms", ORGANISATION, "FAA", "United States Federal Aviation Administration"),
+    ("acronyms", ORGANISATION, "MOD", "U.K. Ministry of Defence"),
+    ("acronyms", ORGANISATION, "DND", "Canadian Department of National Defence"),
+    ("acronyms", PERSON, "JFK", "John F. Kennedy"),
+    ("acronyms", PERSON, "FDR", "Franklin Delano Roosevelt"),
+    ("acronyms", PERSON, "MLK", "Martin Luther King"),
+    ("acronyms", PERSON, "LBJ", "President Lyndon B. Johnson"),
     ("initials", PERSON, "W. H. Armstrong", "William Hepburn Armstrong"),
     ("initials", PERSON, "William H. Armstrong", "William Hepburn Armstrong"),
     ("initials", PERSON, "W. Armstrong", "William Hepburn Armstrong"),
@@ -140,6 +157,9 @@ SHORT = [
     ("given_names", PERSON, "Paul", "Paul Desmarais Jr."),
     ("heads", ORGANISATION, "the Fund", "Rockefeller Brothers Fund"),
     ("heads", OTHER, "Games", "Asian Games"),
+    ("heads", ORGANISATION, "the Chiefs", "Kansas City Chiefs"),
+    ("heads", ORGANISATION, "Supreme Court", "Supreme Court of Pakistan"),
+    ("heads", ORGANISATION, "Supreme Court", "United States Supreme Court"),
 ]
 
 
@@ -174,6 +194,11 @@ def test_short_forms(rule: str, kind: str, short: str, long: str):
         (OTHER, "This Little Girl", "This Little Girl of Mine"),
         (PLACE, "Karelia", "Republic of Karelia"),
         (ORGANISATION, "Yale", "Yale University"),
+        (ORGANISATION, "the Company", "General Motors Company"),  # a term that a filing defines
+        (ORGANISATION, "the Corporation", "Intel Corporation"),
+        (PERSON, "AB", "Ann Bell"),
+        (PERSON, "jfk", "John F. Kennedy"),
+        (ORGANISATION, "Health", "Norwegian Ministry of Health"),
     ],
 )
 def test_what_is_no_short_form(kind: str, short: str, long: str):

@@ -12,7 +12,13 @@ from spacy.tokens import Doc, Span
 
 from spacy_kmgre.annotations import write_entities
 from spacy_kmgre.entities.names import NameRules
-from spacy_kmgre.entities.ner import ner_entities
+from spacy_kmgre.entities.ner import (
+    MENTION_RULES,
+    NAME_RULES,
+    ner_entities,
+    ner_entities_by_rules,
+    read_rules,
+)
 from spacy_kmgre.types import Entity
 
 NLP = spacy.blank("en")
@@ -186,6 +192,67 @@ def test_a_gender_does_not_change():
 def test_a_language_may_stand_between():
     text = "[Great Belt Bridge](FAC) ([Danish](LANGUAGE): [Storebaeltsbroen](FAC)) is long."
     assert texts(read(text)) == {("Great Belt Bridge", "Storebaeltsbroen"), ("Danish",)}
+
+
+def test_a_title_within_a_mention_joins_no_two_persons():
+    text = (
+        "[Donald Trump](PERSON) arrived. [President Trump](PERSON) waved. [Melania Trump](PERSON) smiled. "
+        "[Trump](PERSON) left."
+    )
+    assert ("Melania Trump",) in texts(read(text))
+    text = "[Theresa May](PER), [Prime Minister May](PER), [Philip May](PER), [Mrs May](PER)"
+    assert texts(read(text)) == {("Theresa May", "Prime Minister May", "Mrs May"), ("Philip May",)}
+    text = "[Ann Lee](PER), [Bob Lee](PER), [Judge Lee](PER), [Captain Lee](PER)"
+    assert ("Ann Lee",) in texts(read(text)) and ("Bob Lee",) in texts(read(text))
+
+
+def defining(statement: str, term: str) -> set[tuple[str, ...]]:
+    """The entities of a filing of Delphi."""
+    text = f"[Delphi Automotive](ORG) {statement} sells to [General Motors Company](ORG). [{term}](ORG) grew."
+    return texts(read(text))
+
+
+@pytest.mark.parametrize(
+    "statement, term",
+    [
+        ('(the "Company")', "The Company"),
+        ('("Company")', "the Company"),
+        ("(the “Company”)", "Company"),
+        ('(hereinafter the "Buyer")', "the Buyer"),
+        ('(together with its subsidiaries, the "Group")', "the Group"),
+        ('("DPH" or the "Company")', "the Company"),
+        ('("DPH" or the "Company")', "DPH"),
+    ],
+)
+def test_a_defined_term_is_the_name_that_defines_it(statement: str, term: str):
+    assert defining(statement, term) == {("Delphi Automotive", term), ("General Motors Company",)}
+
+
+def test_a_term_that_nothing_or_too_much_defines_joins_no_name():
+    assert len(defining("", "The Company")) == 3
+    assert len(defining("(a company)", "The Company")) == 3
+    text = '[Acme Works](ORG) (the "Buyer") and [Bolt Works](ORG) (the "Buyer"): [the Buyer](ORG)'
+    assert len(read(text)) == 3
+    assert len(read('[Acme Works](ORG) (the "Fund"). The [Bolt Fund](ORG) and [the Fund](ORG).')) == 2
+
+
+# Rules and presets
+
+
+def test_presets_are_lists_of_rules():
+    assert read_rules("gold") == set(NAME_RULES)
+    assert read_rules("pretrained") == {*NAME_RULES, *MENTION_RULES}
+    assert read_rules(["case", "vague"]) == {"case", "vague"}
+    assert read_rules(["gold", "vague", "-case"]) == {*NAME_RULES, "vague"} - {"case"}
+    assert read_rules([]) == set()
+    for wrong in ("silver", ["cases"], ["-gold"], ["-silver"]):
+        with pytest.raises(ValueError, match=r"E412.*gold, pretrained, case, .*vague"):
+            read_rules(wrong)
+
+
+def test_the_first_version_is_the_preset_for_gold_mentions():
+    assert ner_entities() == ner_entities_by_rules("gold")
+    assert ner_entities(case=False, heads=False) == ner_entities_by_rules(["gold", "-case", "-heads"])
 
 
 # Identifiers

@@ -98,6 +98,18 @@ def test_without_a_prediction_the_most_probable_relation(kmgre):
     assert reason.score == pytest.approx(max(other.score for other in every.relations))
 
 
+def test_all_labels_above_their_thresholds_are_explained(trained_folder):
+    nlp = spacy.load(trained_folder("KMGRE"))
+    pipe, doc = component(nlp), make_doc(nlp)
+    pipe.threshold, pipe.max_labels = 0.0, 1
+    pipe.thresholds = {"founded": 1.0}
+    reasons = explain(pipe, doc, "entity_1", "entity_3").relations
+    assert {reason.label for reason in reasons} == set(pipe.labels) - {"founded"}
+    assert [reason.predicted for reason in reasons] == [True, *[False] * (len(reasons) - 1)]
+    scores = [reason.score for reason in reasons]
+    assert scores == sorted(scores, reverse=True)
+
+
 def test_controls_are_named(trained_folder):
     nlp = spacy.load(trained_folder("KMGRE"))
     pipe = component(nlp)
@@ -252,4 +264,4 @@ def test_labels_of_entities_are_shown(trained_folder, kmgre, tmp_path):
     doc.spans["entity_2"] = [Span(doc, 3, 4, label="ORG")]
     FORMATS["jsonl"].write([doc], tmp_path / "in.jsonl")
     shown = run(trained_folder("KMGRE"), tmp_path / "in.jsonl", "--head", "She", "--tail", "Acme")
-    assert "entity_2  Acme (ORG), 1 mentions" in shown
+    assert "entity_2  Acme (ORG), 1 mention\n" in shown

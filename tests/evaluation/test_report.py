@@ -89,7 +89,7 @@ def test_without_sentence_boundaries_nothing_is_said_of_sentences():
     report = make_report([*documents, RelationCounts(unsplit=1)], resampling=Resampling(5))
     titles = [section.title for section in report.sections]
     assert titles == ["Overall", "Relations"]
-    assert "no sentence boundaries" in report.notes[0]
+    assert "without sentence boundaries: 1" in report.notes[0]
 
 
 def test_a_report_against_a_baseline():

@@ -120,6 +120,7 @@ def some_examples(nlp) -> list[Example]:
     return [*examples, Example(make_empty_doc(nlp), make_empty_doc(nlp))]
 
 
+@pytest.mark.filterwarnings("ignore:.*W016")
 @pytest.mark.parametrize("threshold", [0.02, 0.3, 0.5, 0.9])
 @pytest.mark.parametrize("max_labels", [1, 8])
 def test_candidates_are_what_the_pipeline_would_predict(trained, threshold: float, max_labels: int):

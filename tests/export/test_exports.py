@@ -118,15 +118,16 @@ def test_json_lines_are_whole(docs):
 
 def test_exports_have_the_names_that_they_are_registered_by():
     assert {name: make(META).name for name, make in all_exports().items()} == {n: n for n in all_exports()}
-    assert {"csv", "jsonl", *FORMATS} == set(all_exports())
-    assert {"csv", "jsonl"} <= set(exports.get_all())
+    own = {"csv", "jsonl", "parquet", "node-link", "graphml", "trig", "neo4j", "cypher"}
+    assert own | set(FORMATS) == set(all_exports())
+    assert own <= set(exports.get_all())
     lines = describe_exports()
     assert len(lines) == len(all_exports()) and lines[0].startswith("csv .csv: a table")
 
 
 def test_the_error_names_all_exports():
     with pytest.raises(
-        ValueError, match=r"--to.*csv \.csv, jsonl \.jsonl, bioc \.xml, .*docred, .*spacy \.spacy"
+        ValueError, match=r"--to.*csv \.csv, cypher \.cypher \.cql, .*bioc \.xml, .*docred, .*spacy \.spacy"
     ):
         find_export(Path("a.txt"))
 

@@ -202,3 +202,18 @@ def test_what_cannot_be_read(tmp_path: Path, monkeypatch, name, form, code):
     Path("a.txt").write_text("x")
     with pytest.raises(ValueError, match=code):
         find_sources([Path(name)], form)
+
+
+def test_named_entities_of_a_corpus_are_found_anew(nlp, tmp_path: Path):
+    """A recogniser of the pipeline would keep the gold ones; where it has none, they stay."""
+    doc = Doc(nlp.vocab, words=["Acme", "works"])
+    doc.ents = [Span(doc, 0, 1, label="GOLD")]
+    write_corpus([doc], tmp_path / "gold.spacy")
+
+    def found() -> list[str]:
+        (item,) = read(nlp, tmp_path / "gold.spacy")
+        return [ent.label_ for ent in nlp(item.make()).ents]
+
+    assert found() == ["GOLD"]
+    nlp.add_pipe("entity_ruler", first=True).add_patterns([{"label": "FOUND", "pattern": "Acme"}])
+    assert found() == ["FOUND"]

@@ -9,7 +9,9 @@ import pytest
 import spacy
 from spacy.tokens import Doc, Span
 
+from spacy_kmgre.annotations import relation_data, store_relations
 from spacy_kmgre.formats import FORMATS
+from spacy_kmgre.formats.base import guess_source
 from spacy_kmgre.formats.counts import Counts
 from spacy_kmgre.formats.mentions import part_mentions
 
@@ -125,6 +127,33 @@ def test_label_studio_chooses_an_annotation(tmp_path):
     counts = Counts()
     docs = read("label_studio", changed("label_studio", tmp_path, "annotations", value[:1]), counts)
     assert len(docs) == 1 and counts.oddities == {"tasks without annotation (left out)": 1}
+
+
+@pytest.mark.parametrize(
+    "annotator, label", [("", "founded"), ("3", "founded"), ("5", "left"), ("ann@example.org", "owns")]
+)
+def test_label_studio_reads_one_annotator(tmp_path, annotator: str, label: str):
+    (given,) = LABEL_STUDIO[0]["annotations"]
+    value = []
+    for person, name in ((3, "founded"), (5, "left"), ({"id": 7, "email": "ann@example.org"}, "owns")):
+        text = json.dumps({**given, "completed_by": person}).replace("founded", name)
+        value.append(json.loads(text))
+    path = changed("label_studio", tmp_path, "annotations", value)
+    first, *_ = read("label_studio", path, annotator=annotator)
+    assert label in {relation.label for relation in first._.relations}
+
+
+def test_label_studio_gets_what_a_component_found_as_predictions(tmp_path):
+    docs = read("label_studio", sample("label_studio", tmp_path))
+    for doc in docs:
+        store_relations(doc, relation_data(doc), "kmgre_relations")
+    FORMATS["label_studio"].write(docs, tmp_path / "out.json")
+    for task in json.loads((tmp_path / "out.json").read_text()):
+        assert task["annotations"] == []
+        assert [found["model_version"] for found in task["predictions"]] == ["kmgre_relations"]
+    again = read("label_studio", tmp_path / "out.json")
+    assert [relations(doc) for doc in again] == [relations(doc) for doc in docs]
+    assert guess_source(tmp_path / "out.json").name == "label_studio"
 
 
 def test_label_studio_finds_its_text(tmp_path):

@@ -53,3 +53,17 @@ def test_write_corpus_takes_any_name(tmp_path):
     write_corpus(docs, tmp_path / "a" / "corpus.bin")
     again = FORMATS["spacy"].read(tmp_path / "a" / "corpus.bin", Vocab())
     assert [facts(doc) for doc in again] == [facts(doc) for doc in docs]
+
+
+@pytest.mark.parametrize(
+    "name, form", [("x.json", "docred"), ("x.jsonl", "jsonl"), ("x.PubTator", "pubtator")]
+)
+def test_write_corpus_writes_no_docbin_with_the_ending_of_another_format(tmp_path, name, form):
+    with pytest.raises(ValueError, match=f"E081.*x.spacy.*{form}"):
+        write_corpus([], tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_write_corpus_of_a_single_doc(tmp_path):
+    with pytest.raises(ValueError, match=r"E080.*write_corpus\(\[doc\], "):
+        write_corpus(Doc(VOCAB, words=["Ann"]), tmp_path / "train.spacy")

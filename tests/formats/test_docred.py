@@ -467,3 +467,27 @@ def test_submissions_that_cannot_be_right(write, tmp_path, change, code, place):
         list(FORMATS["docred_submission"].read(path, Vocab(), Counts(), documents=docs))
     with pytest.raises(ValueError, match=r"E107.*--documents"):
         list(FORMATS["docred_submission"].read(path, Vocab(), Counts()))
+
+
+@pytest.mark.parametrize(
+    "words, text",
+    [
+        (
+            ["安", "李", "于", "2008", "年", "創", "立", "了", "Acme", "Inc", "。"],
+            "安李于2008年創立了Acme Inc。",
+        ),
+        (["แอน", "ก่อตั้ง", "แอคมี"], "แอนก่อตั้งแอคมี"),
+        (["アン", "は", "住", "む"], "アンは住む"),
+        (["Osaka", "Bay", "(", "大阪湾", ")"], "Osaka Bay ( 大阪湾 )"),  # most letters are Latin
+        (["앤은", "오슬로에", "산다"], "앤은 오슬로에 산다"),
+        (["1", "2", "."], "1 2 ."),
+    ],
+)
+def test_words_are_joined_as_their_script_is_written(words: list[str], text: str, tmp_path: Path):
+    names = [{"name": words[0], "pos": [0, 1], "sent_id": 0, "type": "PER"}]
+    path = tmp_path / "docs.json"
+    path.write_text(json.dumps([{"title": "t", "sents": [words], "vertexSet": [names], "labels": []}]))
+    (doc,) = read_docred(path, Vocab())
+    assert doc.text == text
+    assert [token.text for token in doc] == words
+    assert doc.spans["entity_1"][0].text == words[0]

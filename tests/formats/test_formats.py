@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Doc, Span
 
-from spacy_kmgre.annotations import read_entities
+from spacy_kmgre.annotations import read_entities, store_relations
 from spacy_kmgre.formats import FORMATS
 from spacy_kmgre.formats.base import (
     EVIDENCE,
@@ -18,6 +18,7 @@ from spacy_kmgre.formats.base import (
     guess_source,
 )
 from spacy_kmgre.formats.counts import Counts
+from spacy_kmgre.relation_input import relation_data_of
 
 from .samples import SAMPLES, VOCAB, documents, facts, path_for, read, sample
 
@@ -215,7 +216,8 @@ def any_documents(draw) -> Doc:
             "evidence": evidence,
             "key_mention_pairs": [pair],
         }
-    doc._.relations = list(found.values())
+    # As corpora are read: they hold relations of an entity with itself.
+    store_relations(doc, [relation_data_of(doc, relation) for relation in found.values()])
     return doc
 
 

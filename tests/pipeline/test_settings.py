@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from itertools import permutations, product
+from typing import Any
 
 import pytest
 import spacy
@@ -245,7 +246,8 @@ def test_triples_of_the_training_corpus(load):
     assert triples(nlp(make_doc(nlp))) == GOLD
     doc = make_doc(nlp)
     doc.spans["entity_3"] = [spacy.tokens.Span(doc, 8, 9, label="Y"), spacy.tokens.Span(doc, 13, 14)]
-    assert {triple[2] for triple in triples(nlp(doc))} == {"entity_2"}
+    with pytest.warns(UserWarning, match=r"W025.*'Y'"):
+        assert {triple[2] for triple in triples(nlp(doc))} == {"entity_2"}
     doc.spans["entity_3"] = [doc[8:9], doc[13:14]]  # of unknown type
     assert triples(nlp(doc)) == GOLD
 
@@ -320,6 +322,31 @@ def test_a_misspelt_setting_is_met_when_it_is_set(load):
     with pytest.raises(ValueError, match="E023"):
         pipe.allowed_triples = "corpsu"
     assert pipe.allowed_triples is None
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("threshold", 1.5),
+        ("threshold", "0.5"),
+        ("threshold", None),
+        ("max_labels", 2.5),
+        ("thresholds", 3),
+        ("thresholds", {"founded": "high"}),
+        ("symmetric", "founded"),
+        ("inverse", ["ab"]),
+        ("inverse", [["founded"]]),
+        ("allowed_triples", 3),
+        ("calibration", "12"),
+        ("calibration", [1.0, "0"]),
+    ],
+)
+def test_a_wrong_setting_is_named_when_it_is_set(load, name: str, value: Any):
+    pipe = component(load())
+    before = getattr(pipe, name)
+    with pytest.raises(ValueError, match=f"E023.*{name}"):
+        setattr(pipe, name, value)
+    assert getattr(pipe, name) == before
 
 
 def test_evidence_does_not_change_with_calibration(load):

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from spacy_kmgre.annotations import store_relations
+from spacy_kmgre.relation_input import relation_data_of
 from spacy_kmgre.scoring.relations import relation_facts, score_relations
 
 NLP = spacy.blank("en")
@@ -91,7 +93,7 @@ def make_doc(document: dict[str, Any], relations: JSON) -> Doc:
         offsets = [[starts[m["sent_id"]] + word for word in m["pos"]] for m in mentions]
         doc.spans[f"entity_{number}"] = [doc[start:end] for start, end in offsets]
     ends = [*starts[1:], len(words)]
-    doc._.relations = [
+    data = [
         {
             "head": f"entity_{relation['h']}",
             "tail": f"entity_{relation['t']}",
@@ -100,6 +102,8 @@ def make_doc(document: dict[str, Any], relations: JSON) -> Doc:
         }
         for relation in relations
     ]
+    # As corpora are read: they hold relations of an entity with itself.
+    store_relations(doc, [relation_data_of(doc, item) for item in data])
     return doc
 
 

@@ -13,6 +13,8 @@ from spacy.training import Example
 from spacy.util import registry
 from spacy.vocab import Vocab
 
+from spacy_kmgre.annotations import store_relations
+from spacy_kmgre.relation_input import relation_data_of
 from spacy_kmgre.scoring.relations import (
     count_relations,
     make_relation_scorer,
@@ -63,11 +65,12 @@ def make_doc(
     doc = Doc(NLP.vocab, words=list(words), sent_starts=sent_starts)
     for key, offsets in entities.items():
         doc.spans[key] = SpanGroup(doc, spans=[doc[start:end] for start, end in offsets])
-    sents = [] if starts is None else [[sent.start, sent.end] for sent in doc.sents]
-    doc._.relations = [
-        {"head": head, "tail": tail, "label": label, "evidence": [sents[i] for i in evidence]}
+    data = [
+        {"head": head, "tail": tail, "label": label, "evidence": list(evidence)}
         for head, label, tail, evidence in relations
     ]
+    # As corpora are read: they hold relations of an entity with itself.
+    store_relations(doc, [relation_data_of(doc, item) for item in data])
     return doc
 
 
@@ -573,10 +576,11 @@ def test_losses_equal_a_slow_recount(document, gold_types, predicted_types):
             doc.spans[f"entity_{i}"] = [
                 Span(doc, span.start, span.end, label=label) for span in doc.spans[f"entity_{i}"]
             ]
-        doc._.relations = [
+        data = [
             {"head": f"entity_{head}", "label": label, "tail": f"entity_{tail}"}
             for head, label, tail, _ in rows
         ]
+        store_relations(doc, [relation_data_of(doc, item) for item in data])
         docs.append(doc)
 
     def right(ours: int, theirs: int) -> bool:

@@ -1,0 +1,204 @@
+"""What a small recogniser of named entities needs: its spans trimmed to names, parted, added to and left out."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from spacy.tokens import Doc, Span, Token
+
+from .languages import Language
+from .names import PERSON, PLACE, VALUE, Name, Words, fold
+
+_POSSESSIVES = ("'s", "’s", "'", "’")
+_JOINING = ("-", "–", "/")
+_YEAR = re.compile(r"\d{4}s?")
+_MOST_WORDS = 12  # No longer name is looked for elsewhere.
+
+
+@dataclass(frozen=True)
+class MentionRules:
+    """The rules that make mentions of a recogniser's spans. The comment on each shows what it does."""
+
+    trim_articles: bool = (
+        True  # "the Royal Navy" is a mention "Royal Navy", "The Killers" within a sentence is whole.
+    )
+    trim_possessives: bool = True  # "Oslo's" is a mention "Oslo".
+    trim_amounts: bool = True  # "more than 3,000" is a mention "3,000", "the late 1990s" one "1990s".
+    periods: bool = True  # "1971 to 1997" is two mentions.
+    vague: bool = True  # "today", "the summer" and "one" are none.
+    repeats: bool = True  # A name that was found once is a mention wherever it stands.
+    one_type: bool = True  # All mentions of a name have the type that most have, surnames that of the person.
+    titles_before: bool = True  # "Whitfield" in "Mr. Whitfield" is a man.
+
+
+class MentionFinder:
+    """Mentions of a Doc, made of the spans that a recogniser has found.
+
+    :param rules: What is done to them.
+    :param kinds: The kinds of names that labels stand for.
+    :param language: The language of the Doc.
+    """
+
+    def __init__(self, rules: MentionRules, kinds: Mapping[str, str], language: Language) -> None:
+        self._rules = rules
+        self._kinds = kinds
+        self._language = language
+
+    def find(self, doc: Doc, spans: Sequence[Span]) -> list[Span]:
+        """The mentions, in text order."""
+        found = [mention for span in spans for mention in self._mentions(span)]
+        if self._rules.repeats:
+            found += self._repeats(doc, found)
+        return sorted(found, key=lambda span: (span.start, span.end))
+
+    def _is_value(self, span: Span) -> bool:
+        return self._kinds.get(span.label_) == VALUE
+
+    def _mentions(self, span: Span) -> Iterator[Span]:
+        """The mentions in a span: mostly one, two in a period, none in a vague value."""
+        if not self._is_value(span):
+            yield self._trimmed(span)
+            return
+        for part in self._parts(span) if self._rules.periods else [span]:
+            trimmed = self._trimmed(part)
+            if not self._rules.vague or self._is_definite(trimmed):
+                yield trimmed
+
+    def _trimmed(self, span: Span) -> Span:
+        """The longest part of the span that no rule trims; never less than a token."""
+        start, end = span.start, span.end
+        tokens = span.doc
+        while True:
+            before = start, end
+            if end - start > 1 and self._rules.trim_articles and self._is_article(tokens[start]):
+                start += 1
+            if end - start > 1 and self._rules.trim_possessives and self._language.possessive:
+                end -= tokens[end - 1].text in _POSSESSIVES
+            if self._rules.trim_amounts and self._is_value(span):
+                start += self._words_before(tokens[start:end])
+                if end - start > 1:
+                    end -= tokens[end - 1].lower_ in self._language.after_amounts
+            if before == (start, end):
+                return _part(span, start, end)
+
+    def _is_article(self, token: Token) -> bool:
+        """Whether a token is an article that is no part of the name: a small one, or the first of a sentence."""
+        word = token.lower_.replace("’", "'")
+        return word in self._language.determiners and (token.is_lower or bool(token.is_sent_start))
+
+    def _words_before(self, span: Span) -> int:
+        """The number of tokens before a date or a number that are no part of it."""
+        words = [token.lower_ for token in span]
+        for phrase in self._language.before_amounts:
+            parts = phrase.split(" ")
+            if len(parts) < len(words) and words[: len(parts)] == parts:
+                return len(parts)
+        return 0
+
+    def _parts(self, span: Span) -> list[Span]:
+        """The two ends of a period, else the span."""
+        for token in span[1:-1]:
+            if token.lower_ in self._language.between_dates:
+                ends = _part(span, span.start, token.i), _part(span, token.i + 1, span.end)
+                if all(map(self._is_date, ends)):
+                    return list(ends)
+        return [span]
+
+    def _is_date(self, span: Span) -> bool:
+        """Whether a span holds a year, or is a month."""
+        months = all(token.lower_ in self._language.months for token in span[-1:])
+        return months or any(_YEAR.fullmatch(token.text) for token in span)
+
+    def _is_definite(self, span: Span) -> bool:
+        """Whether a value says which one it is: by a digit, a number word or a proper name."""
+        if len(span) == 1 and span[0].lower_ in self._language.no_amounts:
+            return False
+        return any(
+            token.like_num
+            or any(map(str.isdigit, token.text))
+            or token.lower_ in self._language.months
+            or (not token.is_lower and token.is_alpha and not token.is_sent_start)
+            for token in span
+        )
+
+    def _repeats(self, doc: Doc, mentions: Sequence[Span]) -> Iterator[Span]:
+        """Names that stand elsewhere too, alone and outside of all mentions."""
+        taken = {token for span in mentions for token in range(span.start, span.end)}
+        names: dict[tuple[str, ...], Span] = {}
+        for span in mentions:
+            words = tuple(token.text for token in span)
+            fits = words[0][0].isupper() and len(span.text) > 1 and len(words) <= _MOST_WORDS
+            if fits and not self._is_value(span):
+                names.setdefault(words, span)
+        by_first: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+        for words in sorted(names, key=len, reverse=True):
+            by_first[words[0]].append(words)
+        for token in doc:
+            for words in by_first.get(token.text, ()):
+                start, end = token.i, token.i + len(words)
+                if taken.isdisjoint(range(start, end)) and self._stands_alone(doc, start, words):
+                    taken.update(range(start, end))
+                    yield Span(doc, start, end, label=names[words].label)
+                    break
+
+    def _stands_alone(self, doc: Doc, start: int, words: tuple[str, ...]) -> bool:
+        """Whether these words stand at a place, and are no part of a longer name there."""
+        end = start + len(words)
+        if tuple(token.text for token in doc[start:end]) != words:
+            return False
+        before, after = doc[start - 1] if start else None, doc[end] if end < len(doc) else None
+        joined = before is not None and before.text in _JOINING
+        if joined or (before is not None and _is_capital(before) and not before.is_sent_start):
+            return False
+        return after is None or not (after.text in _JOINING or _is_capital(after))
+
+
+def vote(names: Sequence[tuple[Name, str, str]], kinds: Mapping[str, str]) -> list[str]:
+    """One type for all mentions of a name: the one that most have, of several the first. A single word that is the
+    surname of a person, and is called neither a place nor a value, has the person's type.
+
+    :param names: The name of each mention, its identifier and its type.
+    :param kinds: The kinds of names that types stand for.
+    :returns: The type of each mention.
+    """
+    votes: dict[tuple[Words, str], Counter[str]] = defaultdict(Counter)
+    for name, identity, label in names:
+        votes[name.words, identity][label] += 1
+    types = {key: counted.most_common(1)[0][0] for key, counted in votes.items()}
+    surnames = {
+        name.core[-1:]: label
+        for name, identity, _ in names
+        if kinds.get(label := types[name.words, identity]) == PERSON and len(name.core) > 1
+    }
+    found = []
+    for name, identity, _ in names:
+        label = types[name.words, identity]
+        if not identity and kinds.get(label) not in (PERSON, PLACE, VALUE):
+            label = surnames.get(name.words, label)
+        found.append(label)
+    return found
+
+
+def title_before(span: Span, language: Language) -> str:
+    """The titles that stand right before a mention, such as "Mr."; "" where there are none."""
+    start = span.start
+    while start and _is_title(span.doc[start - 1], language):
+        start -= 1
+    return str(span.doc[start : span.start].text)
+
+
+def _is_title(token: Token, language: Language) -> bool:
+    word = fold(token.text.rstrip("."))
+    return word in language.titles and (language.lower_titles or token.text[0].isupper())
+
+
+def _is_capital(token: Token) -> bool:
+    return bool(token.text[0].isupper())
+
+
+def _part(span: Span, start: int, end: int) -> Span:
+    """The part of a span between two tokens, with the span's label and identifiers."""
+    if (start, end) == (span.start, span.end):
+        return span
+    return Span(span.doc, start, end, label=span.label, kb_id=span.kb_id, span_id=span.ent_id)

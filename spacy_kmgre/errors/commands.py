@@ -1,0 +1,116 @@
+"""Errors of the command line, of extraction, exports and pages, and of readers of entities."""
+
+
+class CommandErrors:
+    # Generated corpus (E30x)
+    E300 = "[KMGRE E300] The generated corpus has no part {part!r}. Its parts: {known}."
+    E301 = "[KMGRE E301] The number of documents to generate must not be negative, got: {count}."
+
+    # Command line and extraction (E33x)
+    E330 = "[KMGRE E330] The pipeline {model} has no relation component {name!r}. Its components: {known}."
+    E331 = "[KMGRE E331] {path} is there already. --force replaces it."
+    E332 = (
+        "[KMGRE E332] An earlier run has not finished {path}; its journal is {journal}. --resume goes on from there, "
+        "--force starts again."
+    )
+    E333 = (
+        "[KMGRE E333] An earlier run has not finished {path}, and this one differs from it in: {names}. Resume with "
+        "what it was begun with, or start again with --force."
+    )
+    E334 = (
+        "[KMGRE E334] The sources are not those that the earlier run has read: document {number} was {expected!r} "
+        "and is {found!r}. Resume with the same sources in the same order, or start again with --force."
+    )
+    E335 = "[KMGRE E335] Another process is at work on {path}."
+    E336 = "[KMGRE E336] {path} {why}."
+    E337 = "[KMGRE E337] {form} cannot be read from standard input, only: {known}."
+    E338 = (
+        "[KMGRE E338] The text has {length} characters, more than the pipeline's max_length, {limit}. Parsers and "
+        "recognisers of named entities need a lot of memory for such texts; --max-length allows them."
+    )
+    E339 = (
+        "[KMGRE E339] {export} cannot be written to standard output, only to a file: name it with --output."
+    )
+    E340 = "[KMGRE E340] The document has no entity {name!r}, nor one with such a mention. Its entities: {known}."
+    E341 = "[KMGRE E341] Several entities have a mention {name!r}. Name one by its key: {known}."
+    E342 = "[KMGRE E342] Head and tail are the same entity, {key!r}. A relation needs two."
+    E343 = "[KMGRE E343] There is no relation label {label!r}. The component's labels: {known}."
+    E344 = (
+        "[KMGRE E344] Nothing is known of {head!r} and {tail!r}: all mentions of one of them lie outside of what the "
+        "encoder reads (max_pieces), or none shares a window with one of the other (far_pairs)."
+    )
+    E345 = "[KMGRE E345] There is no document {name!r} in {path}."
+    E346 = (
+        "[KMGRE E346] The worker process {pid} ended before its work was done ({how}). A system that runs out of "
+        "memory kills processes in this way: fewer processes (--n-process) and smaller batches (--batch-size) need "
+        "less memory. "
+        "Where the output is a file, what is finished is kept: the same command with --resume goes on from there."
+    )
+    E347 = "[KMGRE E347] The journal of an earlier run, {path}, is damaged ({error}). Delete it, and start again."
+    E348 = "[KMGRE E348] The rest of the file is not read. {error}"
+    E349 = (
+        "[KMGRE E349] The corpus has no relations that could be predicted, so no settings can be found on it."
+    )
+    E350 = (
+        "[KMGRE E350] The pipeline finds no entities in these texts. Its component kmgre_entities is missing or "
+        "untrained."
+    )
+    E351 = "[KMGRE E351] The journal of the run, {path}, cannot be written: {error}."
+    E352 = (
+        "[KMGRE E352] An older version of spacy-kmgre has begun a run and left its results in the folder {folder}. "
+        "This version cannot go on with them. --force deletes them and starts again."
+    )
+
+    # Readers of entities (E40x)
+    E400 = (
+        "[KMGRE E400] The table of aliases in {path} cannot be read. It has to be JSON, {{name: [alias, ...]}}, in a "
+        "file whose name ends in .json, or text with one entity a line, its names separated by tabs.\n{error}"
+    )
+    E401 = "[KMGRE E401] The aliases of {name!r} have to be a list of names, got: {value!r}."
+    E402 = "[KMGRE E402] This reader of entities needs {library}, which is not installed. Run: pip install {package}"
+    E403 = (
+        "[KMGRE E403] doc._.{attribute} is not set: {library} has not read {document!r}. Add it before the component "
+        "that reads its clusters: nlp.add_pipe({pipe!r}). If it is not installed: {install}"
+    )
+    E404 = (
+        "[KMGRE E404] spacy_kmgre.merged_entities.v1 has no readers. Add a section [entities.*.NAME] for each to the "
+        "config."
+    )
+    E530 = "[KMGRE E530] This needs {module}, which is not installed: python -m pip install 'spacy-kmgre[{extra}]'."
+    E531 = "[KMGRE E531] No document in {source} has relations, so there is nothing to export."
+    E532 = "[KMGRE E532] {path} is one of the sources, and would be lost. Give the page another name."
+
+    # Pages (E50x)
+    E500 = "[KMGRE E500] There is no option {name!r} of a page. The options: {known}."
+    E501 = (
+        "[KMGRE E501] The colour of {label!r} is {color!r}. It has to be a CSS colour: a name, #rrggbb, or a function "
+        "such as rgb(80 120 200)."
+    )
+    E502 = "[KMGRE E502] The threshold of a page is {threshold!r}; it must lie in [0, 1]."
+    E503 = "[KMGRE E503] A page shows Docs and Examples, not {kind}."
+    E504 = (
+        "[KMGRE E504] The predicted and the gold relations of {name!r} cannot be shown together, as the two Docs have "
+        "different texts."
+    )
+    E505 = (
+        "[KMGRE E505] {model} is a pipeline. Give it something to read: texts, JSON Lines, or a corpus, whose gold "
+        "relations are then shown beside the predicted ones."
+    )
+    E506 = (
+        "[KMGRE E506] {path} holds texts, which have no relations yet. Give a pipeline that predicts them as the first "
+        "argument."
+    )
+    E508 = "[KMGRE E508] Plots need matplotlib. Run: pip install 'spacy-kmgre[plots]'"
+    E509 = "[KMGRE E509] {path} is no training log of spacy_kmgre.EMLogger.v1 (its `output_file`): {error}"
+
+    E410 = (
+        "[KMGRE E410] types = {name!r} is neither the name of a table nor a JSON file that can be read. Tables: "
+        "{known}. A table of your own is {{type: type}}, in which null leaves a type "
+        "out.\n{error}"
+    )
+    E411 = (
+        "[KMGRE E411] A table of types is {{type: type}}, in which null leaves a type out. In types = {name} "
+        "this is neither: {key!r}: {value!r}."
+    )
+
+    E412 = "[KMGRE E412] There is no rule {rule!r} for named entities. Presets and rules: {known}."

@@ -1,0 +1,32 @@
+"""Settings of a config that are one of a few values."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import Errors
+
+# Settings that are gone, as they brought nothing, and the value that each has now. Saved configs may name them.
+GONE = {"shared_layers": 0, "pseudo_labels": "hard", "key_pairs": "all", "negative_weight": 1.0}
+
+
+def check_gone(**settings: Any) -> None:
+    """See that settings which are gone have the only value that is left.
+
+    :raises ValueError: Where one has another value.
+    """
+    for setting, value in settings.items():
+        if value != GONE[setting]:
+            expected = f"{GONE[setting]!r}: the setting brought nothing and is gone"
+            raise ValueError(Errors.E023.format(setting=setting, value=value, expected=expected))
+
+
+def chosen(setting: str, value: Any, choices: Mapping[str, Any]) -> Any:
+    """What a value of a setting stands for.
+
+    :param choices: What each possible value stands for.
+    :raises ValueError: For another value.
+    """
+    if value not in choices:
+        expected = f"one of {tuple(choices)}, or a block of its own"
+        raise ValueError(Errors.E023.format(setting=setting, value=value, expected=expected))
+    return choices[value]

@@ -1,0 +1,57 @@
+"""Learning rates: how they rise and fall over a training, and those under an optimizer that has none for encoders.
+
+Knows no torch: a schedule of the config is made of this before there is a model.
+"""
+
+from thinc.optimizers import Optimizer
+
+# The rate of spaCy's config where nobody has set one. It suits small networks that begin at random, and undoes a
+# pretrained encoder.
+DEFAULT_RATE = 0.001
+# The rate of an encoder in place of that, times its width. It is 1e-4 for MiniLM, 384 wide, and 5e-5 for BERT-base, 768
+# wide, which are the rates of our configs.
+ENCODER_RATE = 0.0384
+# The share of a training in which rates rise, and the number of updates where its length is unknown.
+WARMUP, WARMUP_UPDATES = 0.06, 20
+
+
+def rate_factor(step: int, total: int | None, warmup: float = WARMUP) -> float:
+    """The part of the highest rate that a step has: a line from 0 to 1 in the warm-up, and one to 0 in the rest. Where
+    the length is unknown, the rate rises over 20 updates and then stays.
+
+    :param step: The number of the step, from 0.
+    :param total: The number of steps of the training, or None.
+    :param warmup: The share of the training in which the rate rises, in [0, 1].
+    """
+    if total is None:
+        return min(1.0, (step + 1) / WARMUP_UPDATES)
+    rising = round(warmup * total)
+    return step / rising if step < rising else max(0.0, (total - step) / max(1, total - rising))
+
+
+def is_default(optimizer: Optimizer) -> bool:
+    """Whether an optimizer has the one learning rate that spaCy begins with, for encoders too."""
+    return optimizer.learn_rate == DEFAULT_RATE and not hasattr(optimizer, "head_learn_rate")
+
+
+def encoder_rate(width: int) -> float:
+    """The highest learning rate of a pretrained encoder where the optimizer has none for it.
+
+    :param width: The width of the encoder's output.
+    """
+    return min(DEFAULT_RATE, ENCODER_RATE / width)
+
+
+def find_rates(optimizer: Optimizer, width: int, step: int, total: int | None) -> tuple[float, float]:
+    """The learning rates of heads and encoders in a step.
+
+    :param width: The width of the encoder's output.
+    :param step: The number of updates before this one.
+    :param total: The number of steps of the training, or None.
+    """
+    rate = optimizer.learn_rate
+    if is_default(optimizer):
+        factor = rate_factor(step, total)
+        return rate * factor, encoder_rate(width) * factor
+    # Only our own optimizer has several rates.
+    return getattr(optimizer, "head_learn_rate", rate), getattr(optimizer, "encoder_learn_rate", rate)

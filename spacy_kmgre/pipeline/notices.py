@@ -1,0 +1,99 @@
+"""What a component says, once, where its input makes it find nothing, or nothing that could be right."""
+
+import warnings
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from ..annotations import PASSAGES, document_name, relation_data
+from ..errors import Warnings
+from ..types import Entity
+
+# The largest number of labels and span groups that a message lists.
+SHOWN = 10
+
+
+class WarnOnce:
+    """Gives each warning of a component once.
+
+    :param name: The component's name, for the messages.
+    """
+
+    def __init__(self, name: str):
+        self.name = name
+        self._given: set[str] = set()
+
+    def __call__(self, message: str, **values: Any) -> None:
+        """Give a warning, unless it was given before with whatever values.
+
+        :param message: One of `Warnings`, with places for the component's name and the values.
+        """
+        if message not in self._given:
+            self._given.add(message)
+            warnings.warn(message.format(name=self.name, **values), stacklevel=3)
+
+
+def warn_of_no_entities(warn: WarnOnce, docs: Iterable[Doc], entities: Iterable[Sequence[Entity]]) -> None:
+    """Say that relations are looked for where no entities are read, although the Doc has something like entities.
+
+    :param entities: What the reader has found in each Doc.
+    """
+    for doc in (doc for doc, found in zip(docs, entities) if not found):
+        groups = [key for key, group in doc.spans.items() if len(group) and key != PASSAGES]
+        there = [f"{len(doc.ents)} named entities (doc.ents)"] if len(doc.ents) > 1 else []
+        there += [f"the span groups {_listed(groups)}"] if groups else []
+        if there:
+            warn(Warnings.W015, document=document_name(doc), there=" and ".join(there))
+
+
+def warn_of_unknown_labels(warn: WarnOnce, examples: Iterable[Example], known: Collection[str]) -> None:
+    """Say that relations that are to be scored have labels that cannot be predicted."""
+    labels = Counter(data["label"] for example in examples for data in relation_data(example.reference))
+    unknown = Counter({label: number for label, number in labels.items() if label not in known})
+    if unknown:
+        warn(
+            Warnings.W016,
+            count=unknown.total(),
+            total=labels.total(),
+            unknown=_listed([label for label, _ in unknown.most_common()]),
+            known=_listed(known),
+        )
+
+
+def warn_of_replaced(warn: WarnOnce, doc: Doc, other: str) -> None:
+    """Say that a component replaces the relations that another one has written.
+
+    :param other: The name of the component that has written them, "" for none.
+    """
+    if other not in ("", warn.name):
+        warn(Warnings.W018, document=document_name(doc), other=other)
+
+
+def warn_of_order(warn: WarnOnce, nlp: Language | None) -> None:
+    """Say that a component whose entities are needed comes too late."""
+    for needed, by in _too_late(nlp, warn.name) if nlp is not None else ():
+        warn(Warnings.W017, late=needed, early=by)
+
+
+def _too_late(nlp: Language, relations: str) -> Iterator[tuple[str, str]]:
+    """Pairs of a component and one before it that needs what it finds."""
+    makes = {name: nlp.get_pipe_meta(name).assigns for name in nlp.pipe_names}
+    place = {name: number for number, name in enumerate(nlp.pipe_names)}
+    entities = [name for name, assigned in makes.items() if "doc._.entities" in assigned]
+    for name in entities:
+        if relations in place and place[name] > place[relations]:
+            yield name, relations
+        named = [other for other, assigned in makes.items() if "doc.ents" in assigned]
+        if named and min(place[other] for other in named) > place[name]:
+            yield named[0], name
+
+
+def _listed(names: Collection[str]) -> str:
+    """The first names, and the number of the others."""
+    first = list(names)[:SHOWN]
+    rest = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return (", ".join(first) or "none") + rest

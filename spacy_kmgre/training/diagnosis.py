@@ -1,0 +1,97 @@
+"""Why a training may have taught nothing: what can be found out of a pipeline whose F stayed 0."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+from spacy.language import Language
+from spacy.training import Example
+
+from ..annotations import all_entities, get_relations, relation_data
+from ..errors import Reasons
+
+# The number of documents that are read once more, to see what the pipeline says of them.
+DOCUMENTS = 20
+# The number of updates below which a training is short.
+FEW_STEPS = 300
+# The learning rates of heads, which begin at random, below which nothing is learned.
+LOW_RATE = 1e-5
+# How many times the usual rate of an encoder undoes it.
+TOO_FAST = 5
+
+
+def why_nothing_was_learned(nlp: Language, name: str, examples: Sequence[Example], steps: int) -> list[str]:
+    """The likely reasons for an F of 0, each as a sentence; what the data say before what the training says.
+
+    :param name: The name of the relation component.
+    :param examples: The examples that it was scored on, with Docs that have not been through the pipeline.
+    :param steps: The number of updates that the training had.
+    """
+    pipe: Any = nlp.get_pipe(name)
+    found = [*_of_training_data(pipe), *_of_examples(pipe, examples)]
+    if not found:
+        found = [*_of_scores(nlp, pipe, examples), *_of_rates(pipe)]
+        if steps < FEW_STEPS:
+            found.append(Reasons.FEW_STEPS.format(steps=steps))
+    return found or [Reasons.NONE]
+
+
+def _of_training_data(pipe: Any) -> Iterator[str]:
+    if not pipe.learned_relations:
+        yield Reasons.NOTHING_MET.format(lost=pipe.lost_relations)
+
+
+def _of_examples(pipe: Any, examples: Sequence[Example]) -> Iterator[str]:
+    """What the pipeline does not know of the documents to score."""
+    labels = Counter(data["label"] for eg in examples for data in relation_data(eg.reference))
+    unknown = [label for label in labels if label not in pipe.labels]
+    if not labels:
+        yield Reasons.NO_GOLD
+    elif unknown:
+        count = sum(labels[label] for label in unknown)
+        yield Reasons.LABELS.format(
+            count=count, total=labels.total(), unknown=_some(unknown), known=_some(pipe.labels)
+        )
+    known = {kind for head, _, tail in pipe.cfg.get("triples", ()) for kind in (head, tail)}
+    types = {entity.label for eg in examples for entity in all_entities(eg.reference)}
+    if known and types and not types & known:
+        yield Reasons.TYPES.format(unknown=_some(sorted(types)), known=_some(sorted(known)))
+
+
+def _of_scores(nlp: Language, pipe: Any, examples: Sequence[Example]) -> Iterator[str]:
+    """What the pipeline says where it need not be sure."""
+    with _least_threshold(pipe):
+        docs = list(nlp.pipe([eg.predicted for eg in islice(examples, DOCUMENTS)]))
+    if all(len(pipe.entities(doc)) < 2 for doc in docs):
+        yield Reasons.NO_ENTITIES
+        return
+    highest = max((relation.score for doc in docs for relation in get_relations(doc)), default=0.0)
+    if highest < pipe.threshold:
+        yield Reasons.BELOW_THRESHOLD.format(highest=highest, threshold=pipe.threshold, name=pipe.name)
+
+
+@contextmanager
+def _least_threshold(pipe: Any) -> Iterator[None]:
+    settings = pipe.settings
+    pipe.settings = replace(settings, threshold=0.0, thresholds={})
+    try:
+        yield
+    finally:
+        pipe.settings = settings
+
+
+def _of_rates(pipe: Any) -> Iterator[str]:
+    heads, encoders = pipe.highest_learn_rates
+    if encoders > TOO_FAST * pipe.usual_encoder_rate:
+        yield Reasons.RATE_HIGH.format(rate=encoders, usual=pipe.usual_encoder_rate)
+    if heads < LOW_RATE:
+        yield Reasons.RATE_LOW.format(rate=heads)
+
+
+def _some(names: Sequence[str], most: int = 8) -> str:
+    """The first names, and how many more there are."""
+    shown = ", ".join(repr(name) for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

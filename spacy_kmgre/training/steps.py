@@ -1,0 +1,38 @@
+"""How many steps a training has, and the callback that tells a component which learns without EM."""
+
+from collections.abc import Callable
+from typing import Any
+
+from spacy.language import Language
+from spacy.util import registry, resolve_dot_names
+
+
+def planned_steps(nlp: Language) -> int | None:
+    """The number of steps that `[training]` asks for: `max_steps`, or `max_epochs` times the batches of the training
+    corpus, which are counted then, whichever is less.
+
+    :returns: The number; None where the training has no end but `patience`.
+    """
+    config = nlp.config.interpolate()
+    training = config["training"]
+    limits = [training["max_steps"]] if training["max_steps"] > 0 else []
+    if training["max_epochs"] > 0:
+        (corpus,) = resolve_dot_names(config, [training["train_corpus"]])
+        batcher = registry.resolve({"batcher": training["batcher"]})["batcher"]
+        limits.append(training["max_epochs"] * sum(1 for _ in batcher(list(corpus(nlp)))))
+    return min(limits, default=None)
+
+
+def training_steps(component: str = "kmgre_relations") -> Callable[[Language, dict[str, Any]], None]:
+    """Tell a component how many steps the training has, which its optimizer's schedules need. `spacy_kmgre.em.v1` does
+    so too; this callback is for models that are not trained by EM, such as ATLOP.
+
+    :param component: The name of the component in the pipeline.
+    """
+
+    def before_update(nlp: Language, args: dict[str, Any]) -> None:
+        if args["step"] == 0:
+            pipe: Any = nlp.get_pipe(component)
+            pipe.total_steps = planned_steps(nlp)
+
+    return before_update

@@ -1,0 +1,249 @@
+"use strict";
+// The graph of a corpus: nodes and edges on a canvas, and the same relations as a list.
+
+const DATA = readData();
+// The number of relations that the list shows at first, and more at a time.
+const BATCH = 100;
+// Where there are more edges they are straight and without arrows, but for those of what is chosen.
+const MANY = DATA.edges.length > 400;
+// The zoom from which on all names are shown, and the number of characters of a name.
+const READABLE = 0.65;
+const NAME = 28;
+
+const state = { edge: -1, node: -1, threshold: DATA.threshold, query: "", rows: BATCH };
+const types = [...new Set(DATA.nodes.map((node) => node.label))].sort();
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+/** The colour of a type of entities, in the notation that cytoscape.js reads. */
+function typeColor(label) {
+  if (DATA.colors[label] !== undefined) return DATA.colors[label];
+  return `hsl(${((types.indexOf(label) * 137.508 + 215) % 360).toFixed(0)}, ${dark.matches ? "50%, 62%" : "55%, 52%"})`;
+}
+
+function variable(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+function looks() {
+  const [ink, paper, accent, line] = ["--ink", "--paper", "--accent", "--line"].map(variable);
+  return [
+    { selector: "node", style: {
+      "background-color": "data(color)",
+      width: "data(size)", height: "data(size)",
+      color: ink, "font-size": 11, "text-valign": "bottom", "text-margin-y": 3, "text-outline-color": paper, "text-outline-width": 2,
+    } },
+    { selector: "node.named", style: { label: "data(text)" } },
+    { selector: "edge", style: {
+      width: "data(width)", "line-color": line, opacity: 0.55, "curve-style": MANY ? "haystack" : "bezier",
+      "target-arrow-shape": "triangle", "target-arrow-color": line, "arrow-scale": 0.8,
+    } },
+    { selector: ".hidden", style: { display: "none" } },
+    { selector: ".faint", style: { opacity: 0.12 } },
+    { selector: "edge.near", style: { opacity: 0.9, "curve-style": "bezier", label: "data(text)", "font-size": 10, color: ink,
+      "text-rotation": "autorotate", "text-outline-color": paper, "text-outline-width": 2 } },
+    { selector: "edge.chosen", style: { "line-color": accent, "target-arrow-color": accent, opacity: 1, width: 4, color: accent } },
+    { selector: "node.chosen", style: { "border-width": 3, "border-color": accent } },
+  ];
+}
+
+// The canvas comes after the list, which can be read before everything is drawn.
+let canvas = null;
+
+function startCanvas() {
+  const elements = [
+    ...DATA.nodes.map((node, number) => ({ group: "nodes", position: { x: node.x, y: node.y }, data: {
+      id: `n${number}`, number, text: node.text.length > NAME ? `${node.text.slice(0, NAME)}…` : node.text,
+      color: typeColor(node.label), size: Math.min(46, 14 + 5 * Math.sqrt(node.mentions)) } })),
+    ...DATA.edges.map((edge, number) => ({ group: "edges", data: {
+      id: `e${number}`, number, text: edge.name, source: `n${edge.head}`, target: `n${edge.tail}`,
+      width: Math.min(6, 1 + Math.log2(edge.count)) } })),
+  ];
+  canvas = cytoscape({
+    container: byId("graph"), style: looks(), ...wholeView(),
+    minZoom: 0.02, maxZoom: 4, textureOnViewport: MANY, hideEdgesOnViewport: DATA.edges.length > 1000,
+  });
+  canvas.add(elements);
+  canvas.on("tap", "edge", (event) => chooseEdge(event.target.data("number")));
+  canvas.on("tap", "node", (event) => chooseNode(event.target.data("number")));
+  canvas.on("tap", (event) => { if (event.target === canvas) { state.edge = -1; state.node = -1; update(); } });
+  canvas.on("zoom", updateNames);
+  updateCanvas();
+}
+
+/** The zoom and place that show all nodes. cytoscape.js would measure every name for that. */
+function wholeView() {
+  const box = byId("graph").getBoundingClientRect();
+  const [xs, ys] = [DATA.nodes.map((node) => node.x), DATA.nodes.map((node) => node.y)];
+  const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
+  if (!DATA.nodes.length) return {};
+  const zoom = Math.min(1.4, (box.width - 120) / (right - left + 1), (box.height - 120) / (bottom - top + 1));
+  return { zoom, pan: { x: box.width / 2 - zoom * (left + right) / 2, y: box.height / 2 - zoom * (top + bottom) / 2 } };
+}
+
+/** Shows the names of all nodes where they can be read, else those of what is chosen. */
+function updateNames() {
+  const readable = canvas.zoom() >= READABLE;
+  canvas.batch(() => canvas.nodes().forEach((node) => { node.toggleClass("named", readable || node.hasClass("chosen") || node.hasClass("beside")); }));
+}
+
+function isVisible(edge, search) {
+  if (edge.score < state.threshold) return false;
+  if (state.node >= 0 && edge.head !== state.node && edge.tail !== state.node) return false;
+  return !search || found(search, [edge.name, edge.label,
+    ...[edge.head, edge.tail].flatMap((number) => [...DATA.nodes[number].names, DATA.nodes[number].kb_id])]);
+}
+
+function nodeName(number) {
+  const node = DATA.nodes[number];
+  const name = el("bdi", { class: "mention", title: [node.label, node.kb_id].filter(Boolean).join(" · ") || undefined }, node.text);
+  name.style.setProperty("--own", typeColor(node.label));
+  name.dataset.own = "";
+  return name;
+}
+
+function quoteNode(pieces, edge) {
+  const roles = { head: edge.head, tail: edge.tail };
+  return el("q", { dir: "auto" }, ...pieces.map(([text, role]) => {
+    if (!role) return text;
+    const mark = el("mark", { class: "mention" }, text);
+    mark.style.setProperty("--own", typeColor(DATA.nodes[roles[role]].label));
+    mark.dataset.own = "";
+    return mark;
+  }));
+}
+
+function row(number) {
+  const edge = DATA.edges[number];
+  const open = number === state.edge;
+  const bar = el("span");
+  bar.style.setProperty("--part", `${100 * edge.score}%`);
+  const button = el("button", { type: "button", class: "relation", "aria-expanded": String(open), "data-edge": number },
+    el("span", { class: "score" }, score(edge.score), el("span", { class: "bar" }, bar)),
+    el("span", { class: "name" }, nodeName(edge.head), " ", el("bdi", { class: "label" }, edge.name),
+      el("span", { class: "arrow", "aria-hidden": "true" }, " → "), nodeName(edge.tail),
+      edge.count > 1 && el("span", { class: "count" }, ` in ${plural(edge.count, "place")}`)));
+  button.addEventListener("click", () => { chooseEdge(open ? -1 : number); byId("relations").querySelector(`[data-edge="${number}"]`)?.focus(); });
+  const item = el("li", {}, button);
+  if (open) {
+    const hidden = edge.count - edge.statements.length;
+    item.append(el("div", { class: "why" },
+      ...edge.statements.map((statement) => el("div", { class: "statement" },
+        el("header", {}, el("bdi", {}, DATA.documents[statement.document]), el("span", {}, score(statement.score))),
+        ...statement.quotes.map((pieces) => quoteNode(pieces, edge)))),
+      hidden > 0 && el("p", { class: "note" }, `${plural(hidden, "more place")} not shown`)));
+  }
+  return item;
+}
+
+function update() {
+  const search = pattern(state.query);
+  const visible = DATA.edges.flatMap((edge, number) => (isVisible(edge, search) ? [number] : []));
+  const among = new Set(visible);
+  if (!among.has(state.edge)) state.edge = -1;
+  state.rows = Math.max(state.rows, visible.indexOf(state.edge) + 1);
+  byId("relations").replaceChildren(...visible.slice(0, state.rows).map(row));
+  byId("more").hidden = visible.length <= state.rows;
+  byId("empty").hidden = visible.length > 0;
+  byId("count").textContent = visible.length === DATA.edges.length ? visible.length.toLocaleString("en") : `${visible.length.toLocaleString("en")} of ${DATA.edges.length.toLocaleString("en")}`;
+  byId("threshold-value").textContent = state.threshold.toFixed(2);
+  byId("about-entity").hidden = state.node < 0;
+  if (state.node >= 0) {
+    const node = DATA.nodes[state.node];
+    byId("entity-facts").replaceChildren(nodeName(state.node), [node.label, node.kb_id, plural(node.mentions, "mention"), plural(node.documents, "document")].filter(Boolean).map((fact) => ` · ${fact}`).join(""),
+      ...(node.names.length > 1 ? [el("br"), el("bdi", {}, `also ${node.names.slice(1, 6).join(", ")}`)] : []));
+  }
+  updateCanvas();
+}
+
+/** Marks on the canvas what is chosen and what is found. */
+function updateCanvas() {
+  if (!canvas) return;
+  const search = pattern(state.query);
+  const visible = DATA.edges.flatMap((edge, number) => (isVisible(edge, search) ? [number] : []));
+  const among = new Set(visible);
+  const near = new Set(state.edge >= 0 ? [state.edge] : state.node >= 0 ? visible : []);
+  const marked = near.size ? [...near] : search ? visible : [];
+  const ends = new Set(marked.flatMap((number) => [DATA.edges[number].head, DATA.edges[number].tail]));
+  canvas.batch(() => {
+    canvas.edges().forEach((edge) => {
+      const number = edge.data("number");
+      edge.toggleClass("hidden", DATA.edges[number].score < state.threshold);
+      edge.toggleClass("near", near.has(number));
+      edge.toggleClass("chosen", number === state.edge);
+      edge.toggleClass("faint", near.size > 0 ? !near.has(number) : Boolean(search) && !among.has(number));
+    });
+    canvas.nodes().forEach((node) => {
+      const number = node.data("number");
+      node.toggleClass("chosen", number === state.node || (state.edge >= 0 && ends.has(number)));
+      node.toggleClass("beside", near.size > 0 && near.size < BATCH && ends.has(number));
+      node.toggleClass("faint", (ends.size > 0 || Boolean(search)) && !ends.has(number));
+    });
+  });
+  updateNames();
+}
+
+function chooseEdge(number) {
+  state.edge = number;
+  update();
+  const edge = DATA.edges[number];
+  if (!edge) return;
+  byId("relations").querySelector('[aria-expanded="true"]')?.scrollIntoView({ block: "nearest" });
+  if (canvas) bringIntoView(canvas.getElementById(`e${number}`).connectedNodes());
+  byId("said").textContent = `${DATA.nodes[edge.head].text}, ${edge.name}, ${DATA.nodes[edge.tail].text}, ${plural(edge.count, "place")}`;
+}
+
+function chooseNode(number) {
+  state.node = state.node === number ? -1 : number;
+  state.rows = BATCH;
+  update();
+  byId("scroll").scrollTop = 0;
+}
+
+/** Moves the canvas where what is chosen cannot be read on it. */
+function bringIntoView(elements) {
+  const view = canvas.extent();
+  const box = elements.boundingBox();
+  if (box.x1 < view.x1 || box.x2 > view.x2 || box.y1 < view.y1 || box.y2 > view.y2 || canvas.zoom() < 0.5) {
+    canvas.fit(elements, 120);
+    if (canvas.zoom() > 1.4) canvas.zoom({ level: 1.4, position: { x: (box.x1 + box.x2) / 2, y: (box.y1 + box.y2) / 2 } });
+    canvas.center(elements);
+  }
+}
+
+function zoom(factor) {
+  if (!canvas) return;
+  canvas.zoom({ level: canvas.zoom() * factor, renderedPosition: { x: canvas.width() / 2, y: canvas.height() / 2 } });
+}
+
+dark.addEventListener("change", () => {
+  if (!canvas) return;
+  canvas.nodes().forEach((node) => { node.data("color", typeColor(DATA.nodes[node.data("number")].label)); });
+  canvas.style(looks());
+});
+byId("fit").addEventListener("click", () => canvas?.viewport(wholeView()));
+byId("closer").addEventListener("click", () => zoom(1.4));
+byId("farther").addEventListener("click", () => zoom(1 / 1.4));
+byId("more").addEventListener("click", () => { state.rows += BATCH; update(); });
+byId("all-entities").addEventListener("click", () => chooseNode(state.node));
+byId("threshold").addEventListener("input", (event) => { state.threshold = Number(event.target.value); update(); });
+byId("search").addEventListener("input", (event) => { state.query = event.target.value; state.rows = BATCH; update(); });
+byId("relations").addEventListener("keydown", (event) => {
+  const moves = { ArrowDown: 1, ArrowUp: -1 };
+  if (!(event.key in moves) || !event.target.matches(".relation")) return;
+  event.preventDefault();
+  const buttons = [...byId("relations").querySelectorAll(".relation")];
+  buttons[buttons.indexOf(event.target) + moves[event.key]]?.focus();
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") { state.edge = -1; state.node = -1; update(); }
+});
+byId("legend").append(...types.filter(Boolean).map((label) => {
+  const dot = el("i", { "aria-hidden": "true" });
+  dot.style.setProperty("--dot", typeColor(label));
+  return el("li", {}, dot, el("bdi", {}, label));
+}));
+const left = DATA.all.edges - DATA.edges.length;
+byId("facts").textContent = [plural(DATA.documents.length, "document"), plural(DATA.nodes.length, "entity", "entities"), plural(DATA.edges.length, "relation")].join(" · ") +
+  (left > 0 ? ` · ${left.toLocaleString("en")} rarer relations left out` : "");
+update();
+requestAnimationFrame(() => setTimeout(startCanvas));

@@ -1,0 +1,165 @@
+"""`spacy kmgre init`: a config that trains, fitted to a corpus."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from spacy.tokens import DocBin
+from spacy.training.initialize import init_nlp
+from spacy.util import load_config
+from thinc.api import Config
+from typer.testing import CliRunner
+
+from spacy_kmgre.cli import kmgre
+from spacy_kmgre.formats.docbin import write_corpus
+from spacy_kmgre.training.recipe import DOCUMENTS, FOLDER, LEAST_STEPS, Choice, CorpusFacts, fit
+
+from ..conftest import make_examples
+
+CPU, GPU = "kmgre_minilm_cpu", "kmgre_bert_gpu"
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("corpus") / "train.spacy"
+    write_corpus([example.reference for example in make_examples(spacy.blank("en"))], path)
+    return path
+
+
+def init(*arguments: Any) -> Any:
+    return CliRunner().invoke(kmgre, ["init", *map(str, arguments)])
+
+
+def facts(documents: int, **changes: Any) -> CorpusFacts:
+    found = {
+        "entities": 9,
+        "relations": 9,
+        "typed": True,
+        "evidence": True,
+        "groups": ["entity_1"],
+        **changes,
+    }
+    return CorpusFacts(documents, **found)
+
+
+def packaged(name: str) -> Config:
+    return Config().from_str((FOLDER / f"{name}.cfg").read_text(encoding="utf8"), interpolate=False)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_for_the_corpus_that_it_was_made_for_a_config_is_the_measured_one(name):
+    """But for GPU configs of few documents, and where the corpus lies."""
+    config, measured = fit(Choice(Path("t"), name=name), facts(DOCUMENTS[name])).config, packaged(name)
+    small = DOCUMENTS[name] < 1000
+    sizes = config["training"]["batcher"].pop("size"), measured["training"]["batcher"].pop("size")
+    assert sizes[0] == (1 if small else sizes[1])
+    steps = config["training"].pop("max_steps"), measured["training"].pop("max_steps")
+    assert steps[0] == pytest.approx(steps[1] * sizes[1] // sizes[0], rel=1e-3)
+    for part in (config, measured):
+        part["training"].pop("eval_frequency")
+        part["training"]["before_update"].pop("warmup_epochs", None)
+        part["paths"].pop("train")
+        part["system"].pop("gpu_allocator")
+    assert config == measured
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    documents=st.integers(1, 100_000),
+    name=st.sampled_from(list(DOCUMENTS)),
+    gpu=st.booleans(),
+    typed=st.booleans(),
+    evidence=st.booleans(),
+)
+def test_a_config_fits_a_corpus_of_any_size(documents, name, gpu, typed, evidence):
+    choice = Choice(Path("t"), name=name, gpu=gpu)
+    recipe = fit(choice, facts(documents, typed=typed, evidence=evidence))
+    training = recipe.config["training"]
+    steps, size = training["max_steps"], training["batcher"]["size"]
+    assert steps >= LEAST_STEPS and steps * size >= 8 * documents - 8 * size
+    assert 1 <= training["eval_frequency"] <= steps
+    assert size == 1 or documents >= 1000
+    assert recipe.config["system"]["gpu_allocator"] == ("pytorch" if gpu else None)
+    model = recipe.config["components"]["kmgre_relations"]["model"]
+    assert typed or not model["encoder"].get("typed_markers")
+    assert evidence or not (model.get("evidence_keys") or model.get("evidence_focus"))
+    text = recipe.to_str("a header")
+    assert text.startswith("# a header\n")
+    assert Config().from_str(text, interpolate=False) == recipe.config
+    for place, reason in recipe.reasons.items():
+        assert reason.split()[0] in text, place
+
+
+def test_the_config_trains_and_says_why(corpus, tiny_encoder, tmp_path):
+    path = tmp_path / "new" / "config.cfg"
+    done = init(corpus, "--dev", corpus, "-o", path, "--encoder", tiny_encoder, "--cpu", "--lang", "xx")
+    assert done.exit_code == 0, done.output
+    assert "2 documents" in done.output and "spacy train" in done.output and "Reason" not in done.output
+    text = path.read_text(encoding="utf8")
+    assert (
+        "# No fewer updates than that: 500 passes over 2 documents, in updates of 1.\nmax_steps = 1000"
+        in text
+    )
+    assert "# The relations of the corpus have no evidence sentences.\nevidence_keys = false" in text
+    overrides = {"components.kmgre_relations.model.encoder.overlap": 16, "training.max_steps": 2}
+    nlp = init_nlp(load_config(path, overrides=overrides))
+    assert nlp.lang == "xx"
+    assert nlp.get_pipe("kmgre_relations").labels  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("flag, name", [("--cpu", CPU), ("--gpu", GPU)])
+def test_the_device_decides(corpus, tmp_path, flag, name):
+    done = init(corpus, "-o", tmp_path / "config.cfg", flag)
+    assert done.exit_code == 0 and f"({name})" in done.output
+    assert ("--gpu-id 0" in " ".join(done.output.split())) is (flag == "--gpu")
+    assert "--paths.dev dev.spacy" in " ".join(done.output.split())
+
+
+def test_other_languages_get_an_encoder_that_knows_them(corpus, tmp_path):
+    init(corpus, "-o", tmp_path / "config.cfg", "--cpu", "--lang", "de")
+    config = load_config(tmp_path / "config.cfg")
+    assert config["paths"]["encoder"] == "bert-base-multilingual-cased" and config["nlp"]["lang"] == "de"
+
+
+def test_what_is_there_is_kept(corpus, tmp_path):
+    path = tmp_path / "config.cfg"
+    path.write_text("mine")
+    assert "E331" in init(corpus, "-o", path).output
+    assert path.read_text() == "mine"
+    assert init(corpus, "-o", path, "--force", "--cpu").exit_code == 0
+    assert path.read_text() != "mine"
+
+
+def bare(change: str) -> list[Any]:
+    docs = [example.reference for example in make_examples(spacy.blank("en"))]
+    for doc in docs:
+        if change == "relations":
+            doc._.relations = []
+        else:
+            doc._.relations = []
+            doc.spans["people"] = list(doc.spans["entity_1"])
+            for key in [key for key in doc.spans if key.startswith("entity")]:
+                del doc.spans[key]
+    return docs
+
+
+@pytest.mark.filterwarnings("ignore:.*W11[01]")
+@pytest.mark.parametrize("what, found", [("relations", "E063"), ("entities", r"E062.*people")])
+def test_a_corpus_that_teaches_nothing_is_refused(tmp_path, what, found):
+    DocBin(docs=bare(what), store_user_data=True).to_disk(tmp_path / "train.spacy")
+    done = init(tmp_path / "train.spacy", "-o", tmp_path / "config.cfg")
+    assert done.exit_code == 1 and not (tmp_path / "config.cfg").exists()
+    code, *words = found.split(".*")
+    assert code in done.output and all(word in done.output for word in words)
+
+
+def test_other_formats_and_names_are_explained(corpus, tmp_path):
+    other = tmp_path / "train.json"
+    other.write_text("[]")
+    done = init(other, "-o", tmp_path / "config.cfg")
+    assert done.exit_code == 1 and "E064" in done.output and "kmgre convert" in " ".join(done.output.split())
+    done = init(corpus, "-o", tmp_path / "config.cfg", "--config", "mine")
+    assert done.exit_code == 1 and "E061" in done.output and "end_to_end" in done.output

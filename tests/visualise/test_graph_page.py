@@ -1,0 +1,111 @@
+"""The page of a graph in a real browser."""
+
+import time
+from hashlib import sha256
+from importlib.resources import files
+
+import pytest
+import spacy
+
+from spacy_kmgre.synthetic import generate_documents
+from spacy_kmgre.visualise import render_graph
+
+from .conftest import make_doc
+from .test_page import HOSTILE, hostile_doc
+
+DRAWN = "return canvas && canvas.nodes().length"
+
+
+def wait_for_canvas(browser) -> None:
+    for _ in range(200):
+        if browser.run(DRAWN) is not None:
+            return
+        time.sleep(0.05)
+    raise AssertionError("no canvas")
+
+
+@pytest.mark.browser
+def test_nodes_edges_and_their_sentences(browser, save):
+    browser.open(save(render_graph([make_doc(), make_doc(title="Other")], page=True)))
+    wait_for_canvas(browser)
+    # Without identifiers nothing joins the documents; Bolt has no relation.
+    assert browser.run("return [canvas.nodes().length, canvas.edges().length]") == [6, 6]
+    assert len(browser.texts(".relation")) == 6
+    browser.click(".relation", 2)
+    assert browser.texts(".statement q") == ["She lives in Oslo."]
+    assert browser.texts(".statement mark") == ["She", "Oslo"]
+    assert browser.run("return canvas.edges('.chosen').map(e => e.data('text'))") == ["lives_in"]
+    browser.move_slider(0.5)
+    assert len(browser.texts(".relation")) == 4
+    assert browser.run("return canvas.edges().filter(e => e.visible()).length") == 4
+    browser.run("chooseNode(0)")
+    assert len(browser.texts(".relation")) == 2 and "Ann Lee" in browser.texts("#about-entity")[0]
+    browser.check_silence()
+
+
+@pytest.mark.browser
+def test_a_click_on_the_canvas_opens_the_sentences(browser, save):
+    browser.open(save(render_graph([make_doc()], page=True)))
+    wait_for_canvas(browser)
+    place = browser.run(
+        "const p = canvas.edges()[0].renderedMidpoint();"
+        "const b = document.getElementById('graph').getBoundingClientRect();"
+        "return [Math.round(b.x + p.x), Math.round(b.y + p.y)]"
+    )
+    from selenium.webdriver.common.actions.action_builder import ActionBuilder
+
+    pointer = ActionBuilder(browser.driver)
+    pointer.pointer_action.move_to_location(*place).click()
+    pointer.perform()
+    time.sleep(0.3)
+    assert browser.texts(".statement q") == ["Ann Lee founded Acme."]
+    browser.check_silence()
+
+
+@pytest.mark.browser
+def test_hostile_documents(browser, save):
+    options = {"title": "".join(HOSTILE[:6])}
+    docs = [hostile_doc(number) for number in range(100)]
+    browser.open(save(render_graph(docs, identify=lambda entity: "", page=True, options=options)))
+    wait_for_canvas(browser)
+    labels = browser.run(
+        "return [...document.querySelectorAll('.relation .label')].map(x => x.textContent).sort()"
+    )
+    assert labels == sorted(relation.label for doc in docs for relation in doc._.relations)
+    for number in range(0, 100, 7):
+        browser.run("document.querySelectorAll('.relation')[arguments[0]].click()", number)
+    assert browser.run("return [window.hacked === undefined, document.scripts.length]") == [True, 2]
+    browser.check_silence()
+
+
+@pytest.mark.browser
+def test_axe_finds_no_fault(browser, save):
+    axe = pytest.importorskip("axe_core_python.selenium", reason="needs axe-core-python")
+    browser.open(save(render_graph([make_doc()], page=True)))
+    wait_for_canvas(browser)
+    browser.click(".relation", 1)
+    found = axe.Axe().run(browser.driver)["violations"]
+    assert [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in found] == []
+
+
+@pytest.mark.browser
+def test_a_hundred_documents_open_in_two_seconds(browser, save):
+    page = save(render_graph(generate_documents(spacy.blank("en").vocab, 100), page=True))
+    browser.open(page)
+    assert browser.milliseconds() < 2000
+    browser.click(".relation")
+    assert browser.texts(".statement q")
+
+
+def test_cytoscape_is_the_release_that_the_notes_name():
+    static = files("spacy_kmgre.visualise") / "static"
+    script = (static / "cytoscape.min.js").read_bytes()
+    assert sha256(script).hexdigest() in (static / "README.md").read_text(encoding="utf8")
+    assert b"</script" not in script.lower()
+    licence = (static / "cytoscape.LICENSE").read_text(encoding="utf8")
+    assert "The Cytoscape Consortium" in licence
+
+
+def test_limit_and_labels():
+    assert '"edges": 3' in (render_graph([make_doc()], page=True, limit=1) or "")
+    assert "lives_in" not in (render_graph([make_doc()], page=True, options={"labels": ["founded"]}) or "")
