@@ -13,10 +13,10 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import is_package
 
-from ..annotations import relation_data, set_relations
+from ..annotations import relation_data
 from ..errors import Errors
 from ..evaluation.gold_entities import between_gold_entities
-from ..extraction.sources import TEXTS, Reader, Source, find_sources, splits_sentences, without_found_ents
+from ..extraction.sources import TEXTS, Reader, Source, find_sources, splits_sentences, to_annotate
 from ..formats.counts import Counts
 from ..formats.files import replacing
 from .arguments import RelatedEntities, parse_overrides
@@ -137,9 +137,7 @@ def is_pipeline(name: str) -> bool:
 def _predict(nlp: Language, docs: Iterable[Doc]) -> Iterator[Doc | Example]:
     def pairs() -> Iterator[tuple[Doc, Doc]]:
         for doc in docs:
-            predicted = Doc(nlp.vocab).from_bytes(doc.to_bytes())
-            set_relations(predicted, [])
-            yield without_found_ents(nlp, predicted), doc
+            yield to_annotate(nlp, Doc(nlp.vocab).from_bytes(doc.to_bytes())), doc
 
     for predicted, gold in nlp.pipe(pairs(), as_tuples=True, batch_size=BATCH_SIZE):
         yield Example(predicted, gold) if relation_data(gold) else predicted

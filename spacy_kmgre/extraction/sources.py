@@ -240,14 +240,12 @@ class Reader:
         if isinstance(data, dict) and isinstance(data.get("text"), str):
             self._check_length(data["text"])
         doc = document_from_json(where, data, self.docs)
-        set_relations(doc, [])
-        return without_found_ents(self.nlp, doc)
+        return to_annotate(self.nlp, doc)
 
     def _bytes(self, data: bytes) -> Doc:
         doc = Doc(self.nlp.vocab).from_bytes(data)
         self._check_length(doc.text)
-        set_relations(doc, [])
-        return without_found_ents(self.nlp, doc)
+        return to_annotate(self.nlp, doc)
 
     def _check_length(self, text: str) -> None:
         if len(text) > self.nlp.max_length:
@@ -330,9 +328,10 @@ def _broken(name: str, error: Exception) -> Item:
     return Item(name, fail)
 
 
-def without_found_ents(nlp: Language, doc: Doc) -> Doc:
-    """The Doc without named entities, where a component of the pipeline finds them: it would keep those that are there,
-    such as the gold ones of a corpus."""
+def to_annotate(nlp: Language, doc: Doc) -> Doc:
+    """The Doc without what a pipeline is to find: relations, and named entities where one of its components finds them.
+    That one would keep those that are there, such as the gold ones of a corpus."""
+    set_relations(doc, [])
     if any("doc.ents" in nlp.get_pipe_meta(name).assigns for name in nlp.pipe_names):
         doc.set_ents([], default="missing")
     return doc

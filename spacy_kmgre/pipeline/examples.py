@@ -185,16 +185,21 @@ def sentences_of_mentions(bounds: Sequence[int], mentions: Sequence[tuple[int, i
     return found
 
 
-def with_gold_entities(example: Example, reader: Callable[[Doc], list[Entity]]) -> Example:
-    """The example with the reference's entities on the predicted Doc, where this has none and no component has looked
-    for some; the same one otherwise. `Example(nlp.make_doc(text), gold)` and the reader spacy.Corpus.v1 give such Docs.
+def with_entities(example: Example, reader: Callable[[Doc], list[Entity]]) -> tuple[Example, list[Entity]]:
+    """An example and the entities of its predicted Doc. Where this has none and no component has looked for some, it is
+    a new example, whose predicted Doc has those of the reference. `Example(nlp.make_doc(text), gold)` and the reader
+    spacy.Corpus.v1 give such Docs.
 
     :param reader: The component's reader of entities.
     """
-    if reader(example.predicted) or example.predicted.has_annotation("ENT_IOB"):
-        return example
+    entities = reader(example.predicted)
+    if entities or example.predicted.has_annotation("ENT_IOB"):
+        return example, entities
     gold = reader(example.reference)
-    return Example(project_entities(gold, example.predicted), example.reference) if gold else example
+    if not gold:
+        return example, entities
+    example = Example(project_entities(gold, example.predicted), example.reference)
+    return example, reader(example.predicted)
 
 
 def reads_without_entities(nlp: Language) -> bool:

@@ -25,15 +25,16 @@ class WarnOnce:
 
     def __init__(self, name: str):
         self.name = name
-        self._given: set[str] = set()
+        self._given: set[tuple[str, str]] = set()
 
-    def __call__(self, message: str, **values: Any) -> None:
-        """Give a warning, unless it was given before with whatever values.
+    def __call__(self, message: str, *, about: str = "", **values: Any) -> None:
+        """Give a warning, unless it was given before, with these or other values.
 
         :param message: One of `Warnings`, with places for the component's name and the values.
+        :param about: What the warning is about, where it is given once for each such thing.
         """
-        if message not in self._given:
-            self._given.add(message)
+        if (message, about) not in self._given:
+            self._given.add((message, about))
             warnings.warn(message.format(name=self.name, **values), stacklevel=3)
 
 

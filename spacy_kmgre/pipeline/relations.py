@@ -256,9 +256,9 @@ class KmgreRelations(RelationComponent):
         classes = {label: number for number, label in enumerate(self.labels, start=1)}
         documents, gold = [], []
         for given in examples:
-            example = reading.with_gold_entities(given, self.entities)
-            self._warn_of_gold_entities(example is not given)
-            entities = self.entities(example.predicted)
+            example, entities = reading.with_entities(given, self.entities)
+            if example is not given:
+                self._warn_once(Warnings.W013)
             known, lost = reading.read_gold(example, entities, classes, self.name, evidence)
             self._count_lost(example, lost)
             if len(entities) > 1:

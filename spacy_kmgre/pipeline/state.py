@@ -65,9 +65,8 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         # The number of Docs in which nothing was to be done; None as soon as something was, or that was said.
         self._idle: int | None = 0
         self._next_tau: float | None = None
-        self._tau_was_loaded = self._rate_is_known = self._gold_is_known = False
+        self._tau_was_loaded = False
         self._warn_once = WarnOnce(name)
-        self._told_types: set[str] = set()
 
     @property
     def _shim(self) -> NetworkShim:
@@ -129,15 +128,10 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         if TYPES not in self.cfg or not (encoder.typed_markers or self.settings.allowed_triples is not None):
             return document
         known = {*self.cfg[TYPES], *([""] if encoder.untyped_rate or not encoder.typed_markers else [])}
-        for kind in sorted({*document.types} - known - self._told_types):
-            self._told_types.add(kind)
-            message = (Warnings.W025 if kind else Warnings.W026).format(
-                name=self.name,
-                type=kind,
-                document=document.name,
-                known=", ".join(filter(None, sorted(known))),
-            )
-            warnings.warn(message, stacklevel=5)
+        shown = ", ".join(filter(None, sorted(known)))
+        for kind in sorted({*document.types} - known):
+            message = Warnings.W025 if kind else Warnings.W026
+            self._warn_once(message, about=kind, type=kind, document=document.name, known=shown)
         if not encoder.untyped_rate:
             return document
         return replace(document, types=[kind if kind in known else "" for kind in document.types])
@@ -199,11 +193,8 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
     def _say_own_rate(self, sgd: Optimizer) -> None:
         """Say once that the encoder does not learn at the optimizer's rate."""
         rate = self.usual_encoder_rate
-        if is_default(sgd) and rate < sgd.learn_rate and not self._rate_is_known:
-            self._rate_is_known = True
-            warnings.warn(
-                Warnings.W010.format(name=self.name, own=rate, default=sgd.learn_rate), stacklevel=3
-            )
+        if is_default(sgd) and rate < sgd.learn_rate:
+            self._warn_once(Warnings.W010, own=rate, default=sgd.learn_rate)
 
     def _warn_of_no_pairs(self, read: int, with_pairs: int) -> None:
         """Say once that the model has had nothing to do so far.
@@ -218,12 +209,6 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
             if self._idle >= IDLE:
                 warnings.warn(Warnings.W014.format(name=self.name, count=self._idle), stacklevel=5)
                 self._idle = None
-
-    def _warn_of_gold_entities(self, given: bool) -> None:
-        """Say once that entities are those of the references."""
-        if given and not self._gold_is_known:
-            self._gold_is_known = True
-            warnings.warn(Warnings.W013.format(name=self.name), stacklevel=4)
 
     def _count_lost(self, example: Example, lost: Sequence[str]) -> None:
         """:param lost: The keys of gold entities that the predicted Doc lacks."""
