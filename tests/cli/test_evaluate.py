@@ -149,7 +149,6 @@ def test_mistakes(trained_folder, corpus, tmp_path):
 
 
 def test_plots(trained_folder, corpus, tmp_path):
-    pytest.importorskip("matplotlib", reason="needs matplotlib")
     log = tmp_path / "log.jsonl"
     row = {"step": 1, "scores": {"rel_micro_f": 50.0}, "losses": {f"{NAME}_key": 1.0}}
     srsly.write_jsonl(log, [row, {**row, "step": 2}])

@@ -174,7 +174,8 @@ def test_tab_reaches_everything_in_the_order_of_reading(browser, save):
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [1400, 400])
 def test_axe_finds_no_fault(browser, save, dark, width):
-    axe = pytest.importorskip("axe_core_python.selenium", reason="needs axe-core-python")
+    from axe_core_python import selenium as axe
+
     scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
     browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}

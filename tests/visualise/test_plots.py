@@ -9,8 +9,6 @@ import pytest
 from spacy_kmgre.evaluation.thresholds import CENTRES, Candidates
 from spacy_kmgre.visualise import plots
 
-pytest.importorskip("matplotlib", reason="needs matplotlib")
-
 
 @pytest.fixture
 def candidates() -> Candidates:
