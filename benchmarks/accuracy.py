@@ -36,7 +36,6 @@ COMPONENT = "components.kmgre_relations"
 MODEL = f"{COMPONENT}.model"
 LOG = "training.logger"
 KMGRE, ATLOP = "kmgre_minilm_cpu", "atlop_minilm_cpu"
-WARMUP = 0.06
 
 
 class Recipe(NamedTuple):
@@ -154,8 +153,6 @@ def one(job: str) -> None:
     steps = round(len(examples) * todo["passes"] / size)
     changes.update({"training.max_steps": steps, "training.eval_frequency": max(1, steps // 2)})
     changes.update({f"{LOG}.output_file": str(work / "log.jsonl"), "system.seed": todo["seed"]})
-    for rate in ("learn_rate", "head_learn_rate"):
-        changes[f"training.optimizer.{rate}.warmup_steps"] = round(WARMUP * steps)
     changes.update({"paths.train": todo["train"], "paths.dev": todo["dev"]})
     for key, value in changes.items():
         *sections, last = key.split(".")
