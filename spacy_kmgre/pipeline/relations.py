@@ -26,7 +26,7 @@ from ..types import Entity
 from . import examples as reading
 from . import notices
 from .decode import Prediction, as_data, decode, evidence_of
-from .settings import CORPUS_TRIPLES, Controls, Settings
+from .settings import CORPUS_TRIPLES, Controls, Settings, check_labels
 from .state import TYPES, RelationComponent
 
 Reader = Callable[[Doc], list[Entity]]
@@ -186,7 +186,7 @@ class KmgreRelations(RelationComponent):
             are passed, the labels in words, the facts that Ign F1 leaves out, and the types that a label relates. Their
             entities give the types that the component knows.
         :param labels: The relation labels, as `spacy init labels` writes them.
-        :raises ValueError: Where there is no label.
+        :raises ValueError: Where there is no label, and where a setting names an unknown one.
         """
         validate_get_examples(get_examples, "KmgreRelations.initialize")
         notices.warn_of_order(self._warn_once, nlp)
@@ -197,6 +197,7 @@ class KmgreRelations(RelationComponent):
             self.add_label(label)
         if not self.labels:
             raise ValueError(Errors.E021.format(name=self.name))
+        check_labels(self.labels, self.settings)
         self._keep_triples(found.triples)
         self.cfg["label_texts"] = found.label_texts
         self.cfg[TYPES] = sorted(found.types)

@@ -127,7 +127,9 @@ class Setting:
         return self if pipe is None else getattr(pipe.settings, self.name)
 
     def __set__(self, pipe: "KmgreRelations", value: Any) -> None:
-        pipe.settings = replace(pipe.settings, **{self.name: value})
+        settings = replace(pipe.settings, **{self.name: value})
+        check_labels(pipe.labels, settings)
+        pipe.settings = settings
 
 
 def changes(configured: Settings, current: Settings) -> dict[str, str]:
@@ -260,6 +262,18 @@ class Controls:
                 mask[number] |= _fits(head, left) and _fits(tail, right)
             self._masks[head, tail] = mask
         return self._masks[head, tail]
+
+
+def check_labels(labels: Sequence[str], settings: Settings) -> None:
+    """Check the labels that settings name, once there are labels. `label_texts` may name others too: a table in words
+    is often of more labels than a corpus has.
+
+    :param labels: The relation labels of the component; empty before it is initialized.
+    :raises ValueError: For a label that is none of them, or has several inverses.
+    """
+    if labels:
+        triples = settings.allowed_triples
+        Controls(labels, settings, None if triples == CORPUS_TRIPLES else triples)
 
 
 def _fits(kind: str, allowed: str) -> bool:

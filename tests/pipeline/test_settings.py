@@ -284,6 +284,7 @@ VALUES = {
 @pytest.mark.parametrize("setting, value", VALUES.items())
 def test_controls_are_saved(trained_folder, tmp_path, setting, value):
     nlp = spacy.load(trained_folder("KMGRE"))
+    component(nlp).add_label("per:title = x")
     setattr(component(nlp), setting, value)
     nlp.to_disk(tmp_path)
     assert getattr(component(spacy.load(tmp_path)), setting) == value
@@ -347,6 +348,32 @@ def test_a_wrong_setting_is_named_when_it_is_set(load, name: str, value: Any):
     with pytest.raises(ValueError, match=f"E023.*{name}"):
         setattr(pipe, name, value)
     assert getattr(pipe, name) == before
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("thresholds", {"foundde": 0.5}),
+        ("allowed_triples", [["X", "foundde", "X"]]),
+        ("symmetric", ["foundde"]),
+        ("inverse", [["founded", "foundde"]]),
+    ],
+)
+def test_an_unknown_label_is_met_when_it_is_set(load, make_nlp, name: str, value: Any):
+    pipe = component(load())
+    with pytest.raises(ValueError, match=f"E024.*{name}.*'foundde'.*founded_by"):
+        setattr(pipe, name, value)
+    assert not getattr(pipe, name)
+    # In a config it is met as soon as the labels are known, before the training.
+    nlp = make_nlp(component={name: value})
+    with pytest.raises(ValueError, match=f"E024.*{name}"):
+        nlp.initialize(lambda: make_examples(nlp))
+
+
+def test_words_may_be_of_more_labels_than_the_corpus_has(load):
+    nlp = load()
+    component(nlp).label_texts = {"founded": "founder of", "spouse": "married to"}
+    assert {r.label_text for r in nlp(make_doc(nlp))._.relations} == {"founder of", ""}
 
 
 def test_evidence_does_not_change_with_calibration(load):
