@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-gpu lint clean
+.PHONY: demo test test-gpu test-lowest lint clean
 
 # Train on the embedded corpus, show the scores, read a text that was not in training.
 demo: $(READY)
@@ -17,6 +17,19 @@ test: $(READY)
 test-gpu: $(READY)
 	$(BIN)/python -m pytest -m gpu -rs
 
+# The tests with the lowest versions that setup.cfg allows, in an environment of their own. torch is the exception: its
+# older builds take gigabytes, so it is the one of constraints.txt.
+EXTRAS := coreferee graph pandas parquet plots rdf
+LOWEST := .venv-lowest
+test-lowest:
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	grep "^torch==" constraints.txt > $(LOWEST)/torch.txt
+	$(LOWEST)/bin/uv pip compile --quiet setup.cfg $(EXTRAS:%=--extra %) --resolution lowest-direct \
+		--constraint $(LOWEST)/torch.txt --output-file $(LOWEST)/lowest.txt >/dev/null
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c $(LOWEST)/lowest.txt -e ".[dev]"
+	$(LOWEST)/bin/python -m pytest -q -n auto -m "not gpu"
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -28,5 +41,5 @@ $(READY): setup.cfg constraints.txt
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -rf project/corpus project/training project/metrics project/packages project/pages
