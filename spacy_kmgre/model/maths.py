@@ -17,15 +17,16 @@ def per_head_weights(products: Tensor, totals: Tensor) -> Tensor:
     are averaged. A head whose products sum to nothing adds nothing.
 
     :param products: The products of two mentions' attention rows. *Shape:* (P, K, L)
-    :param totals: The sums that the products are divided by. *Shape:* (P, K)
+    :param totals: The sums that the products are divided by: those of the products, or with ATLOP those of
+        the whole entity pair, of which the products may be a part. *Shape:* (P, K)
     :returns: *Shape:* (P, L)
     """
     return (_reciprocal(totals * totals.shape[1]).unsqueeze(1) @ products).squeeze(1)
 
 
 def pooled_weights(products: Tensor, totals: Tensor) -> Tensor:
-    """The weights of word pieces in ATLOP's localised contexts (Zhou et al. 2021, section 3.2): the heads are summed,
-    then brought to sum 1. Arguments and result are those of `per_head_weights`."""
+    """The weights of word pieces in ATLOP's localised contexts (Zhou et al. 2021, section 3.2): the heads'
+    products are added up, then brought to sum 1. Arguments and result are those of `per_head_weights`."""
     scale = _reciprocal(totals.sum(dim=1, keepdim=True)).expand_as(totals)
     return (scale.unsqueeze(1) @ products).squeeze(1)
 
@@ -70,15 +71,16 @@ def mention_pair_context(
 
 
 def key_pseudo_labels(pair_probs: Tensor, pair_index: Tensor, labels: Tensor) -> Tensor:
-    """The pseudo label of each mention pair (9): key iff for some gold relation of its entity pair it is
-    at least as probable as that entity pair's mention pairs are on average. TH is no relation.
+    """The pseudo label of each mention pair (9). A pair is key if and only if it is, for some gold relation
+    of its entity pair, at least as probable as the mention pairs of that entity pair are on average. TH is no
+    relation.
 
     :param pair_probs: p_θ(y_c=1). *Shape:* (P, C)
     :param labels: Gold relations of the entity pairs, bool. *Shape:* (N, C)
     :returns: bool. *Shape:* (P,)
     """
     probs = wide(pair_probs)
-    # A mean of equal values may round to just above them, and then none of them would be key.
+    # A mean of equal values may be rounded to just above them, and then none of them would be key.
     mean = _segment_mean(probs, pair_index, len(labels))
     mean = torch.minimum(mean, _segment_max(probs, pair_index, len(labels)))
     key = labels.bool()[pair_index] & (probs >= mean[pair_index])
@@ -98,7 +100,7 @@ def key_focal_loss(
     """
     logits = wide(key_logits)
     yes, no = F.logsigmoid(logits), F.logsigmoid(-logits)
-    # (1 - p)^gamma by its logarithm: the power has no gradient at 0 where gamma < 1.
+    # (1 - p)^gamma is computed by its logarithm, as the power has no gradient at 0 where gamma < 1.
     one, zero = -alpha * torch.exp(gamma * no) * yes, (alpha - 1.0) * torch.exp(gamma * yes) * no
     return torch.lerp(zero, one, pseudo_labels.to(logits))
 
@@ -142,14 +144,14 @@ def fuse_mention_logits(
         (rows,) = selected.nonzero(as_tuple=True)
         logits, pair_index = logits.index_select(0, rows), pair_index[rows]
     logits = wide(logits)
-    # The peak is only there for numerical range; no gradient belongs to it.
+    # The peak only keeps numbers in range; it has no gradient.
     peak = _segment_max(logits.detach(), pair_index, num_pairs)
     total = torch.zeros_like(peak).index_add(0, pair_index, torch.exp(logits - peak[pair_index]))
     return peak + torch.log(total)
 
 
 def adaptive_threshold_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """ATLOP's loss, one value an entity pair: the gold relations above TH, TH above all the others
+    """ATLOP's loss, one value an entity pair: gold relations are to be above TH, and TH above all others
     (17)-(19). The paper's "NT = C \\ NT" is read as C \\ PT.
 
     :param logits: *Shape:* (N, C)
@@ -201,13 +203,13 @@ def predict_relations(logits: Tensor, max_labels: int = 4, threshold: float | Te
     :param threshold: One for all classes, or one for each. *Shape:* (C,)
     :returns: bool, column 0 False. *Shape:* (N, C)
     """
-    # On the logits, since the sigmoid rounds small margins to 0.5.
+    # Margins are compared, and not scores, since the sigmoid rounds small margins to 0.5.
     margin = margins(logits)
-    # Those near 1 would be 1 in float32.
+    # Thresholds are in float64, since in float32 those near 1 would be 1.
     limit = torch.logit(torch.as_tensor(threshold, dtype=torch.float64, device="cpu"), eps=0.0)
     predicted = margin > limit.to(margin)
     predicted[:, 0] = False
-    # Stable, so that equal logits keep their order at every threshold.
+    # The sort is stable, so that equal logits keep their order at every threshold.
     ranked = logits.masked_fill(~predicted, -torch.inf).argsort(dim=1, descending=True, stable=True)
     return predicted & torch.zeros_like(predicted).scatter_(1, ranked[:, :max_labels], True)
 
@@ -223,25 +225,26 @@ def relation_scores(logits: Tensor) -> Tensor:
 
 def segment_sizes(pair_index: Tensor, num_pairs: int) -> Tensor:
     """How many mention pairs each entity pair has. *Shape:* (N,)"""
-    # torch.bincount would wait for a GPU.
+    # With torch.bincount the CPU would wait for the GPU.
     return pair_index.new_zeros(num_pairs).index_add(0, pair_index, torch.ones_like(pair_index))
 
 
 def wide(values: Tensor) -> Tensor:
-    """In float32 at least: exponentials, and products of small probabilities, leave the range of half
-    precision."""
+    """Bring values to float32 at least, as exponentials and products of small probabilities leave the range
+    of half precision."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def _reciprocal(totals: Tensor) -> Tensor:
-    """1 / total, and 1 where a total is nothing: below this limit it loses digits and its gradient overflows."""
+    """Return 1 / total, and 1 where a total is next to nothing: there 1 / total would lose digits, and its
+    gradient would overflow."""
     limits = torch.finfo(totals.dtype)
     divisor = totals.masked_fill(totals < limits.tiny / limits.eps, 1.0)
     return torch.exp(-torch.log(divisor))  # The gradient of 1 / x has x squared, which leaves the range.
 
 
 def _segment_max(values: Tensor, pair_index: Tensor, num_pairs: int) -> Tensor:
-    """Zero for an entity pair without mention pairs."""
+    """Return the maximum of each entity pair's values, zero for an entity pair without mention pairs."""
     out = values.new_zeros((num_pairs, *values.shape[1:]))
     index = pair_index.view(-1, *[1] * (values.dim() - 1)).expand_as(values)
     return out.scatter_reduce(0, index, values, "amax", include_self=False)
