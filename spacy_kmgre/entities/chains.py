@@ -1,4 +1,5 @@
-"""What the readers of coreference share: how a mention is found by its head, and how chains become entities."""
+"""What the readers of coreference share: the way a mention is found by its head, and the way chains become
+entities."""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -36,7 +37,8 @@ class MentionIndex(Generic[T]):
         self._heads: dict[int, T | None] = {}
 
     def add(self, span: Span, value: T) -> None:
-        """Add a mention. Where several mentions with different values have one head, none is found by it."""
+        """Add a mention. Where mentions with different values have the same head, none of them is found by
+        it."""
         self._values.setdefault(offsets(span), value)
         head = self._head(span)
         if head is not None:

@@ -61,7 +61,8 @@ def _chains(doc: Doc) -> Iterator[Any]:
 
 
 def _is_interrupted(holder: Any) -> bool:
-    """Whether coreferee has left what it deletes at its end: it catches all errors, prints them and goes on."""
+    """Return whether coreferee has stopped at an error, which it catches and prints. Then it has left
+    temporary attributes, which it deletes when it ends well."""
     from coreferee.data_model import ChainHolder
 
     left = set(vars(holder)) - set(vars(ChainHolder())) if isinstance(holder, ChainHolder) else set()

@@ -1,6 +1,6 @@
-"""What tells entities of different documents apart, and joins those that are one.
+"""Rules that say which entities of different documents are one.
 
-Such a rule is a function in spaCy's registry `misc`, made without arguments. `spacy kmgre extract`, `export` and
+A rule is made by a function without arguments in spaCy's registry `misc`. `spacy kmgre extract`, `export` and
 `graph` take it by name.
 """
 
@@ -24,7 +24,8 @@ def known_id(entity: Entity) -> str:
 
 
 def same_name(entity: Entity) -> str:
-    """The type and the name of an entity, capitals or not. Different things may have one name."""
+    """Return the type and the name of an entity, whatever its capitals. Different things may have one
+    name."""
     return f"{entity.label}:{' '.join(entity.text.casefold().split())}"
 
 

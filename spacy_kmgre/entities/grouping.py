@@ -1,4 +1,4 @@
-"""What all readers share: they join what is one entity, and give entities their keys."""
+"""What most readers share: the way to join mentions that are one entity, and to give entities their keys."""
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable
@@ -103,7 +103,8 @@ def identifier(span: Span) -> str:
 
 
 def most_common(values: Iterable[str]) -> str:
-    """The most frequent value that is not "", the first of several; "" where there is none."""
+    """Return the most frequent value that is not "", the first of several such values, "" where there is
+    none."""
     counted = Counter(value for value in values if value).most_common(1)
     return counted[0][0] if counted else ""
 

@@ -1,4 +1,5 @@
-"""What a small recogniser of named entities needs: its spans trimmed to names, parted, added to and left out."""
+"""Corrections of the spans of a small recogniser of named entities, which are trimmed, split, completed and
+left out."""
 
 import re
 from collections import Counter, defaultdict
@@ -13,7 +14,7 @@ from .names import PERSON, PLACE, VALUE, Name, Words, fold
 _POSSESSIVES = ("'s", "’s", "'", "’")
 _JOINING = ("-", "–", "/")
 _YEAR = re.compile(r"\d{4}s?")
-_MOST_WORDS = 12  # No longer name is looked for elsewhere.
+_MOST_WORDS = 12  # Longer names are not looked for elsewhere.
 
 
 @dataclass(frozen=True)
@@ -21,14 +22,14 @@ class MentionRules:
     """The rules that make mentions of a recogniser's spans. The comment on each shows what it does."""
 
     trim_articles: bool = (
-        True  # "the Royal Navy" is a mention "Royal Navy", "The Killers" within a sentence is whole.
+        True  # "the Royal Navy" gives "Royal Navy"; "The Killers" within a sentence stays whole.
     )
-    trim_possessives: bool = True  # "Oslo's" is a mention "Oslo".
-    trim_amounts: bool = True  # "more than 3,000" is a mention "3,000", "the late 1990s" one "1990s".
-    periods: bool = True  # "1971 to 1997" is two mentions.
-    vague: bool = True  # "today", "the summer" and "one" are none.
+    trim_possessives: bool = True  # "Oslo's" gives "Oslo".
+    trim_amounts: bool = True  # "more than 3,000" gives "3,000"; "the late 1990s" gives "1990s".
+    periods: bool = True  # "1971 to 1997" gives two mentions.
+    vague: bool = True  # "today", "the summer" and "one" are no mentions.
     repeats: bool = True  # A name that was found once is a mention wherever it stands.
-    one_type: bool = True  # All mentions of a name have the type that most have, surnames that of the person.
+    one_type: bool = True  # All mentions of a name get its most frequent type, and surnames get the person's.
     titles_before: bool = True  # "Whitfield" in "Mr. Whitfield" is a man.
 
 
@@ -56,7 +57,7 @@ class MentionFinder:
         return self._kinds.get(span.label_) == VALUE
 
     def _mentions(self, span: Span) -> Iterator[Span]:
-        """The mentions in a span: mostly one, two in a period, none in a vague value."""
+        """Yield the mentions in a span: mostly one, but two in a period and none in a vague value."""
         if not self._is_value(span):
             yield self._trimmed(span)
             return
@@ -83,7 +84,8 @@ class MentionFinder:
                 return _part(span, start, end)
 
     def _is_article(self, token: Token) -> bool:
-        """Whether a token is an article that is no part of the name: a small one, or the first of a sentence."""
+        """Return whether a token is an article that is no part of the name: it is in small letters, or begins
+        a sentence."""
         word = token.lower_.replace("’", "'")
         return word in self._language.determiners and (token.is_lower or bool(token.is_sent_start))
 
@@ -97,7 +99,7 @@ class MentionFinder:
         return 0
 
     def _parts(self, span: Span) -> list[Span]:
-        """The two ends of a period, else the span."""
+        """Return the two ends of a period, or else the span."""
         for token in span[1:-1]:
             if token.lower_ in self._language.between_dates:
                 ends = _part(span, span.start, token.i), _part(span, token.i + 1, span.end)
@@ -106,7 +108,7 @@ class MentionFinder:
         return [span]
 
     def _is_date(self, span: Span) -> bool:
-        """Whether a span holds a year, or is a month."""
+        """Return whether a span holds a year, or ends with a month or a day of the week."""
         months = all(token.lower_ in self._language.months for token in span[-1:])
         return months or any(_YEAR.fullmatch(token.text) for token in span)
 
@@ -155,8 +157,9 @@ class MentionFinder:
 
 
 def vote(names: Sequence[tuple[Name, str, str]], kinds: Mapping[str, str]) -> list[str]:
-    """One type for all mentions of a name: the one that most have, of several the first. A single word that is the
-    surname of a person, and is called neither a place nor a value, has the person's type.
+    """Give all mentions of a name one type: the one that most of them have, the first of several such types.
+    A single word that is the surname of a person, and is called neither a place nor a value, has the person's
+    type.
 
     :param names: The name of each mention, its identifier and its type.
     :param kinds: The kinds of names that types stand for.

@@ -22,7 +22,8 @@ from .stated_aliases import (
 
 T = TypeVar("T")
 
-# A short form that more groups have is ambiguous anyway, so no more of them are looked at.
+# The largest number of groups with a short form that are looked at. With more of them the short form is
+# ambiguous anyway.
 _MOST_GROUPS = 8
 
 
@@ -51,7 +52,7 @@ class NameClustering:
         for mention in self._mentions:
             forms.setdefault((mention.label, mention.name.text, mention.node), mention)
         self._forms = list(forms.values())
-        self._settled: set[int] = set()  # It holds the nodes that some rule took for short forms.
+        self._settled: set[int] = set()  # The nodes that some rule took for short forms.
 
     def _add_nodes(self, named: list[tuple[Span, Name]]) -> list[_NamedMention]:
         """Put each node into a group of its own, marked with `kb_id`, `ent_id`s and gender.
@@ -114,7 +115,8 @@ class NameClustering:
         self._join_unambiguous(candidates)
 
     def _join_defined_terms(self, rules: NameRules) -> None:
-        """Join the names that are a term which a bracket after a name defines: '("Acme" or the "Company")'."""
+        """Join each name that is a term to the name after which a bracket defines the term: '("Acme" or the
+        "Company")'."""
         defined: dict[tuple[str, Words], set[int]] = defaultdict(set)
         for mention in self._mentions:
             end = mention.span.end
@@ -160,7 +162,7 @@ class NameClustering:
         return groups
 
     def _others(self, form: _NamedMention, groups: dict[int, int], before: bool) -> list[int]:
-        """The groups other than a form's own; only groups from before the form, if asked."""
+        """Return the groups other than a form's own: those from before the form if asked, else all."""
         own, place = self._groups.find(form.node), form.span.start
         first = islice(groups.items(), _MOST_GROUPS)
         return [root for root, start in first if root != own and (start < place or not before)]

@@ -18,7 +18,8 @@ TypeTable = Mapping[str, str | None]
 
 TYPE_TABLES = catalogue.create("spacy_kmgre", "types", entry_points=True)
 
-# By how DocRED labels the mentions that spaCy's English pipelines find; an ordinal number is no mention there.
+# This follows how DocRED labels the mentions that spaCy's English pipelines find. An ordinal number is no
+# mention there.
 ONTONOTES_TO_DOCRED: TypeTable = {
     "PERSON": "PER",
     "ORG": "ORG",
@@ -28,7 +29,7 @@ ONTONOTES_TO_DOCRED: TypeTable = {
     **dict.fromkeys(("WORK_OF_ART", "EVENT", "LAW", "LANGUAGE", "PRODUCT"), "MISC"),
     "ORDINAL": None,
 }
-# These two have no times and no numbers.
+# The corpora of these two have no times and no numbers.
 CONLL_TO_DOCRED: TypeTable = {"PER": "PER", "ORG": "ORG", "LOC": "LOC", "MISC": "MISC"}
 WIKINER_TO_DOCRED: TypeTable = dict(CONLL_TO_DOCRED)
 
