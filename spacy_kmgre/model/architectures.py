@@ -95,7 +95,7 @@ class NetworkSettings(ABC):
 
     @abstractmethod
     def build(self, encoders: Sequence["Encoder"], classes: int) -> "Network[Any]":
-        """The network, in evaluation mode.
+        """Build the network, in evaluation mode.
 
         :param encoders: As many as `encoders` says.
         :param classes: The number C of classes, TH included.

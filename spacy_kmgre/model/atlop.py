@@ -71,7 +71,7 @@ class ATLOP(Network[EntityReading]):
 
 
 def entity_embeddings(mentions: Tensor, clusters: Sequence[Sequence[int]]) -> Tensor:
-    """The logsumexp of each entity's mentions (3), zero for an entity without any. *Shape:* (E, d)"""
+    """Compute the logsumexp of each entity's mentions (3), zero for an entity without any. *Shape:* (E, d)"""
     index = np.repeat(np.arange(len(clusters)), [len(cluster) for cluster in clusters])
     members = np.array([mention for cluster in clusters for mention in cluster], dtype=np.int64)
     members_, index_ = on_device(members, mentions.device), on_device(index, mentions.device)
@@ -169,8 +169,8 @@ def entity_pair_contexts(
 
 
 def attention_shares(rows: AttentionRows, pairs: PairIndex, pair_index: Tensor) -> Tensor:
-    """The part that each mention pair has in the attention of its entity pair; equal parts where there is none.
-    *Shape:* (P,)"""
+    """Return the part that each mention pair has in the attention of its entity pair. Where there is no
+    attention, the parts are equal. *Shape:* (P,)"""
     mass = rows.blocks[0].new_zeros(len(pair_index))
     with torch.no_grad():
         for meeting in meetings(rows, pairs.head, pairs.tail):

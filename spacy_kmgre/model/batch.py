@@ -225,7 +225,7 @@ def _sizes(clusters: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _meet(some: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Whether mentions have a window in common, bool. *Shape:* (..., 2) each, and (...)"""
+    """Return whether mentions have a window in common, bool. *Shape:* (..., 2) each, and (...)"""
     return (some[..., 0] <= others[..., 1]) & (others[..., 0] <= some[..., 1])
 
 
@@ -265,7 +265,7 @@ class PairScores:
         return len(self.entities)
 
     def row_of_pair(self) -> dict[tuple[int, int, int], int]:
-        """The entity pair, 0..N-1, of each (document, head entity, tail entity)."""
+        """Return the entity pair, 0..N-1, of each (document, head entity, tail entity)."""
         heads, tails = self.entities.T.tolist()
         return {key: row for row, key in enumerate(zip(self.document.tolist(), heads, tails))}
 
@@ -275,11 +275,11 @@ class PairScores:
         return self.pair_index
 
     def select(self, xi: float, tau: float) -> Tensor:
-        """Which mention pairs are key (12)-(15), bool. *Shape:* (P,)"""
+        """Return which mention pairs are key (12)-(15), bool. *Shape:* (P,)"""
         return maths.select_key_pairs(torch.sigmoid(self.key), self.pair_index, self.num_pairs, xi, tau)
 
     def fuse(self, selected: Tensor, fusion: bool = True) -> Tensor:
-        """The logits of the entity pairs (16).
+        """Fuse the logits of mention pairs into those of the entity pairs (16).
 
         :param selected: Which mention pairs are key. *Shape:* (P,)
         :param fusion: Whether logits are fused. Otherwise the best margin over TH among the key mention pairs
@@ -293,7 +293,7 @@ class PairScores:
         return best.scatter_reduce(0, rows[:, None].expand_as(margins), margins, "amax")
 
     def rows_of(self, mention_pairs: Tensor) -> Tensor:
-        """The rows of `relation` that say something of some mention pairs. *Shape:* (p,), (p,)"""
+        """Return the rows of `relation` that say something of some mention pairs. *Shape:* (p,), (p,)"""
         return mention_pairs
 
     def share_logits(self, mention_pairs: Tensor) -> Tensor:
@@ -324,13 +324,14 @@ class EntityPairScores(PairScores):
         return torch.ones_like(self.pair_index, dtype=torch.bool)
 
     def fuse(self, selected: Tensor, fusion: bool = True) -> Tensor:
-        """The logits of the entity pairs, as they are. *Shape:* (N, C)"""
+        """Return the logits of the entity pairs, as they are. *Shape:* (N, C)"""
         return self.relation
 
     def rows_of(self, mention_pairs: Tensor) -> Tensor:
-        """The rows of the mention pairs' entity pairs. *Shape:* (p,), (p,)"""
+        """Return the rows of the mention pairs' entity pairs. *Shape:* (p,), (p,)"""
         return self.pair_index[mention_pairs]
 
     def share_logits(self, mention_pairs: Tensor) -> Tensor:
-        """The logarithms of the mention pairs' parts in the attention, for all classes. *Shape:* (p, 1)"""
+        """Return the logarithms of the mention pairs' parts in the attention, for all classes.
+        *Shape:* (p, 1)"""
         return torch.log(self.attention[mention_pairs])[:, None]

@@ -22,7 +22,7 @@ def check_gone(**settings: Any) -> None:
 
 
 def chosen(setting: str, value: Any, choices: Mapping[str, Any]) -> Any:
-    """What a value of a setting stands for.
+    """Return what a value of a setting stands for.
 
     :param choices: What each possible value stands for.
     :raises ValueError: For another value.

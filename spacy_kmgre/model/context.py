@@ -48,7 +48,7 @@ class AttentionRows:
     stop: np.ndarray
 
     def detach(self) -> "AttentionRows":
-        """The same rows without gradient."""
+        """Return the same rows without gradient."""
         return AttentionRows([x.detach() for x in self.blocks], self.block, self.row, self.start, self.stop)
 
 
@@ -74,7 +74,7 @@ class Meeting(NamedTuple):
 
 
 def meetings(rows: AttentionRows, head: np.ndarray, tail: np.ndarray) -> Iterator[Meeting]:
-    """The pairs whose runs meet, in groups that can be multiplied at once.
+    """Yield the pairs whose runs meet, in groups that can be multiplied at once.
 
     :param head: Mention numbers. *Shape:* (P,)
     :param tail: Mention numbers. *Shape:* (P,)
@@ -125,7 +125,7 @@ def shared_attention(meeting: Meeting) -> Tensor:
 
 
 def weigh_pieces(meeting: Meeting, weigh: Weigh, totals: Tensor | None = None) -> Tensor:
-    """The context weights of a meeting's pairs.
+    """Compute the context weights of a meeting's pairs.
 
     :param totals: What the products are divided by; their own sums where None. *Shape:* (p, K)
     :returns: *Shape:* (p, b)
@@ -162,7 +162,7 @@ class Run(NamedTuple):
 
 
 def runs_of(meeting: Meeting, weights: Tensor) -> Iterator[Run]:
-    """The weights of a meeting, cut to the runs of word pieces that they belong to."""
+    """Cut the weights of a meeting to the runs of word pieces that they belong to."""
     edges = [0, *(np.flatnonzero(np.diff(meeting.start)) + 1).tolist(), len(meeting.start)]
     for first, last in pairwise(edges):
         start = int(meeting.start[first])
@@ -194,12 +194,12 @@ class Contexts:
         return torch.cat([*pooled, columns.new_zeros((1, columns.shape[1]))]).index_select(0, self.place)
 
     def detach(self) -> "Contexts":
-        """The same weights without gradient."""
+        """Return the same weights without gradient."""
         return Contexts([run._replace(weights=run.weights.detach()) for run in self.runs], self.place)
 
 
 def mention_pair_contexts(rows: AttentionRows, head: np.ndarray, tail: np.ndarray, weigh: Weigh) -> Contexts:
-    """The contexts of mention pairs (4). A pair and its inverse have the same one, which is made once.
+    """Make the contexts of mention pairs (4). A pair and its inverse have the same one, which is made once.
 
     :param head: Mention numbers. *Shape:* (P,)
     :param tail: Mention numbers. *Shape:* (P,)

@@ -34,7 +34,7 @@ class Encoded:
     rows: AttentionRows
 
     def detach(self) -> "Encoded":
-        """The same without gradient."""
+        """Return the same without gradient."""
         return Encoded(self.hidden.detach(), self.mentions.detach(), self.rows.detach())
 
 
@@ -236,7 +236,7 @@ def _kept(pieces: Pieces, window: Window) -> tuple[np.ndarray, np.ndarray]:
 def _rows_of_windows(
     pieces: Pieces, windows: Sequence[Window], blocks: Sequence[Tensor]
 ) -> tuple[Tensor, np.ndarray]:
-    """The attention rows of the markers of a long text.
+    """Return the attention rows of the markers of a long text.
 
     :returns: Each row over the run of its windows, and where the runs start. *Shape:* (M, K, B), (M,)
     """

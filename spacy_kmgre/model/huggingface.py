@@ -79,8 +79,8 @@ if hasattr(os, "register_at_fork"):  # Windows has no fork.
 
 
 def resolve_encoder(name: str) -> str:
-    """The folder or hub name that an encoder's name stands for: `package:x` is the model that the Python
-    package x carries, in the folder that its function `get_model_path` returns.
+    """Return the folder or hub name that an encoder's name stands for: `package:x` is the model that the
+    Python package x carries, in the folder that its function `get_model_path` returns.
 
     :raises ValueError: Where the package is not installed.
     """
@@ -164,7 +164,7 @@ def empty_transformer(encoder: Mapping[str, Any], attention: str) -> Any:
 
 
 def tokenizer_to_files(tokenizer: Any) -> dict[str, bytes]:
-    """The files of a tokenizer, by name."""
+    """Return the files of a tokenizer, by name."""
     with TemporaryDirectory() as folder:
         tokenizer.save_pretrained(folder)
         return {
@@ -228,7 +228,7 @@ def _check_attention(attention: str) -> None:
 
 
 def longest_input(config: Any, tokenizer: Any) -> int:
-    """The encoder's limit in word pieces, special pieces included."""
+    """Return the encoder's limit in word pieces, special pieces included."""
     limit = getattr(config, "max_position_embeddings", tokenizer.model_max_length)
     if limit <= 0:  # XLNet has relative positions and no limit.
         limit = tokenizer.model_max_length
@@ -241,14 +241,14 @@ def longest_input(config: Any, tokenizer: Any) -> int:
 
 
 def has_plain_attention(config: Any) -> bool:
-    """Whether attention rows can be computed from the last layer's queries and keys alone."""
+    """Return whether attention rows can be computed from the last layer's queries and keys alone."""
     absolute = getattr(config, "position_embedding_type", "absolute") == "absolute"
     return config.model_type in PLAIN_ATTENTION and absolute
 
 
 def runs_in_bfloat16(device: torch.device, training: bool) -> bool:
-    """Whether mixed precision means bfloat16 on a device. On a CPU it does in training only: in prediction, padding
-    would change more than the last digits of the scores."""
+    """Return whether mixed precision means bfloat16 on a device. On a CPU it does in training only: in
+    prediction, padding would change more than the last digits of the scores."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
     return training and bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())

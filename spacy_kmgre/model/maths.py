@@ -13,8 +13,8 @@ CONTEXT_MODES = ("per_head", "pooled")
 
 
 def per_head_weights(products: Tensor, totals: Tensor) -> Tensor:
-    """The weights of word pieces in contexts (4): each attention head's products are brought to sum 1, then the heads
-    are averaged. A head whose products sum to nothing adds nothing.
+    """Compute the weights of word pieces in contexts (4). Each attention head's products are brought to sum
+    1, then the heads are averaged. A head whose products sum to nothing adds nothing.
 
     :param products: The products of two mentions' attention rows. *Shape:* (P, K, L)
     :param totals: The sums that the products are divided by: those of the products, or with ATLOP those of
@@ -25,15 +25,16 @@ def per_head_weights(products: Tensor, totals: Tensor) -> Tensor:
 
 
 def pooled_weights(products: Tensor, totals: Tensor) -> Tensor:
-    """The weights of word pieces in ATLOP's localised contexts (Zhou et al. 2021, section 3.2): the heads'
-    products are added up, then brought to sum 1. Arguments and result are those of `per_head_weights`."""
+    """Compute the weights of word pieces in ATLOP's localised contexts (Zhou et al. 2021, section 3.2).
+    The heads' products are added up, then brought to sum 1. Arguments and result are those of
+    `per_head_weights`."""
     scale = _reciprocal(totals.sum(dim=1, keepdim=True)).expand_as(totals)
     return (scale.unsqueeze(1) @ products).squeeze(1)
 
 
 def context_weights(attention: Tensor, head: Tensor, tail: Tensor, mode: str = "per_head") -> Tensor:
-    """How much each word piece matters to both mentions of a pair (4): the normalised product of their attention rows.
-    All weights are zero where the rows share no piece.
+    """Compute how much each word piece matters to both mentions of a pair (4). This is the normalised product
+    of their attention rows. All weights are zero where the rows share no piece.
 
     :param attention: The attention rows of the mentions' markers. *Shape:* (M, K, L)
     :param head: Mention numbers. *Shape:* (P,)
@@ -57,7 +58,7 @@ def context_weights(attention: Tensor, head: Tensor, tail: Tensor, mode: str = "
 def mention_pair_context(
     hidden: Tensor, attention: Tensor, head: Tensor, tail: Tensor, mode: str = "per_head"
 ) -> Tensor:
-    """The context c_ij of each mention pair (4).
+    """Compute the context c_ij of each mention pair (4).
 
     :param hidden: The hidden states of the word pieces. *Shape:* (L, d)
     :param attention: The attention rows of the mentions' markers. *Shape:* (M, K, L)
@@ -71,9 +72,9 @@ def mention_pair_context(
 
 
 def key_pseudo_labels(pair_probs: Tensor, pair_index: Tensor, labels: Tensor) -> Tensor:
-    """The pseudo label of each mention pair (9). A pair is key if and only if it is, for some gold relation
-    of its entity pair, at least as probable as the mention pairs of that entity pair are on average. TH is no
-    relation.
+    """Find the pseudo label of each mention pair (9). A pair is key if and only if it is, for some gold
+    relation of its entity pair, at least as probable as the mention pairs of that entity pair are on average.
+    TH is no relation.
 
     :param pair_probs: p_θ(y_c=1). *Shape:* (P, C)
     :param labels: Gold relations of the entity pairs, bool. *Shape:* (N, C)
@@ -90,7 +91,7 @@ def key_pseudo_labels(pair_probs: Tensor, pair_index: Tensor, labels: Tensor) ->
 def key_focal_loss(
     key_logits: Tensor, pseudo_labels: Tensor, alpha: float = 0.3, gamma: float = 2.0
 ) -> Tensor:
-    """The binary focal loss of the key instance classifier (10), (11), one value a mention pair.
+    """Compute the binary focal loss of the key instance classifier (10), (11), one value a mention pair.
 
     :param key_logits: *Shape:* (P,)
     :param pseudo_labels: Whether each pair is key (9), bool or 0 and 1. *Shape:* (P,)
@@ -106,9 +107,11 @@ def key_focal_loss(
 
 
 def key_threshold(key_probs: Tensor, pair_index: Tensor, num_pairs: int, xi: float, tau: float) -> Tensor:
-    """The threshold of each entity pair (12)-(14): min(mean + xi (max - min), tau).
+    """Compute the threshold of each entity pair (12)-(14), min(mean + xi (max - min), tau).
 
     :param key_probs: p_ω(z=1). *Shape:* (P,)
+    :param xi: ξ (12), a setting of the model.
+    :param tau: τ (14), the upper limit, which `training.em.tau_at` raises in training.
     :returns: At most 0 for an entity pair without mention pairs. *Shape:* (N,)
     """
     probs = wide(key_probs)
@@ -119,8 +122,8 @@ def key_threshold(key_probs: Tensor, pair_index: Tensor, num_pairs: int, xi: flo
 
 
 def select_key_pairs(key_probs: Tensor, pair_index: Tensor, num_pairs: int, xi: float, tau: float) -> Tensor:
-    """The key mention pairs (15): those that reach the threshold of their entity pair, and always its
-    best, a case that the paper leaves open.
+    """Select the key mention pairs (15). They are those that reach the threshold of their entity pair, and
+    always the best one, which the paper leaves open.
 
     :param key_probs: p_ω(z=1). *Shape:* (P,)
     :returns: bool. *Shape:* (P,)
@@ -134,7 +137,7 @@ def select_key_pairs(key_probs: Tensor, pair_index: Tensor, num_pairs: int, xi: 
 def fuse_mention_logits(
     logits: Tensor, pair_index: Tensor, num_pairs: int, selected: Tensor | None = None
 ) -> Tensor:
-    """The logits of the entity pairs (16): for each class the logsumexp over their key mention pairs.
+    """Compute the logits of the entity pairs (16), for each class the logsumexp over their key mention pairs.
 
     :param logits: *Shape:* (P, C)
     :param selected: Which mention pairs count, bool; all where None. *Shape:* (P,)
@@ -151,8 +154,8 @@ def fuse_mention_logits(
 
 
 def adaptive_threshold_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """ATLOP's loss, one value an entity pair: gold relations are to be above TH, and TH above all others
-    (17)-(19). The paper's "NT = C \\ NT" is read as C \\ PT.
+    """Compute ATLOP's loss, one value an entity pair. Gold relations are to be above TH, and TH above all
+    others (17)-(19). The paper's "NT = C \\ NT" is read as C \\ PT.
 
     :param logits: *Shape:* (N, C)
     :param labels: Gold relations, bool; column 0 is ignored. *Shape:* (N, C)
@@ -173,8 +176,8 @@ def adaptive_threshold_loss(logits: Tensor, labels: Tensor) -> Tensor:
 def mention_pair_share(
     logits: Tensor, pair_index: Tensor, num_pairs: int, selected: Tensor | None = None
 ) -> Tensor:
-    """What each key mention pair contributes to the fused logits: for each class the softmax over the
-    entity pair's key mention pairs, which is the gradient of the logsumexp (16).
+    """Compute what each key mention pair contributes to the fused logits. This is, for each class, the
+    softmax over the entity pair's key mention pairs, which is the gradient of the logsumexp (16).
 
     :param logits: *Shape:* (P, C)
     :param selected: Which mention pairs are key, bool; all where None. *Shape:* (P,)
@@ -190,14 +193,15 @@ def mention_pair_share(
 
 
 def margins(logits: Tensor) -> Tensor:
-    """How far each relation is above TH, l_c - l_TH, in float32 at least. *Shape:* (N, C), 0 in column 0"""
+    """Compute how far each relation is above TH, l_c - l_TH, in float32 at least. *Shape:* (N, C), 0 in
+    column 0"""
     logits = wide(logits)
     return logits - logits[:, :1]
 
 
 def predict_relations(logits: Tensor, max_labels: int = 4, threshold: float | Tensor = 0.5) -> Tensor:
-    """The predicted relations of each entity pair: those whose score σ(l_c - l_TH) is above the threshold,
-    at most `max_labels`.
+    """Find the predicted relations of each entity pair, those whose score σ(l_c - l_TH) is above the
+    threshold, at most `max_labels`.
 
     :param logits: *Shape:* (N, C)
     :param threshold: One for all classes, or one for each. *Shape:* (C,)
@@ -215,7 +219,7 @@ def predict_relations(logits: Tensor, max_labels: int = 4, threshold: float | Te
 
 
 def relation_scores(logits: Tensor) -> Tensor:
-    """The score of each relation: σ(l_c - l_TH).
+    """Compute the score of each relation, σ(l_c - l_TH).
 
     :param logits: *Shape:* (N, C)
     :returns: *Shape:* (N, C), 0.5 in column 0
@@ -224,7 +228,7 @@ def relation_scores(logits: Tensor) -> Tensor:
 
 
 def segment_sizes(pair_index: Tensor, num_pairs: int) -> Tensor:
-    """How many mention pairs each entity pair has. *Shape:* (N,)"""
+    """Count how many mention pairs each entity pair has. *Shape:* (N,)"""
     # With torch.bincount the CPU would wait for the GPU.
     return pair_index.new_zeros(num_pairs).index_add(0, pair_index, torch.ones_like(pair_index))
 

@@ -69,7 +69,7 @@ class KeyInstanceClassifier(nn.Module):
         self.weigh = weigh
 
     def encode(self, pieces: Sequence[Pieces], extracted: Encoded) -> Encoded:
-        """What the classifier reads.
+        """Encode what the classifier reads.
 
         :param extracted: What the relation extractor has encoded, for classifiers that share its encoder.
         """
@@ -77,16 +77,16 @@ class KeyInstanceClassifier(nn.Module):
         return found
 
     def read(self, pieces: Sequence[Pieces], extracted: Reading) -> Reading:
-        """A batch as the classifier reads it."""
+        """Read a batch as the classifier does."""
         encoded = self.encode(pieces, extracted.encoded)
         return Reading(encoded, self.head.project(encoded.mentions, encoded.hidden))
 
     def contexts(self, reading: Reading, pairs: PairIndex, extracted: Contexts) -> Contexts:
-        """The contexts of mention pairs (4) in the classifier's own attention."""
+        """Make the contexts of mention pairs (4) from the classifier's own attention."""
         return mention_pair_contexts(reading.encoded.rows, pairs.head, pairs.tail, self.weigh)
 
     def forward(self, reading: Reading, contexts: Contexts, head: Tensor, tail: Tensor) -> Tensor:
-        """The logits of p_ω(z=1) (7), (8).
+        """Compute the logits of p_ω(z=1) (7), (8).
 
         :param head: Mention numbers. *Shape:* (P,)
         :param tail: Mention numbers. *Shape:* (P,)

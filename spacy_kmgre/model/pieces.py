@@ -66,7 +66,7 @@ class Pieces:
     sentences: np.ndarray
 
     def mention_windows(self) -> np.ndarray:
-        """The first and the last window that the marker before each mention is in. *Shape:* (M, 2)"""
+        """Return the first and the last window that the marker before each mention is in. *Shape:* (M, 2)"""
         starts, ends = np.array(self.windows).T
         first = np.searchsorted(ends, self.markers, side="right")
         last = np.searchsorted(starts, self.markers, side="right") - 1
@@ -82,7 +82,7 @@ def make_pieces(
     max_pieces: int | None = None,
     typed: bool = False,
 ) -> list[Pieces]:
-    """Word pieces of a batch of documents.
+    """Make the word pieces of a batch of documents.
 
     :param max_length: Longest window, special pieces included.
     :param overlap: Pieces that a window shares with the one before it, at least; fewer than fit in a window.
@@ -179,8 +179,8 @@ def insert_markers(
 
 
 def make_windows(length: int, capacity: int, overlap: int) -> list[tuple[int, int]]:
-    """Ranges that cover `length` pieces, none longer than `capacity`, each starting `capacity - overlap`
-    after the one before it; the last is moved back to be full."""
+    """Make ranges that cover `length` pieces and are no longer than `capacity`. Each starts
+    `capacity - overlap` after the one before it, but the last is moved back to be full."""
     if length <= capacity:
         return [(0, length)]
     last = length - capacity

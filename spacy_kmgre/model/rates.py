@@ -31,12 +31,12 @@ def rate_factor(step: int, total: int | None, warmup: float = WARMUP) -> float:
 
 
 def is_default(optimizer: Optimizer) -> bool:
-    """Whether an optimizer has the one learning rate that spaCy begins with, for encoders too."""
+    """Return whether an optimizer has the one learning rate that spaCy begins with, for encoders too."""
     return optimizer.learn_rate == DEFAULT_RATE and not hasattr(optimizer, "head_learn_rate")
 
 
 def encoder_rate(width: int) -> float:
-    """The highest learning rate of a pretrained encoder where the optimizer has none for it.
+    """Return the highest learning rate of a pretrained encoder where the optimizer has none for it.
 
     :param width: The width of the encoder's output.
     """
@@ -44,7 +44,7 @@ def encoder_rate(width: int) -> float:
 
 
 def find_rates(optimizer: Optimizer, width: int, step: int, total: int | None) -> tuple[float, float]:
-    """The learning rates of heads and encoders in a step.
+    """Return the learning rates of heads and encoders in a step.
 
     :param width: The width of the encoder's output.
     :param step: The number of updates before this one.

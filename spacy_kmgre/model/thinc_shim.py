@@ -83,7 +83,7 @@ def build_model(name: str, settings: NetworkSettings, read: Reader | None = None
 
 
 def get_shim(model: RelationModel) -> "NetworkShim":
-    """The shim of a relation model."""
+    """Return the shim of a relation model."""
     shim = model.shims[0]
     assert isinstance(shim, NetworkShim)
     return shim
@@ -124,7 +124,7 @@ class NetworkShim(Shim):
         self._process = os.getpid()
 
     def require_network(self) -> Network[Any]:
-        """The network.
+        """Return the network.
 
         :raises ValueError: Where there is none yet.
         """
@@ -155,7 +155,7 @@ class NetworkShim(Shim):
         self._adamw = None
 
     def pieces(self, documents: Sequence[Document]) -> list[Pieces]:
-        """Documents as the encoders read them."""
+        """Make word pieces of documents, as the encoders read them."""
         self.require_network()
         encoder = self.settings.encoder
         return make_pieces(
@@ -180,7 +180,7 @@ class NetworkShim(Shim):
         return self.predict(given), lambda _: []
 
     def predict(self, given: ModelInput) -> Iterator[PairScores]:
-        """The scores of all pairs, chunk by chunk as they are asked for."""
+        """Score all pairs, chunk by chunk as they are asked for."""
         return self.require_network().predict(given.documents, given.pieces, given.with_inverse)
 
     def begin_update(self, given: ModelInput) -> tuple[PairScores, Callable[[Tensor], list[Any]]]:
@@ -240,7 +240,8 @@ class NetworkShim(Shim):
             self._adamw = None
 
     def to_bytes(self) -> bytes:
-        """Everything needed to build the network again without the hub. Weights are stored as safetensors."""
+        """Save everything that is needed to build the network again without the hub. Weights are stored as
+        safetensors."""
         if self.network is None:
             return b""
         weights = {name: value.contiguous() for name, value in self.network.state_dict().items()}
@@ -256,7 +257,8 @@ class NetworkShim(Shim):
         return found
 
     def from_bytes(self, bytes_data: bytes) -> "NetworkShim":
-        """The inverse of `to_bytes`. Settings may differ from the saved ones where no weight depends on them.
+        """Load what `to_bytes` has saved. Settings may differ from the saved ones where no weight depends on
+        them.
 
         :raises ValueError: Where the data are truncated, come from something else, or do not fit the
             settings; the shim stays as it was.
