@@ -51,7 +51,7 @@ def decode(
     adjust: Callable[[Tensor], Tensor] = lambda logits: logits,
     calibrate: Callable[[Tensor], Tensor] = lambda logits: logits,
 ) -> list[Prediction]:
-    """The relations above the threshold, each with the key mention pairs responsible for it.
+    """Find the relations above the threshold, each with the key mention pairs responsible for it.
 
     :param threshold: One threshold for all classes, or one for each. *Shape:* (C,)
     :param adjust: A function that gets the logits of the entity pairs, and returns the logits that count.
@@ -154,7 +154,7 @@ def as_data(
 
 
 def evidence_of(prediction: Prediction, sentences: Sequence[int], settings: Settings) -> set[int]:
-    """The evidence sentences of a predicted relation, by their numbers.
+    """Find the evidence sentences of a predicted relation, by their numbers.
 
     :param sentences: The sentence of each mention.
     """

@@ -89,7 +89,7 @@ class Learned:
 
 
 def learn(examples: Iterable[Example]) -> Learned:
-    """What the references of a training corpus show."""
+    """Learn what the references of a training corpus show."""
     found = Learned()
     for example in examples:
         found.types.update(entity.label for entity in all_entities(example.reference))
@@ -207,8 +207,8 @@ def with_entities(example: Example, reader: Callable[[Doc], list[Entity]]) -> tu
 
 
 def reads_without_entities(nlp: Language) -> bool:
-    """Whether the config has spaCy's own reader of a corpus for training, and no component finds entities in training.
-    `init config` and `init fill-config` write such configs."""
+    """Return whether the config has spaCy's own reader of a corpus for training, and no component finds
+    entities in training. `init config` and `init fill-config` write such configs."""
     config = nlp.config.interpolate()
     training, corpus = config["training"], config
     for name in training["train_corpus"].split("."):

@@ -77,7 +77,7 @@ def make_relation_component(
     label_texts: dict[str, str],
     scorer: Callable[..., Any] | None,
 ) -> TrainablePipe:
-    """The component that writes `doc._.relations`.
+    """Make the component that writes `doc._.relations`.
 
     :param model: `spacy_kmgre.KMGRE.v1` or `spacy_kmgre.ATLOP.v1`.
     :param entities: The reader of entity clusters.
@@ -136,7 +136,7 @@ def make_entity_component(
     overwrite: bool,
     scorer: Callable[..., Any] | None,
 ) -> Pipe:
-    """The component that writes entities into span groups, before `kmgre_relations`.
+    """Make the component that writes entities into span groups, before `kmgre_relations`.
 
     :param entities: The reader that finds them.
     :param prefix: What the groups' keys begin with, followed by a number.

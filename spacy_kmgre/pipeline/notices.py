@@ -95,7 +95,7 @@ def _too_late(nlp: Language, relations: str) -> Iterator[tuple[str, str]]:
 
 
 def _listed(names: Collection[str]) -> str:
-    """The first names, and the number of the others."""
+    """Return the first names, and the number of the others."""
     first = list(names)[:SHOWN]
     rest = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return (", ".join(first) or "none") + rest

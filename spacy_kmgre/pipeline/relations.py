@@ -82,7 +82,7 @@ class KmgreRelations(RelationComponent):
     # Prediction
 
     def predict(self, docs: Iterable[Doc]) -> list[tuple[list[Entity], list[Prediction]]]:
-        """The entities of each Doc, and the relations between them by number."""
+        """Find the entities of each Doc, and the relations between them by number."""
         controls = self.controls
         entities, chunks = self._score_pairs(list(docs), controls)
         types = [[entity.label for entity in of_doc] for of_doc in entities]
@@ -93,7 +93,7 @@ class KmgreRelations(RelationComponent):
         return list(zip(entities, found))
 
     def score_pairs(self, docs: Iterable[Doc]) -> tuple[list[list[Entity]], Iterator[PairScores]]:
-        """What the model says of all pairs of some Docs, before key mention pairs are chosen and fused.
+        """Score all pairs of some Docs, before key mention pairs are chosen and fused.
 
         :returns: The entities of each Doc, and scores in chunks that are computed as they are asked for.
             Their document numbers are positions in the Docs, their entity numbers are positions in the Doc's
@@ -140,7 +140,7 @@ class KmgreRelations(RelationComponent):
         )
 
     def relation_logits(self, scores: PairScores, types: Types, controls: Controls) -> tuple[Tensor, Tensor]:
-        """The logits of the entity pairs before calibration, and which mention pairs are key.
+        """Return the logits of the entity pairs before calibration, and which mention pairs are key.
 
         :param scores: A chunk of what `score_pairs` gives.
         :param types: The types of each Doc's entities.

@@ -255,7 +255,7 @@ class Controls:
         return classes
 
     def _mask(self, head: str, tail: str) -> Tensor:
-        """Which classes entities of these types may have. *Shape:* (C,)"""
+        """Return which classes entities of these types may have. *Shape:* (C,)"""
         if (head, tail) not in self._masks:
             mask = torch.zeros(len(self._classes) + 1, dtype=torch.bool)
             mask[0] = True
