@@ -73,7 +73,7 @@ def create_corpus_reader(
 
 
 def _read_docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
-    """The Docs that have tokens, file by file."""
+    """Yield the Docs that have tokens, file by file."""
     for file in walk_corpus(path, FILE_TYPE):
         try:
             yield from Corpus(file).read_docbin(vocab, [file])

@@ -94,6 +94,6 @@ def _of_rates(pipe: Any) -> Iterator[str]:
 
 
 def _some(names: Sequence[str], most: int = 8) -> str:
-    """The first names, and how many more there are."""
+    """Return the first names, and how many more there are."""
     shown = ", ".join(repr(name) for name in names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

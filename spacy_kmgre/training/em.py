@@ -33,7 +33,7 @@ def phase_at(step: int, epoch: int, warmup_epochs: int, alternate: str) -> Phase
 
 
 def tau_at(step: int, tau_max: float, tau_rate: float) -> float:
-    """The upper limit of the key threshold, τ = τ_max (1 - rate^step) (paper, eq. 14)."""
+    """Return the upper limit of the key threshold, τ = τ_max (1 - rate^step) (paper, eq. 14)."""
     return tau_max * (1.0 - tau_rate**step)
 
 

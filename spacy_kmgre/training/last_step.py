@@ -21,7 +21,7 @@ Corpus = Callable[[Language], Iterable[Example]]
 
 
 def dev_corpus(nlp: Language) -> Corpus:
-    """The reader of the corpus that evaluations score."""
+    """Return the reader of the corpus that evaluations score."""
     config = nlp.config.interpolate()
     (corpus,) = resolve_dot_names(config, [config["training"]["dev_corpus"]])
     found: Corpus = corpus

@@ -38,7 +38,7 @@ class Evidence(NamedTuple):
 def losses(
     scores: PairScores, gold: Sequence[Gold], phase: Phase, objective: Objective, tau: float
 ) -> dict[str, Tensor]:
-    """The losses of the parts that a phase moves, as scalars to call `backward()` on.
+    """Compute the losses of the parts that a phase moves, as scalars to call `backward()` on.
 
     They are sums over entity pairs ("relation") and mention pairs ("key"), which the step divides by the
     numbers of these.
@@ -69,7 +69,7 @@ def losses(
 
 
 def relation_loss(scores: PairScores, labels: Tensor, objective: Objective, selected: Tensor) -> Tensor:
-    """The M-step's loss (17)-(19), a sum over entity pairs.
+    """Compute the M-step's loss (17)-(19), a sum over entity pairs.
 
     :param labels: bool. *Shape:* (N, C)
     :param selected: Which mention pairs are key. *Shape:* (P,)

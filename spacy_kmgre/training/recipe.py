@@ -138,7 +138,7 @@ class Recipe:
         self.reasons[place] = reason
 
     def to_str(self, header: str) -> str:
-        """The config as text.
+        """Write the config as text.
 
         :param header: A comment at the beginning, line by line.
         """
