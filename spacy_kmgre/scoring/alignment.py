@@ -25,7 +25,8 @@ class Match:
 
 
 def mention_set(entity: Entity) -> MentionSet:
-    """The mentions of an entity as character offsets, which Docs with different tokens have in common."""
+    """Return the mentions of an entity as character offsets, which Docs with different tokens have in
+    common."""
     return frozenset((span.start_char, span.end_char) for span in entity.mentions)
 
 

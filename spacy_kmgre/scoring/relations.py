@@ -152,7 +152,7 @@ def relation_facts(doc: Doc, relation: Relation) -> Iterator[int]:
 
 
 def sentence_numbers(entity: Entity, starts: list[int]) -> set[int]:
-    """The numbers, from 1, of the sentences that hold a mention of the entity whole.
+    """Return the numbers, from 1, of the sentences that hold a mention of the entity whole.
 
     :param starts: The sentences' character offsets.
     """
@@ -219,7 +219,7 @@ def _key(entity: Entity) -> Hashable:
 
 
 def _own_name(entity: Entity) -> Hashable:
-    """The name of a predicted entity that counts as no gold one."""
+    """Return the name of a predicted entity that counts as no gold one."""
     return (None, entity.key)
 
 
