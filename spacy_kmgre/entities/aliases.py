@@ -25,7 +25,7 @@ def alias_table(rows: Iterable[Sequence[str]], rules: NameRules, language: Langu
 
 
 def read_aliases(aliases: dict[str, list[str]] | str | Path) -> list[list[str]]:
-    """The rows of a table of aliases.
+    """Read the rows of a table of aliases.
 
     :param aliases: The table as {name: [alias, ...]}; or the path of a JSON file that holds this, or of a TSV
         file with one entity a line, its names separated by tabs.

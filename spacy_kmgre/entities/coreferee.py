@@ -70,7 +70,7 @@ def _is_interrupted(holder: Any) -> bool:
 
 
 def _description(span: Span) -> Span:
-    """The span without quotes, brackets and white space at its beginning."""
+    """Return the span without quotes, brackets and white space at its beginning."""
     start = span.start
     while start < span.end - 1 and (span.doc[start].is_punct or span.doc[start].is_space):
         start += 1
@@ -78,7 +78,7 @@ def _description(span: Span) -> Span:
 
 
 def _mention(doc: Doc, heads: Sequence[int], names: MentionIndex[Span]) -> Span:
-    """The mention with these heads, of which a coordinated one has several."""
+    """Return the mention with these heads, of which a coordinated one has several."""
     spans = []
     for head in heads:
         span, alone = names.at(head), doc[head : head + 1]

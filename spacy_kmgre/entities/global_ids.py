@@ -19,7 +19,7 @@ NAMES = {"kb_id": "spacy_kmgre.kb_ids.v1", "name": "spacy_kmgre.same_names.v1"}
 
 
 def known_id(entity: Entity) -> str:
-    """The id that an entity has over documents, or else its identifier in a knowledge base."""
+    """Return the id that an entity has over documents, or else its identifier in a knowledge base."""
     return entity.id or entity.kb_id
 
 
@@ -41,7 +41,7 @@ def same_names() -> Identify:
 
 
 def find_rule(name: str) -> Identify:
-    """The rule of that name: kb_id, name, or what `registry.misc` knows.
+    """Find the rule of a name: kb_id, name, or what `registry.misc` knows.
 
     :raises ValueError: Where there is none.
     """

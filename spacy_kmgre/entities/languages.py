@@ -6,7 +6,7 @@ WordSet = frozenset[str]
 
 
 def word_set(words: str) -> WordSet:
-    """The words of a text."""
+    """Make a set of the words of a text."""
     return frozenset(words.split())
 
 
@@ -155,7 +155,8 @@ _UNKNOWN = ("", "xx")
 
 
 def language(code: str) -> Language:
-    """The words of a language. Where the language is not known, or is several, they are those of English.
+    """Return the words of a language. Where the language is not known, or is several, they are those of
+    English.
 
     :param code: The code of `nlp.lang`.
     """

@@ -47,7 +47,7 @@ class MentionFinder:
         self._language = language
 
     def find(self, doc: Doc, spans: Sequence[Span]) -> list[Span]:
-        """The mentions, in text order."""
+        """Find the mentions, in text order."""
         found = [mention for span in spans for mention in self._mentions(span)]
         if self._rules.repeats:
             found += self._repeats(doc, found)
@@ -67,7 +67,7 @@ class MentionFinder:
                 yield trimmed
 
     def _trimmed(self, span: Span) -> Span:
-        """The longest part of the span that no rule trims; never less than a token."""
+        """Return the longest part of the span that no rule trims, which is at least a token."""
         start, end = span.start, span.end
         tokens = span.doc
         while True:
@@ -90,7 +90,7 @@ class MentionFinder:
         return word in self._language.determiners and (token.is_lower or bool(token.is_sent_start))
 
     def _words_before(self, span: Span) -> int:
-        """The number of tokens before a date or a number that are no part of it."""
+        """Return the number of tokens before a date or a number that are no part of it."""
         words = [token.lower_ for token in span]
         for phrase in self._language.before_amounts:
             parts = phrase.split(" ")
@@ -113,7 +113,7 @@ class MentionFinder:
         return months or any(_YEAR.fullmatch(token.text) for token in span)
 
     def _is_definite(self, span: Span) -> bool:
-        """Whether a value says which one it is: by a digit, a number word or a proper name."""
+        """Return whether a value says which one it is: by a digit, a number word or a proper name."""
         if len(span) == 1 and span[0].lower_ in self._language.no_amounts:
             return False
         return any(
@@ -125,7 +125,7 @@ class MentionFinder:
         )
 
     def _repeats(self, doc: Doc, mentions: Sequence[Span]) -> Iterator[Span]:
-        """Names that stand elsewhere too, alone and outside of all mentions."""
+        """Yield names that stand elsewhere too, alone and outside of all mentions."""
         taken = {token for span in mentions for token in range(span.start, span.end)}
         names: dict[tuple[str, ...], Span] = {}
         for span in mentions:
@@ -145,7 +145,7 @@ class MentionFinder:
                     break
 
     def _stands_alone(self, doc: Doc, start: int, words: tuple[str, ...]) -> bool:
-        """Whether these words stand at a place, and are no part of a longer name there."""
+        """Return whether these words stand at a place and are no part of a longer name there."""
         end = start + len(words)
         if tuple(token.text for token in doc[start:end]) != words:
             return False
@@ -184,7 +184,7 @@ def vote(names: Sequence[tuple[Name, str, str]], kinds: Mapping[str, str]) -> li
 
 
 def title_before(span: Span, language: Language) -> str:
-    """The titles that stand right before a mention, such as "Mr."; "" where there are none."""
+    """Return the titles that stand right before a mention, such as "Mr.", or "" where there are none."""
     start = span.start
     while start and _is_title(span.doc[start - 1], language):
         start -= 1
@@ -201,7 +201,7 @@ def _is_capital(token: Token) -> bool:
 
 
 def _part(span: Span, start: int, end: int) -> Span:
-    """The part of a span between two tokens, with the span's label and identifiers."""
+    """Return the part of a span between two tokens, with the span's label and identifiers."""
     if (start, end) == (span.start, span.end):
         return span
     return Span(span.doc, start, end, label=span.label, kb_id=span.kb_id, span_id=span.ent_id)

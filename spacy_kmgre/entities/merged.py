@@ -82,7 +82,7 @@ class _Merging:
             self.add(Entity((), chain.key, label, chain.kb_id), own)
 
     def _fits(self, number: int, chain: Entity) -> bool:
-        """Whether an entity may be a name of a chain."""
+        """Return whether an entity may be a name of a chain."""
         entity = self._entities[number]
         return LABEL_KINDS.get(entity.label) != VALUE and (
             not entity.kb_id or not chain.kb_id or entity.kb_id == chain.kb_id
@@ -100,7 +100,7 @@ class _Merging:
             self._numbers.add(span, number)
 
     def entities(self) -> Iterator[Entity]:
-        """The entities. One that came from a span group keeps its key."""
+        """Yield the entities. One that came from a span group keeps its key."""
         for entity, mentions in zip(self._entities, self._mentions):
             if mentions:
                 key = entity.key if entity.key in self._doc.spans else ""

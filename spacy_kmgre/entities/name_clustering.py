@@ -76,7 +76,7 @@ class NameClustering:
         return [_NamedMention(span, span.label_, name, nodes[key]) for (span, name), key in zip(named, keys)]
 
     def entities(self) -> Iterator[Entity]:
-        """The entities, without keys."""
+        """Yield the entities, without keys."""
         members: dict[int, list[_NamedMention]] = defaultdict(list)
         for mention in self._mentions:
             members[self._groups.find(mention.node)].append(mention)
@@ -153,7 +153,7 @@ class NameClustering:
     def _groups_by_short_form(
         self, short_forms: Callable[[Name], Iterable[Hashable]]
     ) -> dict[tuple[str, Hashable], dict[int, int]]:
-        """The groups that have each short form, with the place of the first name that has it."""
+        """Return the groups that have each short form, with the place of the first name that has it."""
         groups: dict[tuple[str, Hashable], dict[int, int]] = defaultdict(dict)
         for form in self._forms:
             root = self._groups.find(form.node)
@@ -182,7 +182,7 @@ class NameClustering:
 
 
 def _identifiers(mentions: Iterable[Span]) -> list[tuple[str, str]]:
-    """The `kb_id_` and the `ent_id_` of each mention, "" where it has none.
+    """Return the `kb_id_` and the `ent_id_` of each mention, "" where it has none.
 
     A mention that has only an `ent_id_` gets the `kb_id_` of the mentions that have both, if they agree.
     """
@@ -195,5 +195,5 @@ def _identifiers(mentions: Iterable[Span]) -> list[tuple[str, str]]:
 
 
 def _only(values: Collection[T]) -> T | None:
-    """The only one of the values, None where there are several or none."""
+    """Return the only one of the values, None where there are several or none."""
     return next(iter(values)) if len(values) == 1 else None

@@ -50,7 +50,7 @@ def without_accents(text: str) -> str:
 
 
 def fold(text: str) -> str:
-    """The text without accents and case."""
+    """Return the text without accents and case."""
     return without_accents(text).casefold()
 
 
@@ -115,7 +115,7 @@ class NameRules:
     heads: bool = True  # "the Fund" is "Rockefeller Brothers Fund", where the longer name comes first.
 
     def name(self, text: str, kind: str = OTHER, language: Language = ENGLISH) -> Name:
-        """The name in a text, for an entity of this kind."""
+        """Make the name in a text, for an entity of this kind."""
         written = self._written(text, language)
         words = self._compared(written, language)
         core, gender = words, None
@@ -147,7 +147,7 @@ class NameRules:
 
 
 def count_titles(words: Words, language: Language) -> int:
-    """How many words at the beginning of a person's name are titles; the last word never is one."""
+    """Count the words at the beginning of a person's name that are titles. The last word never is one."""
     folded = tuple(map(fold, words))
     count = 0
     while True:
@@ -162,7 +162,7 @@ def count_titles(words: Words, language: Language) -> int:
 
 
 def _gender(words: Words, language: Language) -> str | None:
-    """The gender that the titles of a person's name tell."""
+    """Return the gender that the titles of a person's name tell."""
     for word in map(fold, words[: count_titles(words, language)]):
         if word in language.male or word in language.female:
             return "male" if word in language.male else "female"
@@ -170,7 +170,7 @@ def _gender(words: Words, language: Language) -> str | None:
 
 
 def _without_elided(text: str, language: Language) -> str:
-    """The text without an article that is written as one word with it."""
+    """Return the text without an article that is written as one word with it."""
     for article in language.elided:
         beginning = text[: len(article)].casefold().replace("’", "'")
         if beginning == article and _WORD.search(text, len(article)):

@@ -83,7 +83,7 @@ def ner_entities(
 
 
 def read_rules(rules: str | Sequence[str]) -> frozenset[str]:
-    """The rules that a setting names.
+    """Read the rules that a setting names.
 
     :raises ValueError: For an unknown rule or preset.
     """
@@ -141,7 +141,7 @@ class NerEntities:
     _tables: dict[str, list[AliasTable]] = field(default_factory=dict, compare=False, repr=False)
 
     def __call__(self, doc: Doc) -> list[Entity]:
-        """The entities of a Doc."""
+        """Read the entities of a Doc."""
         words = language(doc.vocab.lang)
         spans = doc.ents if not self.key else doc.spans.get(self.key) or ()
         mentions = MentionFinder(self.mention_rules, self.kinds, words).find(doc, spans)
@@ -158,7 +158,7 @@ class NerEntities:
         return number_entities(doc, clustering.entities())
 
     def _alias_tables(self, code: str, words: Language) -> list[AliasTable]:
-        """The tables of aliases and of countries in a language."""
+        """Return the tables of aliases and of countries in a language."""
         if code not in self._tables:
             rows = [self.aliases, words.countries if self.rules.countries else ()]
             self._tables[code] = [alias_table(table, self.rules, words) for table in rows]

@@ -43,7 +43,7 @@ def _without_legal_form(words: Words) -> Iterator[Words]:
 
 
 def _acronym(name: Name) -> str | None:
-    """The name, if it is a single word in capitals, perhaps with a plural s."""
+    """Return the name, if it is a single word in capitals, perhaps with a plural s, else None."""
     word = name.written[-1]
     word = word[:-1] if word.endswith("s") else word
     least = 3 if name.kind == PERSON else 2
@@ -83,7 +83,7 @@ def _bodies(name: Name) -> Iterator[Words]:
 
 
 def _initials(name: Name) -> Iterator[Words]:
-    """The name with initials for some or all of the given names, or without the middle names."""
+    """Yield the name with initials for some or all of the given names, or without the middle names."""
     if name.kind == PERSON and len(name.core) > 1:
         first, *middle, last = name.core
         yield (first[0], last)
@@ -103,8 +103,8 @@ def _given_names(name: Name) -> Iterator[Words]:
 
 
 def _heads(name: Name) -> Iterator[Words]:
-    """What is left of the name of a body, an agreement or an event: its last word, the name without its country, or
-    what stands before "of". "Clause of the Constitution" is no constitution."""
+    """Yield what may be left of the name of a body, an agreement or an event: its last word, the name without
+    its country, or what stands before "of". "Clause of the Constitution" is no constitution."""
     if name.kind not in (ORGANISATION, OTHER) or len(name.words) == 1:
         return
     words, heads = tuple(map(fold, name.words)), name.language.heads

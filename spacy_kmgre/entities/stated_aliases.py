@@ -47,7 +47,7 @@ _CLOSING = word_set(") , ; /")
 def is_stated_alias(
     first: str, between: Sequence[str], second: str, following: Sequence[str], kind: str
 ) -> bool:
-    """Whether a text states that the second of two names is another name of the first.
+    """Return whether a text states that the second of two names is another name of the first.
 
     :param between: The tokens between the names.
     :param following: A few tokens after the second name.
@@ -76,7 +76,7 @@ def is_stated_alias(
 
 
 def defined_terms(following: Sequence[str]) -> list[str]:
-    """The terms that a bracket after a name defines for it: '("Acme" or the "Company")'.
+    """Find the terms that a bracket after a name defines for it: '("Acme" or the "Company")'.
 
     :param following: The tokens after the name.
     """
@@ -90,8 +90,8 @@ def _words(name: str) -> list[str]:
 
 
 def _alike(first: Sequence[str], second: Sequence[str], kind: str) -> bool:
-    """Whether two names are forms of one: each word of one is a spelling of the word in the other, or the
-    longer name goes on where the shorter ends. The latter is no sign for places ("Guinea or
+    """Return whether two names are forms of one. Then each word of one is a spelling of the word in the
+    other, or the longer name goes on where the shorter ends. The latter is no sign for places ("Guinea or
     Guinea-Bissau")."""
     short, long = sorted((first, second), key=len)
     if len(short) != len(long):
@@ -102,7 +102,7 @@ def _alike(first: Sequence[str], second: Sequence[str], kind: str) -> bool:
 
 
 def _same_word(left: str, right: str, endings: bool) -> bool:
-    """Whether two words are spellings of one.
+    """Return whether two words are spellings of one.
 
     :param endings: Whether one may have an ending that the other has not, as in "West" and "Western".
     """
@@ -115,7 +115,8 @@ def _same_word(left: str, right: str, endings: bool) -> bool:
 
 
 def _explains_part(name: str, short: str) -> bool:
-    """Whether a short form stands for the end of a name: NFL for that of "Chiefs of the National Football League"."""
+    """Return whether a short form stands for the end of a name, as NFL does for that of "Chiefs of the
+    National Football League"."""
     words, letters = fold(name).split(), fold(short)
     for place, word in enumerate(words):
         if word in PREPOSITIONS:
@@ -134,6 +135,6 @@ def _all_initials(words: Sequence[str]) -> set[str]:
 
 
 def _script(text: str) -> str:
-    """The first word of the Unicode name of the first letter, such as LATIN; "" without letters."""
+    """Return the first word of the Unicode name of the first letter, such as LATIN, or "" without letters."""
     names = (unicodedata.name(character, "") for character in text if character.isalpha())
     return next(names, "").partition(" ")[0]

@@ -35,7 +35,7 @@ WIKINER_TO_DOCRED: TypeTable = dict(CONLL_TO_DOCRED)
 
 
 def read_types(types: TypeTable | str | Path | None) -> dict[str, str | None]:
-    """The table that a setting names.
+    """Read the table that a setting names.
 
     :param types: A table; the name of a registered one; the path of a JSON file that holds one; or None for the empty
         table, which changes nothing.
@@ -61,6 +61,6 @@ def read_types(types: TypeTable | str | Path | None) -> dict[str, str | None]:
 
 
 def with_types(entities: list[Entity], table: TypeTable) -> list[Entity]:
-    """The entities with the types of a table, without those whose type it leaves out. Other types stay."""
+    """Give entities the types of a table, and leave out those whose type it leaves out. Other types stay."""
     named = [(entity, table.get(entity.label, entity.label)) for entity in entities]
     return [replace(entity, label=kind) for entity, kind in named if kind is not None]
