@@ -1,4 +1,5 @@
-"""Readers of entities: functions from a Doc to its clusters of mentions, one a file, each registered."""
+"""Readers of entities, which are registered functions from a Doc to its clusters of mentions, and what they
+share."""
 
 from collections.abc import Callable
 

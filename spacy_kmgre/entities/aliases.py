@@ -11,12 +11,12 @@ from ..errors import Errors
 from .languages import Language
 from .names import NameRules, Words
 
-# It gives for each name the numbers of the rows in which the name stands.
+# A table gives, for each name, the numbers of the rows in which the name stands.
 AliasTable = dict[Words, set[int]]
 
 
 def alias_table(rows: Iterable[Sequence[str]], rules: NameRules, language: Language) -> AliasTable:
-    """A table of rows of names, to be looked up by the words that the rules compare in a language."""
+    """Make a table of rows of names, which is looked up by the words that the rules compare in a language."""
     table: AliasTable = defaultdict(set)
     for number, row in enumerate(rows):
         for name in row:
@@ -25,7 +25,7 @@ def alias_table(rows: Iterable[Sequence[str]], rules: NameRules, language: Langu
 
 
 def read_aliases(aliases: dict[str, list[str]] | str | Path) -> list[list[str]]:
-    """The rows of a table of aliases.
+    """Read the rows of a table of aliases.
 
     :param aliases: The table as {name: [alias, ...]}; or the path of a JSON file that holds this, or of a TSV
         file with one entity a line, its names separated by tabs.

@@ -1,4 +1,5 @@
-"""What the readers of coreference share: how a mention is found by its head, and how chains become entities."""
+"""What the readers of coreference share: the way a mention is found by its head, and the way chains become
+entities."""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -36,24 +37,26 @@ class MentionIndex(Generic[T]):
         self._heads: dict[int, T | None] = {}
 
     def add(self, span: Span, value: T) -> None:
-        """Add a mention. Where several mentions with different values have one head, none is found by it."""
+        """Add a mention. Where mentions with different values have the same head, none of them is found by
+        it."""
         self._values.setdefault(offsets(span), value)
         head = self._head(span)
         if head is not None:
             self._heads[head] = value if self._heads.get(head, value) == value else None
 
     def find(self, span: Span) -> T | None:
-        """The value of the mention at the same place, else the value of the mention with the same head."""
+        """Return the value of the mention at the same place, else the value of the mention with the same
+        head."""
         value = self._values.get(offsets(span))
         head = None if value is not None else self._head(span)
         return value if head is None else self._heads.get(head)
 
     def at(self, head: int) -> T | None:
-        """The value of the mention that has this token as its head."""
+        """Return the value of the mention that has this token as its head."""
         return self._heads.get(head)
 
     def _head(self, span: Span) -> int | None:
-        """The token that the other tokens of a mention depend on, None in "Ann and Bob".
+        """Return the token that the other tokens of a mention depend on, None in "Ann and Bob".
 
         Without a parse, the word order of English says which token that is.
         """
@@ -74,7 +77,7 @@ class MentionIndex(Generic[T]):
 
 
 def index_names(doc: Doc) -> MentionIndex[Span]:
-    """The mentions in `doc.ents`."""
+    """Index the mentions in `doc.ents`."""
     names: MentionIndex[Span] = MentionIndex(doc)
     for span in doc.ents:
         names.add(span, span)
@@ -82,8 +85,8 @@ def index_names(doc: Doc) -> MentionIndex[Span]:
 
 
 def is_pronoun(span: Span) -> bool:
-    """Whether a mention is a pronoun, by its part of speech or, without a tagger, by a list of English ones. Possessive
-    determiners are pronouns too, as "son" is in French."""
+    """Return whether a mention is a pronoun, by its part of speech or, without a tagger, by a list of English
+    ones. Possessive determiners are pronouns too, as "son" is in French."""
     if len(span) != 1:
         return False
     token = span[0]
@@ -92,7 +95,7 @@ def is_pronoun(span: Span) -> bool:
 
 
 def unread(doc: Doc, library: str, attribute: str, install: str) -> ValueError:
-    """The error for a Doc that a library of coreference has not read.
+    """Make the error for a Doc that a library of coreference has not read.
 
     :param attribute: The extension attribute in which the library writes what it finds.
     :param install: The command that installs what is missing.

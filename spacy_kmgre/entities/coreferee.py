@@ -61,7 +61,8 @@ def _chains(doc: Doc) -> Iterator[Any]:
 
 
 def _is_interrupted(holder: Any) -> bool:
-    """Whether coreferee has left what it deletes at its end: it catches all errors, prints them and goes on."""
+    """Return whether coreferee has stopped at an error, which it catches and prints. Then it has left
+    temporary attributes, which it deletes when it ends well."""
     from coreferee.data_model import ChainHolder
 
     left = set(vars(holder)) - set(vars(ChainHolder())) if isinstance(holder, ChainHolder) else set()
@@ -69,7 +70,7 @@ def _is_interrupted(holder: Any) -> bool:
 
 
 def _description(span: Span) -> Span:
-    """The span without quotes, brackets and white space at its beginning."""
+    """Return the span without quotes, brackets and white space at its beginning."""
     start = span.start
     while start < span.end - 1 and (span.doc[start].is_punct or span.doc[start].is_space):
         start += 1
@@ -77,7 +78,7 @@ def _description(span: Span) -> Span:
 
 
 def _mention(doc: Doc, heads: Sequence[int], names: MentionIndex[Span]) -> Span:
-    """The mention with these heads, of which a coordinated one has several."""
+    """Return the mention with these heads, of which a coordinated one has several."""
     spans = []
     for head in heads:
         span, alone = names.at(head), doc[head : head + 1]

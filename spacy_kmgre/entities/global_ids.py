@@ -1,6 +1,6 @@
-"""What tells entities of different documents apart, and joins those that are one.
+"""Rules that say which entities of different documents are one.
 
-Such a rule is a function in spaCy's registry `misc`, made without arguments. `spacy kmgre extract`, `export` and
+A rule is made by a function without arguments in spaCy's registry `misc`. `spacy kmgre extract`, `export` and
 `graph` take it by name.
 """
 
@@ -19,12 +19,13 @@ NAMES = {"kb_id": "spacy_kmgre.kb_ids.v1", "name": "spacy_kmgre.same_names.v1"}
 
 
 def known_id(entity: Entity) -> str:
-    """The id that an entity has over documents, or else its identifier in a knowledge base."""
+    """Return the id that an entity has over documents, or else its identifier in a knowledge base."""
     return entity.id or entity.kb_id
 
 
 def same_name(entity: Entity) -> str:
-    """The type and the name of an entity, capitals or not. Different things may have one name."""
+    """Return the type and the name of an entity, whatever its capitals. Different things may have one
+    name."""
     return f"{entity.label}:{' '.join(entity.text.casefold().split())}"
 
 
@@ -40,7 +41,7 @@ def same_names() -> Identify:
 
 
 def find_rule(name: str) -> Identify:
-    """The rule of that name: kb_id, name, or what `registry.misc` knows.
+    """Find the rule of a name: kb_id, name, or what `registry.misc` knows.
 
     :raises ValueError: Where there is none.
     """

@@ -1,4 +1,4 @@
-"""What all readers share: they join what is one entity, and give entities their keys."""
+"""What most readers share: the way to join mentions that are one entity, and to give entities their keys."""
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable
@@ -33,7 +33,7 @@ class DisjointSets:
         return len(self._parents) - 1
 
     def find(self, item: int) -> int:
-        """The root of an item's group: its first item."""
+        """Find the root of an item's group, which is its first item."""
         parents = self._parents
         while parents[item] != item:
             parents[item] = parents[parents[item]]
@@ -65,11 +65,11 @@ class DisjointSets:
         return refused
 
     def marks(self, item: int) -> tuple[Hashable | None, ...]:
-        """The marks of an item's group."""
+        """Return the marks of an item's group."""
         return self._marks[self.find(item)]
 
     def groups(self) -> dict[int, list[int]]:
-        """The items of each group, by the group's root."""
+        """Return the items of each group, by the group's root."""
         groups: dict[int, list[int]] = defaultdict(list)
         for item in range(len(self._parents)):
             groups[self.find(item)].append(item)
@@ -93,17 +93,18 @@ def number_entities(doc: Doc, entities: Iterable[Entity]) -> list[Entity]:
 
 
 def offsets(span: Span) -> tuple[int, int]:
-    """The token offsets [start, end) of a span."""
+    """Return the token offsets [start, end) of a span."""
     return span.start, span.end
 
 
 def identifier(span: Span) -> str:
-    """The `kb_id_` of a mention, "" where it has none or an entity linker has found none."""
+    """Return the `kb_id_` of a mention, "" where it has none or an entity linker has found none."""
     return "" if span.kb_id_ == EntityLinker.NIL else str(span.kb_id_)
 
 
 def most_common(values: Iterable[str]) -> str:
-    """The most frequent value that is not "", the first of several; "" where there is none."""
+    """Return the most frequent value that is not "", the first of several such values, "" where there is
+    none."""
     counted = Counter(value for value in values if value).most_common(1)
     return counted[0][0] if counted else ""
 

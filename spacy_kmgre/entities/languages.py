@@ -6,7 +6,7 @@ WordSet = frozenset[str]
 
 
 def word_set(words: str) -> WordSet:
-    """The words of a text."""
+    """Make a set of the words of a text."""
     return frozenset(words.split())
 
 
@@ -22,17 +22,17 @@ class Language:
     :param female: Titles of women.
     :param titles: All titles, those of men and women among them.
     :param before_titles: Words that may stand before a title and belong to it, such as "vice".
-    :param lower_titles: Whether titles are written in small letters before a name.
+    :param lower_titles: Whether titles may be written in small letters before a name.
     :param heads: Words that say what a body, an agreement or an event is; many of their names end with one.
         "Company" is not among them: "the Company" is a term that a text defines.
     :param plural: Whether names have a plural in "s".
     :param countries: Rows of names of one country, as they are written.
     :param statements: Whether the patterns of stated aliases are of this language.
     :param before_amounts: What may stand before a date or a number and is no part of it, as it is written.
-    :param after_amounts: What may stand after one.
+    :param after_amounts: What may stand after a date or a number and is no part of it.
     :param between_dates: What stands between the two ends of a period.
     :param months: The months and the days of the week.
-    :param no_amounts: Numbers that hardly ever are mentions.
+    :param no_amounts: Number words that hardly ever are mentions.
     """
 
     articles: WordSet = frozenset()
@@ -147,7 +147,7 @@ FRENCH = Language(
     lower_titles=True,
 )
 
-# Languages without words of their own: titles are told apart in many languages alike.
+# The words for languages that have none of their own here: titles that many languages share.
 OTHER_LANGUAGE = Language(male=_MALE, female=_FEMALE, titles=_TITLES)
 
 _LANGUAGES = {"en": ENGLISH, "fr": FRENCH}
@@ -155,7 +155,8 @@ _UNKNOWN = ("", "xx")
 
 
 def language(code: str) -> Language:
-    """The words of a language. Where the language is not known, or is several, they are those of English.
+    """Return the words of a language. Where the language is not known, or is several, they are those of
+    English.
 
     :param code: The code of `nlp.lang`.
     """

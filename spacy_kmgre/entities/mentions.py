@@ -1,4 +1,5 @@
-"""What a small recogniser of named entities needs: its spans trimmed to names, parted, added to and left out."""
+"""Corrections of the spans of a small recogniser of named entities, which are trimmed, split, completed and
+left out."""
 
 import re
 from collections import Counter, defaultdict
@@ -13,7 +14,7 @@ from .names import PERSON, PLACE, VALUE, Name, Words, fold
 _POSSESSIVES = ("'s", "’s", "'", "’")
 _JOINING = ("-", "–", "/")
 _YEAR = re.compile(r"\d{4}s?")
-_MOST_WORDS = 12  # No longer name is looked for elsewhere.
+_MOST_WORDS = 12  # Longer names are not looked for elsewhere.
 
 
 @dataclass(frozen=True)
@@ -21,14 +22,14 @@ class MentionRules:
     """The rules that make mentions of a recogniser's spans. The comment on each shows what it does."""
 
     trim_articles: bool = (
-        True  # "the Royal Navy" is a mention "Royal Navy", "The Killers" within a sentence is whole.
+        True  # "the Royal Navy" gives "Royal Navy"; "The Killers" within a sentence stays whole.
     )
-    trim_possessives: bool = True  # "Oslo's" is a mention "Oslo".
-    trim_amounts: bool = True  # "more than 3,000" is a mention "3,000", "the late 1990s" one "1990s".
-    periods: bool = True  # "1971 to 1997" is two mentions.
-    vague: bool = True  # "today", "the summer" and "one" are none.
+    trim_possessives: bool = True  # "Oslo's" gives "Oslo".
+    trim_amounts: bool = True  # "more than 3,000" gives "3,000"; "the late 1990s" gives "1990s".
+    periods: bool = True  # "1971 to 1997" gives two mentions.
+    vague: bool = True  # "today", "the summer" and "one" are no mentions.
     repeats: bool = True  # A name that was found once is a mention wherever it stands.
-    one_type: bool = True  # All mentions of a name have the type that most have, surnames that of the person.
+    one_type: bool = True  # All mentions of a name get its most frequent type, and surnames get the person's.
     titles_before: bool = True  # "Whitfield" in "Mr. Whitfield" is a man.
 
 
@@ -46,7 +47,7 @@ class MentionFinder:
         self._language = language
 
     def find(self, doc: Doc, spans: Sequence[Span]) -> list[Span]:
-        """The mentions, in text order."""
+        """Find the mentions, in text order."""
         found = [mention for span in spans for mention in self._mentions(span)]
         if self._rules.repeats:
             found += self._repeats(doc, found)
@@ -56,7 +57,7 @@ class MentionFinder:
         return self._kinds.get(span.label_) == VALUE
 
     def _mentions(self, span: Span) -> Iterator[Span]:
-        """The mentions in a span: mostly one, two in a period, none in a vague value."""
+        """Yield the mentions in a span: mostly one, but two in a period and none in a vague value."""
         if not self._is_value(span):
             yield self._trimmed(span)
             return
@@ -66,7 +67,7 @@ class MentionFinder:
                 yield trimmed
 
     def _trimmed(self, span: Span) -> Span:
-        """The longest part of the span that no rule trims; never less than a token."""
+        """Return the longest part of the span that no rule trims, which is at least a token."""
         start, end = span.start, span.end
         tokens = span.doc
         while True:
@@ -83,12 +84,13 @@ class MentionFinder:
                 return _part(span, start, end)
 
     def _is_article(self, token: Token) -> bool:
-        """Whether a token is an article that is no part of the name: a small one, or the first of a sentence."""
+        """Return whether a token is an article that is no part of the name: it is in small letters, or begins
+        a sentence."""
         word = token.lower_.replace("’", "'")
         return word in self._language.determiners and (token.is_lower or bool(token.is_sent_start))
 
     def _words_before(self, span: Span) -> int:
-        """The number of tokens before a date or a number that are no part of it."""
+        """Return the number of tokens before a date or a number that are no part of it."""
         words = [token.lower_ for token in span]
         for phrase in self._language.before_amounts:
             parts = phrase.split(" ")
@@ -97,7 +99,7 @@ class MentionFinder:
         return 0
 
     def _parts(self, span: Span) -> list[Span]:
-        """The two ends of a period, else the span."""
+        """Return the two ends of a period, or else the span."""
         for token in span[1:-1]:
             if token.lower_ in self._language.between_dates:
                 ends = _part(span, span.start, token.i), _part(span, token.i + 1, span.end)
@@ -106,12 +108,12 @@ class MentionFinder:
         return [span]
 
     def _is_date(self, span: Span) -> bool:
-        """Whether a span holds a year, or is a month."""
+        """Return whether a span holds a year, or ends with a month or a day of the week."""
         months = all(token.lower_ in self._language.months for token in span[-1:])
         return months or any(_YEAR.fullmatch(token.text) for token in span)
 
     def _is_definite(self, span: Span) -> bool:
-        """Whether a value says which one it is: by a digit, a number word or a proper name."""
+        """Return whether a value says which one it is: by a digit, a number word or a proper name."""
         if len(span) == 1 and span[0].lower_ in self._language.no_amounts:
             return False
         return any(
@@ -123,7 +125,7 @@ class MentionFinder:
         )
 
     def _repeats(self, doc: Doc, mentions: Sequence[Span]) -> Iterator[Span]:
-        """Names that stand elsewhere too, alone and outside of all mentions."""
+        """Yield names that stand elsewhere too, alone and outside of all mentions."""
         taken = {token for span in mentions for token in range(span.start, span.end)}
         names: dict[tuple[str, ...], Span] = {}
         for span in mentions:
@@ -143,7 +145,7 @@ class MentionFinder:
                     break
 
     def _stands_alone(self, doc: Doc, start: int, words: tuple[str, ...]) -> bool:
-        """Whether these words stand at a place, and are no part of a longer name there."""
+        """Return whether these words stand at a place and are no part of a longer name there."""
         end = start + len(words)
         if tuple(token.text for token in doc[start:end]) != words:
             return False
@@ -155,8 +157,9 @@ class MentionFinder:
 
 
 def vote(names: Sequence[tuple[Name, str, str]], kinds: Mapping[str, str]) -> list[str]:
-    """One type for all mentions of a name: the one that most have, of several the first. A single word that is the
-    surname of a person, and is called neither a place nor a value, has the person's type.
+    """Give all mentions of a name one type: the one that most of them have, the first of several such types.
+    A single word that is the surname of a person, and is called neither a place nor a value, has the person's
+    type.
 
     :param names: The name of each mention, its identifier and its type.
     :param kinds: The kinds of names that types stand for.
@@ -181,7 +184,7 @@ def vote(names: Sequence[tuple[Name, str, str]], kinds: Mapping[str, str]) -> li
 
 
 def title_before(span: Span, language: Language) -> str:
-    """The titles that stand right before a mention, such as "Mr."; "" where there are none."""
+    """Return the titles that stand right before a mention, such as "Mr.", or "" where there are none."""
     start = span.start
     while start and _is_title(span.doc[start - 1], language):
         start -= 1
@@ -198,7 +201,7 @@ def _is_capital(token: Token) -> bool:
 
 
 def _part(span: Span, start: int, end: int) -> Span:
-    """The part of a span between two tokens, with the span's label and identifiers."""
+    """Return the part of a span between two tokens, with the span's label and identifiers."""
     if (start, end) == (span.start, span.end):
         return span
     return Span(span.doc, start, end, label=span.label, kb_id=span.kb_id, span_id=span.ent_id)

@@ -16,10 +16,11 @@ from .names import LABEL_KINDS, VALUE
 def merged_entities(*readers: EntityReader, untyped: bool = False) -> EntityReader:
     """Make a reader that adds the mentions of later readers to the entities of the readers before them.
 
-    An entity of a later reader is a chain of mentions. Those that an earlier entity has too, at the same place or with
-    the same head, are its names. Each other mention goes to the nearest name before it in the chain, or to the first
-    where none is before it. So a chain never makes one entity of two, and one that runs from one person to another
-    parts between them. Dates and numbers get no further mentions. A chain with one `kb_id` has no name with another.
+    An entity of a later reader is a chain of mentions. Those that an earlier entity has too, at the same
+    place or with the same head, are its names. Each other mention goes to the nearest name before it in the
+    chain, or to the first where none is before it. So a chain never makes one entity of two, and a chain that
+    runs from one person to another is split between them. Dates and numbers get no further mentions. A chain
+    with one `kb_id` has no name with another.
 
     :param readers: The readers, the surest first, for instance `spacy_kmgre.ner_entities.v2`. In a config:
         `[components.kmgre_entities.entities.*.NAME]`, one section each.
@@ -52,7 +53,7 @@ class _Merging:
         self._doc = doc
         self._numbers: MentionIndex[int] = MentionIndex(doc)
         self._entities: list[Entity] = []
-        self._mentions: list[list[Span]] = []  # Each entity has those that no earlier one has.
+        self._mentions: list[list[Span]] = []  # Each entity has the mentions that no earlier one has.
         self._taken: set[tuple[int, int]] = set()
 
     def add(self, entity: Entity, mentions: Iterable[Span]) -> None:
@@ -81,7 +82,7 @@ class _Merging:
             self.add(Entity((), chain.key, label, chain.kb_id), own)
 
     def _fits(self, number: int, chain: Entity) -> bool:
-        """Whether an entity may be a name of a chain."""
+        """Return whether an entity may be a name of a chain."""
         entity = self._entities[number]
         return LABEL_KINDS.get(entity.label) != VALUE and (
             not entity.kb_id or not chain.kb_id or entity.kb_id == chain.kb_id
@@ -99,7 +100,7 @@ class _Merging:
             self._numbers.add(span, number)
 
     def entities(self) -> Iterator[Entity]:
-        """The entities. One that came from a span group keeps its key."""
+        """Yield the entities. One that came from a span group keeps its key."""
         for entity, mentions in zip(self._entities, self._mentions):
             if mentions:
                 key = entity.key if entity.key in self._doc.spans else ""

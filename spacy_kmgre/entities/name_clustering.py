@@ -22,7 +22,8 @@ from .stated_aliases import (
 
 T = TypeVar("T")
 
-# A short form that more groups have is ambiguous anyway, so no more of them are looked at.
+# The largest number of groups with a short form that are looked at. With more of them the short form is
+# ambiguous anyway.
 _MOST_GROUPS = 8
 
 
@@ -51,7 +52,7 @@ class NameClustering:
         for mention in self._mentions:
             forms.setdefault((mention.label, mention.name.text, mention.node), mention)
         self._forms = list(forms.values())
-        self._settled: set[int] = set()  # It holds the nodes that some rule took for short forms.
+        self._settled: set[int] = set()  # The nodes that some rule took for short forms.
 
     def _add_nodes(self, named: list[tuple[Span, Name]]) -> list[_NamedMention]:
         """Put each node into a group of its own, marked with `kb_id`, `ent_id`s and gender.
@@ -75,7 +76,7 @@ class NameClustering:
         return [_NamedMention(span, span.label_, name, nodes[key]) for (span, name), key in zip(named, keys)]
 
     def entities(self) -> Iterator[Entity]:
-        """The entities, without keys."""
+        """Yield the entities, without keys."""
         members: dict[int, list[_NamedMention]] = defaultdict(list)
         for mention in self._mentions:
             members[self._groups.find(mention.node)].append(mention)
@@ -114,7 +115,8 @@ class NameClustering:
         self._join_unambiguous(candidates)
 
     def _join_defined_terms(self, rules: NameRules) -> None:
-        """Join the names that are a term which a bracket after a name defines: '("Acme" or the "Company")'."""
+        """Join each name that is a term to the name after which a bracket defines the term: '("Acme" or the
+        "Company")'."""
         defined: dict[tuple[str, Words], set[int]] = defaultdict(set)
         for mention in self._mentions:
             end = mention.span.end
@@ -151,7 +153,7 @@ class NameClustering:
     def _groups_by_short_form(
         self, short_forms: Callable[[Name], Iterable[Hashable]]
     ) -> dict[tuple[str, Hashable], dict[int, int]]:
-        """The groups that have each short form, with the place of the first name that has it."""
+        """Return the groups that have each short form, with the place of the first name that has it."""
         groups: dict[tuple[str, Hashable], dict[int, int]] = defaultdict(dict)
         for form in self._forms:
             root = self._groups.find(form.node)
@@ -160,7 +162,7 @@ class NameClustering:
         return groups
 
     def _others(self, form: _NamedMention, groups: dict[int, int], before: bool) -> list[int]:
-        """The groups other than a form's own; only groups from before the form, if asked."""
+        """Return the groups other than a form's own: those from before the form if asked, else all."""
         own, place = self._groups.find(form.node), form.span.start
         first = islice(groups.items(), _MOST_GROUPS)
         return [root for root, start in first if root != own and (start < place or not before)]
@@ -180,7 +182,7 @@ class NameClustering:
 
 
 def _identifiers(mentions: Iterable[Span]) -> list[tuple[str, str]]:
-    """The `kb_id_` and the `ent_id_` of each mention, "" where it has none.
+    """Return the `kb_id_` and the `ent_id_` of each mention, "" where it has none.
 
     A mention that has only an `ent_id_` gets the `kb_id_` of the mentions that have both, if they agree.
     """
@@ -193,5 +195,5 @@ def _identifiers(mentions: Iterable[Span]) -> list[tuple[str, str]]:
 
 
 def _only(values: Collection[T]) -> T | None:
-    """The only one of the values, None where there are several or none."""
+    """Return the only one of the values, None where there are several or none."""
     return next(iter(values)) if len(values) == 1 else None

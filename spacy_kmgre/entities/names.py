@@ -42,7 +42,7 @@ _LETTERS = str.maketrans(dict(zip("łŁøØđĐðı", "lLoOdDdi"), æ="ae", Æ="
 
 
 def without_accents(text: str) -> str:
-    """The text in plain letters, where letters have a plain form; か and が stay different."""
+    """Write a text in plain letters, where letters have a plain form. か and が stay different."""
     if text.isascii():
         return text
     parts = _ACCENTS.sub("", unicodedata.normalize("NFKD", text.translate(_LETTERS)))
@@ -50,7 +50,7 @@ def without_accents(text: str) -> str:
 
 
 def fold(text: str) -> str:
-    """The text without accents and case."""
+    """Return the text without accents and case."""
     return without_accents(text).casefold()
 
 
@@ -63,7 +63,7 @@ class Name:
     :param written: The words of the text.
     :param words: The words that are compared: names with the same words are equal.
     :param core: The words without a person's titles and without asides in quotes or brackets.
-    :param gender: "male" or "female" where a person's title tells it.
+    :param gender: "male" or "female" where a person's title tells it, else None.
     :param language: The language of the text.
     """
 
@@ -80,8 +80,8 @@ class Name:
         """The parts of a person's name, each with whether it ends with the last word, the surname.
 
         A part is a beginning, an end or a word of the name. It begins neither with an initial nor with the
-        father's name (after "ibn"). "Jr." or "II" belongs to no part, and the rest of such a name is none:
-        that is another person.
+        father's name (after "ibn"). "Jr." or "II" belongs to no part, and the rest of such a name is no part
+        either: it is the name of another person.
         """
         if self.kind != PERSON or not 1 < len(self.core) <= _MOST_WORDS:
             return []
@@ -105,7 +105,7 @@ class NameRules:
     articles: bool = True  # "The Killers" is "Killers".
     possessives: bool = True  # "Oslo's" is "Oslo".
     titles: bool = True  # "Sir Victor Brooke" is "Victor Brooke"; "Mr Brooke" never is "Mrs Brooke".
-    countries: bool = True  # "USA" is "United States", and a few more.
+    countries: bool = True  # "USA" is "United States"; a few other countries have such rows.
     stated_aliases: bool = True  # The text says so: "General Lavalle (also known as Ajó)".
     legal_forms: bool = True  # "Atari" is "Atari, Inc.".
     acronyms: bool = True  # "IOC" is "International Olympic Committee".
@@ -115,7 +115,7 @@ class NameRules:
     heads: bool = True  # "the Fund" is "Rockefeller Brothers Fund", where the longer name comes first.
 
     def name(self, text: str, kind: str = OTHER, language: Language = ENGLISH) -> Name:
-        """The name in a text, for an entity of this kind."""
+        """Make the name in a text, for an entity of this kind."""
         written = self._written(text, language)
         words = self._compared(written, language)
         core, gender = words, None
@@ -147,7 +147,7 @@ class NameRules:
 
 
 def count_titles(words: Words, language: Language) -> int:
-    """How many words at the beginning of a person's name are titles; the last word never is one."""
+    """Count the words at the beginning of a person's name that are titles. The last word never is one."""
     folded = tuple(map(fold, words))
     count = 0
     while True:
@@ -158,11 +158,11 @@ def count_titles(words: Words, language: Language) -> int:
             return count
         count = end + 1
         if folded[end] == "secretary" and folded[count] == "of" and len(folded) > count + 2:
-            count += 2  # "Secretary of State Ann Lee"
+            count += 2  # This is as in "Secretary of State Ann Lee".
 
 
 def _gender(words: Words, language: Language) -> str | None:
-    """The gender that the titles of a person's name tell."""
+    """Return the gender that the titles of a person's name tell."""
     for word in map(fold, words[: count_titles(words, language)]):
         if word in language.male or word in language.female:
             return "male" if word in language.male else "female"
@@ -170,7 +170,7 @@ def _gender(words: Words, language: Language) -> str | None:
 
 
 def _without_elided(text: str, language: Language) -> str:
-    """The text without an article that is written as one word with it."""
+    """Return the text without an article that is written as one word with it."""
     for article in language.elided:
         beginning = text[: len(article)].casefold().replace("’", "'")
         if beginning == article and _WORD.search(text, len(article)):

@@ -38,17 +38,18 @@ def ner_entities_by_rules(
     it; it joins none where there are several, or where different identifiers would meet. The result depends
     on the text alone, and the time is linear in the number of mentions.
 
-    The rules are those of `NameRules` and `MentionRules`, where a comment on each shows what it does. Those that know
-    words of a language follow `nlp.lang`: English has words for all, French for articles, titles and particles, and
-    in other languages these rules do nothing but for titles that many languages share.
+    The rules are those of `NameRules` and `MentionRules`, where a comment on each shows what it does. Those
+    that know words of a language follow `nlp.lang`: English has words for all of them, and French for
+    articles and titles. In other languages these rules know only titles that many languages share.
 
     :param rules: "pretrained" for the spans of a recogniser such as those of spaCy's pipelines; "gold" for mentions
         that are right as they are; or a list of rules. The list may begin with one of the two, and "-repeats"
         takes the rule `repeats` away.
     :param labels: The labels of the mentions to take, None for all.
     :param kinds: The kinds of names that labels stand for ("person", "organisation", "place", "value" or
-        "other"), as some rules are about one kind. The labels of OntoNotes, CoNLL-2003 and DocRED are known;
-        other labels are "other". Of values (dates, numbers) only equal names are joined.
+        "other"), since some rules are for one kind only. The labels of OntoNotes, CoNLL-2003 and DocRED are
+        known; other labels are "other". Mentions of values (dates, numbers) are joined only where their names
+        are equal.
     :param aliases: Names of one entity, as {name: [alias, ...]}; or the path of a JSON file that holds this,
         or of a TSV file with one entity a line, its names separated by tabs.
     :raises ValueError: For an unknown rule or kind, and for aliases in another form.
@@ -82,7 +83,7 @@ def ner_entities(
 
 
 def read_rules(rules: str | Sequence[str]) -> frozenset[str]:
-    """The rules that a setting names.
+    """Read the rules that a setting names.
 
     :raises ValueError: For an unknown rule or preset.
     """
@@ -108,7 +109,7 @@ def make_reader(
     aliases: dict[str, list[str]] | str | Path | None,
     key: str = "",
 ) -> "NerEntities":
-    """The reader with these rules; `ner_entities_by_rules` says what the other arguments are.
+    """Make the reader with these rules; `ner_entities_by_rules` says what the other arguments are.
 
     :param key: The span group that is read in place of `doc.ents`, "" for none.
     """
@@ -140,7 +141,7 @@ class NerEntities:
     _tables: dict[str, list[AliasTable]] = field(default_factory=dict, compare=False, repr=False)
 
     def __call__(self, doc: Doc) -> list[Entity]:
-        """The entities of a Doc."""
+        """Read the entities of a Doc."""
         words = language(doc.vocab.lang)
         spans = doc.ents if not self.key else doc.spans.get(self.key) or ()
         mentions = MentionFinder(self.mention_rules, self.kinds, words).find(doc, spans)
@@ -157,14 +158,14 @@ class NerEntities:
         return number_entities(doc, clustering.entities())
 
     def _alias_tables(self, code: str, words: Language) -> list[AliasTable]:
-        """The tables of aliases and of countries in a language."""
+        """Return the tables of aliases and of countries in a language."""
         if code not in self._tables:
             rows = [self.aliases, words.countries if self.rules.countries else ()]
             self._tables[code] = [alias_table(table, self.rules, words) for table in rows]
         return self._tables[code]
 
     def _names(self, mentions: Sequence[Span], words: Language) -> Iterator[tuple[Span, Name]]:
-        """The mentions that have one of the labels, with their labels and names."""
+        """Yield the mentions that have one of the labels, each with its name."""
         names: dict[tuple[str, str], Name] = {}
 
         def name(label: str, text: str) -> Name:
@@ -187,7 +188,7 @@ class NerEntities:
 
 
 def _typed(span: Span, label: str) -> Span:
-    """The span with another label."""
+    """Give the span another label."""
     if span.label_ == label:
         return span
     return Span(span.doc, span.start, span.end, label=label, kb_id=span.kb_id, span_id=span.ent_id)

@@ -33,7 +33,8 @@ def _legal_forms(name: Name) -> Iterator[Words]:
 
 
 def _without_legal_form(words: Words) -> Iterator[Words]:
-    """The words without the last legal form, without the last two ..., and without small words before them."""
+    """Yield the words without the last legal form, then without the last two, and so on; small words before
+    these go too."""
     while len(words) > 1 and fold(words[-1]) in _LEGAL_FORMS:
         words = words[:-1]
         while len(words) > 1 and fold(words[-1]) in SMALL_WORDS:
@@ -42,7 +43,7 @@ def _without_legal_form(words: Words) -> Iterator[Words]:
 
 
 def _acronym(name: Name) -> str | None:
-    """The name, if it is a single word in capitals, perhaps with a plural s."""
+    """Return the name, if it is a single word in capitals, perhaps with a plural s, else None."""
     word = name.written[-1]
     word = word[:-1] if word.endswith("s") else word
     least = 3 if name.kind == PERSON else 2
@@ -51,8 +52,8 @@ def _acronym(name: Name) -> str | None:
 
 
 def _first_letters(name: Name) -> Iterator[str]:
-    """The first letters of all words, or of all but small ones; with or without legal form, article and country. Those
-    of a person are of a name of three words or more."""
+    """Yield the first letters of all words, and of all but small ones, with and without legal form, article
+    and country. A person's name needs three words or more for that."""
     if name.kind == VALUE or (name.kind == PERSON and not _has_initials(name)):
         return
     written = tuple(map(fold, name.core if name.kind == PERSON else name.written))
@@ -63,12 +64,14 @@ def _first_letters(name: Name) -> Iterator[str]:
 
 
 def _has_initials(name: Name) -> bool:
-    """Whether a person is called by the first letters of the name, as JFK is. "Olympic Committee" is no surname."""
+    """Return whether a person may be called by the first letters of the name, as JFK is. A word such as
+    "Committee" is no surname."""
     return len(name.core) >= 3 and fold(name.core[-1]) not in name.language.heads
 
 
 def _bodies(name: Name) -> Iterator[Words]:
-    """The name of a body without its country: of "US Department of Energy", and of "Danish Ministry of Health"."""
+    """Yield the name of a body without its country, as in "US Department of Energy" and "Danish Ministry of
+    Health"."""
     words = tuple(map(fold, name.words))
     for end in range(1, len(words) - 1):
         if words[:end] in name.language.country_names:
@@ -80,7 +83,7 @@ def _bodies(name: Name) -> Iterator[Words]:
 
 
 def _initials(name: Name) -> Iterator[Words]:
-    """The name with initials for some or all of the given names, or without the middle names."""
+    """Yield the name with initials for some or all of the given names, or without the middle names."""
     if name.kind == PERSON and len(name.core) > 1:
         first, *middle, last = name.core
         yield (first[0], last)
@@ -100,8 +103,8 @@ def _given_names(name: Name) -> Iterator[Words]:
 
 
 def _heads(name: Name) -> Iterator[Words]:
-    """What is left of the name of a body, an agreement or an event: its last word, the name without its country, or
-    what stands before "of". "Clause of the Constitution" is no constitution."""
+    """Yield what may be left of the name of a body, an agreement or an event: its last word, the name without
+    its country, or what stands before "of". "Clause of the Constitution" is no constitution."""
     if name.kind not in (ORGANISATION, OTHER) or len(name.words) == 1:
         return
     words, heads = tuple(map(fold, name.words)), name.language.heads
@@ -117,7 +120,8 @@ def _heads(name: Name) -> Iterator[Words]:
 
 
 def _is_plural(word: str, name: Name) -> bool:
-    """Whether the last word of a name is one in the plural, and not all that the name has."""
+    """Return whether the last word of a name is in the plural, and the name does not begin with a small
+    word."""
     plural = name.language.plural and len(word) > 4 and word.endswith("s") and not word.endswith("ss")
     return plural and fold(name.words[0]) not in SMALL_WORDS
 

@@ -11,7 +11,7 @@ from .names import PERSON, PLACE, PREPOSITIONS, SMALL_WORDS, VALUE, fold
 # A statement has few tokens, and at most one name stands within it: that of a language ("(Danish: ...").
 LONGEST_STATEMENT = 8
 NEXT_MENTIONS = 2
-# The tokens of a bracket that defines terms, and that it must be.
+# The largest number of tokens after a name in which a bracket that defines terms must end.
 LONGEST_DEFINITION = 20
 
 _ADVERB = (
@@ -47,7 +47,7 @@ _CLOSING = word_set(") , ; /")
 def is_stated_alias(
     first: str, between: Sequence[str], second: str, following: Sequence[str], kind: str
 ) -> bool:
-    """Whether a text states that the second of two names is another name of the first.
+    """Return whether a text states that the second of two names is another name of the first.
 
     :param between: The tokens between the names.
     :param following: A few tokens after the second name.
@@ -69,14 +69,14 @@ def is_stated_alias(
     if lower in ("or", "or the"):  # "Kusha or Kusa" is one thing; different names joined by "or" are two.
         return _alike(_words(first), _words(second), kind)
     if lower == "(":
-        # In a bracket, a place says where the first one is, and a person who plays the part of the first.
+        # A place in a bracket says where the first place is, and a person in one says who plays the first.
         closed = next((token for token in following if not _QUOTES.fullmatch(token)), "") in _CLOSING
         return closed and kind not in (PERSON, PLACE) and not _explains_part(first, second)
     return False
 
 
 def defined_terms(following: Sequence[str]) -> list[str]:
-    """The terms that a bracket after a name defines for it: '("Acme" or the "Company")'.
+    """Find the terms that a bracket after a name defines for it: '("Acme" or the "Company")'.
 
     :param following: The tokens after the name.
     """
@@ -90,8 +90,9 @@ def _words(name: str) -> list[str]:
 
 
 def _alike(first: Sequence[str], second: Sequence[str], kind: str) -> bool:
-    """Whether two names are forms of one: each word of one is a spelling of that of the other, or the longer name goes
-    on where the shorter ends, which names of places do too ("Guinea or Guinea-Bissau")."""
+    """Return whether two names are forms of one. Then each word of one is a spelling of the word in the
+    other, or the longer name goes on where the shorter ends. The latter is no sign for places ("Guinea or
+    Guinea-Bissau")."""
     short, long = sorted((first, second), key=len)
     if len(short) != len(long):
         return kind != PLACE and long[: len(short)] == short
@@ -101,20 +102,21 @@ def _alike(first: Sequence[str], second: Sequence[str], kind: str) -> bool:
 
 
 def _same_word(left: str, right: str, endings: bool) -> bool:
-    """Whether two words are spellings of one.
+    """Return whether two words are spellings of one.
 
     :param endings: Whether one may have an ending that the other has not, as in "West" and "Western".
     """
     if endings and left[:4] == right[:4] and (left.startswith(right) or right.startswith(left)):
         return True
     if endings and len(left) == len(right) > 5 and left[:3] == right[:3]:
-        return True  # "mock vervain" is "mock verbena"
+        return True  # So "mock vervain" is "mock verbena".
     close = SequenceMatcher(None, left, right).ratio() >= 0.85 and abs(len(left) - len(right)) <= 1
     return left == right or (close and left[:2] == right[:2])
 
 
 def _explains_part(name: str, short: str) -> bool:
-    """Whether a short form stands for the end of a name: NFL for that of "Chiefs of the National Football League"."""
+    """Return whether a short form stands for the end of a name, as NFL does for that of "Chiefs of the
+    National Football League"."""
     words, letters = fold(name).split(), fold(short)
     for place, word in enumerate(words):
         if word in PREPOSITIONS:
@@ -125,7 +127,7 @@ def _explains_part(name: str, short: str) -> bool:
 
 
 def _all_initials(words: Sequence[str]) -> set[str]:
-    """The first letters of the words, of all and of all but small ones."""
+    """Return the first letters of all words, and of all but small ones."""
     return {
         "".join(word[0] for word in kept)
         for kept in (words, [word for word in words if word not in SMALL_WORDS])
@@ -133,6 +135,6 @@ def _all_initials(words: Sequence[str]) -> set[str]:
 
 
 def _script(text: str) -> str:
-    """The first word of the Unicode name of the first letter, such as LATIN; "" without letters."""
+    """Return the first word of the Unicode name of the first letter, such as LATIN, or "" without letters."""
     names = (unicodedata.name(character, "") for character in text if character.isalpha())
     return next(names, "").partition(" ")[0]

@@ -18,7 +18,8 @@ TypeTable = Mapping[str, str | None]
 
 TYPE_TABLES = catalogue.create("spacy_kmgre", "types", entry_points=True)
 
-# By how DocRED labels the mentions that spaCy's English pipelines find; an ordinal number is no mention there.
+# This follows how DocRED labels the mentions that spaCy's English pipelines find. An ordinal number is no
+# mention there.
 ONTONOTES_TO_DOCRED: TypeTable = {
     "PERSON": "PER",
     "ORG": "ORG",
@@ -28,13 +29,13 @@ ONTONOTES_TO_DOCRED: TypeTable = {
     **dict.fromkeys(("WORK_OF_ART", "EVENT", "LAW", "LANGUAGE", "PRODUCT"), "MISC"),
     "ORDINAL": None,
 }
-# These two have no times and no numbers.
+# The corpora of these two have no times and no numbers.
 CONLL_TO_DOCRED: TypeTable = {"PER": "PER", "ORG": "ORG", "LOC": "LOC", "MISC": "MISC"}
 WIKINER_TO_DOCRED: TypeTable = dict(CONLL_TO_DOCRED)
 
 
 def read_types(types: TypeTable | str | Path | None) -> dict[str, str | None]:
-    """The table that a setting names.
+    """Read the table that a setting names.
 
     :param types: A table; the name of a registered one; the path of a JSON file that holds one; or None for the empty
         table, which changes nothing.
@@ -60,6 +61,6 @@ def read_types(types: TypeTable | str | Path | None) -> dict[str, str | None]:
 
 
 def with_types(entities: list[Entity], table: TypeTable) -> list[Entity]:
-    """The entities with the types of a table, without those whose type it leaves out. Other types stay."""
+    """Give entities the types of a table, and leave out those whose type it leaves out. Other types stay."""
     named = [(entity, table.get(entity.label, entity.label)) for entity in entities]
     return [replace(entity, label=kind) for entity, kind in named if kind is not None]

@@ -1,5 +1,6 @@
-"""The registered architectures: settings of the config as frozen records, which build the network once its encoder is
-at hand. Nothing of Hugging Face is imported before then."""
+"""The registered architectures. Each makes a frozen record of the config's settings, which builds the
+network once its encoder is loaded. Hugging Face's libraries are imported when a model is made, not with
+this module."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """Which encoder, and how it reads; `build_encoder` says what the fields are."""
+    """The encoder and the way it reads; `build_encoder` says what the fields are."""
 
     name: str
     max_length: int | None = None
@@ -38,12 +39,13 @@ class Objective:
     """The settings of the losses.
 
     :param xi: ξ of the key pairs' threshold (12).
-    :param fusion: Whether labels are for fused key mention pairs (16), or straight for each of them.
+    :param fusion: Whether the relation loss is that of the key mention pairs' fused logits (16), and not of
+        each pair's own.
     :param alpha: The weight of key pairs in the focal loss (11).
-    :param gamma: Its exponent.
+    :param gamma: The exponent of the focal loss (11).
     :param evidence_keys: Whether the key pairs are those that lie in gold evidence, where that is known.
-    :param evidence_focus: The weight of a further loss of θ, where gold evidence is known: the negative logarithm of
-        the part of the key pairs' context that lies in it, a mean over the entity pairs that have some.
+    :param evidence_focus: The weight of a further loss of θ. It is the mean, over the entity pairs with gold
+        evidence, of -log p, where p is the part of the key pairs' contexts that lies in the evidence.
     """
 
     xi: float = 0.15
@@ -61,7 +63,7 @@ class Objective:
 
 @dataclass(frozen=True)
 class NetworkSettings(ABC):
-    """What KMGRE and ATLOP have in common.
+    """The settings that KMGRE and ATLOP have in common.
 
     :param encoder: The settings of the encoders.
     :param head: The head of the relation extractor.
@@ -93,7 +95,7 @@ class NetworkSettings(ABC):
 
     @abstractmethod
     def build(self, encoders: Sequence["Encoder"], classes: int) -> "Network[Any]":
-        """The network, in evaluation mode.
+        """Build the network, in evaluation mode.
 
         :param encoders: As many as `encoders` says.
         :param classes: The number C of classes, TH included.
@@ -102,7 +104,7 @@ class NetworkSettings(ABC):
 
 @dataclass(frozen=True)
 class KMGRESettings(NetworkSettings):
-    """KMGRE; `build_kmgre` says what the fields are."""
+    """The settings of KMGRE; `build_kmgre` says what the fields are."""
 
     shared_encoder: bool = False
     key_classifier: bool = True
@@ -135,7 +137,7 @@ class KMGRESettings(NetworkSettings):
 
 @dataclass(frozen=True)
 class ATLOPSettings(NetworkSettings):
-    """ATLOP; `build_atlop` says what the fields are."""
+    """The settings of ATLOP; `build_atlop` says what the fields are."""
 
     @property
     def structure(self) -> dict[str, Any]:
@@ -160,16 +162,16 @@ def build_encoder(
     tokenizer_config: dict[str, Any] | None = None,
     transformer_config: dict[str, Any] | None = None,
 ) -> EncoderSettings:
-    """Which encoder, and how it reads (`spacy_kmgre.Encoder.v1`). It is loaded at `initialize`.
+    """Choose an encoder and the way it reads (`spacy_kmgre.Encoder.v1`). It is loaded at `initialize`.
 
     :param name: A name on the Hugging Face hub, a folder, or `package:NAME` for a model that an installed
         Python package carries.
     :param max_length: The longest window in word pieces, special ones included; the encoder's limit where None.
     :param overlap: The word pieces that neighbouring windows share.
-    :param max_pieces: The word pieces that are read of a document, with a warning where entities are lost; all where
-        None.
-    :param batch_pieces: The word pieces that go through the encoder at a time; where None 512 on a CPU and
-        16,384 on a GPU.
+    :param max_pieces: The number of word pieces that are read of a document, None for all. A warning names
+        the documents that lose entities.
+    :param batch_pieces: The number of word pieces that go through the encoder at a time; None stands for 512
+        on a CPU and 16,384 on a GPU.
     :param typed_markers: Whether the marker before a mention is the first word piece of its entity's type. Otherwise it
         is the same for all mentions, as in the papers.
     :param untyped_rate: The share of entities, between 0 and 1, whose type is left out in training where markers are
@@ -178,7 +180,7 @@ def build_encoder(
     :param tokenizer_config: Settings for AutoTokenizer.from_pretrained; `trust_remote_code` stays off, whatever it
         says.
     :param transformer_config: Settings for AutoConfig.from_pretrained; `trust_remote_code` stays off here too.
-    :raises ValueError: Where windows would not advance, and for a share that is none.
+    :raises ValueError: Where windows would not advance, or `untyped_rate` is not between 0 and 1.
     """
     if max_length is not None and max_length - 4 <= overlap:
         expected = "below max_length - 4"
@@ -200,26 +202,29 @@ def build_encoder(
 
 
 def linear_head() -> HeadSettings:
-    """One linear layer over both sides and the context, as in the paper (`spacy_kmgre.LinearHead.v1`)."""
+    """Choose one linear layer over both sides of a pair and its context, as in the paper
+    (`spacy_kmgre.LinearHead.v1`)."""
     return HeadSettings("linear", LinearHead)
 
 
 def bilinear_head(width: int = 768, block: int = 64) -> HeadSettings:
-    """ATLOP's group bilinear head (`spacy_kmgre.BilinearHead.v1`).
+    """Choose ATLOP's group bilinear head (`spacy_kmgre.BilinearHead.v1`).
 
     :param width: The width of the two projections that are multiplied; 768 in ATLOP's code, with any encoder.
-    :param block: The width of the groups within which they are.
+    :param block: The width of the groups within which they are multiplied.
     """
     return HeadSettings("bilinear", BilinearHead, {"inner": width, "block": block})
 
 
 def per_head_context() -> Weigh:
-    """Contexts as in the paper (4): each attention head by itself (`spacy_kmgre.PerHeadContext.v1`)."""
+    """Choose contexts as in the paper (4), for which each attention head is normalised by itself
+    (`spacy_kmgre.PerHeadContext.v1`)."""
     return maths.per_head_weights
 
 
 def pooled_context() -> Weigh:
-    """ATLOP's contexts: all attention heads together (`spacy_kmgre.PooledContext.v1`)."""
+    """Choose ATLOP's contexts, for which the sum of all attention heads is normalised
+    (`spacy_kmgre.PooledContext.v1`)."""
     return maths.pooled_weights
 
 
@@ -248,30 +253,34 @@ def build_kmgre(
     key_pairs: str = "all",
     negative_weight: float = 1.0,
 ) -> "RelationModel":
-    """KMGRE, Jiang et al., COLING 2022 (`spacy_kmgre.KMGRE.v1`).
+    """Make the model of KMGRE, Jiang et al., COLING 2022 (`spacy_kmgre.KMGRE.v1`).
 
-    :param head: A block of its own such as {"@architectures": "spacy_kmgre.BilinearHead.v1", "width": 768}; or "linear"
-        as in the paper, or "bilinear" as in ATLOP, for short.
+    :param head: A block of the config such as
+        {"@architectures": "spacy_kmgre.BilinearHead.v1", "width": 768}; or one of the short names "linear",
+        as in the paper, and "bilinear", as in ATLOP.
     :param head_width: The width of a "bilinear" head.
-    :param head_block: The groups of a "bilinear" head.
-    :param context: A block of its own such as {"@architectures": "spacy_kmgre.PooledContext.v1"}; or "per_head" (4), or
-        "pooled" as in ATLOP, for short.
+    :param head_block: The width of the groups of a "bilinear" head.
+    :param context: A block of the config such as {"@architectures": "spacy_kmgre.PooledContext.v1"}; or one
+        of the short names "per_head" (4) and "pooled", as in ATLOP. The module context.py says what other
+        packages can register.
     :param shared_encoder: Whether the key instance classifier reads the relation extractor's encoder.
-    :param key_classifier: Whether there is one. Without it all mention pairs are fused (ablation).
-    :param fusion: Whether key mention pairs are fused. Without it labels are given straight to them (ablation).
+    :param key_classifier: Whether there is a key instance classifier. Without it all mention pairs are fused
+        (ablation).
+    :param fusion: Whether the logits of key mention pairs are fused. Without it each pair is compared with
+        the labels by itself (ablation).
     :param xi: ξ of the key pairs' threshold (12).
     :param alpha: The weight of key pairs in the focal loss (11).
-    :param gamma: Its exponent.
+    :param gamma: The exponent of the focal loss (11).
     :param evidence_keys: Whether the key mention pairs are those in evidence sentences, where the corpus has some.
-    :param evidence_focus: The weight of a loss that draws the contexts of key mention pairs to evidence sentences,
-        where the corpus has them; DREEAM's has 0.1.
+    :param evidence_focus: The weight of a loss that draws the contexts of key mention pairs to evidence
+        sentences, where the corpus has them; DREEAM uses 0.1.
     :param far_pairs: Whether mention pairs that no window of a long text holds are scored too, with a zero context.
         Otherwise they do not count, and entities that are never read together have no relation.
     :param mixed_precision: Whether encoders run in bfloat16 where the device has it; on a CPU in training only.
     :param threshold_prior: The bias of the threshold class before training; that of a relation starts near 0. With
         0, as in the papers, an untrained model predicts about half of all relations of all pairs.
-    :param shared_layers: A setting that is gone, like the three after it. Each keeps its only value, so that
-        saved pipelines load.
+    :param shared_layers: A setting that is gone, as are the three after it. Each keeps its only value, so
+        that saved pipelines load.
     :raises ValueError: For an unknown head or context, or another value of a setting that is gone.
     """
     check_gone(shared_layers=shared_layers, pseudo_labels=pseudo_labels, key_pairs=key_pairs)
@@ -304,7 +313,8 @@ def build_atlop(
     threshold_prior: float = 3.0,
     negative_weight: float = 1.0,
 ) -> "RelationModel":
-    """ATLOP, Zhou et al., AAAI 2021 (`spacy_kmgre.ATLOP.v1`): one encoder, entities in place of mentions.
+    """Make the model of ATLOP, Zhou et al., AAAI 2021 (`spacy_kmgre.ATLOP.v1`), with one encoder, and
+    entities in place of mentions.
 
     It has no mention pairs of its own. Those of a predicted relation carry, as `share`, their part in the
     attention that the two entities have in common. The settings are those of `build_kmgre`.

@@ -24,7 +24,7 @@ class EntityReading(NamedTuple):
     :param projected: The entities and hidden states as the head sees them.
     :param mentions: The attention rows of the mentions.
     :param rows: The attention rows of parts of entities (see `entity_rows`).
-    :param parts: The rows of each entity.
+    :param parts: The numbers of each entity's rows.
     :param sentences: The sentence that each word piece is in, one column a sentence. *Shape:* (L, S)
     """
 
@@ -71,7 +71,7 @@ class ATLOP(Network[EntityReading]):
 
 
 def entity_embeddings(mentions: Tensor, clusters: Sequence[Sequence[int]]) -> Tensor:
-    """The logsumexp of each entity's mentions (3), zero for an entity without any. *Shape:* (E, d)"""
+    """Compute the logsumexp of each entity's mentions (3), zero for an entity without any. *Shape:* (E, d)"""
     index = np.repeat(np.arange(len(clusters)), [len(cluster) for cluster in clusters])
     members = np.array([mention for cluster in clusters for mention in cluster], dtype=np.int64)
     members_, index_ = on_device(members, mentions.device), on_device(index, mentions.device)
@@ -84,10 +84,11 @@ def entity_embeddings(mentions: Tensor, clusters: Sequence[Sequence[int]]) -> Te
 def entity_rows(
     mentions: AttentionRows, clusters: Sequence[Sequence[int]]
 ) -> tuple[AttentionRows, list[list[int]]]:
-    """The attention rows of entities: the mean of their mentions' rows. An entity whose mentions' runs begin at several
-    places, as in a long text, has a row for each place, and their sum is its mean.
+    """Make the attention rows of entities, each of which is the mean of its mentions' rows. In a long text
+    the runs of an entity's mentions may begin at several places. Then the entity has a row for each place,
+    and the sum of these rows is the mean.
 
-    :returns: The rows, and those of each entity.
+    :returns: The rows, and the numbers of each entity's rows.
     """
     entity = np.repeat(np.arange(len(clusters)), [len(cluster) for cluster in clusters])
     members = np.array([mention for cluster in clusters for mention in cluster], dtype=np.int64)
@@ -116,11 +117,11 @@ def entity_rows(
 
 @dataclass(frozen=True)
 class EntityContexts:
-    """The contexts of entity pairs: as `Contexts`, but a pair may be in several runs.
+    """The contexts of entity pairs. They are used as `Contexts` are, but a pair may be in several runs.
 
-    :param runs: The weights of parts of entity pairs, which are numbered without direction.
-    :param size: The number U of entity pairs without direction.
-    :param place: The entity pair without direction that each entity pair is. *Shape:* (N,)
+    :param runs: The weights of parts of entity pairs. Here a pair and its inverse have one number.
+    :param size: The number U of entity pairs that are so numbered.
+    :param place: The number that each entity pair has among these. *Shape:* (N,)
     """
 
     runs: Sequence[Run]
@@ -128,7 +129,11 @@ class EntityContexts:
     place: Tensor
 
     def __call__(self, columns: Tensor) -> Tensor:
-        """Weighted sums of columns. *Shape:* (L, c), and (N, c)"""
+        """Make weighted sums of columns.
+
+        :param columns: *Shape:* (L, c)
+        :returns: *Shape:* (N, c)
+        """
         pooled = columns.new_zeros((self.size, columns.shape[1]))
         for run in self.runs:
             part = run.weights @ columns[run.start : run.start + run.weights.shape[1]]
@@ -139,10 +144,10 @@ class EntityContexts:
 def entity_pair_contexts(
     rows: AttentionRows, parts: Sequence[Sequence[int]], entities: np.ndarray, weigh: Weigh
 ) -> EntityContexts:
-    """Localised context pooling.
+    """Make the contexts of entity pairs by ATLOP's localised context pooling.
 
     :param rows: The rows of parts of entities.
-    :param parts: The rows of each entity.
+    :param parts: The numbers of each entity's rows.
     :param entities: The entity numbers of head and tail. *Shape:* (N, 2)
     """
     low, high = entities.min(axis=1), entities.max(axis=1)
@@ -164,8 +169,8 @@ def entity_pair_contexts(
 
 
 def attention_shares(rows: AttentionRows, pairs: PairIndex, pair_index: Tensor) -> Tensor:
-    """The part that each mention pair has in the attention of its entity pair; equal parts where there is none.
-    *Shape:* (P,)"""
+    """Return the part that each mention pair has in the attention of its entity pair. Where there is no
+    attention, the parts are equal. *Shape:* (P,)"""
     mass = rows.blocks[0].new_zeros(len(pair_index))
     with torch.no_grad():
         for meeting in meetings(rows, pairs.head, pairs.tail):

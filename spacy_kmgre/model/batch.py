@@ -1,7 +1,7 @@
 """One flat batch: the entities, entity pairs and mention pairs of several documents, numbered one after another.
 
-Index arithmetic is done in numpy: on documents of the usual size an operation of torch takes longer to call than to
-run, and on a GPU its results would have to be waited for.
+Index arithmetic is done in numpy: on documents of the usual size an operation of torch takes longer to call
+than to run, and on a GPU the CPU would have to wait for its results.
 """
 
 import sys
@@ -16,14 +16,15 @@ from torch import Tensor
 from . import maths
 from .pieces import Document, Pieces
 
-# How many pairs of entities (or of mentions, where windows matter) are counted together; more where one entity has
-# more.
+# About so many pairs of entities, or of mentions where windows matter, are counted at a time. They are more
+# where one entity has more.
 BLOCK = 2**20
 
 
 @dataclass(frozen=True)
 class FlatBatch:
-    """What is known of a batch before any pair is scored. M mentions, E entities and L word pieces of all documents.
+    """A batch of D documents before any pair is scored. Together they have M mentions, E entities and L word
+    pieces.
 
     :param pieces: The word pieces of each document.
     :param clusters: The mentions of each entity that lie in the encoded text, by their numbers in the batch.
@@ -43,7 +44,8 @@ class FlatBatch:
     sentences: np.ndarray
 
     def numbers(self, pairs: "PairIndex") -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The first four fields of `PairScores`: numbers from 0 in each document."""
+        """Return the first four fields of `PairScores`, in which entities and mentions are numbered from 0 in
+        each document."""
         first_mention = self.first_mention[pairs.document]
         return (
             torch.from_numpy(pairs.document),
@@ -99,12 +101,12 @@ class PairIndex:
 
     @classmethod
     def empty(cls) -> "PairIndex":
-        """No pair."""
+        """Return an index of no pairs."""
         nothing = np.zeros(0, dtype=np.int64)
         return cls(nothing, nothing.reshape(0, 2), nothing, nothing, nothing)
 
     def on_device(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-        """Heads, tails and the entity pair of each, brought to a device in one copy."""
+        """Bring the heads, the tails and the entity pair of each to a device, in one copy."""
         head, tail, pair_index = on_device(np.stack([self.head, self.tail, self.pair_index]), device)
         return head, tail, pair_index
 
@@ -112,8 +114,8 @@ class PairIndex:
 def pair_chunks(
     batch: FlatBatch, max_mention_pairs: int = sys.maxsize, with_inverse: bool = False
 ) -> Iterator[PairIndex]:
-    """All entity pairs that have mention pairs, in chunks of at most `max_mention_pairs` of these, or of one entity
-    pair. All of them at once would be too many in a long text.
+    """Yield all entity pairs that have mention pairs, in chunks of at most `max_mention_pairs` mention pairs.
+    An entity pair with more of them is a chunk by itself. All pairs at once would be too many in a long text.
 
     :param with_inverse: Whether each entity pair is followed by its inverse, (tail, head), in the same chunk.
     """
@@ -146,7 +148,7 @@ def _index(batch: FlatBatch, entities: np.ndarray) -> PairIndex:
 def mention_pairs(
     clusters: Sequence[Sequence[int]], pairs: np.ndarray, windows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The mention pairs of some entity pairs that have a window in common.
+    """Return the mention pairs of some entity pairs, those whose mentions have a window in common.
 
     :param clusters: The mention numbers of each entity.
     :param pairs: The entity numbers of head and tail. *Shape:* (N, 2)
@@ -169,8 +171,8 @@ def mention_pairs(
 
 
 def _counted_pairs(batch: FlatBatch, with_inverse: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Entity pairs of one document after another, each with its inverse where asked for, and their mention pairs.
-    *Shape:* (n, 2) or (n, 4), and (n,)"""
+    """Yield the entity pairs of one document after another, each with its inverse where asked for, and the
+    numbers of their mention pairs. *Shape:* (n, 2) or (n, 4), and (n,)"""
     for start, end in zip(batch.first_entity[:-1].tolist(), batch.first_entity[1:].tolist()):
         size, mentions = _sizes(batch.clusters[start:end])
         everything, ends = np.arange(len(size)), size.cumsum()
@@ -195,10 +197,10 @@ def _counted_pairs(batch: FlatBatch, with_inverse: bool) -> Iterator[tuple[np.nd
 def _meeting_mentions(
     size: np.ndarray, ends: np.ndarray, windows: np.ndarray, heads: np.ndarray
 ) -> np.ndarray:
-    """How many mention pairs with a common window each of some heads has with every entity.
+    """Count the mention pairs with a common window that each of some head entities has with every entity.
 
     :param size: The number of mentions of each entity. *Shape:* (E,)
-    :param ends: The sums of `size` up to each entity. *Shape:* (E,)
+    :param ends: The sums of `size` up to each entity, itself included. *Shape:* (E,)
     :param windows: The windows of all mentions, entity by entity. *Shape:* (M, 2)
     :param heads: Neighbouring entity numbers. *Shape:* (H,)
     :returns: *Shape:* (H, E)
@@ -217,18 +219,18 @@ def _meeting_mentions(
 
 
 def _sizes(clusters: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
-    """How many mentions the entities have, and which."""
+    """Return the number of mentions of each entity, and the mentions of all entities one after another."""
     size = np.array([len(cluster) for cluster in clusters], dtype=np.int64)
     return size, np.array([mention for cluster in clusters for mention in cluster], dtype=np.int64)
 
 
 def _meet(some: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Whether mentions have a window in common, bool. *Shape:* (..., 2) each, and (...)"""
+    """Return whether mentions have a window in common, bool. *Shape:* (..., 2) each, and (...)"""
     return (some[..., 0] <= others[..., 1]) & (others[..., 0] <= some[..., 1])
 
 
 def on_device(values: np.ndarray, device: torch.device) -> Tensor:
-    """A tensor on a device; the CPU does not wait for the copy."""
+    """Copy an array to a device. The CPU does not wait for the copy."""
     return torch.from_numpy(values).to(device, non_blocking=True)
 
 
@@ -242,10 +244,10 @@ class PairScores:
     :param tail: The mention numbers of the tails. *Shape:* (P,)
     :param pair_index: The entity pair, 0..N-1, of each mention pair, ascending. *Shape:* (P,)
     :param relation: The logits of the relations (6). *Shape:* (P, C)
-    :param key: The logit of p_ω(z=1) (8); infinity without a key instance classifier, so that all are key.
-        *Shape:* (P,)
-    :param sentence_weights: How much of the context of each row of `relation` lies in each of S sentences of its
-        document; no column where nobody says where sentences are. *Shape:* (P, S)
+    :param key: The logit of p_ω(z=1) (8); infinity where there is no key instance classifier, so that all
+        pairs are key. *Shape:* (P,)
+    :param sentence_weights: How much of the context of each row of `relation` lies in each of S sentences of
+        its document; no column where no document says where its sentences are. *Shape:* (P, S)
     """
 
     document: Tensor
@@ -263,7 +265,7 @@ class PairScores:
         return len(self.entities)
 
     def row_of_pair(self) -> dict[tuple[int, int, int], int]:
-        """The entity pair, 0..N-1, of each (document, head entity, tail entity)."""
+        """Return the entity pair, 0..N-1, of each (document, head entity, tail entity)."""
         heads, tails = self.entities.T.tolist()
         return {key: row for row, key in enumerate(zip(self.document.tolist(), heads, tails))}
 
@@ -273,15 +275,15 @@ class PairScores:
         return self.pair_index
 
     def select(self, xi: float, tau: float) -> Tensor:
-        """Which mention pairs are key (12)-(15), bool. *Shape:* (P,)"""
+        """Return which mention pairs are key (12)-(15), bool. *Shape:* (P,)"""
         return maths.select_key_pairs(torch.sigmoid(self.key), self.pair_index, self.num_pairs, xi, tau)
 
     def fuse(self, selected: Tensor, fusion: bool = True) -> Tensor:
-        """The logits of the entity pairs (16).
+        """Fuse the logits of mention pairs into those of the entity pairs (16).
 
         :param selected: Which mention pairs are key. *Shape:* (P,)
-        :param fusion: Without it each key mention pair speaks for itself, and the best margin over TH counts (the
-            paper's ablation).
+        :param fusion: Whether logits are fused. Otherwise the best margin over TH among the key mention pairs
+            counts (the paper's ablation).
         :returns: *Shape:* (N, C)
         """
         if fusion:
@@ -291,11 +293,11 @@ class PairScores:
         return best.scatter_reduce(0, rows[:, None].expand_as(margins), margins, "amax")
 
     def rows_of(self, mention_pairs: Tensor) -> Tensor:
-        """The rows of `relation` that say something of some mention pairs. *Shape:* (p,), (p,)"""
+        """Return the rows of `relation` that say something of some mention pairs. *Shape:* (p,), (p,)"""
         return mention_pairs
 
     def share_logits(self, mention_pairs: Tensor) -> Tensor:
-        """The logits whose softmax over an entity pair's key mention pairs is what each contributes to it.
+        """Return the logits whose softmax over an entity pair's key mention pairs is the share of each.
 
         :param mention_pairs: The numbers of some mention pairs. *Shape:* (p,)
         :returns: One column a class, or one for all. *Shape:* (p, C) or (p, 1)
@@ -314,21 +316,22 @@ class EntityPairScores(PairScores):
 
     @property
     def row_index(self) -> Tensor:
-        """The entity pair of each row of `relation`: itself."""
+        """The entity pair of each row of `relation`, which has one row for each entity pair."""
         return torch.arange(self.num_pairs, device=self.relation.device)
 
     def select(self, xi: float, tau: float) -> Tensor:
-        """All mention pairs count. *Shape:* (P,)"""
+        """Select all mention pairs, since ATLOP has no key ones. *Shape:* (P,)"""
         return torch.ones_like(self.pair_index, dtype=torch.bool)
 
     def fuse(self, selected: Tensor, fusion: bool = True) -> Tensor:
-        """The logits of the entity pairs, as they are. *Shape:* (N, C)"""
+        """Return the logits of the entity pairs, as they are. *Shape:* (N, C)"""
         return self.relation
 
     def rows_of(self, mention_pairs: Tensor) -> Tensor:
-        """The rows of the mention pairs' entity pairs. *Shape:* (p,), (p,)"""
+        """Return the rows of the mention pairs' entity pairs. *Shape:* (p,), (p,)"""
         return self.pair_index[mention_pairs]
 
     def share_logits(self, mention_pairs: Tensor) -> Tensor:
-        """The logarithms of the mention pairs' parts in the attention, for all classes. *Shape:* (p, 1)"""
+        """Return the logarithms of the mention pairs' parts in the attention, for all classes.
+        *Shape:* (p, 1)"""
         return torch.log(self.attention[mention_pairs])[:, None]

@@ -1,16 +1,17 @@
-"""Settings of a config that are one of a few values."""
+"""Checks of settings that have one of a few values, or only one that is left."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from ..errors import Errors
 
-# Settings that are gone, as they brought nothing, and the value that each has now. Saved configs may name them.
+# These settings are gone, as they brought nothing. Saved configs may name them, with the one value that each
+# has now.
 GONE = {"shared_layers": 0, "pseudo_labels": "hard", "key_pairs": "all", "negative_weight": 1.0}
 
 
 def check_gone(**settings: Any) -> None:
-    """See that settings which are gone have the only value that is left.
+    """Check that settings which are gone have the only value that is left.
 
     :raises ValueError: Where one has another value.
     """
@@ -21,7 +22,7 @@ def check_gone(**settings: Any) -> None:
 
 
 def chosen(setting: str, value: Any, choices: Mapping[str, Any]) -> Any:
-    """What a value of a setting stands for.
+    """Return what a value of a setting stands for.
 
     :param choices: What each possible value stands for.
     :raises ValueError: For another value.

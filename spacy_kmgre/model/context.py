@@ -1,11 +1,14 @@
 """Contexts of pairs (4): weighted sums over the word pieces that two attention rows have in common.
 
-An attention row covers a run of word pieces: the whole text where one window holds it, and in a longer one the windows
-that the mention is in. Only pairs whose runs meet have a context; that of all others is zero. So time and memory grow
-with the text and not with its square, and short and long texts go the same way.
+An attention row covers a run of word pieces: the whole text where one window holds it, and in a longer one
+the windows that the mention is in. Only pairs whose runs meet have a context; that of all others is zero. So
+time and memory grow with the text and not with its square. Short and long texts are computed in the same way.
 
-A context is registered in `spacy_architectures`; it is a function `(products, totals) -> weights` as
-`maths.per_head_weights`, which says what they are. It is linear in the products.
+A way to make contexts is registered in `spacy_architectures`, by a function that returns a function
+`(products, totals) -> weights` such as `maths.per_head_weights`, which says what these are. For given totals
+the weights must be linear in the products: ATLOP adds up those of the parts of an entity pair in a long text,
+and where the products are zero there may be no weight. The function has no parameters of its own: θ and ω
+would share them, and the pipeline could not be saved.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +25,8 @@ from .batch import on_device
 
 Weigh = Callable[[Tensor, Tensor], Tensor]
 
-# Elements of a tensor of pairs by heads by word pieces: what stays in a CPU's cache, and what keeps a GPU busy.
+# The number of elements in a tensor of products, pairs by heads by word pieces. So many stay in a CPU's
+# cache, or keep a GPU busy.
 PRODUCTS = {"cpu": 2**18, "cuda": 2**23}
 
 
@@ -44,7 +48,7 @@ class AttentionRows:
     stop: np.ndarray
 
     def detach(self) -> "AttentionRows":
-        """The same rows without gradient."""
+        """Return the same rows without gradient."""
         return AttentionRows([x.detach() for x in self.blocks], self.block, self.row, self.start, self.stop)
 
 
@@ -70,7 +74,7 @@ class Meeting(NamedTuple):
 
 
 def meetings(rows: AttentionRows, head: np.ndarray, tail: np.ndarray) -> Iterator[Meeting]:
-    """The pairs whose runs meet, in groups that can be multiplied at once.
+    """Yield the pairs whose runs meet, in groups that can be multiplied at once.
 
     :param head: Mention numbers. *Shape:* (P,)
     :param tail: Mention numbers. *Shape:* (P,)
@@ -100,7 +104,8 @@ def meetings(rows: AttentionRows, head: np.ndarray, tail: np.ndarray) -> Iterato
 
 
 def _pieces_of(meeting: Meeting) -> Iterator[tuple[slice, Tensor, Tensor]]:
-    """Parts of a meeting that are worth multiplying at a time, and their rows' numbers on the device."""
+    """Cut a meeting into parts that are multiplied at a time (see `PRODUCTS`). Each comes with the numbers of
+    its rows, on the device."""
     left = meeting.head_rows
     size = max(1, PRODUCTS.get(left.device.type, PRODUCTS["cpu"]) // max(1, left.shape[1] * left.shape[2]))
     head, tail = on_device(meeting.head, left.device), on_device(meeting.tail, left.device)
@@ -114,12 +119,13 @@ def _products(meeting: Meeting, head: Tensor, tail: Tensor) -> Tensor:
 
 
 def shared_attention(meeting: Meeting) -> Tensor:
-    """The attention that each pair has in common, by head: the sum of the products. *Shape:* (p, K)"""
+    """Return the attention that the two sides of each pair have in common, by head: the sum of the products.
+    *Shape:* (p, K)"""
     return torch.cat([_products(meeting, head, tail).sum(dim=2) for _, head, tail in _pieces_of(meeting)])
 
 
 def weigh_pieces(meeting: Meeting, weigh: Weigh, totals: Tensor | None = None) -> Tensor:
-    """The context weights of a meeting's pairs.
+    """Compute the context weights of a meeting's pairs.
 
     :param totals: What the products are divided by; their own sums where None. *Shape:* (p, K)
     :returns: *Shape:* (p, b)
@@ -156,7 +162,7 @@ class Run(NamedTuple):
 
 
 def runs_of(meeting: Meeting, weights: Tensor) -> Iterator[Run]:
-    """The weights of a meeting, cut to the runs of word pieces that they belong to."""
+    """Cut the weights of a meeting to the runs of word pieces that they belong to."""
     edges = [0, *(np.flatnonzero(np.diff(meeting.start)) + 1).tolist(), len(meeting.start)]
     for first, last in pairwise(edges):
         start = int(meeting.start[first])
@@ -166,19 +172,20 @@ def runs_of(meeting: Meeting, weights: Tensor) -> Iterator[Run]:
 
 @dataclass(frozen=True)
 class Contexts:
-    """The contexts of pairs, ready to be pooled from anything that belongs to the word pieces. A head projects hidden
-    states to the few columns that it needs first, then pools: that is exact, and avoids a tensor of P x d.
+    """The contexts of pairs, ready to be pooled from columns that have a row for each word piece. A head
+    first projects the hidden states to the few columns that it needs, then pools these. That is exact, and
+    avoids a tensor of P x d.
 
     :param runs: The weights of distinct pairs, each of which is in one run at most.
-    :param place: Where each pair stands among those of all runs one after another; their number for a pair that is
-        in none. *Shape:* (P,)
+    :param place: The place of each pair among the pairs of all runs, one run after another. A pair that is in
+        no run has the place behind all these. *Shape:* (P,)
     """
 
     runs: Sequence[Run]
     place: Tensor
 
     def __call__(self, columns: Tensor) -> Tensor:
-        """Weighted sums of columns.
+        """Make weighted sums of columns.
 
         :param columns: *Shape:* (L, c)
         :returns: *Shape:* (P, c)
@@ -187,12 +194,12 @@ class Contexts:
         return torch.cat([*pooled, columns.new_zeros((1, columns.shape[1]))]).index_select(0, self.place)
 
     def detach(self) -> "Contexts":
-        """The same weights without gradient."""
+        """Return the same weights without gradient."""
         return Contexts([run._replace(weights=run.weights.detach()) for run in self.runs], self.place)
 
 
 def mention_pair_contexts(rows: AttentionRows, head: np.ndarray, tail: np.ndarray, weigh: Weigh) -> Contexts:
-    """The contexts of mention pairs (4). A pair and its inverse have the same one, which is made once.
+    """Make the contexts of mention pairs (4). A pair and its inverse have the same one, which is made once.
 
     :param head: Mention numbers. *Shape:* (P,)
     :param tail: Mention numbers. *Shape:* (P,)

@@ -1,4 +1,5 @@
-"""A transformer that reads documents window by window: hidden states of word pieces, attention rows of markers."""
+"""A transformer that reads documents window by window, for the hidden states of word pieces and the attention
+rows of markers."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from .fast_linear import speed_up
 from .huggingface import hidden_and_rows, runs_in_bfloat16, watch_projections
 from .pieces import Pieces
 
-# The word pieces that a device reads fastest at a time: what stays in a CPU's cache, and what keeps a GPU busy.
+# The number of word pieces that a device reads fastest at a time. So many stay in a CPU's cache, or keep a
+# GPU busy.
 BATCH_PIECES = {"cpu": 512, "cuda": 16384}
 
 
@@ -32,12 +34,12 @@ class Encoded:
     rows: AttentionRows
 
     def detach(self) -> "Encoded":
-        """The same without gradient."""
+        """Return the same without gradient."""
         return Encoded(self.hidden.detach(), self.mentions.detach(), self.rows.detach())
 
 
 class Window(NamedTuple):
-    """A window, read in a run of the transformer with others.
+    """A window that the transformer reads in one run with others.
 
     :param document: The number of its document.
     :param start: Its first word piece in the document.
@@ -61,8 +63,8 @@ class Encoder(nn.Module):
     """Encodes documents window by window and puts the windows together.
 
     :param transformer: A Hugging Face encoder.
-    :param batch_pieces: The word pieces that go through the transformer at a time, padding included; where None those
-        of `BATCH_PIECES`.
+    :param batch_pieces: The number of word pieces that go through the transformer at a time, padding
+        included; None stands for `BATCH_PIECES`.
     :param mixed_precision: Whether the transformer runs in bfloat16 where the device has it, on a CPU in training only;
         all else is in float32.
     """
@@ -92,7 +94,8 @@ class Encoder(nn.Module):
         return found
 
     def forward(self, batch: Sequence[Pieces]) -> Encoded:
-        """
+        """Encode some documents.
+
         :param batch: Documents as word pieces, markers inserted.
         """
         windows: list[Window] = []
@@ -108,7 +111,8 @@ class Encoder(nn.Module):
         return _join(batch, windows, torch.cat(states), blocks)
 
     def _groups(self, batch: Sequence[Pieces]) -> Iterator[list[tuple[int, int, int]]]:
-        """Windows of similar length together, so that little is spent on padding: (document, start, end)."""
+        """Yield groups of windows (document, start, end) of similar length, so that little time is spent on
+        padding."""
         batch_pieces = self.batch_pieces or BATCH_PIECES.get(self.device.type, BATCH_PIECES["cpu"])
         windows = [
             (number, start, end) for number, pieces in enumerate(batch) for start, end in pieces.windows
@@ -126,7 +130,7 @@ class Encoder(nn.Module):
     def _run(
         self, group: Sequence[tuple[int, int, int]], batch: Sequence[Pieces], run: int, first_state: int
     ) -> tuple[Tensor, Tensor, list[Window]]:
-        """One run of the transformer.
+        """Run the transformer once, on a group of windows.
 
         :returns: The hidden states and attention rows, and where those of each window are. *Shape:* (B, L, d),
             (B m, K, L)
@@ -169,12 +173,13 @@ class Encoder(nn.Module):
 def _join(
     batch: Sequence[Pieces], windows: Sequence[Window], states: Tensor, blocks: list[Tensor]
 ) -> Encoded:
-    """Documents from their windows: a word piece in several has the mean of its hidden states, and a marker in several
-    the mean of its attention rows, which are zero on word pieces of other windows.
+    """Put documents together from their windows. A word piece in several windows has the mean of its hidden
+    states. In a text of several windows, the attention rows of a marker are added up over its windows and
+    brought to sum 1; they are zero on the word pieces of other windows.
 
     :param windows: In the order of the documents.
     :param states: The hidden states of all runs. *Shape:* (S, d)
-    :param blocks: The attention rows of each run; those of longer texts are added.
+    :param blocks: The attention rows of each run; those of longer texts are appended.
     """
     first_piece = np.cumsum([0, *(len(pieces.ids) for pieces in batch)])
     first_mention = np.cumsum([0, *(len(pieces.markers) for pieces in batch)])
@@ -206,7 +211,7 @@ def _join(
             start[mentions] = first_piece[number] + starts
             stop[mentions] = start[mentions] + rows.shape[2]
             blocks.append(rows)
-    # Not by indexing, whose gradient takes long to add up.
+    # Indexing would give the same, but its gradient takes long to add up.
     hidden = states.index_select(0, on_device(source, states.device))
     target, origin = (np.concatenate(parts) for parts in zip(*again))
     if len(target):
@@ -219,8 +224,8 @@ def _join(
 
 
 def _kept(pieces: Pieces, window: Window) -> tuple[np.ndarray, np.ndarray]:
-    """Where a window's word pieces stand in the document and in the window. Special pieces stand at the ends of the
-    document only: mentions that share no window must have nothing in common."""
+    """Return the places of a window's word pieces in the document and in the window. Special pieces are kept
+    at the ends of the document only, since mentions that share no window must have nothing in common."""
     left = 0 if window.start == pieces.prefix else pieces.prefix
     length = window.end - window.start + pieces.prefix + pieces.suffix
     right = length - (0 if window.end == len(pieces.ids) - pieces.suffix else pieces.suffix)
@@ -231,7 +236,7 @@ def _kept(pieces: Pieces, window: Window) -> tuple[np.ndarray, np.ndarray]:
 def _rows_of_windows(
     pieces: Pieces, windows: Sequence[Window], blocks: Sequence[Tensor]
 ) -> tuple[Tensor, np.ndarray]:
-    """The attention rows of the markers of a long text.
+    """Return the attention rows of the markers of a long text.
 
     :returns: Each row over the run of its windows, and where the runs start. *Shape:* (M, K, B), (M,)
     """

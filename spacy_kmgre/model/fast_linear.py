@@ -9,27 +9,28 @@ from torch import Tensor, nn
 
 
 def _is_from_amd() -> bool:
-    known = Path("/proc/cpuinfo")  # On Linux `platform` does not say it.
+    known = Path("/proc/cpuinfo")  # On Linux `platform` does not name the maker.
     if not known.exists():
         return "AuthenticAMD" in platform.processor()
     with known.open(encoding="utf8") as file:
         return "AuthenticAMD" in file.read(500)  # The first core is enough; there may be hundreds.
 
 
-# torch.compile uses these two operations. They are not public: where they are missing, layers stay what they are.
+# torch.compile uses these two operations. They are not public; where they are missing, layers stay as they
+# are.
 IS_FASTER = (
     torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]  # torch does not type it.
     and torch.backends.mkl.is_available()  # type: ignore[no-untyped-call]  # torch does not type it.
     and all(hasattr(torch.ops.mkldnn, name) for name in ("_reorder_linear_weight", "_linear_pointwise"))
-    and _is_from_amd()  # An Intel Xeon is slower by a tenth.
+    and _is_from_amd()  # On an Intel Xeon they are slower by a tenth.
 )
 
 
 class FastLinear(nn.Linear):
     """A linear layer that keeps a second copy of its weights, in oneDNN's layout, for inference mode on a CPU.
 
-    The copy is made when it is needed and dropped by `train()`, `eval()` and moves to another device or precision. Who
-    changes weights in another way has to call one of them afterwards.
+    The copy is made when it is needed and dropped by `train()`, `eval()` and moves to another device or
+    precision. Code that changes weights in another way has to call one of these afterwards.
 
     :param linear: The layer whose parameters it takes over.
     """

@@ -1,8 +1,8 @@
-"""Heads: from both sides of a pair and its context to one logit a class (5), (6).
+"""Heads, which turn both sides of a pair and its context into one logit for each class (5), (6).
 
-A pair's context is a weighted sum of hidden states, c_ij = q_ij H. Heads use it, and the two sides, first in linear
-maps: they project a document's H and rows to the few columns they need once, then pool. That is exact and avoids a
-P x d tensor.
+A pair's context is a weighted sum of hidden states, c_ij = q_ij H. Heads apply linear maps to it and to the
+two sides. So they first project the hidden states H and the rows to the few columns that they need, once for
+all pairs, and then pool. That is exact, and avoids a tensor of P x d.
 
 A head is registered in `spacy_architectures` by a function that returns `HeadSettings`.
 """
@@ -50,14 +50,16 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def project(self, rows: Tensor, hidden: Tensor) -> Projected:
-        """
+        """Project what the pairs are made of, once for all pairs.
+
         :param rows: The embeddings of what the pairs are made of. *Shape:* (R, d)
         :param hidden: The hidden states of all word pieces. *Shape:* (L, d)
         """
 
     @abstractmethod
     def forward(self, projected: Projected, contexts: Contexts, head: Tensor, tail: Tensor) -> Tensor:
-        """
+        """Score some pairs.
+
         :param projected: What `project` has returned.
         :param contexts: The contexts of the pairs.
         :param head: Row numbers of the heads. *Shape:* (P,)
@@ -71,11 +73,11 @@ class Head(nn.Module, ABC):
         with torch.no_grad():
             new.weight[: old.out_features] = old.weight
             new.bias[: old.out_features] = old.bias
-        self.output = new.to(old.weight)  # its device and precision
+        self.output = new.to(old.weight)  # It keeps the device and the precision.
 
 
 class LinearHead(Head):
-    """w_c [h_i; h_j; c_ij] + b_c (KMGRE, eq. 5, 6).
+    """The linear head of KMGRE, w_c [h_i; h_j; c_ij] + b_c (eq. 5, 6).
 
     :param width: The width d of hidden states.
     :param classes: The number C of classes.
@@ -89,7 +91,7 @@ class LinearHead(Head):
         return Projected(rows @ of_head.T, rows @ of_tail.T, hidden @ of_context.T)
 
     def forward(self, projected: Projected, contexts: Contexts, head: Tensor, tail: Tensor) -> Tensor:
-        # Not by indexing, whose gradient takes long to add up.
+        # Indexing would give the same, but its gradient takes long to add up.
         sides = projected.head.index_select(0, head) + projected.tail.index_select(0, tail)
         return sides + contexts(projected.context) + self.output.bias
 
@@ -134,9 +136,9 @@ class BilinearHead(Head):
 
 @dataclass(frozen=True)
 class HeadSettings:
-    """Which head a relation extractor has.
+    """The head that a relation extractor has.
 
-    :param name: How saved weights call it. Weights load into a head of the same name and options only.
+    :param name: The head's name in saved weights. Weights load into a head of the same name and options only.
     :param kind: The class; it is called with the width d, the number C of classes, and the options.
     :param options: Further arguments of the class.
     """
@@ -146,11 +148,13 @@ class HeadSettings:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def build(self, width: int, classes: int, prior: float) -> Head:
-        """
+        """Build the head.
+
         :param width: The width d of hidden states.
         :param classes: The number C of classes; class 0 is TH.
-        :param prior: The bias of TH before training. Most pairs have no relation (as Lin et al., ICCV 2017, begin), and
-            a model that says all relations of all pairs takes long to evaluate at step 0.
+        :param prior: The bias of TH before training. Most pairs have no relation, so training begins with a
+            model that predicts few (as in Lin et al., ICCV 2017). A model that predicts all relations of all
+            pairs takes long to evaluate at step 0.
         """
         head = self.kind(width, classes, **self.options)
         nn.init.constant_(head.output.bias[:1], prior)

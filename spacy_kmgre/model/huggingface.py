@@ -28,15 +28,16 @@ from transformers.models.auto.tokenization_auto import get_tokenizer_config
 from ..errors import Errors
 
 PACKAGE = "package:"
-# The seconds within which the Hugging Face hub has to answer.
+# The number of seconds within which the Hugging Face hub has to answer.
 CONNECTING = 5.0
-# The files of a tokenizer are data.
+# The files of a tokenizer. They hold data and no code.
 TOKENIZER_FILES = (".json", ".txt", ".model")
 # The ways to compute attention that come with transformers. Other names are fetched as code from the hub.
 ATTENTION = ("eager", "sdpa", "flash_attention_2")
 NO_CODE = {"trust_remote_code": False}
-# The kinds of model that have a vector for each word piece of a text. Those that are made of several models load their
-# parts by the names in their configuration, and with code where it says so, whatever their caller says.
+# The kinds of model that have a vector for each word piece of a text. Kinds that are made of several models
+# are not among them: these load their parts by the names in their configuration, and run code where it says
+# so, whatever their caller forbids.
 TEXT_MODELS = frozenset(MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES)
 
 # Models whose last layer's attention is softmax(q k^T / sqrt(head width)) of these two submodules. For them the rows of
@@ -49,10 +50,11 @@ PLAIN_ATTENTION = {
     "roberta": ("query", "key"),
     "xlm-roberta": ("query", "key"),
 }
-# Models that count positions from behind the padding piece.
+# Models whose first position is the one after the padding piece's number.
 POSITIONS_AFTER_PADDING = ("camembert", "mpnet", "roberta", "xlm-roberta")
 
-# A switch of the library tokenizers, which warns where a process is forked that has not set it.
+# The environment variable that switches threads in the library tokenizers. The library warns where a process
+# forks without it.
 PARALLEL = "TOKENIZERS_PARALLELISM"
 _switched: list[bool] = []
 
@@ -77,8 +79,8 @@ if hasattr(os, "register_at_fork"):  # Windows has no fork.
 
 
 def resolve_encoder(name: str) -> str:
-    """The folder or hub name that an encoder's name stands for: `package:x` is the model that the Python
-    package x carries, in the folder that its function `get_model_path` returns.
+    """Return the folder or hub name that an encoder's name stands for: `package:x` is the model that the
+    Python package x carries, in the folder that its function `get_model_path` returns.
 
     :raises ValueError: Where the package is not installed.
     """
@@ -106,7 +108,7 @@ def load_pretrained(
     try:
         config = AutoConfig.from_pretrained(source, **{**transformer_config, **how})
         _check_no_code(config.to_dict(), name)
-        # What a configuration says of its kind may differ from its class.
+        # The kind that a configuration names may differ from its class.
         _check_kind(type(config).model_type)
         _check_attention(config._attn_implementation)
         if not has_plain_attention(config):  # Only eager attention returns its weights.
@@ -118,7 +120,7 @@ def load_pretrained(
             _tokenizer_class(str(kind))
         tokenizer = AutoTokenizer.from_pretrained(source, **{**tokenizer_config, **how})  # type: ignore[no-untyped-call]  # transformers does not type it.
         loaded = [AutoModel.from_pretrained(source, config=config, **how) for _ in range(count)]
-    except Exception as error:  # There are as many kinds as there are ways to lack or break a file.
+    except Exception as error:  # Its class depends on which file is missing or broken.
         raise ValueError(Errors.E011.format(name=name, error=error)) from error
     if not tokenizer.is_fast:
         raise ValueError(Errors.E012.format(name=name))
@@ -128,9 +130,10 @@ def load_pretrained(
 
 
 def _is_out_of_reach(source: str) -> bool:
-    """Whether a model on the Hugging Face hub cannot be asked for now, so that only a copy on this machine will do.
+    """Return whether the Hugging Face hub does not answer, so that only a copy of the model on this machine
+    will do.
 
-    Its library would ask again for half a minute.
+    The hub's own library would go on asking for half a minute.
     """
     if Path(source).exists() or Path(source).is_absolute():
         return False
@@ -142,12 +145,12 @@ def _is_out_of_reach(source: str) -> bool:
 
 
 def describe(transformer: Any) -> dict[str, Any]:
-    """What `empty_transformer` makes the same transformer of, without its weights: plain data."""
+    """Return what `empty_transformer` needs to make the same transformer, but its weights, as plain data."""
     return {"encoder": transformer.config.to_dict(), "attention": transformer.config._attn_implementation}
 
 
 def empty_transformer(encoder: Mapping[str, Any], attention: str) -> Any:
-    """A transformer with random weights.
+    """Make a transformer with random weights.
 
     :param encoder: Its configuration.
     :param attention: How it computes attention, one of `ATTENTION`.
@@ -161,7 +164,7 @@ def empty_transformer(encoder: Mapping[str, Any], attention: str) -> Any:
 
 
 def tokenizer_to_files(tokenizer: Any) -> dict[str, bytes]:
-    """The files of a tokenizer, by name."""
+    """Return the files of a tokenizer, by name."""
     with TemporaryDirectory() as folder:
         tokenizer.save_pretrained(folder)
         return {
@@ -170,7 +173,7 @@ def tokenizer_to_files(tokenizer: Any) -> dict[str, bytes]:
 
 
 def tokenizer_from_files(files: Mapping[str, bytes]) -> Any:
-    """A tokenizer from its files, which may come from strangers.
+    """Make a tokenizer from its files, which may come from strangers.
 
     :raises ValueError: Where a file is not data, or transformers does not have the tokenizer itself.
     """
@@ -197,28 +200,37 @@ def _tokenizer_class(name: str) -> type[PreTrainedTokenizerFast]:
 
 
 def _check_no_code(config: Any, place: str) -> None:
-    """:raises ValueError: Where a configuration of Hugging Face asks for Python code beside it."""
+    """Check that a configuration of Hugging Face asks for no Python code beside it.
+
+    :raises ValueError: Where it does.
+    """
     if isinstance(config, dict) and config.get("auto_map"):
         raise ValueError(Errors.E028.format(place=place, reason="its auto_map names Python code"))
 
 
 def _check_kind(kind: str) -> None:
-    """:raises ValueError: Where models of a kind are no encoders of text."""
+    """Check that models of a kind are encoders of text.
+
+    :raises ValueError: Where they are not.
+    """
     if kind not in TEXT_MODELS:
         raise ValueError(Errors.E027.format(kind=kind))
 
 
 def _check_attention(attention: str) -> None:
-    """:raises ValueError: Where transformers itself has no such attention."""
+    """Check that transformers itself has a way to compute attention.
+
+    :raises ValueError: Where it has none of that name.
+    """
     if attention not in ATTENTION:
         expected = f"one of {ATTENTION}"
         raise ValueError(Errors.E023.format(setting="attention", value=attention, expected=expected))
 
 
 def longest_input(config: Any, tokenizer: Any) -> int:
-    """The encoder's limit in word pieces, special pieces included."""
+    """Return the encoder's limit in word pieces, special pieces included."""
     limit = getattr(config, "max_position_embeddings", tokenizer.model_max_length)
-    if limit <= 0:  # The positions of XLNet are relative.
+    if limit <= 0:  # XLNet has relative positions and no limit.
         limit = tokenizer.model_max_length
     if config.model_type in POSITIONS_AFTER_PADDING:
         limit -= config.pad_token_id + 1
@@ -229,20 +241,20 @@ def longest_input(config: Any, tokenizer: Any) -> int:
 
 
 def has_plain_attention(config: Any) -> bool:
-    """Whether attention rows can be computed from the last layer's queries and keys alone."""
+    """Return whether attention rows can be computed from the last layer's queries and keys alone."""
     absolute = getattr(config, "position_embedding_type", "absolute") == "absolute"
     return config.model_type in PLAIN_ATTENTION and absolute
 
 
 def runs_in_bfloat16(device: torch.device, training: bool) -> bool:
-    """Whether mixed precision means bfloat16 on a device. On a CPU it does in training only: in prediction, padding
-    would change more than the last digits of the scores."""
+    """Return whether mixed precision means bfloat16 on a device. On a CPU it does in training only: in
+    prediction, padding would change more than the last digits of the scores."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
     return training and bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
 
 
-# What the last layer's projections return in the forward pass that a thread is in, by name.
+# What the last layer's projections have returned in the current forward pass of a thread, by name.
 _PROJECTED: ContextVar[dict[str, Tensor] | None] = ContextVar("projected", default=None)
 
 
@@ -277,7 +289,7 @@ def hidden_and_rows(
 
     :param transformer: One that `watch_projections` has seen.
     :param inputs: The word pieces of B texts. *Shape:* (B, L)
-    :param mask: Which of them are not padding; None where all. *Shape:* (B, L)
+    :param mask: Which of them are not padding; None where none is. *Shape:* (B, L)
     :param places: m places of each text, numbered among all B L word pieces. *Shape:* (B m,)
     :param autocast: Whether it runs in bfloat16.
     :returns: Hidden states, and attention rows in float32. *Shape:* (B, L, d), (B m, K, L)

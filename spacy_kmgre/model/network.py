@@ -21,7 +21,8 @@ from .phases import KEY as KEY
 from .phases import RELATION as RELATION
 from .pieces import Document, Pieces
 
-# Mention pairs that are scored at a time in prediction: what stays in a CPU's cache, and what keeps a GPU busy.
+# The number of mention pairs that are scored at a time in prediction. So many stay in a CPU's cache, or keep
+# a GPU busy.
 CHUNK = {"cpu": 1024, "cuda": 32768}
 # A thread that predicts must not find a part between training and evaluation.
 _SWITCHING = Lock()
@@ -44,7 +45,7 @@ class Reading(NamedTuple):
     """A batch as one part of the network reads it, before pairs are known.
 
     :param encoded: The hidden states and attention rows.
-    :param projected: What the part's head sees of them.
+    :param projected: The same as the part's head has projected them.
     """
 
     encoded: Encoded
@@ -68,24 +69,24 @@ class KeyInstanceClassifier(nn.Module):
         self.weigh = weigh
 
     def encode(self, pieces: Sequence[Pieces], extracted: Encoded) -> Encoded:
-        """What the classifier reads.
+        """Encode what the classifier reads.
 
-        :param extracted: What the relation extractor reads, for classifiers that share it.
+        :param extracted: What the relation extractor has encoded, for classifiers that share its encoder.
         """
         found: Encoded = self.encoder(pieces)
         return found
 
     def read(self, pieces: Sequence[Pieces], extracted: Reading) -> Reading:
-        """A batch as the classifier reads it."""
+        """Read a batch as the classifier does."""
         encoded = self.encode(pieces, extracted.encoded)
         return Reading(encoded, self.head.project(encoded.mentions, encoded.hidden))
 
     def contexts(self, reading: Reading, pairs: PairIndex, extracted: Contexts) -> Contexts:
-        """The contexts of mention pairs (4) in the classifier's own attention."""
+        """Make the contexts of mention pairs (4) from the classifier's own attention."""
         return mention_pair_contexts(reading.encoded.rows, pairs.head, pairs.tail, self.weigh)
 
     def forward(self, reading: Reading, contexts: Contexts, head: Tensor, tail: Tensor) -> Tensor:
-        """The logits of p_ω(z=1) (7), (8).
+        """Compute the logits of p_ω(z=1) (7), (8).
 
         :param head: Mention numbers. *Shape:* (P,)
         :param tail: Mention numbers. *Shape:* (P,)
@@ -134,7 +135,8 @@ class Network(nn.Module, ABC, Generic[R]):
     """What KMGRE and ATLOP share: documents are read once, then their pairs are scored chunk by chunk.
 
     :param far_pairs: Whether pairs that no window of a long text holds are scored too; their context is zero.
-    :param chunk: The mention pairs that are scored at a time in prediction; where None those of `CHUNK`.
+    :param chunk: The number of mention pairs that are scored at a time in prediction; None stands for
+        `CHUNK`.
     :ivar xi: ξ of the selection (12).
     :ivar tau: τ (14), which grows in training and belongs to the trained model.
     :ivar fusion: Whether the key mention pairs' logits are fused (16).
@@ -161,7 +163,7 @@ class Network(nn.Module, ABC, Generic[R]):
 
     @abstractmethod
     def read(self, batch: FlatBatch, trainable: Collection[str]) -> R:
-        """Read a batch: all that does not depend on the pairs."""
+        """Compute what does not depend on the pairs of a batch."""
 
     @abstractmethod
     def score(self, batch: FlatBatch, reading: R, pairs: PairIndex, trainable: Collection[str]) -> PairScores:
@@ -192,7 +194,7 @@ class Network(nn.Module, ABC, Generic[R]):
             reading = self.read(batch, ())
         chunk = self.chunk or CHUNK.get(self.device.type, CHUNK["cpu"])
         for pairs in pair_chunks(batch, chunk, with_inverse):
-            with torch.inference_mode():  # It is left before each yield: the caller's code is not ours.
+            with torch.inference_mode():  # It ends before each yield: the caller's code runs without it.
                 scores = self.score(batch, reading, pairs, ())
             yield scores
 
@@ -201,7 +203,8 @@ class Network(nn.Module, ABC, Generic[R]):
         self.extractor.head.resize(classes)
 
     def running(self, name: str, trainable: Collection[str]) -> AbstractContextManager[None]:
-        """Put a part into training or evaluation, and record gradients or not."""
+        """Put a part into training mode if it learns, else into evaluation mode, and return the context for
+        its gradients."""
         learns = name in trainable
         with _SWITCHING:
             part = self.parts.get(name)
@@ -228,8 +231,8 @@ class KMGRE(Network[Readings]):
 
     :param classifier: The key instance classifier ω.
     :param xi: ξ of the selection (12).
-    :param fusion: Whether the key mention pairs' logits are fused (16). Without it labels are given straight to the
-        key mention pairs, and their best margin counts (the paper's ablation).
+    :param fusion: Whether the key mention pairs' logits are fused (16). Without it each key mention pair is
+        compared with the labels by itself, and the best margin counts (the paper's ablation).
     :param far_pairs: As in `Network`.
     :param chunk: As in `Network`.
     """
@@ -278,7 +281,8 @@ class KMGRE(Network[Readings]):
 
 
 def sentence_columns(sentences: np.ndarray, like: Tensor) -> Tensor:
-    """One column a sentence, 1 for the word pieces in it; none where nobody says where sentences are.
+    """Make a column for each sentence, with 1 for the word pieces in it. There are no columns where no
+    document says where its sentences are.
 
     :param sentences: The sentence of each word piece, -1 for none. *Shape:* (L,)
     :param like: A tensor of the same device and precision.

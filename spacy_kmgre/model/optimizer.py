@@ -1,4 +1,4 @@
-"""One AdamW step of torch, with the values that spaCy's schedules have at the moment."""
+"""A step of torch's AdamW, with the values that spaCy's schedules have at the moment."""
 
 from collections.abc import Mapping
 
@@ -8,8 +8,8 @@ from torch import nn
 
 
 def make_optimizer(network: nn.Module) -> torch.optim.AdamW:
-    """AdamW over a network's parameters: heads and encoders apart, for their learning rates; biases and
-    layer norms apart, for they do not decay."""
+    """Make AdamW over a network's parameters. Heads and encoders are in different groups, for their learning
+    rates; so are biases and layer norms, which do not decay."""
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         key = (".encoder." not in name, parameter.dim() > 1)
@@ -30,12 +30,12 @@ def step(
     counts: Mapping[str, int],
     learn_rates: tuple[float, float],
 ) -> None:
-    """Bring gradients of sums to means, clip their global norm, and step. A part without gradients is left alone to the
-    bit: no momentum, no weight decay.
+    """Bring gradients of sums to means, clip their global norm, and step. A part without gradients stays the
+    same to the bit: neither momentum nor weight decay moves it.
 
     :param optimizer: The optimizer of spaCy, whose schedules are read.
     :param parts: The parts of the network, by name.
-    :param counts: The terms that the loss of each part is a sum of.
+    :param counts: The number of terms in the sum that is the loss of each part.
     :param learn_rates: The learning rates of heads and encoders.
     """
     with_gradient = []

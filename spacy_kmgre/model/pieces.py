@@ -1,6 +1,6 @@
-"""Mentions to word pieces: a marker before and after every mention, windows over long texts.
+"""Documents as word pieces, with a marker before and after every mention, and windows over long texts.
 
-Knows neither spaCy nor torch; a Hugging Face fast tokenizer is handed in.
+This module knows neither spaCy nor torch; it is given a fast tokenizer of Hugging Face.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -18,9 +18,9 @@ class Document:
 
     :param mentions: Character offsets [start, end) of the mentions, each span once.
     :param clusters: For every entity the numbers of its mentions.
-    :param types: For every entity its type, "" where unknown; none at all where nobody knows.
-    :param sentences: Character offsets at which sentences start; none where nobody asks.
-    :param name: How messages call the document.
+    :param types: For every entity its type, "" where unknown; empty where none is known.
+    :param sentences: Character offsets at which sentences start; empty where they are unknown or not needed.
+    :param name: The document's name in messages.
     """
 
     text: str
@@ -48,7 +48,7 @@ class Gold(NamedTuple):
 class Pieces:
     """A document as the encoder reads it: L word pieces, special pieces at both ends included.
 
-    :param ids: *Shape:* (L,)
+    :param ids: The numbers of the word pieces in the vocabulary. *Shape:* (L,)
     :param markers: Where the marker before each mention stands in `ids`, -1 outside the encoded text.
         *Shape:* (M,)
     :param prefix: Number of special pieces at the start.
@@ -66,7 +66,7 @@ class Pieces:
     sentences: np.ndarray
 
     def mention_windows(self) -> np.ndarray:
-        """The first and the last window that the marker before each mention is in. *Shape:* (M, 2)"""
+        """Return the first and the last window that the marker before each mention is in. *Shape:* (M, 2)"""
         starts, ends = np.array(self.windows).T
         first = np.searchsorted(ends, self.markers, side="right")
         last = np.searchsorted(starts, self.markers, side="right") - 1
@@ -82,11 +82,11 @@ def make_pieces(
     max_pieces: int | None = None,
     typed: bool = False,
 ) -> list[Pieces]:
-    """Word pieces of a batch of documents.
+    """Make the word pieces of a batch of documents.
 
     :param max_length: Longest window, special pieces included.
     :param overlap: Pieces that a window shares with the one before it, at least; fewer than fit in a window.
-    :param max_pieces: Encode no more pieces of a document than this; all where None.
+    :param max_pieces: The largest number of pieces of a document that are encoded, None for all.
     :param typed: Whether the marker before a mention is the first word piece of its entity's type, instead
         of the one that stands after every mention.
     """
@@ -102,7 +102,7 @@ def make_pieces(
     )
     marker = tokenizer(" " + MARKER, add_special_tokens=False)["input_ids"][-1]
     openings: dict[str, int] = {"": marker}
-    body = [-1]  # no piece has this number
+    body = [-1]  # No word piece has this number.
     frame = tokenizer.build_inputs_with_special_tokens(body)
     prefix, suffix = frame[: frame.index(-1)], frame[frame.index(-1) + 1 :]
     capacity = max_length - len(prefix) - len(suffix)
@@ -143,20 +143,21 @@ def insert_markers(
     opening: Sequence[int],
     closing: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Put a marker before and after every mention. Mentions may nest and overlap; inside a piece they
-    take the whole piece; one without a piece (white space) gets two markers side by side.
+    """Put a marker before and after every mention. Mentions may nest and overlap. A mention that begins or
+    ends inside a piece has the whole piece; one without a piece (white space) gets two markers side by side.
 
     :param offsets: Character offsets of the pieces.
     :param opening: The marker before each mention.
     :param closing: The marker after every mention.
     :returns: The ids with markers; where the marker before each mention is; and for each id the number of its
-        piece, for a marker that of the mention's nearest.
+        piece, which for a marker is the nearest piece of its mention.
     """
     bounds = np.asarray(offsets, dtype=np.int64).reshape(-1, 2)
     spans = np.asarray(mentions, dtype=np.int64).reshape(-1, 2)
     begins = np.searchsorted(bounds[:, 1], spans[:, 0], side="right")
     ends = np.maximum(begins, np.searchsorted(bounds[:, 0], spans[:, 1], side="left"))
-    # At one place: first what closes, the innermost first; then what opens, the outermost first.
+    # At one place closing markers come first, the innermost before the others, then opening ones, the
+    # outermost before the others.
     events = []
     for mention, (begin, end) in enumerate(zip(begins.tolist(), ends.tolist())):
         events.append((begin, 1, -end, mention, 0))
@@ -178,8 +179,8 @@ def insert_markers(
 
 
 def make_windows(length: int, capacity: int, overlap: int) -> list[tuple[int, int]]:
-    """Ranges that cover `length` pieces, none longer than `capacity`, each starting `capacity - overlap`
-    after the one before it; the last is moved back to be full."""
+    """Make ranges that cover `length` pieces and are no longer than `capacity`. Each starts
+    `capacity - overlap` after the one before it, but the last is moved back to be full."""
     if length <= capacity:
         return [(0, length)]
     last = length - capacity

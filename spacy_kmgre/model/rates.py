@@ -1,26 +1,27 @@
-"""Learning rates: how they rise and fall over a training, and those under an optimizer that has none for encoders.
+"""Learning rates: how they rise and fall over a training, and which rates hold where an optimizer has none
+for encoders.
 
-Knows no torch: a schedule of the config is made of this before there is a model.
+This module does not know torch, since schedules of the config use it before there is a model.
 """
 
 from thinc.optimizers import Optimizer
 
-# The rate of spaCy's config where nobody has set one. It suits small networks that begin at random, and undoes a
-# pretrained encoder.
+# The learning rate that spaCy's config has where nobody has set another. It suits small networks that begin
+# at random, and undoes a pretrained encoder.
 DEFAULT_RATE = 0.001
-# The rate of an encoder in place of that, times its width. It is 1e-4 for MiniLM, 384 wide, and 5e-5 for BERT-base, 768
-# wide, which are the rates of our configs.
+# Divided by an encoder's width, this is its rate in place of the default: 1e-4 for MiniLM, 384 wide, and 5e-5
+# for BERT-base, 768 wide. These are the rates of our configs.
 ENCODER_RATE = 0.0384
 # The share of a training in which rates rise, and the number of updates where its length is unknown.
 WARMUP, WARMUP_UPDATES = 0.06, 20
 
 
 def rate_factor(step: int, total: int | None, warmup: float = WARMUP) -> float:
-    """The part of the highest rate that a step has: a line from 0 to 1 in the warm-up, and one to 0 in the rest. Where
-    the length is unknown, the rate rises over 20 updates and then stays.
+    """Return the part of the highest rate that a step has. It rises linearly from 0 to 1 in the warm-up, and
+    then falls linearly to 0. Where the length is unknown, the rate rises over 20 updates and then stays.
 
     :param step: The number of the step, from 0.
-    :param total: The number of steps of the training, or None.
+    :param total: The number of steps of the training, None where it is unknown.
     :param warmup: The share of the training in which the rate rises, in [0, 1].
     """
     if total is None:
@@ -30,12 +31,12 @@ def rate_factor(step: int, total: int | None, warmup: float = WARMUP) -> float:
 
 
 def is_default(optimizer: Optimizer) -> bool:
-    """Whether an optimizer has the one learning rate that spaCy begins with, for encoders too."""
+    """Return whether an optimizer has the one learning rate that spaCy begins with, for encoders too."""
     return optimizer.learn_rate == DEFAULT_RATE and not hasattr(optimizer, "head_learn_rate")
 
 
 def encoder_rate(width: int) -> float:
-    """The highest learning rate of a pretrained encoder where the optimizer has none for it.
+    """Return the highest learning rate of a pretrained encoder where the optimizer has none for it.
 
     :param width: The width of the encoder's output.
     """
@@ -43,11 +44,11 @@ def encoder_rate(width: int) -> float:
 
 
 def find_rates(optimizer: Optimizer, width: int, step: int, total: int | None) -> tuple[float, float]:
-    """The learning rates of heads and encoders in a step.
+    """Return the learning rates of heads and encoders in a step.
 
     :param width: The width of the encoder's output.
     :param step: The number of updates before this one.
-    :param total: The number of steps of the training, or None.
+    :param total: The number of steps of the training, None where it is unknown.
     """
     rate = optimizer.learn_rate
     if is_default(optimizer):

@@ -35,15 +35,15 @@ from .rates import find_rates
 
 # The hashes of the training corpus' relations, kept with the model for Ign F1.
 KNOWN_FACTS = "known_facts"
-# τ among the weights.
+# The name of τ among the saved weights.
 TAU = "tau"
-# How weights that were saved earlier call settings.
+# The names of settings in weights that earlier versions saved.
 FORMER_NAMES = {"head.inner": "head_width", "head.block": "head_block"}
 
 
 @dataclass(frozen=True)
 class ModelInput:
-    """Documents to be scored, and how.
+    """Documents to be scored, and the way to score them.
 
     :param documents: The documents; each has at least two entities.
     :param pieces: Their word pieces.
@@ -58,14 +58,15 @@ class ModelInput:
 
 
 Reader = Callable[[Any], list[Document]]
-# The output: chunks of scores in prediction, and the scores of all pairs in training.
+# Its output is chunks of scores in prediction, and the scores of all pairs in training.
 RelationModel = Model[ModelInput, Any]
 
 
 def build_model(name: str, settings: NetworkSettings, read: Reader | None = None) -> RelationModel:
-    """A Thinc model around a network that does not exist yet.
+    """Make a Thinc model around a network that does not exist yet.
 
-    :param read: What makes documents of Docs, for those who call the model with Docs, as `spacy debug model` does.
+    :param read: The function that makes documents of Docs, for callers that give the model Docs, as
+        `spacy debug model` does.
     :raises ValueError: Where the encoder is a layer of Thinc, such as a listener.
     """
     if not isinstance(settings.encoder, EncoderSettings):
@@ -82,7 +83,7 @@ def build_model(name: str, settings: NetworkSettings, read: Reader | None = None
 
 
 def get_shim(model: RelationModel) -> "NetworkShim":
-    """The shim of a relation model."""
+    """Return the shim of a relation model."""
     shim = model.shims[0]
     assert isinstance(shim, NetworkShim)
     return shim
@@ -97,14 +98,15 @@ def _forward(model: RelationModel, given: ModelInput, is_train: bool) -> tuple[A
 
 
 class NetworkShim(Shim):
-    """Holds the network and its tokenizer; predicts, backpropagates, steps, and goes to bytes.
+    """Holds the network and its tokenizer; it predicts, backpropagates, makes steps, and saves itself as
+    bytes.
 
-    :param read: What makes documents of Docs.
+    :param read: The function that makes documents of Docs.
     :ivar total_steps: The number of steps of the training, None where it is unknown.
     :ivar highest_learn_rates: The highest learning rates of heads and of encoders so far.
 
-    Thinc's PyTorchShim serves one ready-made module, zeroes gradients where EM needs them dropped (Adam
-    moves a parameter whose gradient is zero), and clips each tensor by itself.
+    It takes the place of Thinc's PyTorchShim, which serves one ready-made module, zeroes gradients where EM
+    needs them dropped (Adam moves a parameter whose gradient is zero), and clips each tensor by itself.
     """
 
     def __init__(self, settings: NetworkSettings, read: Reader | None = None):
@@ -122,7 +124,7 @@ class NetworkShim(Shim):
         self._process = os.getpid()
 
     def require_network(self) -> Network[Any]:
-        """The network.
+        """Return the network.
 
         :raises ValueError: Where there is none yet.
         """
@@ -153,7 +155,7 @@ class NetworkShim(Shim):
         self._adamw = None
 
     def pieces(self, documents: Sequence[Document]) -> list[Pieces]:
-        """Documents as the encoders read them."""
+        """Make word pieces of documents, as the encoders read them."""
         self.require_network()
         encoder = self.settings.encoder
         return make_pieces(
@@ -167,7 +169,7 @@ class NetworkShim(Shim):
 
     def __call__(self, given: ModelInput, is_train: bool) -> tuple[Any, Callable[..., Any]]:
         if os.getpid() != self._process:
-            # A forked worker has none of its parent's threads, and OpenMP waits for them for ever.
+            # A forked worker has none of its parent's threads, and OpenMP would wait for them for ever.
             torch.set_num_threads(1)
             self._process = os.getpid()
         if self.read is not None and not isinstance(given, ModelInput):
@@ -178,12 +180,12 @@ class NetworkShim(Shim):
         return self.predict(given), lambda _: []
 
     def predict(self, given: ModelInput) -> Iterator[PairScores]:
-        """The scores of all pairs, chunk by chunk as they are asked for."""
+        """Score all pairs, chunk by chunk as they are asked for."""
         return self.require_network().predict(given.documents, given.pieces, given.with_inverse)
 
     def begin_update(self, given: ModelInput) -> tuple[PairScores, Callable[[Tensor], list[Any]]]:
-        """The scores of all pairs, and a callback that takes the loss: a scalar, the sum over the pairs of the parts
-        that learn."""
+        """Score all pairs. The callback that is returned with the scores takes one scalar, the sum of the
+        losses of the parts that learn."""
         scores: PairScores = self.require_network()(given.documents, given.pieces, given.trainable)
         self._counts[RELATION] += scores.num_pairs
         self._counts[KEY] += len(scores.head)
@@ -196,7 +198,7 @@ class NetworkShim(Shim):
         return scores, backprop
 
     def finish_update(self, optimizer: Optimizer) -> None:
-        """One AdamW step.
+        """Make one step of AdamW.
 
         Losses are sums; dividing their gradients by the number of pairs makes them means over the entity pairs (θ) or
         mention pairs (ω) of the whole batch, however it was cut up for gradient accumulation.
@@ -211,7 +213,7 @@ class NetworkShim(Shim):
         self.highest_learn_rates = max(heads, found[0]), max(encoders, found[1])
         self._updates += 1
         for part in network.parts.values():
-            part.train(part.training)  # Fast layers forget what they have made of the old weights.
+            part.train(part.training)  # Fast layers drop their copies of the old weights.
         self.drop_gradients()
 
     @property
@@ -221,7 +223,7 @@ class NetworkShim(Shim):
         return width
 
     def drop_gradients(self) -> None:
-        """Forget the gradients, and the pairs they are of."""
+        """Forget the gradients, and the counts of the pairs that they come from."""
         # The optimiser has a list of parameters; modules take long to make one.
         (self._adamw or self.require_network()).zero_grad(set_to_none=True)
         self._counts = {RELATION: 0, KEY: 0}
@@ -238,7 +240,8 @@ class NetworkShim(Shim):
             self._adamw = None
 
     def to_bytes(self) -> bytes:
-        """Everything needed to build the network again without the hub. Weights are stored as safetensors."""
+        """Save everything that is needed to build the network again without the hub. Weights are stored as
+        safetensors."""
         if self.network is None:
             return b""
         weights = {name: value.contiguous() for name, value in self.network.state_dict().items()}
@@ -254,15 +257,16 @@ class NetworkShim(Shim):
         return found
 
     def from_bytes(self, bytes_data: bytes) -> "NetworkShim":
-        """The inverse of `to_bytes`. Settings may differ from the saved ones where no weight depends on them.
+        """Load what `to_bytes` has saved. Settings may differ from the saved ones where no weight depends on
+        them.
 
-        :raises ValueError: Where the data are truncated, come from something else, or do not fit the settings; the
-            shim is as it was then.
+        :raises ValueError: Where the data are truncated, come from something else, or do not fit the
+            settings; the shim stays as it was.
         """
         if not bytes_data:
             return self
         try:
-            with torch.inference_mode(False):  # Tensors that are made in that mode can never be trained.
+            with torch.inference_mode(False):  # Tensors made in inference mode can never be trained.
                 message = srsly.msgpack_loads(bytes_data)
                 self._check_structure(message["settings"])
                 tokenizer = tokenizer_from_files(message["tokenizer"])
@@ -274,7 +278,7 @@ class NetworkShim(Shim):
                 weights = load_tensors(message["weights"])
                 network.tau = weights.pop(TAU).item()
                 network.load_state_dict(weights, strict=True)
-        except Exception as error:  # There are as many kinds as there are ways to be broken.
+        except Exception as error:  # Its class depends on what is broken.
             raise ValueError(Errors.E013.format(error=error)) from error
         self.tokenizer = tokenizer
         self._place(network)
@@ -288,8 +292,9 @@ class NetworkShim(Shim):
 
 
 def check_windows(max_length: int, overlap: int, limit: int) -> None:
-    """
-    :raises ValueError: Where the encoder cannot read windows that long, or they would not advance.
+    """Check the length of windows and their overlap.
+
+    :raises ValueError: Where the encoder cannot read windows of that length, or they would not advance.
     """
     if max_length > limit:
         expected = f"at most {limit}, which is what the encoder reads"

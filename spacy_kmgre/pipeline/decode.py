@@ -1,4 +1,4 @@
-"""Pair scores to relations, and relations to the sentences that say so."""
+"""The way from scores of pairs to relations, and from relations to their evidence sentences."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -22,12 +22,12 @@ class Prediction:
     :param head: The entity number of the head.
     :param tail: The entity number of the tail.
     :param label: The class, 1..C-1.
-    :param score: The score that the threshold is for.
+    :param score: The calibrated score, which the threshold is compared with.
     :param model_score: The score before calibration.
     :param mention_pairs: (head mention, tail mention, key score, relation score, share) of the key mention
         pairs, largest share first.
-    :param sentence_weights: How much of their contexts, weighted by share, lies in each sentence; empty where the
-        scores do not say. *Shape:* (S,)
+    :param sentence_weights: How much of these pairs' contexts, weighted by share, lies in each sentence;
+        empty where the scores do not say. *Shape:* (S,)
     """
 
     document: int
@@ -51,11 +51,12 @@ def decode(
     adjust: Callable[[Tensor], Tensor] = lambda logits: logits,
     calibrate: Callable[[Tensor], Tensor] = lambda logits: logits,
 ) -> list[Prediction]:
-    """The relations above the threshold, each with the key mention pairs responsible for it.
+    """Find the relations above the threshold, each with the key mention pairs responsible for it.
 
     :param threshold: One threshold for all classes, or one for each. *Shape:* (C,)
     :param adjust: A function that gets the logits of the entity pairs, and returns the logits that count.
-    :param calibrate: A function that gets these, and returns logits whose scores are compared with the threshold.
+    :param calibrate: A function that gets the result of `adjust`, and returns logits whose scores are
+        compared with the threshold.
     """
     selected = scores.select(xi, tau)
     logits = adjust(scores.fuse(selected, fusion))
@@ -64,7 +65,8 @@ def decode(
     related = predicted.any(dim=1)
     if not related.any():
         return []
-    # From here on only the key mention pairs of related entity pairs matter. They are few, and go to the CPU.
+    # From here on only the key mention pairs of related entity pairs matter. They are few, and are brought to
+    # the CPU.
     kept = (related[scores.pair_index] & selected).nonzero().squeeze(1)
     rows = scores.rows_of(kept)
     owner = scores.pair_index[kept].cpu().numpy()
@@ -77,7 +79,7 @@ def decode(
         maths.relation_scores(values)[tuple(found.T)].tolist() for values in (calibrated, logits)
     )
     pairs, labels = found.cpu().numpy().T
-    # One line for each key mention pair of each relation.
+    # There is one line for each key mention pair of each relation.
     firsts, ends = np.searchsorted(owner, pairs), np.searchsorted(owner, pairs, side="right")
     starts = np.append(0, np.cumsum(ends - firsts))
     of_relation = np.repeat(np.arange(len(pairs)), ends - firsts)
@@ -123,13 +125,13 @@ def as_data(
     evidence: Sequence[tuple[int, int]],
     label_text: str,
 ) -> dict[str, Any]:
-    """A relation as the Doc keeps it.
+    """Make the data of a relation as the Doc keeps them.
 
     :param label: The name of its label.
     :param keys: The keys of the entities.
     :param mentions: The token offsets of the mentions.
     :param evidence: The token offsets of its evidence sentences.
-    :param label_text: The label in words, "" where none are known.
+    :param label_text: The label in words, "" where they are not known.
     """
     return {
         "head": keys[prediction.head],
@@ -152,7 +154,7 @@ def as_data(
 
 
 def evidence_of(prediction: Prediction, sentences: Sequence[int], settings: Settings) -> set[int]:
-    """The evidence sentences of a predicted relation, by their numbers.
+    """Find the evidence sentences of a predicted relation, by their numbers.
 
     :param sentences: The sentence of each mention.
     """
@@ -174,18 +176,19 @@ def evidence_sentences(
     share: float,
     least: float = 0.0,
 ) -> set[int]:
-    """The sentences that hold the leading key mention pairs of a relation, and say enough by themselves.
+    """Return the sentences that hold the leading key mention pairs of a relation, and whose own score is high
+    enough.
 
-    A sentence keeps a part of the relation's odds, exp(l_c - l_TH): the shares of its key mention pairs, times the
-    weight of the sentence in the relation's context, divided by the largest such weight. The score of its own is
-    that of the odds it keeps.
+    The odds of a relation are exp(l_c - l_TH). By itself a sentence keeps a part of them: the sum of the
+    shares of its leading key mention pairs, times the weight of the sentence in the relation's context,
+    divided by the largest such weight. The sentence's own score is the score of the odds that it keeps.
 
     :param pairs: (sentence of the head, sentence of the tail, share) of the key mention pairs, largest share first.
     :param score: The relation's score, σ(l_c - l_TH).
-    :param sentence_weights: How much of the context lies in each sentence; all weigh the same where empty.
-        *Shape:* (S,)
-    :param share: The leading pairs end where their shares reach it.
-    :param least: The least score of a sentence's own.
+    :param sentence_weights: How much of the context lies in each sentence; where it is empty, all sentences
+        weigh the same. *Shape:* (S,)
+    :param share: The sum of shares at which the leading pairs end.
+    :param least: The least own score of an evidence sentence.
     :returns: Sentence numbers.
     """
     parts: dict[int, float] = defaultdict(float)

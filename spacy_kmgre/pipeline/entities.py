@@ -18,13 +18,13 @@ from .notices import WarnOnce
 class KmgreEntities(Pipe):
     """Writes the entities that a reader finds into `doc.spans[prefix + number]`, one span group an entity.
 
-    Entities replace all groups with the prefix that the Doc has, so that a Doc that comes again gets the same
-    entities. An entity that is one of these groups keeps its key.
+    Entities replace all of the Doc's groups with the prefix, so that a Doc that is processed again gets the
+    same entities. An entity that is one of these groups keeps its key.
 
     :param entities: The reader of the entities.
     :param prefix: The prefix of the groups' names.
-    :param types: What the entity types that the reader gives are called; None leaves those entities out. Types that the
-        table does not name stay.
+    :param types: A table from the reader's entity types to the types that are written. None leaves the
+        entities of a type out; types that the table does not name stay.
     :param overwrite: Whether Docs that have entities with this prefix get new ones.
     :param scorer: The scorer of `Pipe.score`, None for no scores.
     """

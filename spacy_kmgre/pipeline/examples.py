@@ -1,4 +1,4 @@
-"""Docs and Examples as the model reads them and learns from them."""
+"""Docs as the model reads them, and Examples as it learns from them."""
 
 import warnings
 from bisect import bisect_right
@@ -30,10 +30,11 @@ Triple = tuple[str, str, str]
 
 
 def read_document(doc: Doc, entities: Sequence[Entity], with_sentences: bool = False) -> Document:
-    """A Doc as the model reads it: spans that several entities share are one mention.
+    """Read a Doc as the model does, for which a span that several entities share is one mention.
 
     :param entities: The Doc's entities.
-    :param with_sentences: Whether it is asked how much of a context lies in each sentence.
+    :param with_sentences: Whether the document gets its sentences, which the model needs to say how much of a
+        context lies in each.
     """
     numbers = {offsets: number for number, offsets in enumerate(mention_offsets(entities))}
     return Document(
@@ -47,7 +48,7 @@ def read_document(doc: Doc, entities: Sequence[Entity], with_sentences: bool = F
 
 
 def read_documents(entities: Callable[[Doc], list[Entity]], docs: Iterable[Doc]) -> list[Document]:
-    """Those of some Docs that have entity pairs, as the model reads them.
+    """Read those of some Docs that have entity pairs, as the model does.
 
     :param entities: The reader of entities.
     """
@@ -58,7 +59,7 @@ def read_documents(entities: Callable[[Doc], list[Entity]], docs: Iterable[Doc])
 def warn_of_unread(
     component: str, documents: Sequence[Document], pieces: Sequence[Pieces], limit: int | None
 ) -> None:
-    """Name the documents that have entities outside of the encoded text.
+    """Warn of the documents that have entities outside of the encoded text.
 
     :param limit: The setting `max_pieces`.
     """
@@ -88,7 +89,7 @@ class Learned:
 
 
 def learn(examples: Iterable[Example]) -> Learned:
-    """What the references of a training corpus show."""
+    """Learn what the references of a training corpus show."""
     found = Learned()
     for example in examples:
         found.types.update(entity.label for entity in all_entities(example.reference))
@@ -102,9 +103,10 @@ def learn(examples: Iterable[Example]) -> Learned:
 
 
 def without_some_types(document: Document, rate: float) -> Document:
-    """The document with the types of some entities left out, by torch's generator of random numbers.
+    """Leave out the types of some of a document's entities, by torch's generator of random numbers.
 
-    The part of its entities that a document loses is drawn for itself: most lose few, and a few lose all.
+    The part of the entities that lose their types is drawn anew for each document. Where its mean is small,
+    most documents lose few types, and a few lose all.
 
     :param rate: The mean of that part, in [0, 1].
     """
@@ -116,14 +118,14 @@ def without_some_types(document: Document, rate: float) -> Document:
 
 
 def triple_of(relation: Relation) -> Triple:
-    """The types of a relation's entities, with its label between them."""
+    """Return the types of a relation's entities, with its label between them."""
     return relation.head.label, relation.label, relation.tail.label
 
 
 def read_gold(
     example: Example, entities: Sequence[Entity], classes: Mapping[str, int], component: str, evidence: bool
 ) -> tuple[Gold, list[str]]:
-    """The reference's relations between the predicted Doc's entities, which need not be the gold ones.
+    """Read the reference's relations between the predicted Doc's entities, which need not be the gold ones.
 
     :param entities: The predicted Doc's entities.
     :param classes: The class of each label.
@@ -161,21 +163,22 @@ def read_gold(
 
 
 def with_gold_sentences(document: Document, example: Example, gold: Gold) -> Document:
-    """The document with the reference's sentences, where there is gold evidence."""
+    """Give the document the reference's sentences, where there is gold evidence."""
     return (
         replace(document, sentences=sentence_starts(example.reference) or ()) if gold.evidence else document
     )
 
 
 def sentence_bounds(doc: Doc) -> list[int]:
-    """The tokens at which sentences begin, and the Doc's length; empty where the Doc does not say."""
+    """Return the tokens at which sentences begin, and the Doc's length at the end. The list is empty where
+    the Doc does not say."""
     if not doc.has_annotation("SENT_START"):
         return []
     return [*(sent.start for sent in doc.sents), len(doc)]
 
 
 def sentences_of_mentions(bounds: Sequence[int], mentions: Sequence[tuple[int, int]]) -> list[int]:
-    """The sentence of each mention; empty where the Doc does not say where sentences are.
+    """Return the sentence of each mention. The list is empty where the Doc does not say where sentences are.
 
     :param mentions: The token offsets of the mentions.
     """
@@ -186,9 +189,10 @@ def sentences_of_mentions(bounds: Sequence[int], mentions: Sequence[tuple[int, i
 
 
 def with_entities(example: Example, reader: Callable[[Doc], list[Entity]]) -> tuple[Example, list[Entity]]:
-    """An example and the entities of its predicted Doc. Where this has none and no component has looked for some, it is
-    a new example, whose predicted Doc has those of the reference. `Example(nlp.make_doc(text), gold)` and the reader
-    spacy.Corpus.v1 give such Docs.
+    """Return an example and the entities of its predicted Doc. Where the predicted Doc has no entities and no
+    component has looked for any, the example is a new one, whose predicted Doc has the entities of the
+    reference. Such Docs without entities come from `Example(nlp.make_doc(text), gold)` and from the reader
+    spacy.Corpus.v1.
 
     :param reader: The component's reader of entities.
     """
@@ -203,8 +207,8 @@ def with_entities(example: Example, reader: Callable[[Doc], list[Entity]]) -> tu
 
 
 def reads_without_entities(nlp: Language) -> bool:
-    """Whether the config has spaCy's own reader of a corpus for training, and no component finds entities in training.
-    `init config` and `init fill-config` write such configs."""
+    """Return whether the config has spaCy's own reader of a corpus for training, and no component finds
+    entities in training. `init config` and `init fill-config` write such configs."""
     config = nlp.config.interpolate()
     training, corpus = config["training"], config
     for name in training["train_corpus"].split("."):
@@ -216,9 +220,9 @@ def reads_without_entities(nlp: Language) -> bool:
 def docs_with_gold_entities(
     examples: Sequence[Example], reader: Callable[[Doc], list[Entity]], component: str
 ) -> list[Doc]:
-    """The predicted Docs with the references' entities, where `spacy evaluate` has read a plain corpus: none of the
-    Docs has entities, no component has looked for some, and the references have them. Otherwise none, with a warning
-    where a component has looked and found none.
+    """Return the predicted Docs with the references' entities, where `spacy evaluate` has read a plain
+    corpus: none of the Docs has entities, no component has looked for any, and the references have them.
+    Otherwise return no Docs, with a warning where a component has looked for entities and found none.
 
     :param reader: The component's reader of entities.
     :param component: The component's name, for the warnings.

@@ -77,29 +77,31 @@ def make_relation_component(
     label_texts: dict[str, str],
     scorer: Callable[..., Any] | None,
 ) -> TrainablePipe:
-    """The component that writes `doc._.relations`.
+    """Make the component that writes `doc._.relations`.
 
     :param model: `spacy_kmgre.KMGRE.v1` or `spacy_kmgre.ATLOP.v1`.
     :param entities: The reader of entity clusters.
-    :param threshold: Score above which a relation is predicted, in [0, 1].
-    :param max_labels: Most relations of an entity pair.
+    :param threshold: The score above which a relation is predicted, in [0, 1]. Labels in `thresholds` have
+        their own.
+    :param max_labels: The largest number of relations of an entity pair.
     :param evidence_share: The sentences of the leading key mention pairs are evidence until the pairs'
         shares reach this, in [0, 1].
-    :param evidence_score: The least score of its own that such a sentence has, in [0, 1]: the score that
-        is left where the odds of the relation keep only the part of the sentence's key pairs and context (see
-        evidence.py). A relation may have no such sentence.
-    :param thresholds: Thresholds of single labels, as a section of the config or as pairs; only pairs take labels
-        with a colon or an equals sign. The other labels have `threshold`.
-    :param allowed_triples: Predict only these (head type, label, tail type); "corpus" for those of the training
-        corpus, None for all. The empty type stands for any, on an entity as in a triple.
+    :param evidence_score: The least own score of such a sentence, in [0, 1]. It is the score of the part of
+        the relation's odds that the sentence keeps by itself (see `evidence_sentences` in decode.py). A
+        relation may have no such sentence.
+    :param thresholds: Thresholds of single labels, as a section of the config or as pairs; only pairs take
+        labels with a colon or an equals sign. The other labels have `threshold`. `Controls` in settings.py
+        makes one tensor of both.
+    :param allowed_triples: Predict only these (head type, label, tail type); "corpus" for those of the
+        training corpus, None for all. The empty type, of an entity or in a triple, stands for any.
     :param symmetric: Labels that hold in both directions. Their margins over the threshold class are averaged
-        over both, so that both are predicted or neither.
+        over both directions, so that both are predicted or neither is.
     :param inverse: Pairs of labels of which one holds from head to tail where the other holds from tail to
-        head; averaged in the same way.
+        head. Their margins are averaged in the same way.
     :param calibration: [slope, intercept], which make scores probabilities: σ(slope (l_c - l_TH) + intercept). What
         thresholds mean changes with them; evidence does not. `spacy kmgre evaluate --write-calibration` finds them.
-    :param label_texts: Labels in words (P22: father), for people who read relations. They come before those that the
-        training corpus has.
+    :param label_texts: Labels in words (P22: father), for people who read relations. They take precedence
+        over the words that the training corpus has.
     """
     from .relations import KmgreRelations
     from .settings import Settings
@@ -134,15 +136,15 @@ def make_entity_component(
     overwrite: bool,
     scorer: Callable[..., Any] | None,
 ) -> Pipe:
-    """The component that writes entities into span groups, before `kmgre_relations`.
+    """Make the component that writes entities into span groups, before `kmgre_relations`.
 
     :param entities: The reader that finds them.
     :param prefix: What the groups' keys begin with, followed by a number.
     :param types: What entity types become, so that they are those that the relations were trained with: a table by
         name ("ontonotes_docred", "conll_docred", "wikiner_docred", or another package's), {type: type}, or the path of
         a JSON file that holds this. Null leaves a type out; types that are not named stay.
-    :param overwrite: Replace groups that have the prefix. Otherwise a Doc that has any is left as it is,
-        for instance as people have corrected it.
+    :param overwrite: Whether groups that have the prefix are replaced. Otherwise a Doc that has any is left
+        as it is, for instance as people have corrected it.
     """
     from ..entities.type_tables import read_types
     from .entities import KmgreEntities

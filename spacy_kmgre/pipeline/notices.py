@@ -1,4 +1,4 @@
-"""What a component says, once, where its input makes it find nothing, or nothing that could be right."""
+"""Warnings, each given once, of input for which a component finds nothing, or nothing that could be right."""
 
 import warnings
 from collections import Counter
@@ -28,7 +28,7 @@ class WarnOnce:
         self._given: set[tuple[str, str]] = set()
 
     def __call__(self, message: str, *, about: str = "", **values: Any) -> None:
-        """Give a warning, unless it was given before, with these or other values.
+        """Give a warning, unless it was given before, even with other values.
 
         :param message: One of `Warnings`, with places for the component's name and the values.
         :param about: What the warning is about, where it is given once for each such thing.
@@ -39,7 +39,8 @@ class WarnOnce:
 
 
 def warn_of_no_entities(warn: WarnOnce, docs: Iterable[Doc], entities: Iterable[Sequence[Entity]]) -> None:
-    """Say that relations are looked for where no entities are read, although the Doc has something like entities.
+    """Warn that relations are looked for where no entities are read, although the Doc has something like
+    entities.
 
     :param entities: What the reader has found in each Doc.
     """
@@ -52,7 +53,7 @@ def warn_of_no_entities(warn: WarnOnce, docs: Iterable[Doc], entities: Iterable[
 
 
 def warn_of_unknown_labels(warn: WarnOnce, examples: Iterable[Example], known: Collection[str]) -> None:
-    """Say that relations that are to be scored have labels that cannot be predicted."""
+    """Warn that relations to be scored have labels that cannot be predicted."""
     labels = Counter(data["label"] for example in examples for data in relation_data(example.reference))
     unknown = Counter({label: number for label, number in labels.items() if label not in known})
     if unknown:
@@ -66,7 +67,7 @@ def warn_of_unknown_labels(warn: WarnOnce, examples: Iterable[Example], known: C
 
 
 def warn_of_replaced(warn: WarnOnce, doc: Doc, other: str) -> None:
-    """Say that a component replaces the relations that another one has written.
+    """Warn that a component replaces the relations that another one has written.
 
     :param other: The name of the component that has written them, "" for none.
     """
@@ -75,13 +76,13 @@ def warn_of_replaced(warn: WarnOnce, doc: Doc, other: str) -> None:
 
 
 def warn_of_order(warn: WarnOnce, nlp: Language | None) -> None:
-    """Say that a component whose entities are needed comes too late."""
+    """Warn that a component whose entities are needed comes too late."""
     for needed, by in _too_late(nlp, warn.name) if nlp is not None else ():
         warn(Warnings.W017, late=needed, early=by)
 
 
 def _too_late(nlp: Language, relations: str) -> Iterator[tuple[str, str]]:
-    """Pairs of a component and one before it that needs what it finds."""
+    """Yield pairs of a component that comes too late and an earlier one that needs what it finds."""
     makes = {name: nlp.get_pipe_meta(name).assigns for name in nlp.pipe_names}
     place = {name: number for number, name in enumerate(nlp.pipe_names)}
     entities = [name for name, assigned in makes.items() if "doc._.entities" in assigned]
@@ -94,7 +95,7 @@ def _too_late(nlp: Language, relations: str) -> Iterator[tuple[str, str]]:
 
 
 def _listed(names: Collection[str]) -> str:
-    """The first names, and the number of the others."""
+    """Return the first names, and the number of the others."""
     first = list(names)[:SHOWN]
     rest = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return (", ".join(first) or "none") + rest

@@ -1,4 +1,4 @@
-"""The component: entities of a Doc in, `doc._.relations` out."""
+"""The component `kmgre_relations`, which reads the entities of a Doc and writes `doc._.relations`."""
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -37,7 +37,8 @@ class KmgreRelations(RelationComponent):
     """Predicts relations between entities, each with the mention pairs responsible for it.
 
     :param entities: The reader of entities.
-    :param settings: What decides predictions beside the model; each is an attribute of the component too.
+    :param settings: The settings that decide predictions, beside the model; each is an attribute of the
+        component too.
     :param scorer: The scorer.
     """
 
@@ -81,7 +82,7 @@ class KmgreRelations(RelationComponent):
     # Prediction
 
     def predict(self, docs: Iterable[Doc]) -> list[tuple[list[Entity], list[Prediction]]]:
-        """The entities of each Doc, and the relations between them by number."""
+        """Find the entities of each Doc, and the relations between them by number."""
         controls = self.controls
         entities, chunks = self._score_pairs(list(docs), controls)
         types = [[entity.label for entity in of_doc] for of_doc in entities]
@@ -92,11 +93,11 @@ class KmgreRelations(RelationComponent):
         return list(zip(entities, found))
 
     def score_pairs(self, docs: Iterable[Doc]) -> tuple[list[list[Entity]], Iterator[PairScores]]:
-        """What the model says of all pairs of some Docs, before key mention pairs are chosen and fused.
+        """Score all pairs of some Docs, before key mention pairs are chosen and fused.
 
-        :returns: The entities of each Doc, and scores in chunks that are computed as they are asked for. Their
-            documents are positions in the Docs, entity numbers positions in the Doc's entities, and mention numbers
-            positions in `mention_offsets` of these.
+        :returns: The entities of each Doc, and scores in chunks that are computed as they are asked for.
+            Their document numbers are positions in the Docs, their entity numbers are positions in the Doc's
+            entities, and their mention numbers are positions in `mention_offsets` of these.
         """
         return self._score_pairs(list(docs), self.controls)
 
@@ -122,7 +123,7 @@ class KmgreRelations(RelationComponent):
         return ModelInput(documents, pieces, **how)
 
     def decode(self, scores: PairScores, types: Types, controls: Controls) -> list[Prediction]:
-        """The relations that a chunk of scores says.
+        """Return the relations that follow from a chunk of scores.
 
         :param types: The types of each Doc's entities.
         """
@@ -139,11 +140,11 @@ class KmgreRelations(RelationComponent):
         )
 
     def relation_logits(self, scores: PairScores, types: Types, controls: Controls) -> tuple[Tensor, Tensor]:
-        """The logits of the entity pairs before calibration, and which mention pairs are key.
+        """Return the logits of the entity pairs before calibration, and which mention pairs are key.
 
         :param scores: A chunk of what `score_pairs` gives.
         :param types: The types of each Doc's entities.
-        :param controls: The component's own.
+        :param controls: The component's `controls`.
         :returns: *Shape:* (N, C), (P,)
         """
         network = self._shim.require_network()
@@ -180,11 +181,11 @@ class KmgreRelations(RelationComponent):
     ) -> None:
         """Load the encoders' pretrained weights and make an output for each label.
 
-        It warns of a config that has not been made for relations.
+        It warns of a config under which no component gives the training Docs entities.
 
-        :param get_examples: A function that gives examples. Their references' relations give the labels, where none
-            are passed, the labels in words, the facts that Ign F1 leaves out, and the types that a label relates. Their
-            entities give the types that the component knows.
+        :param get_examples: A function that gives examples. Their references' relations give the labels
+            (unless some are passed), the labels in words, the facts that Ign F1 leaves out, and the types
+            that a label relates. Their entities give the types that the component knows.
         :param labels: The relation labels, as `spacy init labels` writes them.
         :raises ValueError: Where there is no label, and where a setting names an unknown one.
         """
@@ -216,8 +217,8 @@ class KmgreRelations(RelationComponent):
         """Learn from a batch, as the phase says.
 
         :param drop: Not used: dropout is the encoder's own, set in its `transformer_config`.
-        :param losses: It gets the mean loss under the component's name, and its parts under the name with
-            "_relation" and "_key".
+        :param losses: A dict to which the mean loss is added under the component's name, and its parts under
+            the name with "_relation" and "_key".
         :raises ValueError: For an unknown label, and where a loss is not finite; nothing is learned then.
         """
         from ..training.objective import losses as losses_of  # Prediction does without it.
@@ -237,7 +238,7 @@ class KmgreRelations(RelationComponent):
             scores, backprop = self.model.begin_update(given)
             found = losses_of(scores, gold, phase, objective, network.tau)
             means = {RELATION: max(1, scores.num_pairs), KEY: max(1, len(scores.head))}
-            values = torch.stack([*found.values()]).tolist() if found else []  # one wait for a GPU
+            values = torch.stack([*found.values()]).tolist() if found else []  # It waits for the GPU once.
             if not np.isfinite(values).all():
                 self._shim.drop_gradients()
                 names = [document.name for document in documents]
@@ -253,7 +254,7 @@ class KmgreRelations(RelationComponent):
         return losses
 
     def _learnable(self, examples: Sequence[Example], evidence: bool) -> tuple[list[Document], list[Gold]]:
-        """The documents that have entity pairs, and what is known of them."""
+        """Return the documents that have entity pairs, and what is known of each."""
         classes = {label: number for number, label in enumerate(self.labels, start=1)}
         documents, gold = [], []
         for given in examples:
@@ -274,11 +275,11 @@ class KmgreRelations(RelationComponent):
     # Scores
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
-        """The scores of the relations (see scoring/relations.py).
+        """Score the relations (see scoring/relations.py).
 
-        `spacy evaluate` reads a plain corpus, whose Docs have no entities. Where none of the Docs has any,
-        no component has looked for some, and the references have them, relations are predicted anew between
-        the gold entities, with a warning.
+        `spacy evaluate` reads a plain corpus, whose Docs have no entities. Where none of the Docs has any, no
+        component has looked for any, and the references have some, relations are predicted anew between the
+        gold entities, with a warning.
         """
         if self.scorer is None:
             return {}

@@ -1,5 +1,5 @@
-"""What decides predictions beside the model: settings that are checked, merged when a pipeline is loaded, and applied
-to the logits of entity pairs."""
+"""The settings that decide predictions beside the model. They are checked, merged when a pipeline is loaded,
+and applied to the logits of entity pairs."""
 
 import json
 import math
@@ -89,19 +89,19 @@ def _is_list(value: Any) -> bool:
 
 
 def _holds(count: int, value: Any) -> bool:
-    """Whether a value is a list of so many strings."""
+    """Return whether a value is a list of that many strings."""
     return _is_list(value) and len(found := list(value)) == count and all(map(_is_text, found))
 
 
 def _checked_list(name: str, value: Any, expected: str, right: Callable[[Any], bool]) -> list[Any]:
-    """The items of a list, which all have to be right."""
+    """Return the items of a list, all of which have to be right."""
     found = list(value) if _is_list(value) else []
     _check(name, value, _is_list(value) and all(map(right, found)), expected)
     return found
 
 
 def _checked_table(name: str, value: Any, expected: str) -> dict[str, Any]:
-    """A table, which may be given as a list of pairs."""
+    """Return a table, which may be given as a list of pairs."""
     try:
         return dict(value)
     except (TypeError, ValueError):
@@ -133,15 +133,15 @@ class Setting:
 
 
 def changes(configured: Settings, current: Settings) -> dict[str, str]:
-    """The settings that differ from the config's, to be saved: each as [the config's, its own] in JSON text, since
-    spaCy's JSON rounds numbers."""
+    """Return the settings that differ from the config's, to be saved. Each is the pair [value in the config,
+    own value] as JSON text, since spaCy's JSON rounds numbers."""
     pairs = {name: [getattr(configured, name), getattr(current, name)] for name in NAMES}
     return {name: json.dumps(pair) for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def merge(configured: Settings, saved: Mapping[str, str]) -> Settings:
-    """The settings of a component that is loaded: one that was changed after the component was made keeps its value,
-    unless the config has another one for it by now.
+    """Make the settings of a component that is loaded. A setting that was changed after the component was
+    made keeps its value, unless the config has another value for it by now.
 
     :param saved: What `changes` gave.
     """
@@ -154,12 +154,12 @@ def merge(configured: Settings, saved: Mapping[str, str]) -> Settings:
 
 
 class Controls:
-    """The settings as class numbers, in which class 0 is TH, applied to logits.
+    """The settings as they are applied to logits, with class numbers in place of labels; class 0 is TH.
 
     :param labels: The relation labels; class c is labels[c - 1].
     :param settings: The settings.
-    :param triples: The (head type, label, tail type) that may be predicted; all where None. The empty type
-        stands for any, on an entity as in a triple.
+    :param triples: The (head type, label, tail type) that may be predicted; all where None. The empty type,
+        of an entity or in a triple, stands for any.
     :raises ValueError: For a label that is none of `labels`, or has several inverses.
     """
 
@@ -188,21 +188,23 @@ class Controls:
 
     @property
     def calibrates(self) -> bool:
-        """Whether scores are not those of the model."""
+        """Whether calibration changes the model's scores."""
         return (self._slope, self._intercept) != (1.0, 0.0)
 
     def inverse_of(self, number: int) -> int:
-        """The inverse of a class, itself for a symmetric one; 0 where it has none."""
+        """Return the inverse of a class, which is the class itself where it is symmetric, and 0 where it has
+        none."""
         return int(self._inverse[number])
 
     def adjust(
         self, logits: Tensor, documents: Tensor, entities: Tensor, types: Sequence[Sequence[str]]
     ) -> Tensor:
-        """The logits that the thresholds are compared with.
+        """Apply inverses and triples to logits, before calibration and thresholds.
 
-        A relation with an inverse gets the mean of two margins over TH, its own and that of its inverse for
-        the entity pair's inverse: with one threshold, both directions are predicted or neither is (but for
-        `max_labels`). Where the inverse is not there, the margin stays. What no triple allows gets -inf.
+        A relation (head, c, tail) whose class c has an inverse says the same as (tail, inverse of c, head).
+        Both get the mean of their two margins over TH, so that under one threshold both are predicted or
+        neither is (but for `max_labels`). Where (tail, head) is not among the pairs, the margin stays.
+        Relations that no triple allows get -inf.
 
         :param logits: The logits of the entity pairs. *Shape:* (N, C)
         :param documents: The documents of the entity pairs. *Shape:* (N,)
@@ -215,7 +217,8 @@ class Controls:
             row = _inverse_rows(documents, entities).to(logits.device)
             inverse = self._inverse.to(logits.device)
             both = (row >= 0)[:, None] & (inverse > 0)[None, :]
-            # As margins, with 0 for TH: adding TH again would round each direction in its own way.
+            # The logits become margins, with 0 for TH: adding TH again would round each direction in its own
+            # way.
             logits = torch.where(both, (margin + margin[row.clamp(min=0)][:, inverse]) / 2, margin)
         if self._allowed is not None and len(logits):
             pairs = zip(documents.tolist(), *entities.T.tolist())
@@ -226,8 +229,8 @@ class Controls:
         return logits
 
     def calibrate(self, logits: Tensor) -> Tensor:
-        """Logits whose scores are probabilities: margins over TH on the line of the calibration.
-        *Shape:* (N, C) both"""
+        """Turn logits into those whose scores are probabilities: margins over TH, times the slope, plus the
+        intercept. *Shape:* (N, C) both"""
         if not self.calibrates:
             return logits
         calibrated: Tensor = self._slope * margins(logits) + self._intercept
@@ -241,7 +244,7 @@ class Controls:
         return self._classes[label]
 
     def _inverses(self, settings: Settings) -> Tensor:
-        """The inverse of each class, 0 where it has none. *Shape:* (C,)"""
+        """Return the inverse of each class, 0 where it has none. *Shape:* (C,)"""
         pairs = [("symmetric", label, label) for label in settings.symmetric]
         for left, right in settings.inverse:
             pairs += [("inverse", left, right), ("inverse", right, left)]
@@ -254,7 +257,7 @@ class Controls:
         return classes
 
     def _mask(self, head: str, tail: str) -> Tensor:
-        """Which classes entities of these types may have. *Shape:* (C,)"""
+        """Return which classes entities of these types may have. *Shape:* (C,)"""
         if (head, tail) not in self._masks:
             mask = torch.zeros(len(self._classes) + 1, dtype=torch.bool)
             mask[0] = True
@@ -281,7 +284,7 @@ def _fits(kind: str, allowed: str) -> bool:
 
 
 def _inverse_rows(documents: Tensor, entities: Tensor) -> Tensor:
-    """The row that holds the inverse of each entity pair, -1 where none does. *Shape:* (N,)"""
+    """Return the row that holds the inverse of each entity pair, -1 where none does. *Shape:* (N,)"""
     heads, tails = entities.unbind(1)
     width = int(entities.max()) + 1
     keys, rows = ((documents * width + heads) * width + tails).sort()

@@ -1,4 +1,5 @@
-"""What the component keeps: its model, labels, settings and τ. They are saved, and loaded whole or not at all."""
+"""The state of the component: its model, labels, settings and τ. It is saved, and loaded whole or not at
+all."""
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +25,7 @@ from .settings import Setting, Settings, changes, merge
 TYPES = "types"
 Self = TypeVar("Self", bound="RelationComponent")
 
-# The number of Docs without entity pairs after which that looks like a mistake.
+# After so many Docs without entity pairs their lack looks like a mistake.
 IDLE = 50
 
 
@@ -36,10 +37,11 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
     :ivar phase: What the next update does; the callback `spacy_kmgre.em.v1` sets it. It is joint without the callback.
     :ivar step: The number of the update, for messages.
     :ivar epoch: The number of the epoch.
-    :ivar total_steps: The number of steps of the training, within which learning rates rise and fall; None where it is
-        unknown. A callback of `[training.before_update]` sets it; a training loop of one's own may.
-    :ivar learned_relations: The gold relations that all updates so far have had.
-    :ivar lost_relations: The gold relations of this epoch whose entities the predicted Docs lacked.
+    :ivar total_steps: The number of steps of the training, within which learning rates rise and fall; None
+        where it is unknown. A callback of `[training.before_update]` sets it, and so may a training loop of
+        one's own.
+    :ivar learned_relations: The number of gold relations that all updates so far have had.
+    :ivar lost_relations: The number of gold relations of this epoch whose entities the predicted Docs lacked.
     """
 
     threshold = Setting()
@@ -62,7 +64,8 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         self.phase = Phase.JOINT
         self.step = self.epoch = self.lost_relations = self.learned_relations = 0
         self.total_steps: int | None = None
-        # The number of Docs in which nothing was to be done; None as soon as something was, or that was said.
+        # The number of Docs so far, while none had entity pairs; None once a Doc had some, or the warning was
+        # given.
         self._idle: int | None = 0
         self._next_tau: float | None = None
         self._tau_was_loaded = False
@@ -78,8 +81,8 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         return tuple(self.cfg["labels"])
 
     def label_text(self, label: str) -> str:
-        """The label in words: those of the setting `label_texts`, or else those of the training corpus; "" where
-        neither has it."""
+        """Return the label in words: those of the setting `label_texts`, else those of the training corpus,
+        else ""."""
         return self._all_label_texts().get(label, "")
 
     def _all_label_texts(self) -> dict[str, str]:
@@ -116,14 +119,15 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         return frozenset(self.model.attrs[KNOWN_FACTS].tolist())
 
     def learn_types(self, types: Iterable[str]) -> None:
-        """Add types to those that the component knows, which `initialize` takes from the training corpus. A pipeline
-        of a version that remembered none knows no types, and warns of none."""
+        """Add types to those that the component knows, which `initialize` takes from the training corpus. A
+        pipeline that an earlier version saved without types learns none, and warns of none."""
         if TYPES in self.cfg:
             self.cfg[TYPES] = sorted({*self.cfg[TYPES], *types})
 
     def _with_known_types(self, document: Document) -> Document:
-        """The document as the model reads it. Where markers are typed or triples restricted, a type that the training
-        corpus lacks is told once. Such an entity is read as one without a type, if the model knows these."""
+        """Return the document as the model reads it. Where markers are typed or triples restricted, a warning
+        is given once for each type that the training corpus lacks. Entities of such a type are read as
+        entities without a type, if the model knows those."""
         encoder = self._shim.settings.encoder
         if TYPES not in self.cfg or not (encoder.typed_markers or self.settings.allowed_triples is not None):
             return document
@@ -167,7 +171,8 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         self.tau, self._next_tau = self._next_tau, None
 
     def finish_update(self, sgd: Optimizer) -> None:
-        """One optimiser step on what `update` has gathered; none before there is a network.
+        """Make one optimiser step on the gradients that `update` has gathered, or none before there is a
+        network.
 
         Where `sgd` has the learning rate that spaCy begins with, 0.001, which undoes a pretrained encoder, the encoder
         learns at a rate of its own (see model/rates.py), with a warning.
@@ -211,7 +216,10 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
                 self._idle = None
 
     def _count_lost(self, example: Example, lost: Sequence[str]) -> None:
-        """:param lost: The keys of gold entities that the predicted Doc lacks."""
+        """Count gold relations that are lost, and warn of the first ones in an epoch.
+
+        :param lost: For each of them, the key of a gold entity that the predicted Doc lacks.
+        """
         if lost and not self.lost_relations:
             name = document_name(example.reference)
             message = Warnings.W002.format(name=self.name, count=len(lost), document=name, key=lost[0])
@@ -238,7 +246,7 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         return self
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        """The component as bytes."""
+        """Save the component as bytes."""
         self.cfg["changed"] = changes(self._configured, self.settings)
         found: bytes = super().to_bytes(exclude=tuple(exclude))
         return found

@@ -1,4 +1,4 @@
-"""Which gold entity a predicted entity is. Scores and training ask here, so that they agree."""
+"""The gold entity of each predicted entity. Scores and training both find it here, so that they agree."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -25,7 +25,8 @@ class Match:
 
 
 def mention_set(entity: Entity) -> MentionSet:
-    """The mentions of an entity as character offsets, which Docs with different tokens have in common."""
+    """Return the mentions of an entity as character offsets, which Docs with different tokens have in
+    common."""
     return frozenset((span.start_char, span.end_char) for span in entity.mentions)
 
 
@@ -64,7 +65,7 @@ def _with_same_mentions(predicted: Sequence[Entity], gold: Sequence[Entity]) -> 
 def _with_other_tokens(left: dict[int, Entity], free: dict[int, Entity]) -> dict[int, Match]:
     """Match an entity with one of the same key if the two share a mention and the others are missing only
     because they begin or end inside a token of the other Doc. An entity that was copied to a Doc with other
-    tokens looks like that; with another key it would be a coincidence."""
+    tokens looks like that. With another key the likeness would be a coincidence."""
     by_key = {entity.key: j for j, entity in free.items()}
     found = {}
     for i, entity in left.items():

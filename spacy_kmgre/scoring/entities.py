@@ -102,7 +102,7 @@ def score_entities(
     - `ent_muc_{p,r,f}`: links between mentions of one entity; None without entities of several mentions.
     - `ent_b3_{p,r,f}`: for each mention, the share of mentions that its two entities have in common.
     - `ent_ceafe_{p,r,f}`: the mentions that the entities have in common, in the best one-to-one alignment.
-    - `ent_conll_f`: the mean of the last three F scores; None where one of them is.
+    - `ent_conll_f`: the mean of the last three F scores; None where one of them is None.
 
     :param prefix: The prefix of the span groups that hold the entities.
     """
@@ -157,8 +157,8 @@ def count_clusters(
 def _best_alignment(
     ours: list[set[Offsets]], theirs: list[set[Offsets]], shared: "Counter[tuple[int, int]]"
 ) -> float:
-    """The largest sum of φ4 (Luo 2005), the Dice coefficient of two entities' mentions, that a one-to-one
-    alignment has."""
+    """Return the largest sum of φ4 (Luo 2005) over the one-to-one alignments; φ4 is the Dice coefficient of
+    two entities' mentions."""
     similarity = np.zeros((len(ours), len(theirs)))
     for (i, j), count in shared.items():
         similarity[i, j] = 2 * count / (len(ours[i]) + len(theirs[j]))

@@ -1,8 +1,8 @@
 """Scores of predicted relations against gold ones.
 
-Relations are triples of head entity, tail entity and label. Where the predicted Docs have entities of their own,
-each is aligned to a gold one first (see alignment.py). Ign F1 and evidence scores follow DocRED's official
-evaluation (Yao et al., ACL 2019), the groups M1 and M2 figure 3 of the KMGRE paper.
+Relations are triples of head entity, tail entity and label. Where the predicted Docs have entities of their
+own, each is aligned to a gold one first (see alignment.py). Ign F1 and evidence scores follow DocRED's
+official evaluation (Yao et al., ACL 2019), and the groups M1 and M2 follow figure 3 of the KMGRE paper.
 """
 
 from bisect import bisect_right
@@ -22,7 +22,8 @@ from ..types import Entity, Relation
 from .alignment import align_entities, mention_set
 from .tallies import CAUSES, LEVELS, RelationCounts, Tally
 
-# An entity's name says which entity it is: the key of a gold one, something else for an entity that counts as none.
+# An entity's name says which entity it is. It is the key of the gold entity that it counts as, or else
+# something that is no key.
 Name = Callable[[Entity], Hashable]
 Triple = tuple[Hashable, Hashable, str]
 # A grouper names a further group of a relation, or none. It gets the relation and the character offsets of the
@@ -42,8 +43,8 @@ def score_relations(
     """Score `doc._.relations` of the predicted Docs against those of the references.
 
     A relation is right if its label is and both its entities are. With gold entities on the predicted side
-    they always are; with predicted ones there are three answers, from strict to lenient, with the same
-    figures where the entities are gold:
+    the entities are always right. With predicted ones there are three measures of that, from strict to
+    lenient; they agree where the entities are gold:
 
     - `rel_strict_{p,r,f}`: the entity has exactly the mentions of a gold entity, by characters, and its type
       (where the gold entity has one).
@@ -53,20 +54,22 @@ def score_relations(
     A gold relation whose entities the predicted Doc lacks is a missed one; a relation that occurs twice
     counts once. All scores lie in [0, 1], or are None where there is nothing to score:
 
-    - `rel_ign_{p,f}`: precision without the correct relations that `known_facts` holds, which are neither
-      right nor wrong then, and its F with the full recall. They are the micro scores where no facts are known.
+    - `rel_ign_{p,f}`: the precision without the correct relations that `known_facts` holds, which then count
+      neither as right nor as wrong, and the F of this precision and the full recall. They are the micro
+      scores where no facts are known.
     - `rel_macro_{p,r,f}`: means over the labels that are gold or predicted. A label that is predicted but
       never gold counts with 0, as in scikit-learn's macro average.
     - `rel_per_type`: `{label: {"p", "r", "f"}}`.
-    - `rel_intra_{p,r,f}`, `rel_inter_{p,r,f}`: entity pairs of which some mention pair lies in one
-      sentence of the reference, and the others. They are None where a document with relations has no sentence
-      boundaries, as the score of the rest would not be the corpus's.
-    - `rel_m1_{p,r,f}`, `rel_m2_{p,r,f}`: entity pairs of which one entity, or both, has several mentions.
+    - `rel_intra_{p,r,f}`, `rel_inter_{p,r,f}`: relations of entity pairs of which some mention pair lies in
+      one sentence of the reference, and of the others. They are None where a document with relations has no
+      sentence boundaries, as the score of the other documents would not be that of the corpus.
+    - `rel_m1_{p,r,f}`, `rel_m2_{p,r,f}`: relations of entity pairs of which one entity, or both, has several
+      mentions.
     - `rel_evidence_{p,r,f}`: pairs of a relation and an evidence sentence of it, right only if both are.
       They are None where no gold relation has evidence.
-    - `rel_evidence_labelled_{p,r,f}`: the same without what is predicted for gold relations that carry no
-      evidence. Corpora such as Re-DocRED annotate it for some relations only; for the others a sentence can
-      be right and count as wrong.
+    - `rel_evidence_labelled_{p,r,f}`: the same, but evidence that is predicted for gold relations without
+      evidence does not count. Corpora such as Re-DocRED annotate it for some relations only; for the others a
+      sentence can be right and count as wrong.
     - `rel_unaligned_{gold,predicted,relations}`: the numbers of gold and of predicted entities that overlap no
       entity of the other side that is left for them, and of gold relations that have such an entity.
     - `rel_missed`: the numbers of gold relations that are not strictly found, by the first cause that applies:
@@ -136,8 +139,9 @@ def count_relations(
 
 
 def relation_facts(doc: Doc, relation: Relation) -> Iterator[int]:
-    """The facts that a relation states: 64-bit hashes of a head mention's text, a tail mention's text and the
-    label, for every combination of mentions. They are the same on all machines and with all vocabularies.
+    """Yield the facts that a relation states. They are 64-bit hashes of a head mention's text, a tail
+    mention's text and the label, one for each combination of texts. They are the same on all machines and
+    with all vocabularies.
 
     :param doc: The Doc that holds the mentions of the relation's entities.
     """
@@ -148,7 +152,7 @@ def relation_facts(doc: Doc, relation: Relation) -> Iterator[int]:
 
 
 def sentence_numbers(entity: Entity, starts: list[int]) -> set[int]:
-    """The numbers, from 1, of the sentences that hold a mention of the entity whole.
+    """Return the numbers, from 1, of the sentences that hold a mention of the entity whole.
 
     :param starts: The sentences' character offsets.
     """
@@ -162,8 +166,8 @@ def sentence_numbers(entity: Entity, starts: list[int]) -> set[int]:
 class _Comparison:
     """The entities of a predicted Doc beside those of its reference.
 
-    :param gold_keys: For each of `LEVELS`, the gold key of each predicted entity that counts as a gold one, by
-        the key that it has itself.
+    :param gold_keys: For each of `LEVELS`, the gold key of each predicted entity that counts as a gold one,
+        by its own key.
     :param faults: The causes that keep entities from being strictly right, by the entities' names.
     :param missed: The keys of the gold entities without a counterpart.
     :param spurious: The number of predicted entities without one.
@@ -215,7 +219,7 @@ def _key(entity: Entity) -> Hashable:
 
 
 def _own_name(entity: Entity) -> Hashable:
-    """The name of a predicted entity that counts as no gold one."""
+    """Return the name of a predicted entity that counts as no gold one."""
     return (None, entity.key)
 
 
@@ -226,7 +230,8 @@ def _triple(relation: Relation, name: Name) -> Triple:
 def _group(
     relations: Iterable[Relation], name: Name, starts: list[int] | None, groupers: Sequence[Grouper]
 ) -> defaultdict[str, set[Any]]:
-    """The members of each group: triples, and in the group `evidence` pairs of a triple and a sentence."""
+    """Return the members of each group. They are triples, but in the group `evidence` pairs of a triple and a
+    sentence."""
     groups: defaultdict[str, set[Any]] = defaultdict(set)
     for relation in relations:
         triple = _triple(relation, name)
@@ -241,7 +246,8 @@ def _group(
 
 
 def _place(relation: Relation, starts: list[int] | None) -> str | None:
-    """Whether the relation's entities share a sentence; None without sentence boundaries."""
+    """Return "intra" if the relation's entities share a sentence, else "inter"; None without sentence
+    boundaries."""
     if starts is None:
         return None
     heads, tails = sentence_numbers(relation.head, starts), sentence_numbers(relation.tail, starts)

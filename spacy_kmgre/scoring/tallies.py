@@ -1,4 +1,4 @@
-"""Counts behind scores. They add up: the sum over documents is the count of a corpus, or of a sample of it."""
+"""Counts behind scores. The sum of the documents' counts is the count of a corpus, or of a sample of it."""
 
 from collections import Counter
 from collections import Counter as CounterType
@@ -11,7 +11,7 @@ LEVELS = ("micro", "strict", "overlap")
 SENTENCE_GROUPS = ("intra", "inter")
 EVIDENCE_GROUPS = ("evidence", "evidence_labelled")
 GROUPS = (*LEVELS, *SENTENCE_GROUPS, "m1", "m2", *EVIDENCE_GROUPS)
-# Why a relation is not strictly right, in the order of the pipeline.
+# The causes for which a relation is not strictly right, in the order in which the pipeline works.
 CAUSES = ("mention", "cluster", "type", "relation")
 UNALIGNED = ("gold", "predicted", "relations")
 
@@ -34,16 +34,16 @@ class Tally:
 
 @dataclass(frozen=True)
 class RelationCounts:
-    """All that is counted in a document.
+    """What is counted in a document.
 
     :param groups: A tally for each group that has members: those of `GROUPS` and those of further groupers.
     :param labels: A tally for each label, gold or predicted.
     :param known: The number of correct relations that are facts of the training corpus.
     :param unsplit: The number of documents that have relations but no sentence boundaries.
-    :param missed: Gold relations that are not strictly found, by `CAUSES`.
-    :param spurious: Predicted relations that are not strictly right, by `CAUSES`.
-    :param unaligned: Gold entities and predicted entities without a counterpart, and gold relations of such
-        gold entities, by `UNALIGNED`.
+    :param missed: The numbers of gold relations that are not strictly found, by `CAUSES`.
+    :param spurious: The numbers of predicted relations that are not strictly right, by `CAUSES`.
+    :param unaligned: The numbers of gold entities and of predicted entities without a counterpart, and of
+        gold relations of such gold entities, by `UNALIGNED`.
     """
 
     groups: dict[str, Tally] = field(default_factory=dict)
@@ -101,7 +101,8 @@ class RelationCounts:
         return self.groups.get(group, Tally())
 
     def _scored(self, group: str) -> Tally:
-        """The tally of a group, empty where its scores would not be those of the whole corpus."""
+        """Return the tally of a group, an empty one where its scores would not be those of the whole
+        corpus."""
         tally = self._tally(group)
         unsplit = group in SENTENCE_GROUPS and self.unsplit
         unlabelled = group in EVIDENCE_GROUPS and not tally.gold

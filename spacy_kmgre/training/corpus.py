@@ -23,18 +23,18 @@ def create_corpus_reader(
     limit: int = 0,
     prefix: str = ENTITY_PREFIX,
 ) -> Callable[[Language], Iterable[Example]]:
-    """Read examples for training and evaluation from a `.spacy` file, or from a folder of them.
+    """Make a reader of examples for training and evaluation from a `.spacy` file, or from a folder of them.
 
     The reference is the corpus's Doc. The predicted Doc gets its title, and its tokens, sentences and
-    entities as the switches say; its relations and `doc.ents` never.
+    entities as the switches say. It never gets its relations and `doc.ents`.
 
-    :param gold_entities: Give the predicted Docs the gold entities. Without it, a component before this
-        one has to find them.
-    :param gold_tokens: Give the predicted Docs the gold tokens and sentences. Without it, the tokenizer
-        splits the text, tokens in which a gold mention begins or ends are split further, and sentences
-        are up to the pipeline.
-    :param limit: Read no more documents than that; all where 0.
-    :param prefix: The span groups that hold the gold entities.
+    :param gold_entities: Whether the predicted Docs get the gold entities. Otherwise a component before
+        `kmgre_relations` has to find them.
+    :param gold_tokens: Whether the predicted Docs get the gold tokens and sentences. Otherwise the tokenizer
+        splits the text, tokens in which a gold mention begins or ends are split further, and sentences are up
+        to the pipeline.
+    :param limit: The largest number of documents that are read, 0 for all.
+    :param prefix: The prefix of the span groups that hold the gold entities.
 
     The reader itself raises, when it is called, where there is no path (`ValueError`) or nothing at it
     (`FileNotFoundError`), where a file is no DocBin or no document has tokens (`ValueError`). It warns, at
@@ -73,11 +73,11 @@ def create_corpus_reader(
 
 
 def _read_docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
-    """The Docs that have tokens, file by file."""
+    """Yield the Docs that have tokens, file by file."""
     for file in walk_corpus(path, FILE_TYPE):
         try:
             yield from Corpus(file).read_docbin(vocab, [file])
-        except Exception as error:  # what a mangled DocBin raises depends on where it is mangled
+        except Exception as error:  # Its class depends on where the DocBin is mangled.
             raise ValueError(Errors.E113.format(path=file, error=error)) from error
 
 

@@ -1,4 +1,4 @@
-"""Why a training may have taught nothing: what can be found out of a pipeline whose F stayed 0."""
+"""Reasons why a training may have taught nothing, as far as a pipeline whose F stayed 0 shows them."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,14 +17,15 @@ from ..errors import Reasons
 DOCUMENTS = 20
 # The number of updates below which a training is short.
 FEW_STEPS = 300
-# The learning rates of heads, which begin at random, below which nothing is learned.
+# Heads begin at random, and below this learning rate they learn nothing.
 LOW_RATE = 1e-5
-# How many times the usual rate of an encoder undoes it.
+# A learning rate of more than so many times the usual one undoes an encoder.
 TOO_FAST = 5
 
 
 def why_nothing_was_learned(nlp: Language, name: str, examples: Sequence[Example], steps: int) -> list[str]:
-    """The likely reasons for an F of 0, each as a sentence; what the data say before what the training says.
+    """Find the likely reasons for an F of 0, each as a sentence. Where the data show some, the training is
+    not looked at.
 
     :param name: The name of the relation component.
     :param examples: The examples that it was scored on, with Docs that have not been through the pipeline.
@@ -45,7 +46,7 @@ def _of_training_data(pipe: Any) -> Iterator[str]:
 
 
 def _of_examples(pipe: Any, examples: Sequence[Example]) -> Iterator[str]:
-    """What the pipeline does not know of the documents to score."""
+    """Yield reasons that lie in the documents to score: what the pipeline does not know of them."""
     labels = Counter(data["label"] for eg in examples for data in relation_data(eg.reference))
     unknown = [label for label in labels if label not in pipe.labels]
     if not labels:
@@ -62,7 +63,8 @@ def _of_examples(pipe: Any, examples: Sequence[Example]) -> Iterator[str]:
 
 
 def _of_scores(nlp: Language, pipe: Any, examples: Sequence[Example]) -> Iterator[str]:
-    """What the pipeline says where it need not be sure."""
+    """Yield reasons that lie in the scores of the first documents, which are predicted with the threshold
+    0."""
     with _least_threshold(pipe):
         docs = list(nlp.pipe([eg.predicted for eg in islice(examples, DOCUMENTS)]))
     if all(len(pipe.entities(doc)) < 2 for doc in docs):
@@ -92,6 +94,6 @@ def _of_rates(pipe: Any) -> Iterator[str]:
 
 
 def _some(names: Sequence[str], most: int = 8) -> str:
-    """The first names, and how many more there are."""
+    """Return the first names, and how many more there are."""
     shown = ", ".join(repr(name) for name in names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -1,6 +1,7 @@
-"""The phases of EM in training (Jiang et al. 2022, section 3.4), and the callback that tells the component.
+"""The phases of EM in training (Jiang et al. 2022, section 3.4), and the callback that tells the component of
+them.
 
-A component's file needs nothing of this: the callback knows the component, not the other way round.
+The callback knows the component, not the other way round: a component is saved and loaded without it.
 """
 
 from collections.abc import Callable
@@ -16,10 +17,11 @@ ALTERNATE = ("epoch", "step", "joint")
 
 
 def phase_at(step: int, epoch: int, warmup_epochs: int, alternate: str) -> Phase:
-    """The phase of an update. In turns of an epoch an E-step follows the warm-up: ω has to catch up with θ.
+    """Return the phase of an update. Where phases change with epochs, an E-step follows the warm-up, in which
+    ω catches up with θ.
 
-    :param step: Number of the update, from 0.
-    :param epoch: Passes over the corpus that are complete.
+    :param step: The number of the update, from 0.
+    :param epoch: The number of complete passes over the corpus.
     :param alternate: "epoch" and "step" change between E and M; "joint" does both at once.
     """
     if epoch < warmup_epochs:
@@ -31,7 +33,7 @@ def phase_at(step: int, epoch: int, warmup_epochs: int, alternate: str) -> Phase
 
 
 def tau_at(step: int, tau_max: float, tau_rate: float) -> float:
-    """The upper limit of the key threshold, τ = τ_max (1 - rate^step) (paper, eq. 14)."""
+    """Return the upper limit of the key threshold, τ = τ_max (1 - rate^step) (paper, eq. 14)."""
     return tau_max * (1.0 - tau_rate**step)
 
 
@@ -42,13 +44,13 @@ def em_callback(
     tau_max: float = 0.5,
     tau_rate: float = 0.999,
 ) -> Callable[[Language, dict[str, Any]], None]:
-    """Tells the component before each update which phase of EM it is in, and the value of τ; and before the first one
-    how many steps the training has.
+    """Make the callback that tells the component, before each update, which phase of EM it is in and the
+    value of τ. Before the first one it also tells how many steps the training has.
 
-    :param component: Name of the component in the pipeline.
-    :param warmup_epochs: Epochs in which θ learns from all mention pairs.
+    :param component: The name of the component in the pipeline.
+    :param warmup_epochs: The number of epochs in which θ learns from all mention pairs.
     :param alternate: "epoch" or "step" to change between E-step and M-step, "joint" for both at once.
-    :param tau_max: Limit of τ.
+    :param tau_max: The limit of τ.
     :param tau_rate: How fast it gets there: τ = tau_max (1 - tau_rate^step).
     :raises ValueError: For an unknown way to alternate.
     """

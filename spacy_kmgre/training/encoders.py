@@ -7,9 +7,9 @@ from spacy.language import Language
 
 
 def resolve_encoders() -> Callable[[Language], Language]:
-    """Lets the models of spacy-transformers take the names that `spacy_kmgre.Encoder.v1` takes: where one is
-    named `package:NAME`, it is told, before it loads, the folder in that Python package. The config keeps the
-    name, which means the same on every machine.
+    """Make the callback that lets models of spacy-transformers have the names that `spacy_kmgre.Encoder.v1`
+    takes. Where a model is named `package:NAME`, the callback tells it, before it loads, the folder in that
+    Python package. The config keeps the name, which means the same on every machine.
 
     :raises ValueError: When the pipeline is initialised and the package is not installed.
     """

@@ -21,7 +21,7 @@ Corpus = Callable[[Language], Iterable[Example]]
 
 
 def dev_corpus(nlp: Language) -> Corpus:
-    """The reader of the corpus that evaluations score."""
+    """Return the reader of the corpus that evaluations score."""
     config = nlp.config.interpolate()
     (corpus,) = resolve_dot_names(config, [config["training"]["dev_corpus"]])
     found: Corpus = corpus
@@ -68,8 +68,8 @@ class LastStep:
     def evaluate(self) -> dict[str, Any] | None:
         """Evaluate the last step.
 
-        :returns: What the loop would have said of it but its losses, which only the loop knows; None where there is
-            nothing to evaluate.
+        :returns: What the loop would have said of it, without its losses, which only the loop knows; None
+            where there is nothing to evaluate.
         """
         if self._info is None or self._output is None or self._evaluated == self.step or not self.ended:
             return None

@@ -28,10 +28,10 @@ F = "rel_micro_f"
 def em_logger(
     progress_bar: bool = False, output_file: str | Path | None = None
 ) -> Callable[..., tuple[LogStep, Finalize]]:
-    """Print a row at each evaluation: epoch, step, scores and seconds, and for each component trained by EM
-    the phase of the last update, τ, and the losses of the relation extractor and of the key instance
-    classifier, summed since the row before; for any other trainable component its loss. "-" stands for
-    what has no value.
+    """Make a logger that prints a row at each evaluation. The row has the epoch, the step, the scores and the
+    seconds. For each component trained by EM it has the phase of the last update, τ, and the losses of the
+    relation extractor and of the key instance classifier, summed since the row before; for any other
+    trainable component it has the loss. "-" stands for what has no value.
 
     At the end the last step is evaluated too, where the loop has not done so, and saved as model-best where no
     evaluation was better; its row has no losses, which only the loop knows. Where no evaluation had an F above 0 the
@@ -68,7 +68,7 @@ class _Log:
         self.nlp, self.stdout, self.stderr, self.progress_bar = nlp, stdout, stderr, progress_bar
         config = nlp.config["training"]
         self.frequency = config["eval_frequency"]
-        # Not hasattr: it would read τ, which a component has only once it is initialized.
+        # This is not hasattr, which would read τ; a component has τ only once it is initialized.
         self.em: dict[str, Any] = {
             name: pipe for name, pipe in nlp.pipeline if {"phase", "tau"} <= set(dir(pipe))
         }
@@ -117,7 +117,7 @@ class _Log:
         }
 
     def step(self, info: dict[str, Any] | None) -> None:
-        """What spaCy calls after each step; with information after an evaluation."""
+        """Log a step. spaCy calls this after each one, with information after an evaluation."""
         self.last_step.see(info)
         if info is None:
             if self.progress is not None:
@@ -141,7 +141,7 @@ class _Log:
             self.lines.flush()
 
     def finalize(self) -> None:
-        """What spaCy calls at the end."""
+        """End the log. spaCy calls this at the end."""
         try:
             info = self.last_step.evaluate()
             if info is not None:
@@ -164,7 +164,7 @@ class _Log:
 
 
 def _columns(em: list[str], others: list[str], scores: list[str]) -> list[tuple[str, int, Place]]:
-    """Header, width and place in the record of each column."""
+    """Return the header, the width, and the place in the record of each column."""
     columns: list[tuple[str, int, Place]] = [("E", 3, ("epoch",)), ("#", 6, ("step",))]
     for name in em:
         suffix = f" {name}" if len(em) > 1 else ""

@@ -14,7 +14,8 @@ from ..model.network import KEY, RELATION
 from ..model.phases import Phase
 from ..model.pieces import Gold
 
-# Below this part of the attention a context's distance from the evidence grows no more.
+# Where less than about this part of a context lies in the evidence, its distance from the evidence grows no
+# more.
 EPSILON = 1e-4
 
 
@@ -37,9 +38,10 @@ class Evidence(NamedTuple):
 def losses(
     scores: PairScores, gold: Sequence[Gold], phase: Phase, objective: Objective, tau: float
 ) -> dict[str, Tensor]:
-    """The losses of the parts that a phase moves, as scalars to call `backward()` on.
+    """Compute the losses of the parts that a phase moves, as scalars to call `backward()` on.
 
-    They are sums over entity pairs ("relation") and mention pairs ("key"); the step divides by their numbers.
+    They are sums over entity pairs ("relation") and mention pairs ("key"), which the step divides by the
+    numbers of these.
 
     :param gold: What is known of each document.
     :param tau: τ, the upper limit of the key threshold (14).
@@ -67,7 +69,7 @@ def losses(
 
 
 def relation_loss(scores: PairScores, labels: Tensor, objective: Objective, selected: Tensor) -> Tensor:
-    """The M-step's loss (17)-(19), a sum over entity pairs.
+    """Compute the M-step's loss (17)-(19), a sum over entity pairs.
 
     :param labels: bool. *Shape:* (N, C)
     :param selected: Which mention pairs are key. *Shape:* (P,)
@@ -81,9 +83,9 @@ def relation_loss(scores: PairScores, labels: Tensor, objective: Objective, sele
 
 
 def focus_loss(scores: PairScores, evidence: Evidence, selected: Tensor) -> Tensor:
-    """How far the contexts of key mention pairs are from gold evidence, a weighted sum over the entity pairs that have
-    some: -log of the part of the context that lies in it. DREEAM (Ma et al., EACL 2023) has a divergence over word
-    pieces in its place.
+    """Return how far the contexts of key mention pairs are from gold evidence. This is a weighted sum, over
+    the entity pairs that have evidence, of -log of the part of their contexts that lies in it. DREEAM (Ma et
+    al., EACL 2023) has a divergence over word pieces in its place.
 
     :param selected: Which mention pairs are key. *Shape:* (P,)
     """
@@ -101,8 +103,8 @@ def focus_loss(scores: PairScores, evidence: Evidence, selected: Tensor) -> Tens
 def key_targets(
     scores: PairScores, labels: Tensor, objective: Objective, evidence: Evidence | None
 ) -> Tensor:
-    """Which mention pairs ω is to call key: the pseudo labels (9), or where gold evidence is known and asked for, those
-    whose mentions lie in it.
+    """Return which mention pairs ω is to call key: those of the pseudo labels (9), or, where gold evidence is
+    known and asked for, those whose two mentions lie in it.
 
     :returns: bool. *Shape:* (P,)
     """
@@ -111,13 +113,13 @@ def key_targets(
     if not objective.evidence_keys or evidence is None:
         return targets
     inside = evidence.inside[rows, evidence.head] & evidence.inside[rows, evidence.tail]
-    # Without such a mention pair the evidence says nothing of them.
+    # An entity pair without such a mention pair keeps its pseudo labels.
     says = inside.new_zeros(scores.num_pairs, dtype=torch.long).index_add(0, rows, inside.long()) > 0
     return torch.where(says[rows], inside, targets)
 
 
 def label_matrix(scores: PairScores, gold: Sequence[Gold]) -> np.ndarray:
-    """Gold relations in the order of the scores' entity pairs, bool. *Shape:* (N, C)"""
+    """Make a matrix of gold relations in the order of the scores' entity pairs, bool. *Shape:* (N, C)"""
     row_of = scores.row_of_pair()
     labels = np.zeros((scores.num_pairs, scores.relation.shape[1]), dtype=bool)
     for number, known in enumerate(gold):
@@ -129,7 +131,7 @@ def label_matrix(scores: PairScores, gold: Sequence[Gold]) -> np.ndarray:
 
 
 def locate(scores: PairScores, gold: Sequence[Gold]) -> Evidence | None:
-    """Where gold evidence is; None where no scored pair has any."""
+    """Find where gold evidence is. Return None where no scored pair has any."""
     row_of = scores.row_of_pair()
     inside = [
         (row_of[(number, *pair)], sentence)

@@ -25,8 +25,8 @@ class AdamW(Optimizer):
             self._set_attr_or_schedule("encoder_learn_rate", encoder_learn_rate)  # type: ignore[no-untyped-call]  # thinc
 
     def plan(self, total_steps: int) -> None:
-        """Tell the schedules that need it how many steps the training has. `kmgre_relations` does so before its first
-        step, where a callback of the config has told it."""
+        """Tell the schedules that need it how many steps the training has. `kmgre_relations` does so before
+        each of its steps, where a callback of the config has told it the number."""
         for name, schedule in self.schedules.items():
             if isinstance(schedule, WarmupLinear):
                 schedule.plan(total_steps)
@@ -44,7 +44,8 @@ def create_adamw(
     L2: FloatOrSeq = 0.0,
     grad_clip: FloatOrSeq = 1.0,
 ) -> AdamW:
-    """AdamW with learning rates for encoders, heads, and other components. Each may be a number or a schedule.
+    """Make AdamW with learning rates for encoders, heads, and other components. Each may be a number or a
+    schedule.
 
     :param learn_rate: The rate of the relation model's encoders, and of the pipeline's other components.
     :param head_learn_rate: The rate of everything else in the relation model.

@@ -1,6 +1,7 @@
 """A config for a corpus: one of those that come with the package, fitted to the corpus' size and the device.
 
-The numbers are measured ones (benchmarks/README.md) and the papers'; each comes with its reason, for a comment.
+The numbers are measured (benchmarks/README.md) or from the papers. Each comes with its reason, which becomes
+a comment in the config.
 """
 
 import math
@@ -29,20 +30,20 @@ DOCUMENTS = {
     "end_to_end": 400,
     "kmgre_paper": 3053,
 }
-# The encoder of languages that the others do not know.
+# The encoder for languages other than English.
 MULTILINGUAL = "bert-base-multilingual-cased"
 # A training with fewer updates is too short, however small the corpus is.
 LEAST_STEPS = 1000
-# The number of documents from which on updates may be of several documents.
+# A corpus of at least so many documents may be learned in updates of several documents.
 MANY = 1000
 RATES = {
     "learn_rate": "The highest learning rate of encoders; it rises and falls with the number of steps.",
     "head_learn_rate": "The highest learning rate of the layers that begin at random.",
     "encoder_learn_rate": "The highest learning rate of the relation model's encoder.",
 }
-# How often a training is evaluated.
+# The number of evaluations in a training.
 EVALUATIONS = 4
-# The width of comments.
+# The width of comments in the config.
 WIDTH = 110
 
 
@@ -116,7 +117,7 @@ class Recipe:
         self.reasons: dict[str, str] = {}
 
     def get(self, place: str) -> Any:
-        """The value at a place such as "training.max_steps"; None where there is none."""
+        """Return the value at a place such as "training.max_steps", None where there is none."""
         value: Any = self.config
         for key in place.split("."):
             value = value.get(key) if value is not None else None
@@ -137,7 +138,7 @@ class Recipe:
         self.reasons[place] = reason
 
     def to_str(self, header: str) -> str:
-        """The config as text.
+        """Write the config as text.
 
         :param header: A comment at the beginning, line by line.
         """
@@ -155,7 +156,7 @@ class Recipe:
 
 
 def fit(choice: Choice, facts: CorpusFacts) -> Recipe:
-    """The config of a choice, fitted to a corpus.
+    """Fit the config of a choice to a corpus.
 
     :raises ValueError: For an unknown config, and for a corpus that nothing can be learned from.
     """
@@ -193,7 +194,8 @@ def _set_paths(recipe: Recipe, choice: Choice) -> None:
 
 
 def _set_length(recipe: Recipe, choice: Choice, facts: CorpusFacts) -> None:
-    """How many documents an update has, how many updates there are, and when the pipeline is evaluated."""
+    """Set how many documents an update has, how many updates there are, and when the pipeline is
+    evaluated."""
     documents, size = facts.documents, recipe.get("training.batcher.size")
     passes = round(recipe.get("training.max_steps") * size / DOCUMENTS[choice.config])
     if documents < MANY and size > 1:
@@ -223,7 +225,7 @@ def _set_length(recipe: Recipe, choice: Choice, facts: CorpusFacts) -> None:
 
 
 def _set_model(recipe: Recipe, facts: CorpusFacts) -> None:
-    """What depends on annotations that not every corpus has."""
+    """Set what depends on annotations that not every corpus has."""
     model = f"components.{COMPONENT}.model"
     if not facts.typed and recipe.get(f"{model}.encoder.typed_markers"):
         recipe.set(f"{model}.encoder.typed_markers", False, "The entities of the corpus have no types.")

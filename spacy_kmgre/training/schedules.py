@@ -7,10 +7,11 @@ from ..model.rates import WARMUP, rate_factor
 
 
 class WarmupLinear(Iterator[float]):
-    """Learning rates that rise from 0 in the first part of the training and then fall to 0, both on a line.
+    """Learning rates that rise linearly from 0 in the first part of the training and then fall linearly to 0.
 
-    The length of the training comes from `plan`. As long as it is unknown, which it stays in a training loop of one's
-    own, the rate rises over 20 updates and then stays where it is.
+    The length of the training comes from `plan`. As long as it is unknown, the rate rises over 20 updates and
+    then stays where it is. It stays unknown in a training loop of one's own that does not set the component's
+    `total_steps`.
 
     :param initial_rate: The highest rate.
     :param warmup: The share of the training in which the rate rises, in [0, 1].
@@ -37,13 +38,13 @@ class WarmupLinear(Iterator[float]):
 
 
 def warmup_linear(initial_rate: float, warmup: float = WARMUP) -> WarmupLinear:
-    """A learning rate that rises from 0 and falls to 0 again, as `warmup_linear.v1` does, with the length of the
-    training taken from `[training]`: the callbacks `spacy_kmgre.em.v1` and `spacy_kmgre.training_steps.v1` tell the
-    relation component, and this tells `spacy_kmgre.AdamW.v1`.
+    """Make a learning rate that rises from 0 and falls to 0 again, as `warmup_linear.v1` does, but takes the
+    length of the training from `[training]`. The callback `spacy_kmgre.em.v1` or
+    `spacy_kmgre.training_steps.v1` tells it to the relation component, which tells `spacy_kmgre.AdamW.v1`.
 
     :param initial_rate: The highest rate.
     :param warmup: The share of the training in which the rate rises, in [0, 1].
-    :raises ValueError: For another share.
+    :raises ValueError: For a share outside [0, 1].
     """
     if not 0.0 <= warmup <= 1.0:
         expected = "a share of the training, between 0 and 1"

@@ -1,4 +1,4 @@
-"""How many steps a training has, and the callback that tells a component which learns without EM."""
+"""The number of steps of a training, and the callback that tells it to a component that learns without EM."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,8 +8,8 @@ from spacy.util import registry, resolve_dot_names
 
 
 def planned_steps(nlp: Language) -> int | None:
-    """The number of steps that `[training]` asks for: `max_steps`, or `max_epochs` times the batches of the training
-    corpus, which are counted then, whichever is less.
+    """Return the number of steps that `[training]` asks for. It is the lesser of `max_steps` and `max_epochs`
+    times the number of batches in the training corpus, which are counted only where `max_epochs` is set.
 
     :returns: The number; None where the training has no end but `patience`.
     """
@@ -24,8 +24,9 @@ def planned_steps(nlp: Language) -> int | None:
 
 
 def training_steps(component: str = "kmgre_relations") -> Callable[[Language, dict[str, Any]], None]:
-    """Tell a component how many steps the training has, which its optimizer's schedules need. `spacy_kmgre.em.v1` does
-    so too; this callback is for models that are not trained by EM, such as ATLOP.
+    """Make the callback that tells a component how many steps the training has, which its optimizer's
+    schedules need. `spacy_kmgre.em.v1` does so too; this callback is for models that are not trained by EM,
+    such as ATLOP.
 
     :param component: The name of the component in the pipeline.
     """
