@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from torch import nn
+
 from ..errors import Errors
 from . import maths
 from .choices import check_gone, chosen
@@ -343,6 +345,9 @@ def _head(head: Any, width: int, block: int) -> HeadSettings:
 
 
 def _context(context: Any) -> Weigh:
+    if isinstance(context, nn.Module):
+        value, expected = type(context).__name__, "a function without weights, which θ and ω may share"
+        raise ValueError(Errors.E023.format(setting="context", value=value, expected=expected))
     found: Weigh = context if callable(context) else chosen("context", context, CONTEXTS)
     return found
 

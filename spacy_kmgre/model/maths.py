@@ -3,6 +3,9 @@
 Pure functions on torch tensors. Shapes: L word pieces, d width, M mentions, K attention heads, P mention
 pairs, N entity pairs, C classes, of which class 0 is the threshold class TH. `pair_index` [P] gives the
 entity pair, 0..N-1, of each mention pair. Numbers in brackets are equations of the KMGRE paper.
+
+Three things are called a threshold: TH is a class, whose logit a relation's has to exceed; the key threshold (12)-(14),
+made of ξ and τ, is for mention pairs; and the threshold of the component's settings is for scores.
 """
 
 import torch

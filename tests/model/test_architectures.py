@@ -139,6 +139,13 @@ def test_short_names_are_the_blocks(make_nlp, architecture, head, context):
     assert functions == [maths.per_head_weights if context == "per_head" else maths.pooled_weights] * 2
 
 
+def test_a_context_has_no_weights_of_its_own():
+    """Both parts would share them."""
+    encoder = build_encoder("encoder")
+    with pytest.raises(ValueError, match=r"E023.*context.*Bilinear.*without weights"):
+        build_kmgre(encoder, context=nn.Bilinear(2, 2, 1))
+
+
 @pytest.mark.parametrize("setting, value", [("head", "hidden"), ("context", "per head"), ("head", 3)])
 def test_unknown_heads_and_contexts_are_named(setting, value):
     with pytest.raises(ValueError, match=f"KMGRE E023.*{setting} = {value!r} is not one of"):
