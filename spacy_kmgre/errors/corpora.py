@@ -150,3 +150,11 @@ class CorpusErrors:
         "[KMGRE E153] The format {name!r} has an option {option!r} of another kind or default than the option of that "
         "name of other formats. Options of one name must be alike: give this one another name."
     )
+
+    # Formats of others (E60x)
+    E600 = "[KMGRE E600] {where}: {item} is not {expected}."
+    E601 = (
+        "[KMGRE E601] {where}: a mention of the words {first} to {end}; it must be [start, end] with start < end, "
+        "within the document, which has {length} words."
+    )
+    E602 = "[KMGRE E602] {where}: the tags are not in the BILOU scheme. ({error})"

@@ -56,9 +56,9 @@ class Warnings:
         "nlp.add_pipe(..., before={early!r}); nlp.analyze_pipes() shows the order."
     )
     W018 = (
-        "[KMGRE W018] {name!r} replaces the relations that {other!r} has written to {document!r}. A Doc holds the "
-        "relations of one component. To have both, read doc._.relations after the first: with "
-        "nlp.select_pipes(disable=[{name!r}])."
+        "[KMGRE W018] doc._.relations of {document!r} are those of {name!r} now. Those of {other!r}, which it has "
+        "replaced there, are doc._.relations_of({other!r}). To have both in doc._.relations, set "
+        "merge_relations = true in [components.{name}]. Further Docs like this one are not named."
     )
     W019 = (
         "[KMGRE W019] {name!r} finds no entities in {document!r}, where nothing before it has looked for named "

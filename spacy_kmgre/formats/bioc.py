@@ -51,24 +51,24 @@ OTHER_INFONS = ("novel", "score")
 class Place(NamedTuple):
     """The place of a document, for messages.
 
-    :param lines: The line in which each element begins.
+    :param spots: Where in the file each element is: " line 7" in XML, "[0].passages[1]" in JSON.
     """
 
     path: Path
-    lines: dict[ET.Element, int]
+    spots: Mapping[ET.Element, str]
     name: str
 
     def of(self, element: ET.Element) -> str:
         """The place of an element."""
-        return f"{self.path} line {self.lines[element]} {self.name!r}"
+        return f"{self.path}{self.spots[element]} {self.name!r}"
 
 
 def _read(path: Path, vocab: Vocab, counts: Counts, options: IdentifierOptions) -> Iterator[Draft]:
     docs = TextDocs(vocab, counts, options)
     _check_start(path)
-    for element, lines in _documents(path):
+    for element, spots in _documents(path):
         name = element.findtext("id") or ""
-        yield Draft(name, partial(_read_document, element, Place(path, lines, name), docs))
+        yield Draft(name, partial(read_document, element, Place(path, spots, name), docs))
 
 
 class _Begun(Exception):
@@ -111,23 +111,23 @@ def _saying_not_xml(path: Path) -> Iterator[None]:
         raise ValueError(Errors.E127.format(path=path, error=error)) from error
 
 
-def _documents(path: Path) -> Iterator[tuple[ET.Element, dict[ET.Element, int]]]:
+def _documents(path: Path) -> Iterator[tuple[ET.Element, dict[ET.Element, str]]]:
     """Read the documents one by one, with the lines in which their elements begin."""
     parser: Any = ET.XMLPullParser(("start", "end"))
-    lines: dict[ET.Element, int] = {}
+    spots: dict[ET.Element, str] = {}
     stack: list[ET.Element] = []
     line = 1
 
-    def events() -> Iterator[tuple[ET.Element, dict[ET.Element, int]]]:
+    def events() -> Iterator[tuple[ET.Element, dict[ET.Element, str]]]:
         for event, element in parser.read_events():
             if event == "start":
                 stack.append(element)
-                lines[element] = line
+                spots[element] = f" line {line}"
                 continue
             stack.pop()
             if element.tag == "document" and not any(outer.tag == "document" for outer in stack):
-                yield element, lines
-                lines.clear()
+                yield element, spots
+                spots.clear()
                 stack[-1].clear()
 
     with path.open("rb") as file, _saying_not_xml(path):
@@ -139,7 +139,11 @@ def _documents(path: Path) -> Iterator[tuple[ET.Element, dict[ET.Element, int]]]
         yield from events()
 
 
-def _read_document(document: ET.Element, place: Place, docs: TextDocs[IdentifierOptions]) -> Doc:
+def read_document(document: ET.Element, place: Place, docs: TextDocs[IdentifierOptions]) -> Doc:
+    """Make the Doc of a document, in the elements of BioC XML.
+
+    :raises ValueError: Where something in it cannot be right.
+    """
     if document.find(".//document") is not None:
         raise ValueError(Errors.E130.format(where=place.of(document), what="a document within a document"))
     layout = _Layout(place)
@@ -286,43 +290,75 @@ def _write(docs: Iterable[Doc], path: Path) -> None:
         file.write('<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE collection SYSTEM "BioC.dtd">\n')
         file.write("<collection><source>spacy-kmgre</source><date></date><key></key>\n")
         for number, doc in enumerate(docs, 1):
-            file.writelines(_elements(str(doc.user_data.get(TITLE) or number), doc))
+            file.writelines(_elements(document_data(doc, number)))
         file.write("</collection>\n")
 
 
-def _elements(name: str, doc: Doc) -> Iterator[str]:
+def document_data(doc: Doc, number: int) -> dict[str, Any]:
+    """A document of BioC as plain data, in the form that it has in BioC JSON.
+
+    :param number: The name of a document without a title.
+    """
     text = doc.text
     mentions, triples = part_identified(doc)
-    passages = part_passages(doc)
-    yield f"<document><id>{_escape(name, name)}</id>\n"
-    for number, (start, end, label) in enumerate(passages):
-        first = number == 0
-        stop = len(text) if number == len(passages) - 1 else passages[number + 1].start
+    layout = part_passages(doc)
+    passages = []
+    for place, (start, end, label) in enumerate(layout):
+        first = place == 0
+        stop = len(text) if place == len(layout) - 1 else layout[place + 1].start
         # Spaces around a passage are read from the offsets; anything else there must be written.
         start = 0 if first and text[:start].strip(" ") else start
         end = stop if text[end:stop].strip(" ") else end
-        yield f"<passage>{_infon(name, 'type', label)}<offset>{start}</offset>"
-        yield f"<text>{_escape(name, text[start:end])}</text>\n"
-        for place, mention in enumerate(mentions):
-            if (first or start <= mention.start) and mention.start < stop:
-                words = _escape(name, text[mention.start : mention.end])
-                yield (
-                    f'<annotation id="{place}">{_infon(name, "type", mention.label)}'
-                    f"{_infon(name, 'identifier', mention.identifiers)}"
-                    f'<location offset="{mention.start}" length="{mention.end - mention.start}"/>'
-                    f"<text>{words}</text></annotation>\n"
-                )
+        annotations = [
+            {
+                "id": str(name),
+                "infons": {"type": mention.label, "identifier": mention.identifiers},
+                "text": text[mention.start : mention.end],
+                "locations": [{"offset": mention.start, "length": mention.end - mention.start}],
+            }
+            for name, mention in enumerate(mentions)
+            if (first or start <= mention.start) and mention.start < stop
+        ]
+        passages.append(
+            {"infons": {"type": label}, "offset": start, "text": text[start:end], "annotations": annotations}
+        )
+    return {
+        "id": str(doc.user_data.get(TITLE) or number),
+        "passages": passages,
+        "relations": [_relation_data(name, triple) for name, triple in enumerate(triples)],
+    }
+
+
+def _relation_data(number: int, triple: Triple) -> dict[str, Any]:
+    kind, novelty = part_novelty(triple.label)
+    infons = {"entity1": str(triple.head), "entity2": str(triple.tail), "type": kind}
+    return {"id": f"R{number}", "infons": {**infons, **({"novel": novelty} if novelty else {})}, "nodes": []}
+
+
+def _elements(document: Mapping[str, Any]) -> Iterator[str]:
+    """The XML of a document."""
+    name = document["id"]
+    yield f"<document><id>{_escape(name, name)}</id>\n"
+    for passage in document["passages"]:
+        yield f"<passage>{_infons_xml(name, passage['infons'])}<offset>{passage['offset']}</offset>"
+        yield f"<text>{_escape(name, passage['text'])}</text>\n"
+        for annotation in passage["annotations"]:
+            (location,) = annotation["locations"]
+            yield (
+                f'<annotation id="{annotation["id"]}">{_infons_xml(name, annotation["infons"])}'
+                f'<location offset="{location["offset"]}" length="{location["length"]}"/>'
+                f"<text>{_escape(name, annotation['text'])}</text></annotation>\n"
+            )
         yield "</passage>\n"
-    for number, (head, tail, label) in enumerate(triples):
-        kind, novelty = part_novelty(label)
-        yield f'<relation id="R{number}">{_infon(name, "entity1", str(head))}{_infon(name, "entity2", str(tail))}'
-        yield _infon(name, "type", kind) + (_infon(name, "novel", novelty) if novelty else "")
-        yield "</relation>\n"
+    for relation in document["relations"]:
+        yield f'<relation id="{relation["id"]}">{_infons_xml(name, relation["infons"])}</relation>\n'
     yield "</document>\n"
 
 
-def _infon(name: str, key: str, value: str) -> str:
-    return f"<infon key={quoteattr(key)}>{_escape(name, value)}</infon>"
+def _infons_xml(name: str, infons: Mapping[str, str]) -> str:
+    return "".join(
+        f"<infon key={quoteattr(key)}>{_escape(name, value)}</infon>" for key, value in infons.items()
+    )
 
 
 def _escape(name: str, text: str) -> str:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from ..annotations import TITLE, document_name
+from ..annotations import TITLE, document_name, suggested_by
 from ..errors import Errors
 from .assemble import TextDocs, squeeze
 from .base import IDENTIFIERS, KEY_PAIRS, SHARED, Draft, Format, doc_labels, shared_identifiers
@@ -166,13 +166,16 @@ def _annotation(doc: Doc) -> Iterator[str]:
         words = re.sub(r"\s", " ", span.text)
         label = _word(span.label_) or UNTYPED
         yield f"T{number}\t{label} {span.start_char} {span.end_char}\t{words}"
-    for number, (head, tail, label) in enumerate(found.links, 1):
-        yield f"R{number}\t{_word(label)} Arg1:T{head + 1} Arg2:T{tail + 1}"
+    for number, link in enumerate(found.links, 1):
+        yield f"R{number}\t{_word(link.label)} Arg1:T{link.head + 1} Arg2:T{link.tail + 1}"
     for chain in found.chains:
         yield "*\tEquiv " + " ".join(f"T{number + 1}" for number in chain)
     for number, span in enumerate(found.mentions, 1):
         if span.kb_id_:
             yield f"N{number}\tReference T{number} {' '.join(span.kb_id_.split())}\t{' '.join(span.text.split())}"
+    if suggested_by(doc):  # People who correct see the scores as notes.
+        for number, link in enumerate(found.links, 1):
+            yield f"#{number}\tAnnotatorNotes R{number}\tscore {link.score:.2f}"
 
 
 def _word(label: str) -> str:

@@ -59,8 +59,8 @@ def _document(number: int, doc: Doc) -> dict[str, Any]:
             for name, span in enumerate(found.mentions)
         ],
         "relations": [
-            {"id": name, "from_id": head, "to_id": tail, "type": label}
-            for name, (head, tail, label) in enumerate(found.all_links())
+            {"id": name, "from_id": link.head, "to_id": link.tail, "type": link.label}
+            for name, link in enumerate(found.all_links())
         ],
     }
 

@@ -25,6 +25,7 @@ from .base import EVIDENCE, SHARED, Draft, Format, ReaderOptions, guess_source, 
 from .counts import Counts
 from .files import read_json_list, write_json_list
 from .models import LIST, Model, Text, check, named
+from .words import whole_sentences
 
 
 class Mention(Model):
@@ -193,7 +194,7 @@ def _document(doc: Doc) -> dict[str, Any]:
 
     A mention over a sentence's end makes one sentence of the two; a Doc without boundaries is one sentence.
     """
-    sentences = _sentences(doc)
+    sentences = whole_sentences(doc)
     of_token = {i: number for number, (start, end) in enumerate(sentences) for i in range(start, end)}
     vertices: dict[int, list[dict[str, Any]]] = {}
     for number, entity in entity_numbers(doc).items():
@@ -221,20 +222,6 @@ def _document(doc: Doc) -> dict[str, Any]:
     }
 
 
-def _sentences(doc: Doc) -> list[Offsets]:
-    starts = [0] if len(doc) else []
-    if doc.has_annotation("SENT_START"):
-        starts = [sent.start for sent in doc.sents]
-    within = {
-        i
-        for entity in read_entities(doc)
-        for span in entity.mentions
-        for i in range(span.start + 1, span.end)
-    }
-    starts = [start for start in starts if start not in within]
-    return list(zip(starts, [*starts[1:], len(doc)]))
-
-
 def entity_numbers(doc: Doc) -> dict[int, Entity]:
     """The Doc's entities by their numbers in DocRED: `entity_1` is number 0.
 
@@ -250,7 +237,7 @@ def entity_numbers(doc: Doc) -> dict[int, Entity]:
 def _submission(doc: Doc) -> Iterator[dict[str, Any]]:
     """The Doc's relations as the official evaluation takes them."""
     numbers = {entity.key: number for number, entity in entity_numbers(doc).items()}
-    sentences = _sentences(doc)
+    sentences = whole_sentences(doc)
     for relation in relation_data(doc):
         yield {
             "title": document_name(doc),
@@ -289,7 +276,7 @@ def _read_submission(
 def _submitted(
     doc: Doc, relations: Iterable[tuple[str, Submitted]], counts: Counts, options: SubmissionOptions
 ) -> Doc:
-    numbers, sentences = entity_numbers(doc), _sentences(doc)
+    numbers, sentences = entity_numbers(doc), whole_sentences(doc)
     data = [
         _relation(where, relation.h_idx, relation.t_idx, relation, numbers, sentences, counts)
         for where, relation in relations

@@ -5,11 +5,12 @@ import os
 import re
 import shutil
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import ijson
 
@@ -20,6 +21,10 @@ from .counts import Counts
 DEEPEST = 100
 # What a JSON file holds that is not a list, by the first event of the parser.
 JSON_KINDS = {"start_map": "object", "integer": "number", "double": "number"}
+# Characters of a file to look at.
+CHARACTERS = 1000
+# What ijson's parser says of a file: the kind of event, and a value.
+Event = tuple[str, Any]
 # A file name taken from a title may have this many bytes; file systems allow 255, with a number and an ending.
 NAME_BYTES = 240
 # A temporary name keeps this many characters, of at most four bytes, of the name that it stands for.
@@ -73,6 +78,19 @@ def parse_line(where: str, line: bytes) -> Any:
         raise ValueError(Errors.E100.format(path=where, error=error)) from error
 
 
+def start_of(path: Path) -> str:
+    """The first characters of a file, without white space before them."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        return file.read(CHARACTERS).lstrip()
+
+
+def is_lines(path: Path) -> bool:
+    """Whether a JSON file has an object a line, and at least two lines."""
+    with path.open("rb") as file:
+        lines = [line.strip() for line in islice((line for line in file if line.strip()), 2)]
+    return len(lines) == 2 and lines[0].endswith(b"}") and lines[1].startswith(b"{")
+
+
 def read_json(path: Path) -> Any:
     """Read a file that is one JSON value.
 
@@ -84,9 +102,10 @@ def read_json(path: Path) -> Any:
         raise ValueError(Errors.E100.format(path=path, error=error)) from error
 
 
-def read_json_list(path: Path) -> Iterator[Any]:
+def read_json_list(path: Path, names: Container[str] = ()) -> Iterator[Any]:
     """Read a file that is one JSON list, item by item. Memory holds one item and a piece of the file.
 
+    :param names: Where not empty, the file is an object instead, and the list is its first field of these names.
     :raises ValueError: Where the file is not a JSON list. The items before the mistake come first, and the message
         names the number of the broken one, from 0 on.
     """
@@ -95,7 +114,8 @@ def read_json_list(path: Path) -> Iterator[Any]:
         if file.read(len(BOM_UTF8)) != BOM_UTF8:
             file.seek(0)
         try:
-            for item in _list_items(path, file):
+            events = ijson.basic_parse(file, use_float=True)
+            for item in _list_items(path, _inside(events, names) if names else events):
                 yield item
                 number += 1
         except (ijson.JSONError, UnicodeDecodeError) as error:
@@ -104,14 +124,30 @@ def read_json_list(path: Path) -> Iterator[Any]:
             raise ValueError(Errors.E100.format(path=path, error=what + place)) from error
 
 
-def _list_items(path: Path, file: BinaryIO) -> Iterator[Any]:
+def _inside(events: Iterator[Event], names: Container[str]) -> Iterator[Event]:
+    """The events of the first field of an object that has one of the names. What comes after it is read, too."""
+    depth = 0
+    for event, value in events:
+        depth += event.startswith("start") - event.startswith("end")
+        if depth == 1 and event == "map_key" and value in names:
+            break
+    for event, value in events:
+        depth += event.startswith("start") - event.startswith("end")
+        yield event, value
+        if depth == 1:
+            break
+    for _ in events:
+        pass
+
+
+def _list_items(path: Path, events: Iterable[Event]) -> Iterator[Any]:
     """Read the items of a JSON list.
 
     `ijson.items` would do, but its memory grows with the square of the depth; `ijson.ObjectBuilder` is slow.
     """
     within: list[Any] = []  # the containers that have begun, from the list itself on
     key = ""
-    for event, value in ijson.basic_parse(file, use_float=True):
+    for event, value in events:
         if event == "map_key":
             key = value
             continue

@@ -17,14 +17,14 @@ from pydantic import AliasChoices, AliasPath, Field
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from ..annotations import TITLE, relations_writer
+from ..annotations import TITLE, relation_data, suggested_by
 from ..errors import Errors
 from .assemble import Offsets, TextDocs, squeeze
-from .base import KEY_PAIRS, SHARED, Draft, Format, option
+from .base import KEY_PAIRS, SCORES, SHARED, Draft, Format, option
 from .counts import Counts
 from .files import read_json_list, write_json_list
 from .mentions import MentionGraph, MentionOptions, coreferring_labels, part_mentions
-from .models import LIST, Model, Text, Title, check
+from .models import LIST, Model, Score, Text, Title, check
 
 
 class Annotation(Model):
@@ -82,6 +82,7 @@ class Link(Model):
     to_id: Text
     direction: Literal["right", "left", "bi"] = "right"
     labels: list[Text] = LIST
+    score: Score = 1.0
 
 
 def _read(path: Path, vocab: Vocab, counts: Counts, options: LabelStudioOptions) -> Iterator[Draft]:
@@ -122,9 +123,9 @@ def _read_task(where: str, data: Any, docs: TextDocs[LabelStudioOptions]) -> Doc
         docs.counts.note("relations without a label (left out)", not link.labels)
         for label in link.labels:
             if link.direction in ("right", "bi"):
-                graph.relate(at, link.from_id, link.to_id, label)
+                graph.relate(at, link.from_id, link.to_id, label, link.score)
             if link.direction in ("left", "bi"):
-                graph.relate(at, link.to_id, link.from_id, label)
+                graph.relate(at, link.to_id, link.from_id, label, link.score)
     return graph.make(where, task.title)
 
 
@@ -183,25 +184,29 @@ def _task(number: int, doc: Doc) -> dict[str, Any]:
     relations = [
         {
             "type": "relation",
-            "from_id": f"m{head}",
-            "to_id": f"m{tail}",
+            "from_id": f"m{link.head}",
+            "to_id": f"m{link.tail}",
             "direction": "right",
-            "labels": [label],
+            "labels": [link.label],
+            **({"score": link.score} if link.score != 1.0 else {}),
         }
-        for head, tail, label in found.all_links()
+        for link in found.all_links()
     ]
     return {
         "id": number,
         "data": {"text": doc.text, "title": doc.user_data.get(TITLE, "")},
-        **_made_by(relations_writer(doc), number, [*regions, *relations]),
+        **_made_by(doc, number, [*regions, *relations]),
     }
 
 
-def _made_by(component: str, number: int, result: list[dict[str, Any]]) -> dict[str, Any]:
-    """The result as an annotation, or as the prediction of a component."""
-    if component:
-        return {"annotations": [], "predictions": [{"model_version": component, "result": result}]}
-    return {"annotations": [{"id": number, "result": result}]}
+def _made_by(doc: Doc, number: int, result: list[dict[str, Any]]) -> dict[str, Any]:
+    """The result as an annotation, or as a prediction, whose score is the mean of its relations' scores."""
+    model = suggested_by(doc)
+    if not model:
+        return {"annotations": [{"id": number, "result": result}]}
+    scores = [data["score"] for data in relation_data(doc)]
+    score = {"score": sum(scores) / len(scores)} if scores else {}
+    return {"annotations": [], "predictions": [{"model_version": model, **score, "result": result}]}
 
 
 LABEL_STUDIO = Format(
@@ -214,6 +219,6 @@ LABEL_STUDIO = Format(
     sniff=lambda peek: any(
         "data" in item and not {"annotations", "predictions"}.isdisjoint(item) for item in peek.objects
     ),
-    holds=frozenset({KEY_PAIRS, SHARED}),
+    holds=frozenset({KEY_PAIRS, SCORES, SHARED}),
     changes=coreferring_labels,
 )

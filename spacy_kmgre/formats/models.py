@@ -24,6 +24,8 @@ Options = TypeVar("Options", bound=TextOptions)
 Text = Annotated[str, Field(min_length=0)]
 # A list that may be left out.
 LIST: Any = Field(default_factory=list)
+# A number from 0 to 1.
+Score = Annotated[float, Field(ge=0, le=1)]
 # A name that may be written as a number.
 Title = Annotated[Text, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
 

@@ -5,10 +5,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from .files import read_json, read_json_lines, read_json_list
+from .files import CHARACTERS, read_json, read_json_lines, read_json_list
 
-# Characters of a file to look at.
-CHARACTERS = 1000
 # Lines of JSON to look at: the first one may have no annotation to tell formats apart by.
 LINES = 100
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from spacy.tokens import Doc, Span
 
-from ..annotations import TITLE
+from ..annotations import TITLE, suggested_by
 from ..errors import Errors
 from .assemble import Offsets, TextDocs
-from .base import KEY_PAIRS, Format
+from .base import KEY_PAIRS, SCORES, Format
 from .files import write_json_lines
-from .mentions import MentionGraph, MentionOptions, coreferring_labels, part_mentions
-from .models import LIST, Model, Text, check, lines_reader
+from .mentions import Link, MentionGraph, MentionOptions, coreferring_labels, part_mentions
+from .models import LIST, Model, Score, Text, check, lines_reader
 from .peek import Peek
 
 
@@ -39,6 +39,7 @@ class JsonRelation(Model):
     head_span: Characters | None = None
     child_span: Characters | None = None
     label: Text
+    score: Score = 1.0
 
 
 class Meta(Model):
@@ -78,7 +79,7 @@ def _read_document(where: str, data: Any, docs: TextDocs[MentionOptions]) -> Doc
             if offsets not in graph.mentions:
                 docs.counts.note("words that are related and no span")
                 graph.add(at, offsets, *offsets)
-        graph.relate(at, head, child, relation.label)
+        graph.relate(at, head, child, relation.label, relation.score)
     return graph.make(where, document.meta.title, tokens or None)
 
 
@@ -101,10 +102,10 @@ def _end(
 def _document(doc: Doc) -> dict[str, Any]:
     found = part_mentions(doc)
     mentions = found.mentions
-    title = doc.user_data.get(TITLE)
+    title, model = doc.user_data.get(TITLE), suggested_by(doc)
     return {
         "text": doc.text,
-        "meta": {"title": title} if title else {},
+        "meta": {**({"title": title} if title else {}), **({"model": model} if model else {})},
         "tokens": [
             {
                 "text": token.text,
@@ -117,9 +118,10 @@ def _document(doc: Doc) -> dict[str, Any]:
         ],
         "spans": [{"text": span.text, **_span(span), "type": "span"} for span in mentions],
         "relations": [
-            _relation(mentions[head], mentions[tail], label) for head, tail, label in found.all_links()
+            _relation(mentions[link.head], mentions[link.tail], link) for link in found.all_links()
         ],
-        "answer": "accept",
+        # What a model has found has not been accepted by anybody.
+        **({} if model else {"answer": "accept"}),
         "_view_id": "relations",
     }
 
@@ -134,13 +136,14 @@ def _span(span: Span) -> dict[str, Any]:
     }
 
 
-def _relation(head: Span, child: Span, label: str) -> dict[str, Any]:
+def _relation(head: Span, child: Span, link: Link) -> dict[str, Any]:
     return {
         "head": head.end - 1,
         "child": child.end - 1,
         "head_span": _span(head),
         "child_span": _span(child),
-        "label": label,
+        "label": link.label,
+        **({"score": link.score} if link.score != 1.0 else {}),
     }
 
 
@@ -157,6 +160,6 @@ PRODIGY = Format(
     settings=MentionOptions,
     default_ending=".jsonl",
     sniff=_sniff,
-    holds=frozenset({KEY_PAIRS}),
+    holds=frozenset({KEY_PAIRS, SCORES}),
     changes=coreferring_labels,
 )

@@ -52,6 +52,7 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
     inverse = Setting()
     calibration = Setting()
     label_texts = Setting()
+    merge_relations = Setting()
 
     def __init__(self, vocab: Vocab, model: RelationModel, name: str, settings: Settings):
         self.vocab = vocab

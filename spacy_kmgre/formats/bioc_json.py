@@ -1,0 +1,187 @@
+"""BioC JSON, as PubTator3's API gives it: what BioC XML says, in objects and lists.
+
+A file is a collection ({"documents": [...]}, PubTator3's {"PubTator3": [...]}), a list of documents or of collections,
+or has one of them a line. The reader makes of a document the elements of BioC XML, and reads these.
+"""
+
+import json
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+
+from .assemble import TextDocs
+from .base import IDENTIFIERS, SHARED, Draft, Format, shared_identifiers
+from .bioc import Place, document_data, read_document
+from .counts import Counts
+from .files import is_lines, read_json, read_json_lines, read_json_list, start_of
+from .identifiers import IdentifierOptions
+from .models import LIST, Model, Text, Title, check
+from .peek import Peek
+
+# The fields that hold the documents of a collection.
+COLLECTIONS = ("documents", "PubTator3")
+PASSAGES = "passages"
+
+
+class Node(Model):
+    refid: Title = ""
+    role: Title = ""
+
+
+class Noted(Model):
+    infons: dict[Text, Any] | None = None
+
+
+class Location(Model):
+    offset: int
+    length: int
+
+
+class Annotation(Noted):
+    id: Title | None = None
+    text: Text | None = None
+    locations: list[Location]
+
+
+class Relation(Noted):
+    id: Title | None = None
+    nodes: list[Node] | None = LIST
+
+
+class Part(Noted):
+    offset: int
+    text: Text | None = None
+    annotations: list[Annotation] | None = LIST
+    relations: list[Relation] | None = LIST
+
+
+class PassagePart(Part):
+    sentences: list[Part] | None = LIST
+
+
+class Document(Noted):
+    id: Title | None = None
+    passages: list[PassagePart]
+    annotations: list[Annotation] | None = LIST
+    relations: list[Relation] | None = LIST
+
+
+def _read(path: Path, vocab: Vocab, counts: Counts, options: IdentifierOptions) -> Iterator[Draft]:
+    docs = TextDocs(vocab, counts, options)
+    for spot, parse in _items(path):
+        try:
+            documents = list(_documents(spot, parse()))
+        except ValueError as error:
+            yield Draft.broken("", error)
+            continue
+        for place, data in documents:
+            yield Draft("", partial(_read_document, path, place, data, docs))
+
+
+def _items(path: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """What a file holds: documents or collections, each with its place, and a function that gives it."""
+    start = start_of(path)
+    named = {start.find(f'"{name}"'): name for name in (*COLLECTIONS, PASSAGES)}
+    first = named[min((place for place in named if place >= 0), default=max(named))]
+    if is_lines(path):
+        for where, parse in read_json_lines(path):
+            yield where.removeprefix(str(path)), parse
+    elif start.startswith("["):
+        for number, item in enumerate(read_json_list(path)):
+            yield f"[{number}]", partial(_same, item)
+    elif first in COLLECTIONS:
+        for number, item in enumerate(read_json_list(path, [first])):
+            yield f".{first}[{number}]", partial(_same, item)
+    else:
+        yield "", partial(read_json, path)
+
+
+def _same(item: Any) -> Any:
+    return item
+
+
+def _documents(spot: str, item: Any) -> Iterator[tuple[str, Any]]:
+    """The documents of a collection, or the document, each with its place in the file."""
+    within = next((name for name in COLLECTIONS if isinstance(item, dict) and name in item), "")
+    if within and isinstance(item[within], list):
+        for number, document in enumerate(item[within]):
+            yield f"{spot}.{within}[{number}]", document
+    else:
+        yield spot, item
+
+
+def _read_document(path: Path, spot: str, data: Any, docs: TextDocs[IdentifierOptions]) -> Doc:
+    document = check(Document, f"{path}{spot}", data)
+    spots: dict[ET.Element, str] = {}
+    element = _element("document", document, spot, spots)
+    return read_document(element, Place(path, spots, document.id or ""), docs)
+
+
+def _element(tag: str, item: Model, spot: str, spots: dict[ET.Element, str]) -> ET.Element:
+    """The element of BioC XML that says the same. What has one value is an attribute and an element within, of which
+    a reader takes the one that BioC has."""
+    element = ET.Element(tag)
+    spots[element] = spot
+    for name, value in item:
+        if isinstance(value, list):
+            for number, part in enumerate(value):
+                element.append(_element(name.removesuffix("s"), part, f"{spot}.{name}[{number}]", spots))
+        elif isinstance(value, dict):
+            for key, infon in value.items():
+                text = _infon(infon)
+                if text is not None:
+                    ET.SubElement(element, "infon", key=key).text = text
+        elif value is not None:
+            element.set(name, str(value))
+            ET.SubElement(element, name).text = str(value)
+    return element
+
+
+def _infon(value: Any) -> str | None:
+    """The text of an infon: of an object, as PubTator3 has them for the ends of a relation, its identifier. Lists,
+    truth values and null name nothing."""
+    if isinstance(value, dict):
+        value = value.get("identifier")
+    return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+
+
+def _write(docs: Iterable[Doc], path: Path) -> None:
+    with path.open("w", encoding="utf8", newline="\n") as file:
+        file.write('{"source": "spacy-kmgre", "date": "", "key": "", "infons": {}, "documents": [')
+        for number, doc in enumerate(docs, 1):
+            file.write((",\n" if number > 1 else "\n") + json.dumps(_data(doc, number), ensure_ascii=False))
+        file.write("\n]}\n")
+
+
+def _data(doc: Doc, number: int) -> dict[str, Any]:
+    """A document with all fields that programs for BioC JSON look for."""
+    data = {"infons": {}, "annotations": [], **document_data(doc, number)}
+    data["passages"] = [{"sentences": [], "relations": [], **passage} for passage in data["passages"]]
+    return data
+
+
+def _sniff(peek: Peek) -> bool:
+    return any(
+        isinstance(item.get(PASSAGES), list)
+        or {"PubTator3"} & item.keys()
+        or {"documents", "source"} <= item.keys()
+        for item in peek.objects
+    )
+
+
+BIOC_JSON = Format(
+    name="bioc_json",
+    description="BioC JSON: what PubTator3's API gives",
+    reader=_read,
+    writer=_write,
+    settings=IdentifierOptions,
+    default_ending=".json",
+    sniff=_sniff,
+    holds=frozenset({IDENTIFIERS, SHARED}),
+    changes=shared_identifiers,
+)
