@@ -158,3 +158,12 @@ class CorpusErrors:
         "within the document, which has {length} words."
     )
     E602 = "[KMGRE E602] {where}: the tags are not in the BILOU scheme. ({error})"
+    E605 = (
+        "[KMGRE E605] {name!r}: {item} is not what doc._.rel holds: {{(token, token): {{label: value}}}}, where tokens "
+        "begin entities and values lie in [0, 1]."
+    )
+    E603 = "[KMGRE E603] {where} is no UIMA CAS that could be read: {error}"
+    E604 = (
+        "[KMGRE E604] {where} has no TypeSystem.xml beside it, without which XMI cannot be read. INCEpTION exports both in "
+        "one zip archive, which is a source too."
+    )

@@ -7,12 +7,10 @@ Comeau et al. 2013, "BioC: a minimalist approach to interoperability for biomedi
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
-from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
 from spacy.tokens import Doc
@@ -35,6 +33,7 @@ from .identifiers import (
     part_passages,
     split_identifiers,
 )
+from .xml import check_characters, first_element, saying_not_xml
 
 CHUNK = 1 << 16
 # Offsets may skip what a document leaves out: at most this many characters at once, and, in a whole document, this
@@ -71,44 +70,12 @@ def _read(path: Path, vocab: Vocab, counts: Counts, options: IdentifierOptions) 
         yield Draft(name, partial(read_document, element, Place(path, spots, name), docs))
 
 
-class _Begun(Exception):
-    """Something has been seen that tells what a file is."""
-
-
 def _check_start(path: Path) -> None:
-    """See that a file is a BioC collection that declares neither entities nor default values of attributes.
-
-    BioC has no use for them, and a few lines of them can fill the memory. (expat limits how much entities may grow,
-    but not what attributes bring; it never fetches external entities.)
-    """
-    seen: list[str] = []
-
-    def begin(found: str) -> None:
-        seen.append(found)
-        raise _Begun
-
-    parser = expat.ParserCreate()
-    parser.StartElementHandler = lambda tag, _: begin(tag)
-    parser.EntityDeclHandler = lambda *_: begin("!ENTITY")
-    parser.AttlistDeclHandler = lambda *_: begin("!ATTLIST")
-    with path.open("rb") as file, _saying_not_xml(path), suppress(_Begun):
-        parser.ParseFile(file)
-    if seen != ["collection"]:
-        raise ValueError(Errors.E128.format(path=path, found=seen[0]))
-
-
-@contextmanager
-def _saying_not_xml(path: Path) -> Iterator[None]:
-    """Raise what a parser says of a file as errors that have a code and name the file."""
-    try:
-        yield
-    except (
-        expat.ExpatError,
-        ET.ParseError,
-        LookupError,
-        ValueError,
-    ) as error:  # the latter two for encodings
-        raise ValueError(Errors.E127.format(path=path, error=error)) from error
+    """See that a file is a BioC collection, and declares nothing."""
+    with path.open("rb") as file:
+        found = first_element(path, file)
+    if found != "collection":
+        raise ValueError(Errors.E128.format(path=path, found=found))
 
 
 def _documents(path: Path) -> Iterator[tuple[ET.Element, dict[ET.Element, str]]]:
@@ -130,7 +97,7 @@ def _documents(path: Path) -> Iterator[tuple[ET.Element, dict[ET.Element, str]]]
                 spots.clear()
                 stack[-1].clear()
 
-    with path.open("rb") as file, _saying_not_xml(path):
+    with path.open("rb") as file, saying_not_xml(path):
         while piece := file.readline(CHUNK):
             parser.feed(piece)
             yield from events()
@@ -362,10 +329,7 @@ def _infons_xml(name: str, infons: Mapping[str, str]) -> str:
 
 
 def _escape(name: str, text: str) -> str:
-    """The text for XML, which has no place for most control characters."""
-    for character in text:
-        if (character < " " and character not in "\t\n\r") or character in "\ufffe\uffff":
-            raise ValueError(Errors.E142.format(name=name, character=character))
+    check_characters(name, text)
     return escape(text, {"\r": "&#13;"})
 
 

@@ -14,8 +14,12 @@ from .assemble import annotate
 from .base import Draft, Format, ReaderOptions, targets
 from .counts import Counts
 from .files import replacing
+from .peek import Peek
 
 SUFFIX = ".spacy"
+# Where spaCy keeps doc._.rel, whether or not the extension is registered, and the spans of spancat.
+REL = ("._.", "rel", None, None)
+SPANS_KEY = "sc"
 # A folder is written in files of this many documents.
 FILE_SIZE = 1000
 
@@ -60,15 +64,36 @@ def _write(docs: Iterable[Doc], path: Path) -> None:
 
 
 def _read(path: Path, vocab: Vocab, counts: Counts, options: ReaderOptions) -> Iterator[Draft]:
+    for doc in read_docbins(path, vocab):
+        if isinstance(doc, Draft):
+            yield doc
+        else:
+            yield Draft(str(doc.user_data.get(TITLE, "")), partial(_named, doc, counts, options))
+
+
+def read_docbins(path: Path, vocab: Vocab) -> Iterator[Doc | Draft]:
+    """Read the Docs of a `.spacy` file, or of all in a folder. In the place of a file that is damaged comes a draft that
+    says so."""
     files = sorted(path.rglob(f"*{SUFFIX}")) if path.is_dir() else [path]
     if not files:
         raise ValueError(Errors.E132.format(path=path, kind=f"*{SUFFIX}"))
     for file in files:
         try:
-            for doc in _docs(file, vocab):
-                yield Draft(str(doc.user_data.get(TITLE, "")), partial(_named, doc, counts, options))
+            yield from _docs(file, vocab)
         except ValueError as error:
             yield Draft.broken("", error)
+
+
+def holds_rel(peek: Peek) -> bool:
+    """Whether Docs have relations in `doc._.rel`, and no entities of ours."""
+    return any(doc.user_data.get(REL) for doc in peek.docs if not read_entities(doc))
+
+
+def holds_spans(peek: Peek) -> bool:
+    """Whether Docs have a flat span group, and neither entities of ours nor relations."""
+    return not holds_rel(peek) and any(
+        doc.spans.get(SPANS_KEY) for doc in peek.docs if not read_entities(doc)
+    )
 
 
 def _named(doc: Doc, counts: Counts, options: ReaderOptions) -> Doc:
@@ -91,5 +116,6 @@ SPACY = Format(
     writer=_write,
     endings=(SUFFIX,),
     folders=True,
-    sniff=lambda peek: SUFFIX in peek.files,
+    # Of a file its ending tells, where nothing else does.
+    sniff=lambda peek: SUFFIX in peek.files and not (holds_rel(peek) or holds_spans(peek)),
 )

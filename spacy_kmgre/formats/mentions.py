@@ -137,10 +137,12 @@ class MentionGraph(Generic[Name]):
 
     def _cluster(self, mentions: Sequence[Mention]) -> Cluster:
         """Make one entity of mentions; it has their most frequent label and identifier."""
-        labels = Counter(mention.label for mention in mentions if mention.label)
+        labels = Counter(mention.label for mention in mentions)
         self.docs.counts.note("entities with mentions of several types", len(labels) > 1)
         kb_ids = Counter(mention.kb_id for mention in mentions if mention.kb_id)
         self.docs.counts.note("entities with several identifiers", len(kb_ids) > 1)
+        # Of what a mention lacks others may know.
+        del labels[""]
         label, kb_id = (max(found, key=found.__getitem__, default="") for found in (labels, kb_ids))
         return Cluster([mention[:2] for mention in mentions], label=label, kb_id=kb_id)
 

@@ -5,10 +5,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from spacy.tokens import Doc, DocBin
+from spacy.vocab import Vocab
+
 from .files import CHARACTERS, read_json, read_json_lines, read_json_list
 
 # Lines of JSON to look at: the first one may have no annotation to tell formats apart by.
 LINES = 100
+# Docs of a DocBin to look at.
+DOCS = 10
 
 
 class Peek:
@@ -66,6 +71,17 @@ class Peek:
                 except ValueError:
                     continue
         return [item for item in found if isinstance(item, dict)]
+
+    @cached_property
+    def docs(self) -> list[Doc]:
+        """The first Docs of a `.spacy` file, or of the first one of a folder; none where it is damaged."""
+        path = self.files.get(".spacy") if self.path.is_dir() else self.path
+        if path is None or path.suffix.lower() != ".spacy":
+            return []
+        try:
+            return list(islice(DocBin().from_disk(path).get_docs(Vocab()), DOCS))
+        except Exception:  # what a damaged DocBin raises depends on the place of the damage
+            return []
 
     def first(self, name: str) -> list[dict[str, Any]]:
         """The first item of the list of that name in each of the `objects`, where it is an object itself."""

@@ -1,0 +1,412 @@
+"""UIMA CAS, as XMI and as JSON: what INCEpTION and WebAnno export, and import.
+
+A document is a file of its own. XMI needs the types beside it, in a TypeSystem.xml; JSON carries them. A source is a
+file, a zip archive as INCEpTION's export is one, or a folder of these, such as an exported project.
+
+    spans        NamedEntity and the span layers of the project: mentions, with the label of a string feature
+    relations    relation layers of the project (Governor, Dependent), and links of span layers (role, target)
+    coreference  CoreferenceChain and CoreferenceLink: the mentions of one entity
+
+https://inception-project.github.io/
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+from zipfile import BadZipFile, ZipFile, is_zipfile
+
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+
+from ..annotations import TITLE, document_name
+from ..errors import Errors
+from .assemble import Offsets, TextDocs, check_order
+from .base import IDENTIFIERS, KEY_PAIRS, Draft, Format, option, shared_identifiers
+from .counts import Counts
+from .files import file_name
+from .mentions import MentionGraph, MentionOptions, coreferring_labels, part_mentions
+from .peek import Peek
+from .xml import check_characters, first_element
+
+CORE = "de.tudarmstadt.ukp.dkpro.core.api."
+METADATA = CORE + "metadata.type.DocumentMetaData"
+TOKEN = CORE + "segmentation.type.Token"
+SENTENCE = CORE + "segmentation.type.Sentence"
+NAMED_ENTITY = CORE + "ner.type.NamedEntity"
+CHAIN = CORE + "coref.type.CoreferenceChain"
+COREF_LINK = CORE + "coref.type.CoreferenceLink"
+# The layers that INCEpTION's project template "Basic annotation" has.
+SPAN, RELATION = "custom.Span", "custom.Relation"
+# What layers of others begin with that say how text is built, not what is annotated.
+BUILT_IN = (CORE, "uima.", "org.apache.", "de.tudarmstadt.ukp.inception.", "de.tudarmstadt.ukp.clarin.")
+ENDS = ("Governor", "Dependent")
+# The features that hold a label, in the order of preference; without them it is the first string feature.
+LABELS = ("value", "label")
+STRING = "uima.cas.String"
+TYPES = "typesystem.xml"
+
+
+@dataclass(frozen=True)
+class CasOptions(MentionOptions):
+    """The options of UIMA CAS.
+
+    :param layers: The layers to read, with commas between: full names, or what comes after the last dot. Without it
+        NamedEntity and all layers of the project are read.
+    :param label_feature: The feature that holds labels; without it `value`, `label` or the first string feature.
+    """
+
+    layers: str = option(
+        "", "The layers to read, with commas between: NamedEntity,Span; without it, all of the project"
+    )
+    label_feature: str = option(
+        "", "The feature of layers that holds the label; without it, value, label or the first"
+    )
+
+
+class Source(NamedTuple):
+    """A CAS that is yet to be read.
+
+    :param name: The name of its file without the ending.
+    :param data: A function that gives the contents of the file.
+    :param types: A function that gives those of its TypeSystem.xml; None where there is none.
+    """
+
+    where: str
+    name: str
+    data: Callable[[], bytes]
+    types: Callable[[], bytes] | None = None
+
+
+def _read(ending: str, path: Path, vocab: Vocab, counts: Counts, options: CasOptions) -> Iterator[Draft]:
+    _cassis()
+    docs = TextDocs(vocab, counts, options)
+    found = False
+    for source in _sources(path, ending):
+        found = True
+        yield Draft("", partial(_read_document, source, docs))
+    if not found:
+        raise ValueError(Errors.E132.format(path=path, kind=f"*{ending}"))
+
+
+def _cassis() -> Any:
+    """The library for CAS, which is installed by an extra.
+
+    :raises ImportError: Where it is not there.
+    """
+    try:
+        import cassis
+    except ImportError:
+        raise ImportError(Errors.E530.format(module="dkpro-cassis", extra="cas")) from None
+    return cassis
+
+
+def _sources(path: Path, ending: str) -> Iterator[Source]:
+    """The files of a kind at a path, in its folders and in zip archives there."""
+    if path.is_dir():
+        types = {file.parent: file for file in sorted(path.rglob("*")) if file.name.lower() == TYPES}
+        for file in sorted(path.rglob("*")):
+            if file.suffix.lower() == ".zip" or (file.is_file() and file.suffix.lower() == ending):
+                near = next((types[folder] for folder in file.parents if folder in types), None)
+                yield from _file(file, ending, near)
+    else:
+        beside = (file for file in path.parent.iterdir() if file.name.lower() == TYPES)
+        yield from _file(path, ending, next(beside, None))
+
+
+def _file(path: Path, ending: str, types: Path | None) -> Iterator[Source]:
+    if path.suffix.lower() != ".zip":
+        yield Source(str(path), path.stem, path.read_bytes, types and types.read_bytes)
+        return
+    try:
+        with ZipFile(path) as archive:
+            names = {PurePosixPath(name): name for name in sorted(archive.namelist())}
+            types_in = next((name for file, name in names.items() if file.name.lower() == TYPES), None)
+            for file, name in names.items():
+                if file.suffix.lower() == ending:
+                    near = partial(archive.read, types_in) if types_in else None
+                    yield Source(f"{path}/{name}", file.stem, partial(archive.read, name), near)
+    except BadZipFile as error:
+        yield Source(str(path), path.stem, partial(_fail, error))
+
+
+def _fail(error: Exception) -> bytes:
+    raise error
+
+
+def _read_document(source: Source, docs: TextDocs[CasOptions]) -> Doc:
+    cas = _load(source, docs.options.lenient)
+    text = cas.sofa_string or ""
+    graph: MentionGraph[int] = MentionGraph(docs, text)
+    layers = _Layers(cas, docs.options)
+    for layer in layers.spans:
+        for number, span in enumerate(cas.select(layer)):
+            at = f"{source.where} {layer.name}[{number}]"
+            graph.add(at, span.xmiID, span.begin, span.end, layers.label(span))
+            identifier = _text(span, "identifier")
+            if identifier:
+                graph.identify(at, span.xmiID, identifier)
+    for at, head, tail, label in layers.links():
+        if head in graph.mentions and tail in graph.mentions:
+            graph.relate(f"{source.where} {at}", head, tail, label)
+        else:
+            docs.counts.note("relations left out, as an end is in no layer that is read")
+    _add_chains(source.where, cas, graph)
+    tokens, sentences = _offsets(cas, TOKEN), _offsets(cas, SENTENCE)
+    if tokens and not _covers(text, tokens):
+        docs.counts.note("documents whose tokens leave out text (found anew)")
+        tokens = []
+    if sentences and not _covers(text, sentences):
+        docs.counts.note("documents whose sentences leave out text (found anew)")
+        sentences = []
+    return graph.make(source.where, _title(cas) or source.name, tokens or None, sentences or None)
+
+
+def _load(source: Source, lenient: bool) -> Any:
+    cassis = _cassis()
+    try:
+        data = source.data()
+        if data.lstrip()[:1] == b"{":
+            return cassis.load_cas_from_json(BytesIO(data), lenient=lenient)
+        if source.types is None:
+            raise ValueError(Errors.E604.format(where=source.where))
+        types = source.types()
+        for part, expected in ((data, "xmi:XMI"), (types, "typeSystemDescription")):
+            found = first_element(source.where, BytesIO(part))
+            if found != expected:
+                raise ValueError(f"<{found}> is there, in place of <{expected}>")
+        return cassis.load_cas_from_xmi(
+            BytesIO(data), cassis.load_typesystem(BytesIO(types)), lenient=lenient
+        )
+    except Exception as error:  # what a damaged file raises depends on the place of the damage
+        if str(error).startswith("[KMGRE"):
+            raise
+        raise ValueError(Errors.E603.format(where=source.where, error=error)) from error
+
+
+class _Layers:
+    """The layers of a CAS that hold mentions and relations."""
+
+    def __init__(self, cas: Any, options: CasOptions):
+        self.cas = cas
+        self.feature = options.label_feature
+        wanted = {name.strip() for name in options.layers.split(",")} - {""}
+        self.spans: list[Any] = []
+        self.relations: list[Any] = []
+        for kind in cas.typesystem.get_types():
+            names = {kind.name, kind.name.rpartition(".")[2]}
+            own = kind.name == NAMED_ENTITY or not kind.name.startswith(BUILT_IN)
+            if (wanted & names if wanted else own) and _is_annotation(kind):
+                related = set(ENDS) <= {feature.name for feature in kind.all_features}
+                (self.relations if related else self.spans).append(kind)
+        # A layer that another one is derived from selects that one's annotations too.
+        self.spans = [kind for kind in self.spans if not _derived(kind, self.spans)]
+
+    def label(self, annotation: Any) -> str:
+        """The label of an annotation; the name of its layer where that has no string features."""
+        kind = annotation.type
+        strings = [feature.name for feature in kind.all_features if feature.rangeType.name == STRING]
+        order = [self.feature] if self.feature else [name for name in LABELS if name in strings] or strings
+        if not strings:
+            return str(kind.name.rpartition(".")[2])
+        return _text(annotation, order[0])
+
+    def links(self) -> Iterator[tuple[str, int, int, str]]:
+        """The place, head, tail and label of each relation and link."""
+        for layer in self.relations:
+            for number, relation in enumerate(self.cas.select(layer)):
+                head, tail = (getattr(relation, end, None) for end in ENDS)
+                label = self.label(relation) or layer.name.rpartition(".")[2]
+                yield f"{layer.name}[{number}]", _number(head), _number(tail), label
+        for layer in self.spans:
+            for number, host in enumerate(self.cas.select(layer)):
+                for name, link in _links_of(host):
+                    at = f"{layer.name}[{number}].{name}"
+                    yield at, host.xmiID, _number(link.target), _text(link, "role") or name
+
+
+def _derived(kind: Any, kinds: Iterable[Any]) -> bool:
+    above = kind.supertype
+    while above is not None:
+        if above in kinds:
+            return True
+        above = above.supertype
+    return False
+
+
+def _is_annotation(kind: Any) -> bool:
+    while kind is not None:
+        if kind.name == "uima.tcas.Annotation":
+            return True
+        kind = kind.supertype
+    return False
+
+
+def _number(annotation: Any) -> int:
+    return int(annotation.xmiID) if annotation is not None else -1
+
+
+def _text(annotation: Any, feature: str) -> str:
+    value = getattr(annotation, feature, None)
+    return value if isinstance(value, str) else ""
+
+
+def _links_of(host: Any) -> Iterator[tuple[str, Any]]:
+    """The links of a span, each with the name of its feature."""
+    for feature in host.type.all_features:
+        value = getattr(host, feature.name, None)
+        for link in getattr(value, "elements", None) or ():
+            if hasattr(link, "role") and getattr(link, "target", None) is not None:
+                yield feature.name, link
+
+
+def _add_chains(where: str, cas: Any, graph: MentionGraph[int]) -> None:
+    """Join the mentions of each chain of coreference. A link that is no mention yet becomes one without a type."""
+    if not cas.typesystem.contains_type(CHAIN):
+        return
+    places = {mention[:2]: name for name, mention in graph.mentions.items() if mention is not None}
+    for number, chain in enumerate(cas.select(CHAIN)):
+        found: list[int] = []
+        link = chain.first
+        while link is not None and link.xmiID not in found:
+            name = places.get((link.begin, link.end), link.xmiID)
+            if name not in graph.mentions:
+                graph.add(f"{where} {CHAIN}[{number}]", name, link.begin, link.end)
+            found.append(name)
+            link = link.next
+        for one, other in pairwise(found):
+            graph.join(where, one, other)
+
+
+def _offsets(cas: Any, kind: str) -> list[Offsets]:
+    if not cas.typesystem.contains_type(kind):
+        return []
+    return [(item.begin, item.end) for item in cas.select(kind) if item.begin < item.end]
+
+
+def _covers(text: str, spans: list[Offsets]) -> bool:
+    try:
+        check_order("", "", text, spans)
+    except ValueError:
+        return False
+    return True
+
+
+def _title(cas: Any) -> str:
+    found = cas.select(METADATA) if cas.typesystem.contains_type(METADATA) else []
+    titles = (_text(item, name) for item in found for name in ("documentTitle", "documentId"))
+    return next(filter(None, titles), "")
+
+
+def _write_xmi(docs: Iterable[Doc], path: Path) -> None:
+    path.mkdir()
+    types = _types()
+    types.to_xml(path / "TypeSystem.xml")
+    for doc, file in _files(docs, path, ".xmi"):
+        check_characters(document_name(doc), doc.text)
+        _cas(doc, types).to_xmi(file)
+
+
+def _write_json(docs: Iterable[Doc], path: Path) -> None:
+    path.mkdir()
+    types = _types()
+    for doc, file in _files(docs, path, ".json"):
+        _cas(doc, types).to_json(file)
+
+
+def _files(docs: Iterable[Doc], path: Path, ending: str) -> Iterator[tuple[Doc, Path]]:
+    taken: set[str] = set()
+    for doc in docs:
+        file = path / (file_name(document_name(doc), taken) + ending)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        yield doc, file
+
+
+def _types() -> Any:
+    types = _cassis().load_dkpro_core_typesystem()
+    span = types.create_type(SPAN, supertypeName="uima.tcas.Annotation")
+    relation = types.create_type(RELATION, supertypeName="uima.tcas.Annotation")
+    for kind, name, values in (
+        (span, "label", STRING),
+        (span, "identifier", STRING),
+        (relation, "label", STRING),
+        *((relation, end, span) for end in ENDS),
+    ):
+        types.create_feature(domainType=kind, name=name, rangeType=values)
+    return types
+
+
+def _cas(doc: Doc, types: Any) -> Any:
+    cas = _cassis().Cas(typesystem=types)
+    cas.sofa_string, cas.sofa_mime = doc.text, "text/plain"
+    kinds = {
+        name: types.get_type(name) for name in (METADATA, TOKEN, SENTENCE, SPAN, RELATION, CHAIN, COREF_LINK)
+    }
+
+    def add(kind: str, start: int, end: int, **features: Any) -> Any:
+        annotation = kinds[kind](begin=start, end=end, **features)
+        cas.add(annotation)
+        return annotation
+
+    add(
+        METADATA,
+        0,
+        len(doc.text),
+        documentTitle=str(doc.user_data.get(TITLE) or ""),
+        documentId=document_name(doc),
+    )
+    for token in doc:
+        if not token.is_space:
+            add(TOKEN, token.idx, token.idx + len(token))
+    for sentence in doc.sents if doc.has_annotation("SENT_START") else ():
+        add(SENTENCE, sentence.start_char, sentence.end_char)
+    found = part_mentions(doc)
+    spans = [
+        add(SPAN, span.start_char, span.end_char, label=span.label_ or None, identifier=span.kb_id_ or None)
+        for span in found.mentions
+    ]
+    for link in found.links:
+        head, tail = spans[link.head], spans[link.tail]
+        add(RELATION, tail.begin, tail.end, Governor=head, Dependent=tail, label=link.label)
+    for chain in found.chains:
+        link_after = None
+        for number in reversed(chain):
+            link_after = add(COREF_LINK, spans[number].begin, spans[number].end, next=link_after)
+        cas.add(kinds[CHAIN](first=link_after))
+    return cas
+
+
+def _holds_xmi(peek: Peek) -> bool:
+    if ".xmi" in peek.files or peek.ending == ".xmi":
+        return True
+    if peek.ending == ".zip" and is_zipfile(peek.path):
+        with ZipFile(peek.path) as archive:
+            return any(name.lower().endswith(".xmi") for name in archive.namelist())
+    return False
+
+
+CAS_XMI = Format(
+    name="cas_xmi",
+    description="UIMA CAS XMI of INCEpTION and WebAnno: a folder of .xmi with TypeSystem.xml, a file, or a zip of these",
+    reader=partial(_read, ".xmi"),
+    writer=_write_xmi,
+    settings=CasOptions,
+    folders=True,
+    sniff=_holds_xmi,
+    holds=frozenset({IDENTIFIERS, KEY_PAIRS}),
+    changes=lambda doc: (*shared_identifiers(doc), *coreferring_labels(doc)),
+)
+CAS_JSON = Format(
+    name="cas_json",
+    description="UIMA CAS JSON of INCEpTION: a folder of .json, or a file",
+    reader=partial(_read, ".json"),
+    writer=_write_json,
+    settings=CasOptions,
+    folders=True,
+    sniff=lambda peek: any("%FEATURE_STRUCTURES" in item for item in peek.objects),
+    holds=frozenset({IDENTIFIERS, KEY_PAIRS}),
+    changes=lambda doc: (*shared_identifiers(doc), *coreferring_labels(doc)),
+)
