@@ -15,13 +15,10 @@ from spacy.util import filter_spans
 from .errors import Errors
 from .relation_input import check_sense, relation_data_of, relation_items
 from .retokenize import group_spans, split_tokens
-from .stored_relations import (
-    forget_writers,
-    relation_data,
-    relation_data_by,
-    relations_writer,
-    store_relations,
-)
+from .stored_relations import forget_writers, relation_data_by
+from .stored_relations import relation_data as relation_data
+from .stored_relations import relations_writer as relations_writer
+from .stored_relations import store_relations as store_relations
 from .types import Entity, MentionPair, Relation, Relations
 
 ENTITY_PREFIX = "entity_"

@@ -41,7 +41,7 @@ def from_docs(docs: Iterable[Doc], ensure_whitespace: bool = True, attrs: list[A
     :param attrs: The token attributes to keep, as `Doc.from_docs` takes them; all where None.
     :raises ValueError: Where there is no Doc, or their vocabularies differ.
     """
-    docs = [docs] if isinstance(docs, Doc) else list(docs)
+    docs = list(docs) if not isinstance(docs, Doc) else []
     if not docs or not all(isinstance(doc, Doc) for doc in docs):
         raise ValueError(Errors.E611.format(name="from_docs", expected="a list of Docs", value=docs))
     joined = Doc.from_docs(docs, ensure_whitespace, attrs, exclude=["spans", "user_data"])
@@ -167,8 +167,10 @@ def _shifted(data: Mapping[str, Any], keys: Mapping[str, str], by: int) -> dict[
 
 def _underscores(doc: Doc, by: int) -> dict[Any, Any]:
     """The extension attributes of a Doc's tokens and spans, which are kept by characters."""
-    return {
-        (key[0], key[1], key[2] + by, None if key[3] is None else key[3] + by): value
-        for key, value in doc.user_data.items()
-        if isinstance(key, tuple) and len(key) == 4 and key[0] == "._." and key[2] is not None
-    }
+    found: dict[Any, Any] = {}
+    user_data: dict[Any, Any] = doc.user_data
+    for key, value in user_data.items():
+        if isinstance(key, tuple) and len(key) == 4 and key[0] == "._." and key[2] is not None:
+            end = None if key[3] is None else key[3] + by
+            found[key[0], key[1], key[2] + by, end] = value
+    return found

@@ -164,6 +164,6 @@ class CorpusErrors:
     )
     E603 = "[KMGRE E603] {where} is no UIMA CAS that could be read: {error}"
     E604 = (
-        "[KMGRE E604] {where} has no TypeSystem.xml beside it, without which XMI cannot be read. INCEpTION exports both in "
-        "one zip archive, which is a source too."
+        "[KMGRE E604] {where} has no TypeSystem.xml beside it, without which XMI cannot be read. INCEpTION exports "
+        "both in one zip archive, which is a source too."
     )

@@ -22,31 +22,31 @@ from zipfile import BadZipFile, ZipFile, is_zipfile
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from ..annotations import TITLE, document_name
 from ..errors import Errors
 from .assemble import Offsets, TextDocs, check_order
 from .base import IDENTIFIERS, KEY_PAIRS, Draft, Format, option, shared_identifiers
+from .cas_writer import (
+    CHAIN,
+    CORE,
+    ENDS,
+    METADATA,
+    NAMED_ENTITY,
+    SENTENCE,
+    STRING,
+    TOKEN,
+    import_cassis,
+    write_json,
+    write_xmi,
+)
 from .counts import Counts
-from .files import file_name
-from .mentions import MentionGraph, MentionOptions, coreferring_labels, part_mentions
+from .mentions import MentionGraph, MentionOptions, coreferring_labels
 from .peek import Peek
-from .xml import check_characters, first_element
+from .xml import first_element
 
-CORE = "de.tudarmstadt.ukp.dkpro.core.api."
-METADATA = CORE + "metadata.type.DocumentMetaData"
-TOKEN = CORE + "segmentation.type.Token"
-SENTENCE = CORE + "segmentation.type.Sentence"
-NAMED_ENTITY = CORE + "ner.type.NamedEntity"
-CHAIN = CORE + "coref.type.CoreferenceChain"
-COREF_LINK = CORE + "coref.type.CoreferenceLink"
-# The layers that INCEpTION's project template "Basic annotation" has.
-SPAN, RELATION = "custom.Span", "custom.Relation"
 # What layers of others begin with that say how text is built, not what is annotated.
 BUILT_IN = (CORE, "uima.", "org.apache.", "de.tudarmstadt.ukp.inception.", "de.tudarmstadt.ukp.clarin.")
-ENDS = ("Governor", "Dependent")
 # The features that hold a label, in the order of preference; without them it is the first string feature.
 LABELS = ("value", "label")
-STRING = "uima.cas.String"
 TYPES = "typesystem.xml"
 
 
@@ -60,7 +60,7 @@ class CasOptions(MentionOptions):
     """
 
     layers: str = option(
-        "", "The layers to read, with commas between: NamedEntity,Span; without it, all of the project"
+        "", "The layers to read, with commas between: NamedEntity,Span; without it, all of a project"
     )
     label_feature: str = option(
         "", "The feature of layers that holds the label; without it, value, label or the first"
@@ -82,7 +82,7 @@ class Source(NamedTuple):
 
 
 def _read(ending: str, path: Path, vocab: Vocab, counts: Counts, options: CasOptions) -> Iterator[Draft]:
-    _cassis()
+    import_cassis()
     docs = TextDocs(vocab, counts, options)
     found = False
     for source in _sources(path, ending):
@@ -90,18 +90,6 @@ def _read(ending: str, path: Path, vocab: Vocab, counts: Counts, options: CasOpt
         yield Draft("", partial(_read_document, source, docs))
     if not found:
         raise ValueError(Errors.E132.format(path=path, kind=f"*{ending}"))
-
-
-def _cassis() -> Any:
-    """The library for CAS, which is installed by an extra.
-
-    :raises ImportError: Where it is not there.
-    """
-    try:
-        import cassis
-    except ImportError:
-        raise ImportError(Errors.E530.format(module="dkpro-cassis", extra="cas")) from None
-    return cassis
 
 
 def _sources(path: Path, ending: str) -> Iterator[Source]:
@@ -119,7 +107,7 @@ def _sources(path: Path, ending: str) -> Iterator[Source]:
 
 def _file(path: Path, ending: str, types: Path | None) -> Iterator[Source]:
     if path.suffix.lower() != ".zip":
-        yield Source(str(path), path.stem, path.read_bytes, types and types.read_bytes)
+        yield Source(str(path), path.stem, path.read_bytes, types.read_bytes if types else None)
         return
     try:
         with ZipFile(path) as archive:
@@ -166,7 +154,7 @@ def _read_document(source: Source, docs: TextDocs[CasOptions]) -> Doc:
 
 
 def _load(source: Source, lenient: bool) -> Any:
-    cassis = _cassis()
+    cassis = import_cassis()
     try:
         data = source.data()
         if data.lstrip()[:1] == b"{":
@@ -301,84 +289,6 @@ def _title(cas: Any) -> str:
     return next(filter(None, titles), "")
 
 
-def _write_xmi(docs: Iterable[Doc], path: Path) -> None:
-    path.mkdir()
-    types = _types()
-    types.to_xml(path / "TypeSystem.xml")
-    for doc, file in _files(docs, path, ".xmi"):
-        check_characters(document_name(doc), doc.text)
-        _cas(doc, types).to_xmi(file)
-
-
-def _write_json(docs: Iterable[Doc], path: Path) -> None:
-    path.mkdir()
-    types = _types()
-    for doc, file in _files(docs, path, ".json"):
-        _cas(doc, types).to_json(file)
-
-
-def _files(docs: Iterable[Doc], path: Path, ending: str) -> Iterator[tuple[Doc, Path]]:
-    taken: set[str] = set()
-    for doc in docs:
-        file = path / (file_name(document_name(doc), taken) + ending)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        yield doc, file
-
-
-def _types() -> Any:
-    types = _cassis().load_dkpro_core_typesystem()
-    span = types.create_type(SPAN, supertypeName="uima.tcas.Annotation")
-    relation = types.create_type(RELATION, supertypeName="uima.tcas.Annotation")
-    for kind, name, values in (
-        (span, "label", STRING),
-        (span, "identifier", STRING),
-        (relation, "label", STRING),
-        *((relation, end, span) for end in ENDS),
-    ):
-        types.create_feature(domainType=kind, name=name, rangeType=values)
-    return types
-
-
-def _cas(doc: Doc, types: Any) -> Any:
-    cas = _cassis().Cas(typesystem=types)
-    cas.sofa_string, cas.sofa_mime = doc.text, "text/plain"
-    kinds = {
-        name: types.get_type(name) for name in (METADATA, TOKEN, SENTENCE, SPAN, RELATION, CHAIN, COREF_LINK)
-    }
-
-    def add(kind: str, start: int, end: int, **features: Any) -> Any:
-        annotation = kinds[kind](begin=start, end=end, **features)
-        cas.add(annotation)
-        return annotation
-
-    add(
-        METADATA,
-        0,
-        len(doc.text),
-        documentTitle=str(doc.user_data.get(TITLE) or ""),
-        documentId=document_name(doc),
-    )
-    for token in doc:
-        if not token.is_space:
-            add(TOKEN, token.idx, token.idx + len(token))
-    for sentence in doc.sents if doc.has_annotation("SENT_START") else ():
-        add(SENTENCE, sentence.start_char, sentence.end_char)
-    found = part_mentions(doc)
-    spans = [
-        add(SPAN, span.start_char, span.end_char, label=span.label_ or None, identifier=span.kb_id_ or None)
-        for span in found.mentions
-    ]
-    for link in found.links:
-        head, tail = spans[link.head], spans[link.tail]
-        add(RELATION, tail.begin, tail.end, Governor=head, Dependent=tail, label=link.label)
-    for chain in found.chains:
-        link_after = None
-        for number in reversed(chain):
-            link_after = add(COREF_LINK, spans[number].begin, spans[number].end, next=link_after)
-        cas.add(kinds[CHAIN](first=link_after))
-    return cas
-
-
 def _holds_xmi(peek: Peek) -> bool:
     if ".xmi" in peek.files or peek.ending == ".xmi":
         return True
@@ -390,9 +300,9 @@ def _holds_xmi(peek: Peek) -> bool:
 
 CAS_XMI = Format(
     name="cas_xmi",
-    description="UIMA CAS XMI of INCEpTION and WebAnno: a folder of .xmi with TypeSystem.xml, a file, or a zip of these",
+    description="UIMA CAS XMI of INCEpTION and WebAnno: .xmi with TypeSystem.xml, a folder or zip of these",
     reader=partial(_read, ".xmi"),
-    writer=_write_xmi,
+    writer=write_xmi,
     settings=CasOptions,
     folders=True,
     sniff=_holds_xmi,
@@ -403,7 +313,7 @@ CAS_JSON = Format(
     name="cas_json",
     description="UIMA CAS JSON of INCEpTION: a folder of .json, or a file",
     reader=partial(_read, ".json"),
-    writer=_write_json,
+    writer=write_json,
     settings=CasOptions,
     folders=True,
     sniff=lambda peek: any("%FEATURE_STRUCTURES" in item for item in peek.objects),

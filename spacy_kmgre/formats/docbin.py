@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
+from typing import Any
 
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
@@ -18,7 +19,7 @@ from .peek import Peek
 
 SUFFIX = ".spacy"
 # Where spaCy keeps doc._.rel, whether or not the extension is registered, and the spans of spancat.
-REL = ("._.", "rel", None, None)
+REL: Any = ("._.", "rel", None, None)
 SPANS_KEY = "sc"
 # A folder is written in files of this many documents.
 FILE_SIZE = 1000
@@ -72,8 +73,8 @@ def _read(path: Path, vocab: Vocab, counts: Counts, options: ReaderOptions) -> I
 
 
 def read_docbins(path: Path, vocab: Vocab) -> Iterator[Doc | Draft]:
-    """Read the Docs of a `.spacy` file, or of all in a folder. In the place of a file that is damaged comes a draft that
-    says so."""
+    """Read the Docs of a `.spacy` file, or of all in a folder. In the place of a file that is damaged comes a draft
+    that says so."""
     files = sorted(path.rglob(f"*{SUFFIX}")) if path.is_dir() else [path]
     if not files:
         raise ValueError(Errors.E132.format(path=path, kind=f"*{SUFFIX}"))

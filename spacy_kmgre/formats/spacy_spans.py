@@ -1,7 +1,8 @@
 """DocBins of other spaCy components, whose Docs have spans and no clusters.
 
-`rel_component`, of explosion/projects, has mentions in `doc.ents`, and relations in `doc._.rel`: {(token, token): {label:
-value}}, between the entities that begin at these tokens. `spancat` has mentions in `doc.spans["sc"]`, and no relations.
+`rel_component`, of explosion/projects, has mentions in `doc.ents`, and in `doc._.rel` the relations between the
+entities that begin at two tokens: {(token, token): {label: value}}. `spancat` has mentions in `doc.spans["sc"]`, and
+no relations.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
