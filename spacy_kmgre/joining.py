@@ -41,11 +41,11 @@ def from_docs(docs: Iterable[Doc], ensure_whitespace: bool = True, attrs: list[A
     :param attrs: The token attributes to keep, as `Doc.from_docs` takes them; all where None.
     :raises ValueError: Where there is no Doc, or their vocabularies differ.
     """
-    docs = list(docs) if not isinstance(docs, Doc) else []
-    if not docs or not all(isinstance(doc, Doc) for doc in docs):
+    docs = docs if isinstance(docs, Doc) else list(docs)
+    if isinstance(docs, Doc) or not docs or not all(isinstance(doc, Doc) for doc in docs):
         raise ValueError(Errors.E611.format(name="from_docs", expected="a list of Docs", value=docs))
-    joined = Doc.from_docs(docs, ensure_whitespace, attrs, exclude=["spans", "user_data"])
-    assert joined is not None  # as there are Docs
+    join: Any = Doc.from_docs  # spaCy's types lack `exclude`
+    joined: Doc = join(docs, ensure_whitespace, attrs, exclude=["spans", "user_data"])
     relations: list[dict[str, Any]] = []
     taken: set[str] = {key for doc in docs for key in _other_groups(doc)}
     fresh = free_keys(ENTITY_PREFIX, taken)
