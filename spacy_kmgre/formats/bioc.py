@@ -22,6 +22,7 @@ from ..annotations import TITLE
 from ..errors import Errors
 from .assemble import Offsets, Passage, TextDocs
 from .base import IDENTIFIERS, SHARED, Draft, Format, shared_identifiers
+from .compression import open_file
 from .counts import Counts
 from .identifiers import (
     NONE,
@@ -91,7 +92,7 @@ def _check_start(path: Path) -> None:
     parser.StartElementHandler = lambda tag, _: begin(tag)
     parser.EntityDeclHandler = lambda *_: begin("!ENTITY")
     parser.AttlistDeclHandler = lambda *_: begin("!ATTLIST")
-    with path.open("rb") as file, _saying_not_xml(path), suppress(_Begun):
+    with open_file(path) as file, _saying_not_xml(path), suppress(_Begun):
         parser.ParseFile(file)
     if seen != ["collection"]:
         raise ValueError(Errors.E128.format(path=path, found=seen[0]))
@@ -130,7 +131,7 @@ def _documents(path: Path) -> Iterator[tuple[ET.Element, dict[ET.Element, int]]]
                 lines.clear()
                 stack[-1].clear()
 
-    with path.open("rb") as file, _saying_not_xml(path):
+    with open_file(path) as file, _saying_not_xml(path):
         while piece := file.readline(CHUNK):
             parser.feed(piece)
             yield from events()
