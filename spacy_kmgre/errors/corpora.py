@@ -70,14 +70,8 @@ class CorpusErrors:
     E113 = "[KMGRE E113] {path} is no DocBin, or a part of one. Make it again. ({error})"
 
     E120 = "[KMGRE E120] {where} is not text in UTF-8: {error}."
-    E121 = (
-        "[KMGRE E121] {where}: characters {start} to {end} are no part of the text, which has {length}. "
-        "Lenient reading leaves such mentions out."
-    )
-    E122 = (
-        "[KMGRE E122] {where}: characters {start} to {end} are {found!r}, not {expected!r}. Lenient reading leaves "
-        "such mentions out."
-    )
+    E121 = "[KMGRE E121] {where}: characters {start} to {end} are no part of the text, which has {length}."
+    E122 = "[KMGRE E122] {where}: characters {start} to {end} are {found!r}, not {expected!r}."
     E123 = (
         "[KMGRE E123] {where}: the {kind} number {number}, characters {start} to {end}, leaves out text or goes "
         "back: the one before ends at {before}. Each must hold characters of the text, in its order, with nothing "
@@ -150,6 +144,18 @@ class CorpusErrors:
         "[KMGRE E153] The format {name!r} has an option {option!r} of another kind or default than the option of that "
         "name of other formats. Options of one name must be alike: give this one another name."
     )
+
+    # Compressed files, and what reading cannot use (E36x)
+    E360 = "[KMGRE E360] {path} is compressed, and damaged or cut off: {error}."
+    E361 = (
+        "[KMGRE E361] {path} unpacks to more than {ratio} times its size, or to more files than a corpus has, as no "
+        "corpus does. Unpack it yourself if you trust it."
+    )
+    E362 = (
+        "[KMGRE E362] {path} is compressed by zstandard. Python reads that from version 3.14 on; for an older one run: "
+        "pip install 'spacy-kmgre[zstd]'"
+    )
+    E363 = "{error} --lenient (lenient=True) leaves out and counts what cannot be right."
 
     # Formats of others (E60x)
     E600 = "[KMGRE E600] {where}: {item} is not {expected}."

@@ -104,6 +104,16 @@ class Warnings:
         "DocBin(store_user_data=True)."
     )
 
+    # What files hold that was not read (W12x)
+    W120 = (
+        "[KMGRE W120] {path} was read as {format}, and no document has an entity. What is there: {seen}. --from "
+        "(FORMATS[...]) names another format."
+    )
+    W121 = (
+        "[KMGRE W121] {path} was read as {format}, and no document has a relation, although there is something like "
+        "relations: {seen}."
+    )
+
 
 class Reasons:
     """Why the F of a training may have stayed 0."""

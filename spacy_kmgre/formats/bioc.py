@@ -20,6 +20,7 @@ from ..annotations import TITLE
 from ..errors import Errors
 from .assemble import Offsets, Passage, TextDocs
 from .base import IDENTIFIERS, SHARED, Draft, Format, shared_identifiers
+from .compression import open_file
 from .counts import Counts
 from .identifiers import (
     NONE,
@@ -72,7 +73,7 @@ def _read(path: Path, vocab: Vocab, counts: Counts, options: IdentifierOptions) 
 
 def _check_start(path: Path) -> None:
     """See that a file is a BioC collection, and declares nothing."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         found = first_element(path, file)
     if found != "collection":
         raise ValueError(Errors.E128.format(path=path, found=found))
@@ -97,7 +98,7 @@ def _documents(path: Path) -> Iterator[tuple[ET.Element, dict[ET.Element, str]]]
                 spots.clear()
                 stack[-1].clear()
 
-    with path.open("rb") as file, saying_not_xml(path):
+    with open_file(path) as file, saying_not_xml(path):
         while piece := file.readline(CHUNK):
             parser.feed(piece)
             yield from events()

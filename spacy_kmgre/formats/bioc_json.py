@@ -6,7 +6,7 @@ or has one of them a line. The reader makes of a document the elements of BioC X
 
 import json
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ from .assemble import TextDocs
 from .base import IDENTIFIERS, SHARED, Draft, Format, shared_identifiers
 from .bioc import Place, document_data, read_document
 from .counts import Counts
-from .files import is_lines, read_json, read_json_lines, read_json_list, start_of
+from .files import read_json_items
 from .identifiers import IdentifierOptions
-from .models import LIST, Model, Text, Title, check
+from .models import LIST, Model, Spared, Text, Title, check, present
 from .peek import Peek
 
 # The fields that hold the documents of a collection.
@@ -50,59 +50,37 @@ class Annotation(Noted):
 
 class Relation(Noted):
     id: Title | None = None
-    nodes: list[Node] | None = LIST
+    nodes: list[Spared[Node]] = LIST
 
 
 class Part(Noted):
     offset: int
     text: Text | None = None
-    annotations: list[Annotation] | None = LIST
-    relations: list[Relation] | None = LIST
+    annotations: list[Spared[Annotation]] = LIST
+    relations: list[Spared[Relation]] = LIST
 
 
 class PassagePart(Part):
-    sentences: list[Part] | None = LIST
+    sentences: list[Spared[Part]] = LIST
 
 
 class Document(Noted):
     id: Title | None = None
-    passages: list[PassagePart]
-    annotations: list[Annotation] | None = LIST
-    relations: list[Relation] | None = LIST
+    passages: list[Spared[PassagePart]]
+    annotations: list[Spared[Annotation]] = LIST
+    relations: list[Spared[Relation]] = LIST
 
 
 def _read(path: Path, vocab: Vocab, counts: Counts, options: IdentifierOptions) -> Iterator[Draft]:
     docs = TextDocs(vocab, counts, options)
-    for spot, parse in _items(path):
+    for where, parse in read_json_items(path):
         try:
-            documents = list(_documents(spot, parse()))
+            documents = list(_documents(where.removeprefix(str(path)), parse()))
         except ValueError as error:
             yield Draft.broken("", error)
             continue
-        for place, data in documents:
-            yield Draft("", partial(_read_document, path, place, data, docs))
-
-
-def _items(path: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """What a file holds: documents or collections, each with its place, and a function that gives it."""
-    start = start_of(path)
-    named = {start.find(f'"{name}"'): name for name in (*COLLECTIONS, PASSAGES)}
-    first = named[min((place for place in named if place >= 0), default=max(named))]
-    if is_lines(path):
-        for where, parse in read_json_lines(path):
-            yield where.removeprefix(str(path)), parse
-    elif start.startswith("["):
-        for number, item in enumerate(read_json_list(path)):
-            yield f"[{number}]", partial(_same, item)
-    elif first in COLLECTIONS:
-        for number, item in enumerate(read_json_list(path, [first])):
-            yield f".{first}[{number}]", partial(_same, item)
-    else:
-        yield "", partial(read_json, path)
-
-
-def _same(item: Any) -> Any:
-    return item
+        for spot, data in documents:
+            yield Draft("", partial(_read_document, path, spot, data, docs))
 
 
 def _documents(spot: str, item: Any) -> Iterator[tuple[str, Any]]:
@@ -116,7 +94,7 @@ def _documents(spot: str, item: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _read_document(path: Path, spot: str, data: Any, docs: TextDocs[IdentifierOptions]) -> Doc:
-    document = check(Document, f"{path}{spot}", data)
+    document = check(Document, f"{path}{spot}", data, docs.spared)
     spots: dict[ET.Element, str] = {}
     element = _element("document", document, spot, spots)
     return read_document(element, Place(path, spots, document.id or ""), docs)
@@ -129,7 +107,7 @@ def _element(tag: str, item: Model, spot: str, spots: dict[ET.Element, str]) -> 
     spots[element] = spot
     for name, value in item:
         if isinstance(value, list):
-            for number, part in enumerate(value):
+            for number, part in present(value):
                 element.append(_element(name.removesuffix("s"), part, f"{spot}.{name}[{number}]", spots))
         elif isinstance(value, dict):
             for key, infon in value.items():

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from itertools import pairwise
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
-from zipfile import BadZipFile, ZipFile, is_zipfile
 
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
@@ -38,7 +37,9 @@ from .cas_writer import (
     write_json,
     write_xmi,
 )
+from .compression import bare_name, is_archive, open_file, unpacked
 from .counts import Counts
+from .files import walk_files
 from .mentions import MentionGraph, MentionOptions, coreferring_labels
 from .peek import Peek
 from .xml import first_element
@@ -93,36 +94,24 @@ def _read(ending: str, path: Path, vocab: Vocab, counts: Counts, options: CasOpt
 
 
 def _sources(path: Path, ending: str) -> Iterator[Source]:
-    """The files of a kind at a path, in its folders and in zip archives there."""
-    if path.is_dir():
-        types = {file.parent: file for file in sorted(path.rglob("*")) if file.name.lower() == TYPES}
-        for file in sorted(path.rglob("*")):
-            if file.suffix.lower() == ".zip" or (file.is_file() and file.suffix.lower() == ending):
-                near = next((types[folder] for folder in file.parents if folder in types), None)
-                yield from _file(file, ending, near)
-    else:
-        beside = (file for file in path.parent.iterdir() if file.name.lower() == TYPES)
-        yield from _file(path, ending, next(beside, None))
+    """The files of a kind at a path, in its folders and in the archives there."""
+    folder = path if path.is_dir() else path.parent
+    near = walk_files(folder) if path.is_dir() else folder.iterdir()
+    types = {file.parent: file for file in sorted(near) if file.name.lower() == TYPES}
+    for file in walk_files(path) if path.is_dir() else [path]:
+        if is_archive(file):
+            with unpacked(file) as inner:
+                yield from _sources(inner, ending)
+        elif file == path or bare_name(file).suffix.lower() == ending:
+            beside = next((types[above] for above in file.parents if above in types), None)
+            yield Source(
+                str(file), bare_name(file).stem, partial(_bytes, file), beside and partial(_bytes, beside)
+            )
 
 
-def _file(path: Path, ending: str, types: Path | None) -> Iterator[Source]:
-    if path.suffix.lower() != ".zip":
-        yield Source(str(path), path.stem, path.read_bytes, types.read_bytes if types else None)
-        return
-    try:
-        with ZipFile(path) as archive:
-            names = {PurePosixPath(name): name for name in sorted(archive.namelist())}
-            types_in = next((name for file, name in names.items() if file.name.lower() == TYPES), None)
-            for file, name in names.items():
-                if file.suffix.lower() == ending:
-                    near = partial(archive.read, types_in) if types_in else None
-                    yield Source(f"{path}/{name}", file.stem, partial(archive.read, name), near)
-    except BadZipFile as error:
-        yield Source(str(path), path.stem, partial(_fail, error))
-
-
-def _fail(error: Exception) -> bytes:
-    raise error
+def _bytes(path: Path) -> bytes:
+    with open_file(path) as file:
+        return file.read()
 
 
 def _read_document(source: Source, docs: TextDocs[CasOptions]) -> Doc:
@@ -133,10 +122,10 @@ def _read_document(source: Source, docs: TextDocs[CasOptions]) -> Doc:
     for layer in layers.spans:
         for number, span in enumerate(cas.select(layer)):
             at = f"{source.where} {layer.name}[{number}]"
-            graph.add(at, span.xmiID, span.begin, span.end, layers.label(span))
-            identifier = _text(span, "identifier")
-            if identifier:
-                graph.identify(at, span.xmiID, identifier)
+            with docs.leaving_out("mentions left out, as their text is elsewhere"):
+                graph.add(at, span.xmiID, span.begin, span.end, layers.label(span))
+                if identifier := _text(span, "identifier"):
+                    graph.identify(at, span.xmiID, identifier)
     for at, head, tail, label in layers.links():
         if head in graph.mentions and tail in graph.mentions:
             graph.relate(f"{source.where} {at}", head, tail, label)
@@ -289,13 +278,9 @@ def _title(cas: Any) -> str:
     return next(filter(None, titles), "")
 
 
-def _holds_xmi(peek: Peek) -> bool:
-    if ".xmi" in peek.files or peek.ending == ".xmi":
-        return True
-    if peek.ending == ".zip" and is_zipfile(peek.path):
-        with ZipFile(peek.path) as archive:
-            return any(name.lower().endswith(".xmi") for name in archive.namelist())
-    return False
+def _holds_json(peek: Peek) -> bool:
+    first = Peek(peek.files[".json"]) if ".json" in peek.files else peek
+    return any("%FEATURE_STRUCTURES" in item for item in first.objects)
 
 
 CAS_XMI = Format(
@@ -305,7 +290,7 @@ CAS_XMI = Format(
     writer=write_xmi,
     settings=CasOptions,
     folders=True,
-    sniff=_holds_xmi,
+    sniff=lambda peek: ".xmi" in (peek.ending, *peek.files),
     holds=frozenset({IDENTIFIERS, KEY_PAIRS}),
     changes=lambda doc: (*shared_identifiers(doc), *coreferring_labels(doc)),
 )
@@ -316,7 +301,7 @@ CAS_JSON = Format(
     writer=write_json,
     settings=CasOptions,
     folders=True,
-    sniff=lambda peek: any("%FEATURE_STRUCTURES" in item for item in peek.objects),
+    sniff=_holds_json,
     holds=frozenset({IDENTIFIERS, KEY_PAIRS}),
     changes=lambda doc: (*shared_identifiers(doc), *coreferring_labels(doc)),
 )

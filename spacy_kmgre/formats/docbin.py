@@ -13,8 +13,9 @@ from ..annotations import TITLE, read_entities, relation_data
 from ..errors import Errors
 from .assemble import annotate
 from .base import Draft, Format, ReaderOptions, targets
+from .compression import bare_name, open_file
 from .counts import Counts
-from .files import replacing
+from .files import replacing, walk_files
 from .peek import Peek
 
 SUFFIX = ".spacy"
@@ -75,7 +76,9 @@ def _read(path: Path, vocab: Vocab, counts: Counts, options: ReaderOptions) -> I
 def read_docbins(path: Path, vocab: Vocab) -> Iterator[Doc | Draft]:
     """Read the Docs of a `.spacy` file, or of all in a folder. In the place of a file that is damaged comes a draft
     that says so."""
-    files = sorted(path.rglob(f"*{SUFFIX}")) if path.is_dir() else [path]
+    files = [path]
+    if path.is_dir():
+        files = [file for file in walk_files(path) if bare_name(file).suffix.lower() == SUFFIX]
     if not files:
         raise ValueError(Errors.E132.format(path=path, kind=f"*{SUFFIX}"))
     for file in files:
@@ -105,7 +108,8 @@ def _named(doc: Doc, counts: Counts, options: ReaderOptions) -> Doc:
 
 def _docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
     try:
-        yield from DocBin().from_disk(path).get_docs(vocab)
+        with open_file(path) as file:
+            yield from DocBin().from_bytes(file.read()).get_docs(vocab)
     except Exception as error:  # what a damaged DocBin raises depends on the place of the damage
         raise ValueError(Errors.E113.format(path=path, error=error)) from error
 

@@ -14,7 +14,7 @@ from .assemble import TextDocs
 from .base import KEY_PAIRS, SHARED, Format
 from .files import write_json_lines
 from .mentions import MentionGraph, MentionOptions, coreferring_labels, part_mentions
-from .models import LIST, Model, Text, Title, check, lines_reader
+from .models import LIST, Model, Text, Title, check, json_reader
 
 
 class Entity(Model):
@@ -68,7 +68,7 @@ def _document(number: int, doc: Doc) -> dict[str, Any]:
 DOCCANO = Format(
     name="doccano",
     description="doccano's export of relations: JSON lines",
-    reader=lines_reader(_read_document),
+    reader=json_reader(_read_document),
     writer=lambda docs, path: write_json_lines(map(_document, itertools.count(1), docs), path),
     settings=MentionOptions,
     default_ending=".jsonl",

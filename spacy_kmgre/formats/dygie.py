@@ -25,7 +25,7 @@ from .assemble import Offsets, TextDocs
 from .base import KEY_PAIRS, Format, option
 from .files import write_json_lines
 from .mentions import MentionGraph, MentionOptions, leading_pairs, part_mentions
-from .models import LIST, Model, Text, Title, check, lines_reader
+from .models import LIST, Model, Text, Title, check, json_reader
 from .peek import Peek
 from .words import Words, whole_sentences
 
@@ -46,28 +46,28 @@ class DygieOptions(MentionOptions):
 class Document(Model):
     doc_key: Title = Field("", validation_alias=AliasChoices("doc_key", "doc_id"))
     sentences: list[list[Text]]
-    events: list[list[Any]] | None = LIST
+    events: list[list[Any]] = LIST
 
 
 class Annotation(Model):
     """Mentions and relations of each sentence, and the mentions of each cluster, as they are in the file."""
 
-    ner: list[list[list[Any]]] | None = LIST
-    relations: list[list[list[Any]]] | None = LIST
-    clusters: list[list[list[Any]]] | None = LIST
+    ner: list[list[list[Any]]] = LIST
+    relations: list[list[list[Any]]] = LIST
+    clusters: list[list[list[Any]]] = LIST
 
 
 def _read_document(where: str, data: Any, docs: TextDocs[DygieOptions]) -> Doc:
     key = data.get("doc_key") if isinstance(data, dict) else None
     where = f"{where} {key!r}" if key else where
-    document = check(Document, where, data)
+    document = check(Document, where, data, docs.spared)
     names = PREDICTED if docs.options.predicted else GOLD
     found = check(Annotation, where, {name: data[given] for name, given in zip(GOLD, names) if given in data})
-    docs.counts.note("events (left out)", sum(map(len, document.events or ())))
+    docs.counts.note("events (left out)", sum(map(len, document.events)))
     reader = _Reader(Words.join(where, document.sentences), docs)
-    reader.add_mentions(f"{where} {names[0]}", found.ner or ())
-    reader.add_relations(f"{where} {names[1]}", found.relations or ())
-    reader.add_clusters(f"{where} {names[2]}", found.clusters or ())
+    reader.add_mentions(f"{where} {names[0]}", found.ner)
+    reader.add_relations(f"{where} {names[1]}", found.relations)
+    reader.add_clusters(f"{where} {names[2]}", found.clusters)
     return reader.graph.make(where, document.doc_key, reader.words.tokens, reader.words.sentences)
 
 
@@ -82,29 +82,35 @@ class _Reader:
 
     def add_mentions(self, where: str, sentences: Sequence[Sequence[list[Any]]]) -> None:
         for at, item in _items(where, sentences):
-            _check(at, item, 2, "[first word, last word, label]")
-            offsets = self._span(at, item)
-            known = self.graph.mentions.get(offsets)
-            if known is None:
-                self.graph.add(at, offsets, *offsets, item[2])
-            elif known.label == item[2]:
-                self.docs.counts.note("spans listed twice")
-            else:
-                self.docs.counts.note("types beyond a mention's first (left out)")
+            with self.docs.leaving_out("mentions left out, as their words are not there"):
+                _check(at, item, 2, "[first word, last word, label]")
+                self._add_mention(at, self._span(at, item), item[2])
+
+    def _add_mention(self, where: str, offsets: Offsets, label: str) -> None:
+        known = self.graph.mentions.get(offsets)
+        if known is None:
+            self.graph.add(where, offsets, *offsets, label)
+        elif known.label == label:
+            self.docs.counts.note("spans listed twice")
+        else:
+            self.docs.counts.note("types beyond a mention's first (left out)")
 
     def add_relations(self, where: str, sentences: Sequence[Sequence[list[Any]]]) -> None:
         for at, item in _items(where, sentences):
-            _check(at, item, 4, "[first, last, first, last, label], the words of head and tail")
-            head, tail = self._mention(at, item[:2]), self._mention(at, item[2:4])
-            score = item[-1] if isinstance(item[-1], float) and 0 <= item[-1] <= 1 else 1.0
-            self.graph.relate(at, head, tail, item[4], score)
+            with self.docs.leaving_out("relations left out, as they refer to nothing"):
+                _check(at, item, 4, "[first, last, first, last, label], the words of head and tail")
+                head, tail = self._mention(at, item[:2]), self._mention(at, item[2:4])
+                score = item[-1] if isinstance(item[-1], float) and 0 <= item[-1] <= 1 else 1.0
+                self.graph.relate(at, head, tail, item[4], score)
 
     def add_clusters(self, where: str, clusters: Sequence[Sequence[list[Any]]]) -> None:
         for number, cluster in enumerate(clusters):
             at = f"{where}[{number}]"
+            found = []
             for item in cluster:
-                _check(at, item, 2, "[first word, last word]", label=False)
-            found = [self._mention(at, item) for item in cluster]
+                with self.docs.leaving_out("mentions of clusters left out, as their words are not there"):
+                    _check(at, item, 2, "[first word, last word]", label=False)
+                    found.append(self._mention(at, item))
             for offsets in found:
                 other = self.clusters.setdefault(offsets, number) != number
                 self.docs.counts.note("mentions of several clusters, which become one", other)
@@ -172,7 +178,7 @@ def _sniff(peek: Peek) -> bool:
 DYGIE = Format(
     name="dygie",
     description="JSON lines of SciERC, DyGIE++ and PURE: words, clusters, relations",
-    reader=lines_reader(_read_document),
+    reader=json_reader(_read_document),
     writer=_write,
     settings=DygieOptions,
     default_ending=".jsonl",

@@ -15,7 +15,7 @@ from .assemble import Offsets, TextDocs
 from .base import KEY_PAIRS, SCORES, Format
 from .files import write_json_lines
 from .mentions import Link, MentionGraph, MentionOptions, coreferring_labels, part_mentions
-from .models import LIST, Model, Score, Text, check, lines_reader
+from .models import LIST, Model, Score, Text, check, json_reader
 from .peek import Peek
 
 
@@ -155,7 +155,7 @@ def _sniff(peek: Peek) -> bool:
 PRODIGY = Format(
     name="prodigy",
     description="JSON lines of Prodigy's relation annotation",
-    reader=lines_reader(_read_document),
+    reader=json_reader(_read_document),
     writer=lambda docs, path: write_json_lines(map(_document, docs), path),
     settings=MentionOptions,
     default_ending=".jsonl",
