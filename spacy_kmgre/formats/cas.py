@@ -10,7 +10,7 @@ file, a zip archive as INCEpTION's export is one, or a folder of these, such as 
 https://inception-project.github.io/
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
@@ -105,7 +105,10 @@ def _sources(path: Path, ending: str) -> Iterator[Source]:
         elif file == path or bare_name(file).suffix.lower() == ending:
             beside = next((types[above] for above in file.parents if above in types), None)
             yield Source(
-                str(file), bare_name(file).stem, partial(_bytes, file), beside and partial(_bytes, beside)
+                str(file),
+                bare_name(file).stem,
+                partial(_bytes, file),
+                partial(_bytes, beside) if beside else None,
             )
 
 
@@ -119,9 +122,11 @@ def _read_document(source: Source, docs: TextDocs[CasOptions]) -> Doc:
     text = cas.sofa_string or ""
     graph: MentionGraph[int] = MentionGraph(docs, text)
     layers = _Layers(cas, docs.options)
+    places: dict[Offsets, int] = {}
     for layer in layers.spans:
         for number, span in enumerate(cas.select(layer)):
             at = f"{source.where} {layer.name}[{number}]"
+            places[span.begin, span.end] = span.xmiID
             with docs.leaving_out("mentions left out, as their text is elsewhere"):
                 graph.add(at, span.xmiID, span.begin, span.end, layers.label(span))
                 if identifier := _text(span, "identifier"):
@@ -131,7 +136,7 @@ def _read_document(source: Source, docs: TextDocs[CasOptions]) -> Doc:
             graph.relate(f"{source.where} {at}", head, tail, label)
         else:
             docs.counts.note("relations left out, as an end is in no layer that is read")
-    _add_chains(source.where, cas, graph)
+    _add_chains(source.where, cas, graph, places)
     tokens, sentences = _offsets(cas, TOKEN), _offsets(cas, SENTENCE)
     if tokens and not _covers(text, tokens):
         docs.counts.note("documents whose tokens leave out text (found anew)")
@@ -240,19 +245,24 @@ def _links_of(host: Any) -> Iterator[tuple[str, Any]]:
                 yield feature.name, link
 
 
-def _add_chains(where: str, cas: Any, graph: MentionGraph[int]) -> None:
-    """Join the mentions of each chain of coreference. A link that is no mention yet becomes one without a type."""
+def _add_chains(where: str, cas: Any, graph: MentionGraph[int], places: Mapping[Offsets, int]) -> None:
+    """Join the mentions of each chain of coreference. A link that is no mention yet becomes one without a type.
+
+    :param places: The names of the mentions by their offsets.
+    """
     if not cas.typesystem.contains_type(CHAIN):
         return
-    places = {mention[:2]: name for name, mention in graph.mentions.items() if mention is not None}
     for number, chain in enumerate(cas.select(CHAIN)):
         found: list[int] = []
         link = chain.first
-        while link is not None and link.xmiID not in found:
+        seen: set[int] = set()
+        while link is not None and link.xmiID not in seen:
+            seen.add(link.xmiID)
             name = places.get((link.begin, link.end), link.xmiID)
-            if name not in graph.mentions:
-                graph.add(f"{where} {CHAIN}[{number}]", name, link.begin, link.end)
-            found.append(name)
+            with graph.docs.leaving_out("mentions left out, as their text is elsewhere"):
+                if name not in graph.mentions:
+                    graph.add(f"{where} {CHAIN}[{number}]", name, link.begin, link.end)
+                found.append(name)
             link = link.next
         for one, other in pairwise(found):
             graph.join(where, one, other)

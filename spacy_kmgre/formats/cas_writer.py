@@ -65,7 +65,9 @@ def _types() -> Any:
     types = import_cassis().load_dkpro_core_typesystem()
     span = types.create_type(SPAN, supertypeName="uima.tcas.Annotation")
     relation = types.create_type(RELATION, supertypeName="uima.tcas.Annotation")
+    metadata = types.create_type(METADATA, supertypeName="uima.tcas.DocumentAnnotation")
     for kind, name, values in (
+        *((metadata, name, STRING) for name in ("documentTitle", "documentId")),
         (span, "label", STRING),
         (span, "identifier", STRING),
         (relation, "label", STRING),

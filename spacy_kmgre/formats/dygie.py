@@ -124,7 +124,7 @@ class _Reader:
         """The mention of a relation or cluster, which has no type where it is not among those of `ner`."""
         offsets = self._span(where, item)
         if offsets not in self.graph.mentions:
-            self.docs.counts.note("mentions of relations and clusters without a type")
+            self.docs.counts.note("words that are related and no span")
             self.graph.add(where, offsets, *offsets)
         return offsets
 
