@@ -48,7 +48,7 @@ class KmgreEntities(Pipe):
         self.types = dict(types)
         self.overwrite = overwrite
         self.scorer = scorer
-        self._warn_once = WarnOnce(name)
+        self._warn_once = WarnOnce(self)
 
     def __call__(self, doc: Doc) -> Doc:
         """Write the entities of a Doc."""

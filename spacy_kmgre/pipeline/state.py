@@ -67,7 +67,7 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         self._idle: int | None = 0
         self._next_tau: float | None = None
         self._tau_was_loaded = False
-        self._warn_once = WarnOnce(name)
+        self._warn_once = WarnOnce(self)
 
     @property
     def _shim(self) -> NetworkShim:
