@@ -25,7 +25,13 @@ def full_doc() -> Doc:
     ]
     doc._.relations = [
         {"head": "entity_1", "tail": "entity_2", "label": "founded", "evidence": [0]},
-        {"head": "entity_1", "tail": "entity_3", "label": "lives_in", "evidence": [1, 2], "key_mention_pairs": pairs},
+        {
+            "head": "entity_1",
+            "tail": "entity_3",
+            "label": "lives_in",
+            "evidence": [1, 2],
+            "key_mention_pairs": pairs,
+        },
     ]
     return doc
 
@@ -60,7 +66,9 @@ def test_entities_of_different_docs_stay_different():
 
 
 @settings(max_examples=25, deadline=None)
-@given(order=st.lists(st.sampled_from(["full", "other", "empty"]), min_size=1, max_size=5), space=st.booleans())
+@given(
+    order=st.lists(st.sampled_from(["full", "other", "empty"]), min_size=1, max_size=5), space=st.booleans()
+)
 def test_any_docs_keep_what_they_say(order: list[str], space: bool):
     made = {"full": full_doc, "other": lambda: make_other_doc(NLP), "empty": lambda: Doc(NLP.vocab)}
     docs = [made[name]() for name in order]

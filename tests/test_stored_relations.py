@@ -98,7 +98,9 @@ def two(trained, tmp_path) -> Language:
 
 
 def test_two_components_in_one_pipeline(two):
-    with pytest.warns(UserWarning, match=r"W018.*'second'.*relations_of\('kmgre_relations'\).*merge_relations"):
+    with pytest.warns(
+        UserWarning, match=r"W018.*'second'.*relations_of\('kmgre_relations'\).*merge_relations"
+    ):
         doc = two(make_doc(two))
     alone = component(two)(make_doc(two))
     assert triples(alone) and len(doc._.relations) > len(alone._.relations)

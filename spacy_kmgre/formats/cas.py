@@ -23,7 +23,7 @@ from spacy.vocab import Vocab
 
 from ..errors import Errors
 from .assemble import Offsets, TextDocs, check_order
-from .base import IDENTIFIERS, KEY_PAIRS, Draft, Format, option, shared_identifiers
+from .base import IDENTIFIERS, KEY_PAIRS, SHARED, Draft, Format, option, shared_identifiers
 from .cas_writer import (
     CHAIN,
     CORE,
@@ -301,7 +301,7 @@ CAS_XMI = Format(
     settings=CasOptions,
     folders=True,
     sniff=lambda peek: ".xmi" in (peek.ending, *peek.files),
-    holds=frozenset({IDENTIFIERS, KEY_PAIRS}),
+    holds=frozenset({IDENTIFIERS, KEY_PAIRS, SHARED}),
     changes=lambda doc: (*shared_identifiers(doc), *coreferring_labels(doc)),
 )
 CAS_JSON = Format(
@@ -312,6 +312,6 @@ CAS_JSON = Format(
     settings=CasOptions,
     folders=True,
     sniff=_holds_json,
-    holds=frozenset({IDENTIFIERS, KEY_PAIRS}),
+    holds=frozenset({IDENTIFIERS, KEY_PAIRS, SHARED}),
     changes=lambda doc: (*shared_identifiers(doc), *coreferring_labels(doc)),
 )

@@ -1,6 +1,8 @@
 """The types of UIMA CAS that INCEpTION knows, and a Doc as a CAS of them."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ from spacy.tokens import Doc
 from ..annotations import TITLE, document_name
 from ..errors import Errors
 from .files import file_name
-from .mentions import part_mentions
+from .mentions import COREF, Link, part_mentions
 from .xml import check_characters
 
 CORE = "de.tudarmstadt.ukp.dkpro.core.api."
@@ -106,10 +108,18 @@ def _cas(doc: Doc, types: Any) -> Any:
         add(SPAN, span.start_char, span.end_char, label=span.label_ or None, identifier=span.kb_id_ or None)
         for span in found.mentions
     ]
-    for link in found.links:
+    # A link of a chain says by its characters alone which mention it is. Where two mentions share them, relations tell.
+    shared = Counter((span.begin, span.end) for span in spans)
+    links, chains = list(found.links), []
+    for chain in found.chains:
+        if all(shared[spans[number].begin, spans[number].end] == 1 for number in chain):
+            chains.append(chain)
+        else:
+            links += [Link(later, earlier, COREF) for earlier, later in pairwise(chain)]
+    for link in links:
         head, tail = spans[link.head], spans[link.tail]
         add(RELATION, tail.begin, tail.end, Governor=head, Dependent=tail, label=link.label)
-    for chain in found.chains:
+    for chain in chains:
         link_after = None
         for number in reversed(chain):
             link_after = add(COREF_LINK, spans[number].begin, spans[number].end, next=link_after)
