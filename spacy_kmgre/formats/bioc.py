@@ -34,7 +34,6 @@ from .identifiers import (
     part_identified,
     part_novelty,
     part_passages,
-    split_identifiers,
 )
 
 CHUNK = 1 << 16
@@ -44,9 +43,14 @@ LARGEST_GAP = 100_000
 GAP_PER_CHARACTER = 10
 # Infons that hold a mention's identifiers, in the order of preference.
 ID_INFONS = ("identifier", "MESH", "NCBI Gene", "NCBI GENE", "cui")
-# Infons that hold a relation's label; what is left besides novelty and score names its two identifiers.
-LABEL_INFONS = ("type", "relation", "relation type")
-OTHER_INFONS = ("novel", "score")
+# Infons that hold a relation's label, in the order of preference, and labels that only say that it is a relation.
+LABEL_INFONS = ("type", "relation type", "relation_type", "relation", "predicate", "label")
+EMPTY_LABELS = frozenset({"", "relation", "relations", "relationship", "rel"})
+# Pairs of infons that name a relation's two identifiers. In CDR, any two that are neither these nor a label do.
+ROLE_INFONS = (("role1", "role2"), ("entity1", "entity2"), ("subject", "object"), ("head", "tail"), ("arg1", "arg2"))
+OTHER_INFONS = ("novel", "score", "note", "file", "annotator", "updated_at")
+# The names of mentions in a part of a document: the number of each one, None where it is left out.
+Names = dict[str, list[int | None]]
 
 
 class Place(NamedTuple):
@@ -144,24 +148,32 @@ def _read_document(document: ET.Element, place: Place, docs: TextDocs[Identifier
     if document.find(".//document") is not None:
         raise ValueError(Errors.E130.format(where=place.of(document), what="a document within a document"))
     layout = _Layout(place)
-    annotations: list[ET.Element] = list(document.findall("annotation"))
-    relations: list[ET.Element] = list(document.findall("relation"))
+    annotations, relations = [], []
     for passage in document.findall("passage"):
         parts = passage.findall("sentence")
         layout.add(passage, parts)
-        for part in (*parts, passage):
-            annotations += part.findall("annotation")
-            relations += part.findall("relation")
+        for scope in ([document, passage, part] for part in parts):
+            annotations += [(scope, found) for found in scope[-1].findall("annotation")]
+            relations += [(scope, found) for found in scope[-1].findall("relation")]
+        annotations += [([document, passage], found) for found in passage.findall("annotation")]
+        relations += [([document, passage], found) for found in passage.findall("relation")]
+    annotations += [([document], found) for found in document.findall("annotation")]
+    relations = [*(([document], found) for found in document.findall("relation")), *relations]
     mentions: list[Mention] = []
-    numbers: dict[str, list[int | None]] = {}
-    for annotation in annotations:
-        mention = _mention(annotation, place, layout.text, docs)
-        numbers.setdefault(annotation.get("id", ""), []).append(len(mentions) if mention else None)
+    names: dict[ET.Element, Names] = {}
+    for scope, annotation in annotations:
+        mention = None
+        with docs.leaving_out("annotations left out, as they are not as BioC has them"):
+            mention = _mention(annotation, place, layout.text, docs)
+        for part in scope:
+            known = names.setdefault(part, {}).setdefault(annotation.get("id", ""), [])
+            known.append(len(mentions) if mention else None)
         mentions += [mention] if mention else []
     triples: list[Triple] = []
-    for relation in relations:
-        triples += _triples(relation, mentions, numbers, place, docs)
-    clusters, data = join_identified(mentions, triples, docs.counts)
+    for scope, relation in relations:
+        with docs.leaving_out("relations left out, as they refer to nothing or say nothing"):
+            triples += _triples(relation, mentions, [names.get(part, {}) for part in reversed(scope)], place, docs)
+    clusters, data = join_identified(mentions, triples, docs.counts, docs.options.composites)
     return docs.make(
         place.of(document),
         layout.text,
@@ -231,44 +243,62 @@ def _mention(
 def _triples(
     relation: ET.Element,
     mentions: Sequence[Mention],
-    numbers: Mapping[str, list[int | None]],
+    scopes: Sequence[Names],
     place: Place,
     docs: TextDocs[IdentifierOptions],
 ) -> Iterator[Triple]:
-    """The relations that an element states: between two identifiers in its infons, else between two annotations.
+    """The relations that an element states: between two identifiers in its infons, or between two annotations.
 
-    :param numbers: The mentions with the id of an annotation, one, by their numbers; None where it is left out.
+    :param scopes: The names of mentions around the relation, the nearest part of the document first.
     """
     where = place.of(relation)
     infons = _infons(relation)
-    label = next((infons[key] for key in LABEL_INFONS if infons.get(key)), "")
+    labels = [infons[key] for key in LABEL_INFONS if infons.get(key)] or [docs.options.default_label]
+    label = next((label for label in labels if label.lower() not in EMPTY_LABELS), labels[0])
     if not label:
         raise ValueError(Errors.E130.format(where=where, what="a relation without a type"))
-    named = [value for key, value in infons.items() if key not in (*LABEL_INFONS, *OTHER_INFONS)]
     if "novel" in infons:
         label = add_novelty(label, infons["novel"], docs.options.novelty, docs.counts)
-    if len(named) == 2:
-        yield Triple(unquote(named[0]), unquote(named[1]), label)
-        return
     nodes = [node.get("refid", "") for node in relation.findall("node")]
-    if len(nodes) != 2:
+    named = _named_arguments(infons, len(nodes) == 2)
+    if named:
+        yield Triple(unquote(named[0]), unquote(named[1]), label)
+    elif len(nodes) != 2:
         docs.counts.note("relations left out, as they have not two arguments")
-        return
-    ends: list[list[str | int]] = []
-    for node in nodes:
-        if node not in numbers:
-            raise ValueError(Errors.E131.format(where=where, reference=node, known=", ".join(numbers)[:80]))
-        number, *others = numbers[node]
-        if others:
-            raise ValueError(Errors.E134.format(where=where, name=node))
-        if number is None:
+    else:
+        ends = [_argument(where, node, scopes) for node in nodes]
+        if None in ends:
             docs.counts.note("relations left out with their mention")
-            return
-        identifiers = split_identifiers(mentions[number].identifiers)
-        ends.append([number if identifier == NONE else identifier for identifier in identifiers])
-    for head in ends[0]:
-        for tail in ends[1]:
-            yield Triple(head, tail, label)
+        else:
+            yield Triple(*(end for end in ends if end is not None), label)
+
+
+def _named_arguments(infons: Mapping[str, str], nodes: bool) -> tuple[str, ...]:
+    """The two identifiers that the infons of a relation name; none where they do not.
+
+    :param nodes: Whether there are two nodes, which count more than infons whose names say nothing.
+    """
+    found = {key.lower(): value for key, value in infons.items()}
+    for pair in ROLE_INFONS:
+        if all(found.get(key) for key in pair):
+            return tuple(found[key] for key in pair)
+    named = tuple(value for key, value in found.items() if key not in (*LABEL_INFONS, *OTHER_INFONS) and value)
+    return named if len(named) == 2 and not nodes else ()
+
+
+def _argument(where: str, name: str, scopes: Sequence[Names]) -> int | None:
+    """The number of the annotation of that name in the nearest part of the document that has one; None where it is
+    left out.
+
+    :raises ValueError: Where there is none, or several in that part.
+    """
+    found = next((names[name] for names in scopes if name in names), None)
+    if found is None:
+        known = ", ".join(scopes[-1])[:80] or "none"
+        raise ValueError(Errors.E131.format(where=where, reference=name, known=known))
+    if len(found) > 1:
+        raise ValueError(Errors.E134.format(where=where, name=name))
+    return found[0]
 
 
 def _infons(element: ET.Element) -> dict[str, str]:
