@@ -134,7 +134,7 @@ RELATIONS = {
     "relations left out, as an entity has no mentions",
     "relations left out with their mention",
     "relations left out, as they have not two arguments",
-    "relations of events (left out)",
+    "relations of events (left out; --events keeps them)",
     "relations without a label (left out)",
     "lines listed twice",
 }
