@@ -121,7 +121,7 @@ def test_label_studio_chooses_an_annotation(tmp_path):
     assert counts.oddities == {
         "annotations beyond a task's first (left out)": 1,
         "labels beyond a region's first (left out)": 1,
-        "relations without a label (left out)": 1,
+        "relations without a label (left out; --default-label names them)": 1,
         "results of type choices (left out)": 1,
     }
     counts = Counts()

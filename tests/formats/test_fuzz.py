@@ -135,7 +135,7 @@ RELATIONS = {
     "relations left out with their mention",
     "relations left out, as they have not two arguments",
     "relations of events (left out; --events keeps them)",
-    "relations without a label (left out)",
+    "relations without a label (left out; --default-label names them)",
     "lines listed twice",
 }
 
