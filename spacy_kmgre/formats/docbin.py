@@ -12,8 +12,9 @@ from ..annotations import TITLE, read_entities, relation_data
 from ..errors import Errors
 from .assemble import annotate
 from .base import Draft, Format, ReaderOptions, targets
+from .compression import bare_name, open_file
 from .counts import Counts
-from .files import replacing
+from .files import replacing, walk_files
 
 SUFFIX = ".spacy"
 # A folder is written in files of this many documents.
@@ -60,7 +61,7 @@ def _write(docs: Iterable[Doc], path: Path) -> None:
 
 
 def _read(path: Path, vocab: Vocab, counts: Counts, options: ReaderOptions) -> Iterator[Draft]:
-    files = sorted(path.rglob(f"*{SUFFIX}")) if path.is_dir() else [path]
+    files = [file for file in walk_files(path) if bare_name(file).suffix == SUFFIX] if path.is_dir() else [path]
     if not files:
         raise ValueError(Errors.E132.format(path=path, kind=f"*{SUFFIX}"))
     for file in files:
@@ -72,14 +73,19 @@ def _read(path: Path, vocab: Vocab, counts: Counts, options: ReaderOptions) -> I
 
 
 def _named(doc: Doc, counts: Counts, options: ReaderOptions) -> Doc:
-    if options.relation_names is None and options.label_texts is None:
+    if not read_entities(doc):
+        counts.note("named entities in doc.ents, which are not read as entities", len(doc.ents))
+        counts.note("span groups that are not read as entities", len(doc.spans))
+    if options == ReaderOptions():
         return doc
     return annotate(doc, read_entities(doc), relation_data(doc), counts, options)
 
 
 def _docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
     try:
-        yield from DocBin().from_disk(path).get_docs(vocab)
+        with open_file(path) as file:
+            data = file.read()
+        yield from DocBin().from_bytes(data).get_docs(vocab)
     except Exception as error:  # what a damaged DocBin raises depends on the place of the damage
         raise ValueError(Errors.E113.format(path=path, error=error)) from error
 
