@@ -70,12 +70,8 @@ class CorpusErrors:
     E113 = "[KMGRE E113] {path} is no DocBin, or a part of one. Make it again. ({error})"
 
     E120 = "[KMGRE E120] {where} is not text in UTF-8: {error}."
-    E121 = (
-        "[KMGRE E121] {where}: characters {start} to {end} are no part of the text, which has {length}."
-    )
-    E122 = (
-        "[KMGRE E122] {where}: characters {start} to {end} are {found!r}, not {expected!r}."
-    )
+    E121 = "[KMGRE E121] {where}: characters {start} to {end} are no part of the text, which has {length}."
+    E122 = "[KMGRE E122] {where}: characters {start} to {end} are {found!r}, not {expected!r}."
     E123 = (
         "[KMGRE E123] {where}: the {kind} number {number}, characters {start} to {end}, leaves out text or goes "
         "back: the one before ends at {before}. Each must hold characters of the text, in its order, with nothing "
@@ -160,3 +156,4 @@ class CorpusErrors:
         "pip install 'spacy-kmgre[zstd]'"
     )
     E363 = "{error} --lenient (lenient=True) leaves out and counts what cannot be right."
+    E364 = "[KMGRE E364] {where}: the region has no offsets in the text: neither numbers as start and end, nor globalOffsets."

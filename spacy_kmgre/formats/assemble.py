@@ -17,8 +17,8 @@ from ..errors import Errors
 from ..relation_input import relation_data_of
 from ..retokenize import split_tokens
 from ..types import Entity
-from .options import ReaderOptions, option
 from .counts import Counts
+from .options import ReaderOptions, option
 
 Offsets = tuple[int, int]
 

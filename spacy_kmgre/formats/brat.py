@@ -60,7 +60,9 @@ class BratOptions(MentionOptions):
         keeps events too.
     """
 
-    events: bool = option(False, "Let an event stand for its trigger: the trigger is a mention, and can be related")
+    events: bool = option(
+        False, "Let an event stand for its trigger: the trigger is a mention, and can be related"
+    )
     event_arguments: bool = option(
         False, "Make the arguments of events relations from its trigger, with their roles as labels"
     )
@@ -158,7 +160,9 @@ class _Standoff:
             if line.name[0] == "E":
                 with self.graph.docs.leaving_out(BROKEN):
                     self._add_event(line)
-        related = {word for line in lines if line.name[0] in "R*N" for word in re.split("[ :]", line.columns[0])}
+        related = {
+            word for line in lines if line.name[0] in "R*N" for word in re.split("[ :]", line.columns[0])
+        }
         left_out = set() if self.options.keeps_events else set(self.triggers.values()) - related
         for line in (line for line in lines if line.name[0] == "T"):
             if line.name in left_out:

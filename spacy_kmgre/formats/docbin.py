@@ -61,7 +61,9 @@ def _write(docs: Iterable[Doc], path: Path) -> None:
 
 
 def _read(path: Path, vocab: Vocab, counts: Counts, options: ReaderOptions) -> Iterator[Draft]:
-    files = [file for file in walk_files(path) if bare_name(file).suffix == SUFFIX] if path.is_dir() else [path]
+    files = (
+        [file for file in walk_files(path) if bare_name(file).suffix == SUFFIX] if path.is_dir() else [path]
+    )
     if not files:
         raise ValueError(Errors.E132.format(path=path, kind=f"*{SUFFIX}"))
     for file in files:

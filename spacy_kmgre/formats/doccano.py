@@ -44,7 +44,9 @@ class Relation(Model):
 class Document(Model):
     text: Text = Field(validation_alias=AliasChoices("text", "data"))
     title: Title = Field("", validation_alias=AliasChoices("title", "id"))
-    entities: list[Spared[Entity]] = Field(validation_alias=AliasChoices("entities", "label", "labels"))
+    entities: list[Spared[Entity]] = Field(
+        default_factory=list, validation_alias=AliasChoices("entities", "label", "labels")
+    )
     relations: list[Spared[Relation]] = LIST
 
 
@@ -81,7 +83,9 @@ def _has_spans(peek: Peek) -> bool:
     """Whether it is an export of spans without relations: a list of [start, end, label]."""
     lists = [item.get(name) for item in peek.objects for name in ("label", "labels")]
     firsts = [found[0] for found in lists if isinstance(found, list) and found]
-    return any(isinstance(first, list) and [type(part) for part in first] == [int, int, str] for first in firsts)
+    return any(
+        isinstance(first, list) and [type(part) for part in first] == [int, int, str] for first in firsts
+    )
 
 
 DOCCANO = Format(

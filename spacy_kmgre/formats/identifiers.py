@@ -15,7 +15,7 @@ from spacy.tokens import Doc
 
 from ..annotations import ENTITY_PREFIX, PASSAGES, read_entities, relation_data
 from ..errors import Errors
-from .assemble import Cluster, Offsets, Passage, TextOptions
+from .assemble import Cluster, Passage, TextOptions
 from .counts import Counts
 from .options import option
 
@@ -52,7 +52,9 @@ class IdentifierOptions(TextOptions):
     def __post_init__(self) -> None:
         if self.composites not in (AUTO, SPLIT, WHOLE):
             known = f"one of {AUTO}, {SPLIT}, {WHOLE}"
-            raise ValueError(Errors.E023.format(setting="--composites", value=self.composites, expected=known))
+            raise ValueError(
+                Errors.E023.format(setting="--composites", value=self.composites, expected=known)
+            )
 
 
 class Mention(NamedTuple):
@@ -141,9 +143,7 @@ def join_identified(
     return clusters, relations
 
 
-def _whole(
-    mentions: Iterable[Mention], triples: Iterable[Triple], composites: str
-) -> set[frozenset[str]]:
+def _whole(mentions: Iterable[Mention], triples: Iterable[Triple], composites: str) -> set[frozenset[str]]:
     """The sets of identifiers that are the names of one entity.
 
     In a document in which a relation names such a set, all are, except those of which an identifier stands alone too.

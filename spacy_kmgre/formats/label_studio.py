@@ -17,6 +17,7 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from ..annotations import TITLE, relations_writer
+from ..errors import Errors
 from .assemble import TextDocs
 from .base import KEY_PAIRS, SHARED, Draft, Format
 from .counts import Counts
@@ -27,7 +28,8 @@ from .models import LIST, Model, Spared, Text, Title, check, json_drafts
 from .options import option
 
 # The types of results that are mentions: of plain text, HTML and dialogues, with a label or without.
-REGIONS = ("labels", "hypertextlabels", "paragraphlabels", "text", "hypertext", "paragraphs")
+LABELLED = ("labels", "hypertextlabels", "paragraphlabels")
+UNLABELLED = ("text", "hypertext", "paragraphs")
 DRAWN = {"start", "startOffset", "globalOffsets"}
 
 
@@ -64,7 +66,8 @@ class LabelStudioOptions(MentionOptions):
         "", "Read what this person has annotated (an id or an email address), not the first one"
     )
     text_field: str = option(
-        "", "The field of the tasks' data that holds the text; without it, text, or the one that fits the regions"
+        "",
+        "The field of the tasks' data that holds the text; without it, text, or the one that fits the regions",
     )
 
 
@@ -105,7 +108,7 @@ class _Tasks:
         annotation = self._choose(task)
         if annotation is None:
             return None
-        regions: dict[str, tuple[str, Region]] = {}
+        regions: list[tuple[str, Region]] = []
         links: list[tuple[str, Link]] = []
         others: list[str] = []
         for number, item in enumerate(annotation.result):
@@ -114,31 +117,33 @@ class _Tasks:
                 result = check(Result, at, item)
                 if result.type == "relation":
                     links.append((at, check(Link, at, item)))
-                elif result.type in REGIONS and _is_drawn(item):
-                    regions[at] = (at, check(Region, at, item))
+                elif result.type in LABELLED or (result.type in UNLABELLED and _is_drawn(item)):
+                    regions.append((at, check(Region, at, item)))
                 else:
                     self.docs.counts.note(f"results of type {result.type} (left out)")
                     others.append(result.id)
-        found = list(regions.values())
-        options = self.docs.options
-        self.field, text = find_text(
-            where, task.data, [region for _, region in found], options.text_field, self.field
-        )
-        graph: MentionGraph[str] = MentionGraph(self.docs, text.text)
-        offsets = [text.offsets(region.value) for _, region in found]
-        given = [(place, region.value.text) for place, (_, region) in zip(offsets, found) if place]
-        readings = Readings(text.text, given)
-        for place, (at, region) in zip(offsets, found):
-            if place is None:
-                self.docs.counts.note("regions left out, as they have no offsets in the text")
-                others.append(region.id)
-            else:
-                _add_region(at, region, readings.characters(place, region.value.text), graph)
+        graph = self._graph(where, task, regions)
         for name in filter(None, others):
             graph.leave_out(name)
         for at, link in links:
             _add_link(at, link, graph)
         return graph.make(where, task.title)
+
+    def _graph(self, where: str, task: Task, regions: list[tuple[str, Region]]) -> MentionGraph[str]:
+        """A graph of the regions of a task, in its text."""
+        values = [region.value for _, region in regions]
+        wanted = self.docs.options.text_field
+        self.field, text = find_text(where, task.data, values, wanted, self.field)
+        graph: MentionGraph[str] = MentionGraph(self.docs, text.text)
+        given = [(text.offsets(value), value.text) for value in values]
+        readings = Readings(text.text, [(offsets, words) for offsets, words in given if offsets])
+        for (offsets, words), (at, region) in zip(given, regions):
+            with self.docs.leaving_out("regions left out, as they have no offsets in the text"):
+                graph.leave_out(region.id)
+                if offsets is None:
+                    raise ValueError(Errors.E364.format(where=at))
+                _add_region(at, region, readings.characters(offsets, words), graph)
+        return graph
 
     def _choose(self, task: Task) -> Annotation | None:
         wanted = self.docs.options.annotator
@@ -160,9 +165,9 @@ def _names(annotation: Annotation) -> set[str]:
 
 
 def _is_drawn(item: Any) -> bool:
-    """Whether a result marks a part of a text; what is wrong with it is said later."""
+    """Whether a result marks a part of a text."""
     value = item.get("value")
-    return not isinstance(value, dict) or not DRAWN.isdisjoint(value)
+    return isinstance(value, dict) and not DRAWN.isdisjoint(value)
 
 
 def _add_region(where: str, region: Region, offsets: tuple[int, int], graph: MentionGraph[str]) -> None:
@@ -234,7 +239,9 @@ LABEL_STUDIO = Format(
     settings=LabelStudioOptions,
     default_ending=".json",
     sniff=lambda peek: any(
-        isinstance(item.get("data"), dict) and not {"annotations", "predictions", "completions"}.isdisjoint(item) for item in peek.objects
+        isinstance(item.get("data"), dict)
+        and not {"annotations", "predictions", "completions"}.isdisjoint(item)
+        for item in peek.objects
     ),
     holds=frozenset({KEY_PAIRS, SHARED}),
     changes=coreferring_labels,

@@ -32,8 +32,8 @@ class Value(Model):
     """A place in a text. `start` and `end` are characters, or name turns of a dialogue or elements of HTML, which
     `startOffset` and `endOffset` count within."""
 
-    start: int | Text = 0
-    end: int | Text = 0
+    start: int | Text
+    end: int | Text
     startOffset: int | None = None
     endOffset: int | None = None
     globalOffsets: Span | None = None
@@ -68,7 +68,11 @@ class TaskText(NamedTuple):
         inner = (value.startOffset, value.endOffset)
         if self.turns and None not in inner:
             starts = [self._turn(name) for name in (value.start, value.end)]
-            found = [start + offset for start, offset in zip(starts, inner) if start is not None and offset is not None]
+            found = [
+                start + offset
+                for start, offset in zip(starts, inner)
+                if start is not None and offset is not None
+            ]
         elif isinstance(value.start, int) and isinstance(value.end, int):
             found = [value.start, value.end]
         else:
@@ -84,7 +88,9 @@ class TaskText(NamedTuple):
         return value.text is None or squeeze(_unescaped(value.text)) in squeeze(self.text)
 
 
-def find_text(where: str, data: Mapping[str, Any], regions: Sequence[Region], field: str, seen: str) -> tuple[str, TaskText]:
+def find_text(
+    where: str, data: Mapping[str, Any], regions: Sequence[Value], field: str, seen: str
+) -> tuple[str, TaskText]:
     """The field with the text, and the text: the field that the options name, else `text`, else the only string, else
     the only one that holds the words of all regions, else the field of the tasks before.
 
@@ -92,7 +98,9 @@ def find_text(where: str, data: Mapping[str, Any], regions: Sequence[Region], fi
     :param seen: The field that the tasks before have their text in, or "".
     :raises ValueError: Where there is no such field, or none can be chosen.
     """
-    found = {name: list(_texts(value)) for name, value in data.items() if name not in NO_TEXT or name == field}
+    found = {
+        name: list(_texts(value)) for name, value in data.items() if name not in NO_TEXT or name == field
+    }
     texts = {name: forms for name, forms in found.items() if forms}
     if field:
         names = [field] if field in texts else []
@@ -111,8 +119,8 @@ def find_text(where: str, data: Mapping[str, Any], regions: Sequence[Region], fi
     return names[0], next((form for form in forms if _holds_all(form, regions)), forms[0])
 
 
-def _holds_all(text: TaskText, regions: Iterable[Region]) -> bool:
-    return all(text.holds(region.value) for region in regions)
+def _holds_all(text: TaskText, regions: Iterable[Value]) -> bool:
+    return all(text.holds(value) for value in regions)
 
 
 def _texts(value: Any) -> Iterator[TaskText]:
@@ -172,7 +180,11 @@ class Readings:
             return None
         starts = accumulate(
             (
-                0 if two and self.text.startswith("\r\n", place) else 2 if wide and character > "\uffff" else 1
+                0
+                if two and self.text.startswith("\r\n", place)
+                else 2
+                if wide and character > "\uffff"
+                else 1
                 for place, character in enumerate(self.text)
             ),
             initial=0,

@@ -86,7 +86,9 @@ def _read_document(path: Path, lines: list[tuple[int, str]], docs: TextDocs[Iden
     mentions: list[Mention] = []
     triples: list[Triple] = []
     for line, number in _each_once(rest, docs.counts).items():
-        with docs.leaving_out("lines left out, as they are neither a mention nor a relation of their document"):
+        with docs.leaving_out(
+            "lines left out, as they are neither a mention nor a relation of their document"
+        ):
             found = _annotation(f"{path} line {number} {name!r}", name, line, text, docs)
             if isinstance(found, Triple):
                 triples.append(found)
