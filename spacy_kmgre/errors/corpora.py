@@ -104,8 +104,8 @@ class CorpusErrors:
     )
     E134 = "[KMGRE E134] {where}: {name!r} is the name of several things, or of none."
     E135 = (
-        "[KMGRE E135] {where}: the text should be the field `text` of the task's data, or their only string. The "
-        "data's fields: {known}."
+        "[KMGRE E135] {where}: the text should be the field `text` of the task's data, or their only string, or the only "
+        "one that holds the words of all regions. --text-field names it. The data's fields: {known}."
     )
     E136 = "[KMGRE E136] {path} annotates a text that is not beside it: {text}."
     E137 = "[KMGRE E137] {where}: not a line of brat's standoff format: {line!r}"
@@ -156,6 +156,7 @@ class CorpusErrors:
         "pip install 'spacy-kmgre[zstd]'"
     )
     E363 = "{error} --lenient (lenient=True) leaves out and counts what cannot be right."
+    E364 = "[KMGRE E364] {where}: the region has no offsets in the text: neither numbers as start and end, nor globalOffsets."
 
     # Formats of others (E60x)
     E600 = "[KMGRE E600] {where}: {item} is not {expected}."

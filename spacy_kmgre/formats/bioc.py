@@ -9,8 +9,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import unquote
+from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from spacy.tokens import Doc
@@ -20,6 +19,7 @@ from ..annotations import TITLE
 from ..errors import Errors
 from .assemble import Offsets, Passage, TextDocs
 from .base import IDENTIFIERS, SHARED, Draft, Format, shared_identifiers
+from .bioc_relations import Names, Place, read_infons, read_triples
 from .compression import open_file
 from .counts import Counts
 from .identifiers import (
@@ -27,12 +27,10 @@ from .identifiers import (
     IdentifierOptions,
     Mention,
     Triple,
-    add_novelty,
     join_identified,
     part_identified,
     part_novelty,
     part_passages,
-    split_identifiers,
 )
 from .xml import check_characters, first_element, saying_not_xml
 
@@ -43,24 +41,6 @@ LARGEST_GAP = 100_000
 GAP_PER_CHARACTER = 10
 # Infons that hold a mention's identifiers, in the order of preference.
 ID_INFONS = ("identifier", "MESH", "NCBI Gene", "NCBI GENE", "cui")
-# Infons that hold a relation's label; what is left besides novelty and score names its two identifiers.
-LABEL_INFONS = ("type", "relation", "relation type")
-OTHER_INFONS = ("novel", "score")
-
-
-class Place(NamedTuple):
-    """The place of a document, for messages.
-
-    :param spots: Where in the file each element is: " line 7" in XML, "[0].passages[1]" in JSON.
-    """
-
-    path: Path
-    spots: Mapping[ET.Element, str]
-    name: str
-
-    def of(self, element: ET.Element) -> str:
-        """The place of an element."""
-        return f"{self.path}{self.spots[element]} {self.name!r}"
 
 
 def _read(path: Path, vocab: Vocab, counts: Counts, options: IdentifierOptions) -> Iterator[Draft]:
@@ -115,24 +95,32 @@ def read_document(document: ET.Element, place: Place, docs: TextDocs[IdentifierO
     if document.find(".//document") is not None:
         raise ValueError(Errors.E130.format(where=place.of(document), what="a document within a document"))
     layout = _Layout(place)
-    annotations: list[ET.Element] = list(document.findall("annotation"))
-    relations: list[ET.Element] = list(document.findall("relation"))
+    annotations, relations = [], []
     for passage in document.findall("passage"):
         parts = passage.findall("sentence")
         layout.add(passage, parts)
-        for part in (*parts, passage):
-            annotations += part.findall("annotation")
-            relations += part.findall("relation")
+        for scope in ([document, passage, part] for part in parts):
+            annotations += [(scope, found) for found in scope[-1].findall("annotation")]
+            relations += [(scope, found) for found in scope[-1].findall("relation")]
+        annotations += [([document, passage], found) for found in passage.findall("annotation")]
+        relations += [([document, passage], found) for found in passage.findall("relation")]
+    annotations += [([document], found) for found in document.findall("annotation")]
+    relations = [*(([document], found) for found in document.findall("relation")), *relations]
     mentions: list[Mention] = []
-    numbers: dict[str, list[int | None]] = {}
-    for annotation in annotations:
-        mention = _mention(annotation, place, layout.text, docs)
-        numbers.setdefault(annotation.get("id", ""), []).append(len(mentions) if mention else None)
+    names: dict[ET.Element, Names] = {}
+    for scope, annotation in annotations:
+        mention = None
+        with docs.leaving_out("annotations left out, as they are not as BioC has them"):
+            mention = _mention(annotation, place, layout.text, docs)
+        for part in scope:
+            known = names.setdefault(part, {}).setdefault(annotation.get("id", ""), [])
+            known.append(len(mentions) if mention else None)
         mentions += [mention] if mention else []
     triples: list[Triple] = []
-    for relation in relations:
-        triples += _triples(relation, mentions, numbers, place, docs)
-    clusters, data = join_identified(mentions, triples, docs.counts)
+    for scope, relation in relations:
+        with docs.leaving_out("relations left out, as they refer to nothing or say nothing"):
+            triples += read_triples(relation, [names.get(part, {}) for part in reversed(scope)], place, docs)
+    clusters, data = join_identified(mentions, triples, docs.counts, docs.options.composites)
     return docs.make(
         place.of(document),
         layout.text,
@@ -160,7 +148,7 @@ class _Layout:
         self.sentences += [(start, end) for start, end in offsets if sentences and start < end]
         start, end = offsets[0][0], len(self.text)
         if start < end:
-            self.passages.append(Passage(start, end, _infons(passage).get("type", "")))
+            self.passages.append(Passage(start, end, read_infons(passage).get("type", "")))
 
     def _add_text(self, part: ET.Element) -> Offsets:
         where = self.place.of(part)
@@ -180,7 +168,7 @@ def _mention(
 ) -> Mention | None:
     """A mention; None where it is left out."""
     where = place.of(annotation)
-    infons = _infons(annotation)
+    infons = read_infons(annotation)
     if infons.get("CompositeRole") == "IndividualMention":
         docs.counts.note("composite mentions whose parts are named (left out)")
         return None
@@ -197,53 +185,6 @@ def _mention(
     offsets = docs.mention(where, text, start, end, words)
     identifiers = next((infons[key] for key in ID_INFONS if infons.get(key)), NONE)
     return offsets and Mention(*offsets, infons.get("type", ""), identifiers)
-
-
-def _triples(
-    relation: ET.Element,
-    mentions: Sequence[Mention],
-    numbers: Mapping[str, list[int | None]],
-    place: Place,
-    docs: TextDocs[IdentifierOptions],
-) -> Iterator[Triple]:
-    """The relations that an element states: between two identifiers in its infons, else between two annotations.
-
-    :param numbers: The mentions with the id of an annotation, one, by their numbers; None where it is left out.
-    """
-    where = place.of(relation)
-    infons = _infons(relation)
-    label = next((infons[key] for key in LABEL_INFONS if infons.get(key)), "")
-    if not label:
-        raise ValueError(Errors.E130.format(where=where, what="a relation without a type"))
-    named = [value for key, value in infons.items() if key not in (*LABEL_INFONS, *OTHER_INFONS)]
-    if "novel" in infons:
-        label = add_novelty(label, infons["novel"], docs.options.novelty, docs.counts)
-    if len(named) == 2:
-        yield Triple(unquote(named[0]), unquote(named[1]), label)
-        return
-    nodes = [node.get("refid", "") for node in relation.findall("node")]
-    if len(nodes) != 2:
-        docs.counts.note("relations left out, as they have not two arguments")
-        return
-    ends: list[list[str | int]] = []
-    for node in nodes:
-        if node not in numbers:
-            raise ValueError(Errors.E131.format(where=where, reference=node, known=", ".join(numbers)[:80]))
-        number, *others = numbers[node]
-        if others:
-            raise ValueError(Errors.E134.format(where=where, name=node))
-        if number is None:
-            docs.counts.note("relations left out with their mention")
-            return
-        identifiers = split_identifiers(mentions[number].identifiers)
-        ends.append([number if identifier == NONE else identifier for identifier in identifiers])
-    for head in ends[0]:
-        for tail in ends[1]:
-            yield Triple(head, tail, label)
-
-
-def _infons(element: ET.Element) -> dict[str, str]:
-    return {infon.get("key", ""): infon.text or "" for infon in element.findall("infon")}
 
 
 def _number(where: str, name: str, text: str | None) -> int:

@@ -16,7 +16,8 @@ from spacy.vocab import Vocab
 
 from .assemble import TextDocs
 from .base import IDENTIFIERS, SHARED, Draft, Format, shared_identifiers
-from .bioc import Place, document_data, read_document
+from .bioc import document_data, read_document
+from .bioc_relations import Place
 from .counts import Counts
 from .files import read_json_items
 from .identifiers import IdentifierOptions

@@ -101,7 +101,10 @@ def holds_spans(peek: Peek) -> bool:
 
 
 def _named(doc: Doc, counts: Counts, options: ReaderOptions) -> Doc:
-    if options.relation_names is None and options.label_texts is None:
+    if not read_entities(doc):
+        counts.note("named entities in doc.ents, which are not read as entities", len(doc.ents))
+        counts.note("span groups that are not read as entities", len(doc.spans))
+    if options == ReaderOptions():
         return doc
     return annotate(doc, read_entities(doc), relation_data(doc), counts, options)
 
@@ -109,7 +112,8 @@ def _named(doc: Doc, counts: Counts, options: ReaderOptions) -> Doc:
 def _docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
     try:
         with open_file(path) as file:
-            yield from DocBin().from_bytes(file.read()).get_docs(vocab)
+            data = file.read()
+        yield from DocBin().from_bytes(data).get_docs(vocab)
     except Exception as error:  # what a damaged DocBin raises depends on the place of the damage
         raise ValueError(Errors.E113.format(path=path, error=error)) from error
 

@@ -132,7 +132,7 @@ def _read_document(where: str, data: Any, vocab: Vocab, counts: Counts, options:
     for number, label in present(document.labels):
         at = f"{where} labels[{number}]"
         with counts.leaving_out(DANGLING, options.lenient):
-            labels.append(_relation(at, label.h, label.t, label, entities, bounds, counts))
+            labels.append(_relation(at, label.h, label.t, label, entities, bounds, counts, options.lenient))
     return annotate(doc, entities.values(), labels, counts, options)
 
 
@@ -181,6 +181,7 @@ def _relation(
     entities: Mapping[int, Entity],
     sentences: list[Offsets],
     counts: Counts,
+    lenient: bool,
 ) -> dict[str, Any]:
     """The relation in the form that `relation_data_of` takes."""
     for entity in (head, tail):
@@ -189,14 +190,15 @@ def _relation(
     evidence = set(relation.evidence)
     known = {sentence for sentence, (start, end) in enumerate(sentences) if start < end}
     unknown = sorted(evidence - known)
-    if unknown:
-        raise ValueError(Errors.E105.format(where=where, sentence=unknown[0], known=sorted(known)))
+    with counts.leaving_out("evidence left out, as there is no such sentence", lenient):
+        if unknown:
+            raise ValueError(Errors.E105.format(where=where, sentence=unknown[0], known=sorted(known)))
     counts.note("evidence that its label lists twice", len(relation.evidence) - len(evidence))
     return {
         "head": entities[head].key,
         "tail": entities[tail].key,
         "label": relation.r,
-        "evidence": [sentences[sentence] for sentence in sorted(evidence)],
+        "evidence": [sentences[sentence] for sentence in sorted(evidence & known)],
     }
 
 
@@ -295,7 +297,16 @@ def _submitted(
     for where, relation in relations:
         with counts.leaving_out(DANGLING, options.lenient):
             data.append(
-                _relation(where, relation.h_idx, relation.t_idx, relation, numbers, sentences, counts)
+                _relation(
+                    where,
+                    relation.h_idx,
+                    relation.t_idx,
+                    relation,
+                    numbers,
+                    sentences,
+                    counts,
+                    options.lenient,
+                )
             )
     return annotate(doc, numbers.values(), data, counts, options)
 

@@ -16,7 +16,7 @@ from ..annotations import read_entities, relation_data, suggested_by
 from ..errors import Errors
 from ..types import Relation
 from .assemble import Cluster, Offsets, TextDocs, TextOptions
-from .base import option
+from .options import option
 
 COREF = "COREF"
 # The name of a mention in its document.
@@ -61,35 +61,51 @@ class MentionGraph(Generic[Name]):
     ) -> None:
         """Add a mention (see `TextDocs.mention`).
 
-        :raises ValueError: Where there is a mention of that name.
+        :raises ValueError: Where there is a mention of that name, unless the options are lenient.
         """
-        if name in self.mentions:
-            raise ValueError(Errors.E134.format(where=where, name=name))
-        offsets = self.docs.mention(where, self.text, start, end, words)
-        self.mentions[name] = None if offsets is None else Mention(*offsets, label)
+        with self.docs.leaving_out("mentions left out, as their name is taken"):
+            if self.mentions.get(name) is not None:
+                raise ValueError(Errors.E134.format(where=where, name=name))
+            offsets = self.docs.mention(where, self.text, start, end, words)
+            self.mentions[name] = None if offsets is None else Mention(*offsets, label)
+
+    def leave_out(self, name: Name) -> None:
+        """Remember the name of something that is no mention: what refers to it is left out too, and counted."""
+        self.mentions.setdefault(name, None)
 
     def identify(self, where: str, name: Name, kb_id: str) -> None:
         """Give a mention an identifier in a knowledge base; it keeps the first one."""
-        mention = self._find(where, name)
-        if mention:
-            self.docs.counts.note("identifiers beyond a mention's first (left out)", bool(mention.kb_id))
-            self.mentions[name] = mention._replace(kb_id=mention.kb_id or kb_id)
+        with self.docs.leaving_out("identifiers left out, as they refer to nothing"):
+            mention = self._find(where, name)
+            if mention:
+                self.docs.counts.note("identifiers beyond a mention's first (left out)", bool(mention.kb_id))
+                self.mentions[name] = mention._replace(kb_id=mention.kb_id or kb_id)
+            else:
+                self.docs.counts.note("identifiers left out with their mention")
 
     def join(self, where: str, one: Name, other: Name) -> None:
         """Say that two mentions are one entity."""
-        if self._find(where, one) and self._find(where, other):
-            self.same.append((one, other))
-        else:
-            self.docs.counts.note("coreference left out with its mention")
+        with self.docs.leaving_out("coreference left out, as it refers to nothing"):
+            if self._both(where, one, other):
+                self.same.append((one, other))
+            else:
+                self.docs.counts.note("coreference left out with its mention")
 
     def relate(self, where: str, head: Name, tail: Name, label: str, score: float = 1.0) -> None:
         """Relate two mentions. The label of coreference joins them."""
         if label.lower() == self.docs.options.coref_label.lower():
             self.join(where, head, tail)
-        elif self._find(where, head) and self._find(where, tail):
-            self.links.append((head, tail, label, score))
-        else:
-            self.docs.counts.note("relations left out with their mention")
+            return
+        with self.docs.leaving_out("relations left out, as they refer to nothing"):
+            if self._both(where, head, tail):
+                self.links.append((head, tail, label, score))
+            else:
+                self.docs.counts.note("relations left out with their mention")
+
+    def _both(self, where: str, one: Name, other: Name) -> bool:
+        """Whether both are mentions that are not left out."""
+        found = [self._find(where, name) for name in (one, other)]
+        return None not in found
 
     def make(
         self,

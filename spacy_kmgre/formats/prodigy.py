@@ -15,7 +15,7 @@ from .assemble import Offsets, TextDocs
 from .base import KEY_PAIRS, SCORES, Format
 from .files import write_json_lines
 from .mentions import Link, MentionGraph, MentionOptions, coreferring_labels, part_mentions
-from .models import LIST, Model, Score, Text, check, json_reader
+from .models import LIST, Model, Score, Spared, Text, Title, check, json_reader, present
 from .peek import Peek
 
 
@@ -38,12 +38,12 @@ class JsonRelation(Model):
     child: int | None = None
     head_span: Characters | None = None
     child_span: Characters | None = None
-    label: Text
+    label: Text = ""
     score: Score = 1.0
 
 
 class Meta(Model):
-    title: Text = ""
+    title: Title = ""
 
 
 class Answered(Model):
@@ -53,8 +53,8 @@ class Answered(Model):
 class Document(Answered):
     text: Text
     tokens: list[Characters] = LIST
-    spans: list[JsonSpan] = LIST
-    relations: list[JsonRelation] = LIST
+    spans: list[Spared[JsonSpan]] = LIST
+    relations: list[Spared[JsonRelation]] = LIST
     meta: Meta = Meta()
 
 
@@ -63,23 +63,24 @@ def _read_document(where: str, data: Any, docs: TextDocs[MentionOptions]) -> Doc
     if check(Answered, where, data).answer != "accept":
         docs.counts.note("documents rejected or ignored by the annotator (left out)")
         return None
-    document = check(Document, where, data)
+    document = check(Document, where, data, docs.spared)
     tokens = [token.offsets for token in document.tokens]
     graph: MentionGraph[Offsets] = MentionGraph(docs, document.text)
-    for number, span in enumerate(document.spans):
+    for number, span in present(document.spans):
         words = span.text if "text" in span.model_fields_set else None
         docs.counts.note("spans listed twice", span.offsets in graph.mentions)
         if span.offsets not in graph.mentions:
             graph.add(f"{where} spans[{number}]", span.offsets, *span.offsets, span.label, words)
-    for number, relation in enumerate(document.relations):
+    for number, relation in present(document.relations):
         at = f"{where} relations[{number}]"
-        head = _end(at, relation.head_span, relation.head, tokens, graph)
-        child = _end(at, relation.child_span, relation.child, tokens, graph)
-        for offsets in (head, child):
-            if offsets not in graph.mentions:
-                docs.counts.note("words that are related and no span")
-                graph.add(at, offsets, *offsets)
-        graph.relate(at, head, child, relation.label, relation.score)
+        with docs.leaving_out("relations left out, as they refer to nothing"):
+            head = _end(at, relation.head_span, relation.head, tokens, graph)
+            child = _end(at, relation.child_span, relation.child, tokens, graph)
+            for offsets in (head, child):
+                if offsets not in graph.mentions:
+                    docs.counts.note("words that are related and no span")
+                    graph.add(at, offsets, *offsets)
+            graph.relate(at, head, child, relation.label, relation.score)
     return graph.make(where, document.meta.title, tokens or None)
 
 

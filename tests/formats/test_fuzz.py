@@ -135,8 +135,8 @@ RELATIONS = {
     "relations left out, as an entity has no mentions",
     "relations left out with their mention",
     "relations left out, as they have not two arguments",
-    "relations of events (left out)",
-    "relations without a label (left out)",
+    "relations of events (left out; --events keeps them)",
+    "relations without a label (left out; --default-label names them)",
     "lines listed twice",
 }
 
@@ -204,9 +204,17 @@ def plain(path: Path) -> list[Any]:
     text = path.read_text(encoding="utf-8-sig")
     try:
         found = json.loads(text)
-        return found if isinstance(found, list) else [found]
     except ValueError:
-        return [json.loads(line) for line in text.split("\n") if line.strip()]
+        found = [json.loads(line) for line in text.split("\n") if line.strip()]
+    found = without_nulls(found)
+    return found if isinstance(found, list) else [found]
+
+
+def without_nulls(data: Any) -> Any:
+    """Without the fields that are null, which is as good as leaving them out."""
+    if isinstance(data, dict):
+        return {name: without_nulls(value) for name, value in data.items() if value is not None}
+    return [without_nulls(item) for item in data] if isinstance(data, list) else data
 
 
 def said_in_docred(path: Path) -> tuple[int, int]:
@@ -232,24 +240,24 @@ def said_in_prodigy(path: Path) -> tuple[int, int]:
     relations = [relation for data in found for relation in data.get("relations", [])]
     return (
         sum(len(data.get("spans", [])) for data in found),
-        sum(relation["label"].upper() != "COREF" for relation in relations),
+        sum(relation.get("label", "").upper() != "COREF" for relation in relations),
     )
 
 
 def said_in_doccano(path: Path) -> tuple[int, int]:
     relations = [relation for data in plain(path) for relation in data.get("relations", [])]
     return (
-        sum(len(data["entities"]) for data in plain(path)),
-        sum(relation["type"].upper() != "COREF" for relation in relations),
+        sum(len(data.get("entities", [])) for data in plain(path)),
+        sum(relation.get("type", "").upper() != "COREF" for relation in relations),
     )
 
 
 def said_in_label_studio(path: Path) -> tuple[int, int]:
     counts: Counter[str] = Counter()
     for task in plain(path):
-        there = [annotation for annotation in task["annotations"] if not annotation.get("was_cancelled")]
+        there = [annotation for annotation in task.get("annotations", []) if not annotation.get("was_cancelled")]
         chosen = [annotation for annotation in there if annotation.get("ground_truth") is True] or there
-        for item in chosen[0]["result"] if chosen else ():
+        for item in chosen[0].get("result", []) if chosen else ():
             labels = [label for label in item.get("labels", []) if label.upper() != "COREF"]
             sides = 2 if item.get("direction") == "bi" else 1
             counts[item["type"]] += 1 if item["type"] == "labels" else len(labels) * sides
@@ -258,7 +266,7 @@ def said_in_label_studio(path: Path) -> tuple[int, int]:
 
 def said_in_dwie(path: Path) -> tuple[int, int]:
     found = [json.loads(file.read_text(encoding="utf-8-sig")) for file in path.glob("*.json")]
-    return sum(len(data["mentions"]) for data in found), sum(len(data["relations"]) for data in found)
+    return sum(len(data["mentions"]) for data in found), sum(len(data.get("relations", [])) for data in found)
 
 
 def said_in_bioc_json(path: Path) -> tuple[int, int]:
