@@ -94,7 +94,9 @@ BASIS = {"types", "errors", "annotations"}
 LAYERS: dict[str, set[str]] = {
     "types": {"errors"},
     "errors": {"types"},
-    "annotations": {"types", "errors", "relation_input", "retokenize"},
+    "annotations": {"types", "errors", "relation_input", "retokenize", "stored_relations"},
+    "stored_relations": {"errors", "retokenize"},
+    "joining": {"types", "errors", "annotations", "retokenize", "stored_relations"},
     "relation_input": {"types", "errors"},
     "retokenize": set(),
     "model": {"errors"},
@@ -122,7 +124,7 @@ LAYERS: dict[str, set[str]] = {
         "visualise",
         "export",
     },
-    "": {"annotations", "types"},
+    "": {"annotations", "joining", "types"},
 }
 
 

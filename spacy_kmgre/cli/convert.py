@@ -26,6 +26,7 @@ from ..formats.base import (
 )
 from ..formats.counts import Counts
 from ..formats.docbin import SPACY
+from ..formats.nothing import warn_of_nothing
 from ..formats.split import PARTS, Split
 from .printing import failing, plural
 
@@ -73,6 +74,13 @@ def convert(
     for path, what in done.items():
         msg.good(f"{path} ({what})")
     print(counts)
+    show_reasons(counts)
+
+
+def show_reasons(counts: Counts) -> None:
+    """Print the first error of each kind that lenient reading has left out."""
+    for oddity, error in sorted(counts.reasons.items()):
+        msg.warn(f"{oddity}: {counts.oddities[oddity]:,}, the first:", error)
 
 
 def _part_paths(folder: Path, written: Format, split: Split) -> dict[str, Path]:
@@ -127,7 +135,8 @@ def read_source(
         load = form.options[name].metadata["load"]
         if load is not None:
             loaded[name] = load(loaded[name], vocab)
-    return islice(form.read(source, vocab, counts, **loaded), limit or None)
+    yield from islice(form.read(source, vocab, counts, **loaded), limit or None)
+    warn_of_nothing(source, form.name, counts)
 
 
 def _count_losses(docs: Iterable[Doc], form: Format, counts: Counts) -> Iterator[Doc]:

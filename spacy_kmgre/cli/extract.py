@@ -98,11 +98,12 @@ def extract_relations(
             first = reader.passed_over[0].name
             number = plural(len(reader.passed_over), "file")
             msg.warn(f"Not read: {number} with other endings in the folders, such as {first}")
-        _report(summary, target, export, piped)
+        report(summary, target, export, piped)
     return SOME_FAILED if summary.failed else 0
 
 
-def _report(summary: Summary, target: Path, export: Export, piped: bool) -> None:
+def report(summary: Summary, target: Path, export: Export, piped: bool) -> None:
+    """Say what a run has done, and what went wrong."""
     for failure in summary.failed[:SHOWN]:
         msg.fail(failure["id"], failure["error"])
     if summary.failed:

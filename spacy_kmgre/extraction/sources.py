@@ -19,6 +19,7 @@ from ..errors import Errors
 from ..formats import FORMATS
 from ..formats.assemble import TextDocs, TextOptions
 from ..formats.base import check_format, guess_source
+from ..formats.compression import bare_name, open_file
 from ..formats.counts import Counts
 from ..formats.files import parse_line
 from ..formats.jsonl import document_from_json
@@ -147,8 +148,8 @@ class Reader:
                 yield from self._table(source)
             elif source.form in (LINES, JSON_LINES):
                 try:
-                    file = source.path.open("rb")
-                except OSError as error:
+                    file = open_file(source.path)
+                except (OSError, ValueError) as error:
                     yield _broken(source.name, error)
                     continue
                 with file:
@@ -220,7 +221,8 @@ class Reader:
             yield item
 
     def _file(self, source: Source) -> Doc:
-        return self._text(source.name, source.path.read_bytes())
+        with open_file(source.path) as file:
+            return self._text(source.name, file.read())
 
     def _text(self, name: str, data: bytes) -> Doc:
         try:
@@ -259,10 +261,10 @@ def splits_sentences(nlp: Language) -> bool:
 
 
 def _guess(path: Path) -> str:
-    suffix = path.suffix.lower()
+    suffix = bare_name(path).suffix.lower()
     if suffix == ".txt":
         return TEXT
-    if suffix in ENDINGS:
+    if path.suffix.lower() in ENDINGS:
         return ENDINGS[suffix]
     try:
         return guess_source(path).name
@@ -300,7 +302,7 @@ def _walk(
         folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
         for file in sorted(files):
             path = Path(name, file)
-            kind = kinds.get(path.suffix.lower(), "")
+            kind = kinds.get((bare_name(path) if kinds is SUFFIXES else path).suffix.lower(), "")
             if file.startswith(".") or os.path.realpath(path) in made:
                 continue
             if kind and (not wanted or kind == wanted):

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -16,8 +17,8 @@ from ..errors import Errors
 from ..relation_input import relation_data_of
 from ..retokenize import split_tokens
 from ..types import Entity
-from .base import ReaderOptions, option
 from .counts import Counts
+from .options import ReaderOptions, option
 
 Offsets = tuple[int, int]
 
@@ -34,13 +35,9 @@ class TextOptions(ReaderOptions):
     """The options of formats whose annotation is in characters of a text.
 
     :param sentences: Find sentence boundaries by rule (spaCy's `sentencizer`) where the format has none.
-    :param lenient: Leave out and count mentions whose text is not at their offsets, instead of an error.
     """
 
     sentences: bool = option(True, "Find sentences by rule where the format has none")
-    lenient: bool = option(
-        False, "Leave out and count mentions whose words are not at their offsets, instead of an error"
-    )
 
 
 Options_co = TypeVar("Options_co", bound=TextOptions, covariant=True)
@@ -101,8 +98,18 @@ def annotate(
     write_entities(doc, entities)
     write_ents(doc, entities)
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    no_relation = set(filter(None, map(str.strip, options.no_relation.split(","))))
     for relation in relations:
-        label = relation["label"]
+        label = relation["label"].strip() or options.default_label
+        if label in no_relation:
+            counts.note("relations left out, as their label says that there is none")
+            continue
+        if relation["head"] == relation["tail"] and not options.self_relations:
+            counts.note("relations of an entity with itself (left out)")
+            continue
+        if not label and options.lenient:
+            counts.note("relations left out, as they have no label")
+            continue
         text = (texts or {}).get(label) or relation.get("label_text", "")
         counts.note("labels without a text", texts is not None and not text)
         if names is not None:
@@ -181,10 +188,18 @@ class TextDocs(Generic[Options_co]):
                 start = text.index(words, start)
                 end = start + len(words)
             return start, end
-        if not self.options.lenient:
+        with self.leaving_out("mentions left out, as their text is elsewhere"):
             raise ValueError(error)
-        self.counts.note("mentions left out, as their text is elsewhere")
         return None
+
+    def leaving_out(self, oddity: str) -> AbstractContextManager[None]:
+        """Leave out what a ValueError is raised for, and count it under that name, where the options are lenient."""
+        return self.counts.leaving_out(oddity, self.options.lenient)
+
+    @property
+    def spared(self) -> Counts | None:
+        """What `models.check` needs to leave out items that are wrong: the counts, where the options are lenient."""
+        return self.counts if self.options.lenient else None
 
     def make(
         self,

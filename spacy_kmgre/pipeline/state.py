@@ -54,6 +54,7 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
     inverse = Setting()
     calibration = Setting()
     label_texts = Setting()
+    merge_relations = Setting()
 
     def __init__(self, vocab: Vocab, model: RelationModel, name: str, settings: Settings):
         self.vocab = vocab
@@ -69,7 +70,7 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         self._idle: int | None = 0
         self._next_tau: float | None = None
         self._tau_was_loaded = False
-        self._warn_once = WarnOnce(name)
+        self._warn_once = WarnOnce(self)
 
     @property
     def _shim(self) -> NetworkShim:
