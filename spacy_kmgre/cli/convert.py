@@ -5,7 +5,6 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-import spacy
 from spacy.tokens import Doc
 from tqdm import tqdm
 from wasabi import msg
@@ -14,6 +13,7 @@ from ..annotations import mention_offsets, read_entities, relation_data
 from ..errors import Errors
 from ..export.corpus import CorpusExport
 from ..formats import Format
+from ..formats.assemble import blank_vocab
 from ..formats.base import (
     EVIDENCE,
     IDENTIFIERS,
@@ -129,7 +129,7 @@ def read_source(
     form = guess_source(source) if source_format is None else get_format(source_format)
     if source_format is None and not quiet:
         msg.info(f"Reading {source} as {form.name} (--from names another format)")
-    vocab = spacy.blank(lang).vocab
+    vocab = blank_vocab(lang)
     loaded = dict(options or {})
     for name in loaded.keys() & form.options.keys():
         load = form.options[name].metadata["load"]

@@ -104,8 +104,8 @@ class CorpusErrors:
     )
     E134 = "[KMGRE E134] {where}: {name!r} is the name of several things, or of none."
     E135 = (
-        "[KMGRE E135] {where}: the text should be the field `text` of the task's data, or their only string, or the only "
-        "one that holds the words of all regions. --text-field names it. The data's fields: {known}."
+        "[KMGRE E135] {where}: the text should be the field `text` of the task's data, or their only string, or the "
+        "only one that holds the words of all regions. --text-field names it. The data's fields: {known}."
     )
     E136 = "[KMGRE E136] {path} annotates a text that is not beside it: {text}."
     E137 = "[KMGRE E137] {where}: not a line of brat's standoff format: {line!r}"
@@ -129,7 +129,7 @@ class CorpusErrors:
         "[KMGRE E146] {path} should be a JSON object of names: each a string, or null to leave a label out."
     )
     E147 = "[KMGRE E147] {path} holds no documents."
-    E148 = "[KMGRE E148] {where}: a relation without a label."
+    E148 = "[KMGRE E148] {where}: a relation without a label. --default-label gives one to such relations."
     E149 = "[KMGRE E149] {path} is no file that could be replaced. Name another one."
     E150 = (
         "[KMGRE E150] {where} has a carriage return within. Lines should end in a line feed, with or without a "

@@ -10,14 +10,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..annotations import TITLE, set_relations
 from ..errors import Errors
 from ..formats import FORMATS
-from ..formats.assemble import TextDocs, TextOptions
+from ..formats.assemble import TextDocs, TextOptions, blank_vocab
 from ..formats.base import check_format, guess_source
 from ..formats.compression import bare_name, open_file
 from ..formats.counts import Counts
@@ -198,7 +197,7 @@ class Reader:
         form = FORMATS[source.form]
         options = {"sentences": self.docs.options.sentences} if "sentences" in form.options else {}
         # It has a vocabulary of its own, so that the pipeline's does not grow with every file.
-        drafts = form.drafts(source.path, spacy.blank(self.lang).vocab, Counts(), **options)
+        drafts = form.drafts(source.path, blank_vocab(self.lang), Counts(), **options)
         number = 1
         while True:
             where = f"{source.name}:{number}"

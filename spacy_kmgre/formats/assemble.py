@@ -1,16 +1,18 @@
 """From what a format says to a Doc: text and characters, or tokens, with entities and relations."""
 
 import re
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any, Generic, NamedTuple, TypeVar
 
-import spacy
+from spacy.language import Language
+from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc, Span, SpanGroup
-from spacy.vocab import Vocab
+from spacy.util import get_lang_class, registry
+from spacy.vocab import Vocab, create_vocab
 
 from ..annotations import ENTITY_PREFIX, PASSAGES, TITLE, store_relations, write_entities, write_ents
 from ..errors import Errors
@@ -147,15 +149,39 @@ def _join(left: Sequence[Mapping[str, Any]], right: Sequence[Mapping[str, Any]])
     return [{**pair, "share": pair["share"] / total} for pair in pairs.values()]
 
 
+class Tokenizing:
+    """The tokenizer of a vocabulary's language, or of English. A blank `Language` has the same one; but making it
+    imports all components that are installed, and torch and transformers with them."""
+
+    def __init__(self, vocab: Vocab):
+        self.vocab = vocab
+        language = get_lang_class(vocab.lang or "en")
+        config = {"tokenizer": language.default_config["nlp"]["tokenizer"]}
+        make = registry.resolve(config)["tokenizer"]
+        self.tokenizer = make(SimpleNamespace(vocab=vocab, Defaults=language.Defaults, lang=vocab.lang))
+
+    def make_doc(self, text: str) -> Doc:
+        """Make a Doc of the tokens of a text."""
+        doc: Doc = self.tokenizer(text)
+        return doc
+
+
+def blank_vocab(lang: str) -> Vocab:
+    """The vocabulary of a blank pipeline of a language.
+
+    :raises ImportError: Where spaCy does not know the language.
+    """
+    return create_vocab(lang, get_lang_class(lang).Defaults)
+
+
 class TextDocs(Generic[Options_co]):
     """Makes Docs of documents whose annotation is in characters, for all formats in the same way."""
 
     def __init__(self, vocab: Vocab, counts: Counts, options: Options_co):
         self.counts = counts
         self.options = options
-        self.nlp = spacy.blank(vocab.lang or "en", vocab=vocab)
-        self.nlp.max_length = sys.maxsize  # the limit is there for parsers
-        self.find_sentences = self.nlp.create_pipe("sentencizer")
+        self.nlp: Tokenizing | Language = Tokenizing(vocab)
+        self.find_sentences = Sentencizer(name="sentencizer")
 
     def mention(
         self,

@@ -146,12 +146,15 @@ class Format:
                 yield Draft(broken.title, partial(_made, file, broken.make, counts, settings, REST))
 
     def _files(self, folder: Path, counts: Counts) -> list[Path]:
-        """The files in a folder, and in the folders within, that have this format."""
-        files = list(walk_files(folder))
-        found = [file for file in files if self.recognises(Peek(file))]
-        if not found:
+        """The files in a folder, and in the folders within, that have this format. Of JSON, files whose fields are all
+        fields of others that have it do too: their documents may have no annotation to tell them by."""
+        peeks = [Peek(file) for file in walk_files(folder)]
+        known = {peek.path for peek in peeks if self.recognises(peek)}
+        if not known:
             raise ValueError(Errors.E132.format(path=folder, kind=f"of the format {self.name}"))
-        counts.note("files in the folder of another format (left out)", len(files) - len(found))
+        fields = {name for peek in peeks if peek.path in known for name in peek.fields}
+        found = [peek.path for peek in peeks if peek.path in known or (peek.fields and peek.fields <= fields)]
+        counts.note("files in the folder of another format (left out)", len(peeks) - len(found))
         return found
 
     def recognises(self, peek: Peek) -> bool:

@@ -28,6 +28,8 @@ LARGEST_RATIO = 200
 SMALL = 1 << 27
 # The largest number of files in an archive.
 MEMBERS = 1_000_000
+# What is unpacked at once: a byte of zstandard's format may stand for 32 kB.
+ZSTD_CHUNK = 1 << 10
 # The number of first bytes that tell what a file is.
 HEAD = 262
 ZIP = re.compile(rb"PK(\x03\x04|\x05\x06)")
@@ -44,7 +46,33 @@ def _open_zstd(file: BinaryIO) -> Any:
         zstandard = import_module("zstandard")
     except ImportError as error:
         raise ValueError(Errors.E362.format(path=file.name)) from error
-    return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+    return _ZstdFile(file, zstandard.ZstdDecompressor().decompressobj)
+
+
+class _ZstdFile:
+    """A stream of zstandard's frames that knows where the last one is cut off. (The library's own does not.)"""
+
+    def __init__(self, file: BinaryIO, frame: Callable[[], Any]):
+        self.file = file
+        self.frame = frame
+        self.current = frame()
+        self.begun = False
+        self.data = b""
+
+    def read(self, size: int) -> bytes:
+        """Read at most `size` bytes; none at the end."""
+        while not self.data and (packed := self.file.read(ZSTD_CHUNK)):
+            parts = []
+            while packed:
+                parts.append(self.current.decompress(packed))
+                packed, self.begun = self.current.unused_data, not self.current.eof
+                if self.current.eof:
+                    self.current = self.frame()
+            self.data = b"".join(parts)
+        if not self.data and self.begun:
+            raise EOFError("the last frame is cut off")
+        found, self.data = self.data[:size], self.data[size:]
+        return found
 
 
 OPENERS: dict[re.Pattern[bytes], Callable[[Any], Any]] = {

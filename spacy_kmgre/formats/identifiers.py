@@ -23,7 +23,7 @@ NONE = "-1"
 # What files write where there is no identifier, in small letters, and after the name of a database: MESH:-1.
 NONES = frozenset({"", "-", "--", NONE, "none", "null", "nil", "nan", "na", "n/a", "unknown", "cui-less"})
 # A variant in tmVar's notation, p|SUB|V|600|E, is one identifier.
-VARIANT = re.compile(r"(tmVar:)?[A-Za-z]?\|")
+VARIANT = re.compile(r"(tmVar:)?[a-z]?\|[A-Za-z]{2,}\|")
 # What an entity is called in a file that has several mentions or a relation, but no identifier.
 MADE_UP = re.compile(ENTITY_PREFIX + r"\d+")
 SEPARATOR = re.compile("[|;]")

@@ -83,6 +83,13 @@ class TaskText(NamedTuple):
         number = int(name) if str(name).isdecimal() else -1
         return self.turns[number] if 0 <= number < len(self.turns) else None
 
+    def fits(self, value: Value) -> bool:
+        """Whether a region's words are at its offsets."""
+        offsets = self.offsets(value)
+        return offsets is not None and same_words(
+            self.text[max(0, offsets[0]) : offsets[1]], value.text or ""
+        )
+
     def holds(self, value: Value) -> bool:
         """Whether a region's words are in the text, where it says them."""
         return value.text is None or squeeze(_unescaped(value.text)) in squeeze(self.text)
@@ -116,7 +123,7 @@ def find_text(
     if len(names) != 1:
         raise ValueError(Errors.E135.format(where=where, known=", ".join(data) or "none"))
     forms = texts[names[0]]
-    return names[0], next((form for form in forms if _holds_all(form, regions)), forms[0])
+    return names[0], max(forms, key=lambda form: sum(map(form.fits, regions)))
 
 
 def _holds_all(text: TaskText, regions: Iterable[Value]) -> bool:
@@ -147,7 +154,7 @@ class _Shown(HTMLParser):
     def handle_data(self, data: str) -> None:
         self.parts.append(data)
 
-    def handle_starttag(self, tag: str, attrs: Any) -> None:
+    def handle_starttag(self, tag: str, _attributes: Any) -> None:
         if tag == "br":
             self.parts.append("\n")
 

@@ -64,6 +64,6 @@ class ReaderOptions:
     default_label: str = option("", "The label of relations that come without one")
     no_relation: str = option(
         "",
-        "Labels that say that there is no relation, such as No-rel or NA,Other: relations with one of them are left out",
+        "Labels that say that there is no relation, such as No-rel or NA,Other: relations with one are left out",
     )
     self_relations: bool = option(True, "Keep relations of an entity with itself, which no model predicts")

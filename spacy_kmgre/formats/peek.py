@@ -94,6 +94,14 @@ class Peek:
         except Exception:  # what a damaged DocBin raises depends on the place of the damage
             return []
 
+    @property
+    def fields(self) -> frozenset[str]:
+        """The names of the fields of the first JSON objects; none for what is not JSON, or broken."""
+        try:
+            return frozenset(name for item in self.objects for name in item)
+        except ValueError:
+            return frozenset()
+
     def first(self, name: str) -> list[dict[str, Any]]:
         """The first item of the list of that name in each of the `objects`, where it is an object itself."""
         lists = (item.get(name) for item in self.objects)

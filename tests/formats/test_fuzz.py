@@ -255,7 +255,9 @@ def said_in_doccano(path: Path) -> tuple[int, int]:
 def said_in_label_studio(path: Path) -> tuple[int, int]:
     counts: Counter[str] = Counter()
     for task in plain(path):
-        there = [annotation for annotation in task.get("annotations", []) if not annotation.get("was_cancelled")]
+        there = [
+            annotation for annotation in task.get("annotations", []) if not annotation.get("was_cancelled")
+        ]
         chosen = [annotation for annotation in there if annotation.get("ground_truth") is True] or there
         for item in chosen[0].get("result", []) if chosen else ():
             labels = [label for label in item.get("labels", []) if label.upper() != "COREF"]
