@@ -117,15 +117,15 @@ def save(tmp_path: Path) -> Callable[[str], Path]:
     return write
 
 
+NLP = spacy.blank("en")
+NLP.add_pipe("sentencizer")
 TEXT = "Ann Lee founded Acme. She lives in Oslo. Lee works near Oslo. Bolt is quiet."
 
 
 def make_doc(text: str = TEXT, title: str = "Ann") -> Doc:
     """Ann (three mentions), Acme, Oslo (two), and Bolt, which has no relation; three relations with key mention
     pairs."""
-    nlp = spacy.blank("en")
-    nlp.add_pipe("sentencizer")
-    doc = nlp(text)
+    doc = NLP(text)
     doc.user_data["title"] = title
 
     def span(words: str, label: str, occurrence: int = 0) -> Span:

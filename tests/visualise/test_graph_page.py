@@ -5,13 +5,12 @@ from hashlib import sha256
 from importlib.resources import files
 
 import pytest
-import spacy
 
 from spacy_kmgre.synthetic import generate_documents
 from spacy_kmgre.visualise import render_graph
 
 from .conftest import make_doc
-from .test_page import HOSTILE, hostile_doc
+from .test_page import HOSTILE, VOCAB, hostile_doc
 
 DRAWN = "return canvas && canvas.nodes().length"
 
@@ -91,7 +90,7 @@ def test_axe_finds_no_fault(browser, save):
 
 @pytest.mark.browser
 def test_a_hundred_documents_open_in_two_seconds(browser, save):
-    page = save(render_graph(generate_documents(spacy.blank("en").vocab, 100), page=True))
+    page = save(render_graph(generate_documents(VOCAB, 100), page=True))
     browser.open(page)
     assert browser.milliseconds() < 2000
     browser.click(".relation")
