@@ -9,6 +9,8 @@ const MANY = DATA.edges.length > 400;
 // The zoom from which on all names are shown, and the number of characters of a name.
 const READABLE = 0.65;
 const NAME = 28;
+// The pixels around the whole graph, in which lie the buttons and the legend.
+const MARGIN = 110;
 
 const state = { edge: -1, node: -1, threshold: DATA.threshold, query: "", rows: BATCH };
 const types = [...new Set(DATA.nodes.map((node) => node.label))].sort();
@@ -49,8 +51,10 @@ function looks() {
 // The canvas comes last: the list can be read, and a sketch of the graph be seen, before cytoscape.js has begun.
 let canvas = null;
 
-const nodeSize = (node) => Math.min(46, 14 + 5 * Math.sqrt(node.mentions));
-const edgeWidth = (edge) => Math.min(6, 1 + Math.log2(edge.count));
+// A large graph, which is seen from afar at first, has larger nodes and edges.
+const scale = Math.max(1, Math.min(2.2, 0.4 / wholeView().zoom));
+const nodeSize = (node) => scale * Math.min(46, 14 + 5 * Math.sqrt(node.mentions));
+const edgeWidth = (edge) => scale * Math.min(6, 1 + Math.log2(edge.count));
 
 /** Draws nodes and edges as they will be on the canvas, in a hundredth of the time. */
 function sketch() {
@@ -112,7 +116,7 @@ function wholeView() {
   const [xs, ys] = [DATA.nodes.map((node) => node.x), DATA.nodes.map((node) => node.y)];
   const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
   if (!DATA.nodes.length) return { zoom: 1, pan: { x: 0, y: 0 } };
-  const zoom = Math.min(1.4, (box.width - 120) / (right - left + 1), (box.height - 120) / (bottom - top + 1));
+  const zoom = Math.min(1.4, (box.width - MARGIN) / (right - left + 1), (box.height - MARGIN) / (bottom - top + 1));
   return { zoom, pan: { x: box.width / 2 - zoom * (left + right) / 2, y: box.height / 2 - zoom * (top + bottom) / 2 } };
 }
 
