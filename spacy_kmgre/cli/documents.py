@@ -25,7 +25,7 @@ from ..extraction.sources import (
     splits_sentences,
     to_annotate,
 )
-from ..extraction.tables import DEFAULT, Columns
+from ..extraction.tables import DEFAULT, ENDINGS, Columns
 from ..formats.counts import Counts
 from ..formats.files import replacing
 from .arguments import RelatedEntities, parse_overrides
@@ -139,9 +139,10 @@ class Shown:
 
     def _corpus(self, path: Path) -> Iterator[Doc]:
         """The documents of a corpus, with their relations."""
+        if self.source_format in TABLES or (not self.source_format and path.suffix.lower() in ENDINGS):
+            raise ValueError(Errors.E506.format(path=path))
         (source,) = [Source(path, "", "")] if path.is_dir() else find_sources([path], self.source_format)
-        texts = (*TEXTS, *TABLES)
-        if self.source_format in texts or source.form in texts:
+        if self.source_format in TEXTS or source.form in TEXTS:
             raise ValueError(Errors.E506.format(path=path))
         yield from read_source(path, self.source_format, Counts(), options=self.options, quiet=True)
 
