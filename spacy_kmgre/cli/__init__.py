@@ -34,6 +34,10 @@ def kmgre_cli() -> None:
         msg.show_color = False
 
 
+class CorpusExportCommand(ExportCommand, CorpusCommand):
+    """A command that reads corpora and writes an export."""
+
+
 app.add_typer(kmgre)
 
 kmgre.command("init")(init_cli)
@@ -42,7 +46,7 @@ kmgre.command("info", cls=CorpusCommand)(info_cli)
 kmgre.command("evaluate", context_settings=OVERRIDES)(evaluate_cli)
 kmgre.command("extract", cls=ExportCommand, context_settings=OVERRIDES)(extract_cli)
 kmgre.command("suggest", cls=ExportCommand, context_settings=OVERRIDES)(suggest_cli)
-kmgre.command("export", cls=ExportCommand)(export_cli)
+kmgre.command("export", cls=CorpusExportCommand)(export_cli)
 kmgre.command("explain", context_settings=OVERRIDES)(explain_cli)
 kmgre.command("view", cls=CorpusCommand, context_settings=OVERRIDES)(view_cli)
 kmgre.command("graph", cls=CorpusCommand, context_settings=OVERRIDES)(graph_cli)

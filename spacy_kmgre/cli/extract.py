@@ -64,7 +64,7 @@ def extract_relations(
         stack.enter_context(failing(f"Could not extract relations with {model}"))
         plan = Plan(batch_size, n_process)
         found = find_sources(sources, source_format, columns)
-        make_export = find_export(target, target_format)
+        make_export = find_export(target, target_format, option="--to")
         nlp = load_pipeline(model, component, config=config, code=code, use_gpu=use_gpu)
         plan = replace(plan, identify=find_rule(entity_ids) if entity_ids else None)
         export = make_export(nlp.meta)

@@ -114,6 +114,23 @@ class Warnings:
         "relations: {seen}."
     )
 
+    # Pages and exports (W112 to W119)
+    W112 = (
+        "[KMGRE W112] {count} gold relations have labels that the pipeline does not know, so it cannot but miss them: "
+        "{unknown}. Its labels: {known}. Where these are other names of the same relations, --relation-names "
+        "translates."
+    )
+    W113 = (
+        "[KMGRE W113] No document of {source} has entities, so there are no relations. Give entities with the "
+        "documents (JSON Lines, DocBin), or a pipeline that finds them: one with kmgre_entities before the relations."
+    )
+    W114 = "[KMGRE W114] No document of {source} has relations: the page shows texts and entities alone."
+    W115 = (
+        "[KMGRE W115] No gold relations to compare with: {count} of {total} documents. Their predictions have no "
+        "verdict; `evaluate` would count them as wrong."
+    )
+    W116 = "[KMGRE W116] No relation has one of the labels {labels}. Labels there are: {known}."
+
 
 class Reasons:
     """Why the F of a training may have stayed 0."""

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 from spacy.language import Language
 from spacy.tokens import Doc
+from spacy.util import is_package
 
 from ..annotations import TITLE, set_relations
 from ..errors import Errors
@@ -102,9 +103,12 @@ def find_sources(paths: Iterable[Path], form: str | None = None, columns: Column
     return found
 
 
-def is_pipeline(path: Path) -> bool:
-    """Whether a path is the folder of a saved pipeline."""
-    return all((path / name).is_file() for name in PIPELINE)
+def is_pipeline(name: str | Path) -> bool:
+    """Whether a name is that of a pipeline: of its folder, or, where nothing has that path, of an installed package."""
+    folder = Path(name)
+    if folder.exists():
+        return all((folder / file).is_file() for file in PIPELINE)
+    return is_package(str(name))
 
 
 def count_items(sources: Iterable[Source]) -> int | None:

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from itertools import chain
 from pathlib import Path
 
@@ -354,9 +352,8 @@ def test_info_says_what_is_wrong(tmp_path: Path):
 
 def test_progress_is_for_terminals(tmp_path: Path):
     source = SAMPLES["pubtator"](tmp_path / "cdr.pubtator")
-    command = [sys.executable, "-m", "spacy", "kmgre", "convert", str(source), str(tmp_path / "out.spacy")]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+    done = run("convert", source, tmp_path / "out.spacy")
+    assert done.exit_code == 0 and "\r" not in done.output and "documents/s" not in done.output
     assert [facts(doc)["title"] for doc in read("spacy", tmp_path / "out.spacy")] == ["101", "102"]
 
 
