@@ -6,10 +6,12 @@ READY := $(VENV)/.ready
 
 .PHONY: demo test test-gpu lint clean
 
-# Train on the embedded corpus, show the scores, read a text that was not in training.
+# Train on the embedded corpus, show the scores, read texts that were not in training: one whose mentions are marked, and
+# a plain one, in which a pipeline of spaCy's finds the entities.
 demo: $(READY)
 	cd project && PATH="$(BIN):$$PATH" $(BIN)/python -m spacy project run demo . \
-		--vars.config kmgre_demo_cpu --vars.part test --vars.name demo
+		--vars.config kmgre_demo_cpu --vars.part test --vars.name demo \
+		--vars.assemble_args " --known-triples"
 
 test: $(READY)
 	$(BIN)/python -m pytest -q -n auto -m "not gpu"

@@ -22,6 +22,10 @@ def main(
     types: Annotated[
         str, typer.Option(help="What the entity types of the one are called by the other: a table or a JSON file")
     ] = "ontonotes_docred",
+    known_triples: Annotated[
+        bool,
+        typer.Option("--known-triples", help="Relate only the types that each label relates in the training corpus"),
+    ] = False,
     label_texts: Annotated[
         Path | None,
         typer.Option(help="JSON object of texts for relation labels, where the model has none", exists=True),
@@ -37,6 +41,8 @@ def main(
     }
     nlp.add_pipe(ENTITIES, config={"types": table})
     pipe = nlp.add_pipe(RELATIONS, source=source)
+    if known_triples:
+        pipe.allowed_triples = "corpus"
     if label_texts is not None:
         texts = srsly.read_json(label_texts)
         pipe.label_texts = {label: texts[label] for label in pipe.labels if label in texts}

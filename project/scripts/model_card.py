@@ -9,6 +9,7 @@ import srsly
 import typer
 from wasabi import MarkdownRenderer, msg
 
+from spacy_kmgre.cli.printing import plural
 from spacy_kmgre.formats import FORMATS
 from spacy_kmgre.formats.counts import Counts
 
@@ -82,14 +83,15 @@ def notes(nlp: spacy.Language, given: Mapping[str, Any], gold: Mapping[str, Any]
     )
     md.add(md.title(3, "Corpus"))
     md.add(given["corpus"])
-    md.add(f"Trained on {counts.documents:,} documents with {counts.relations:,} relations.")
+    trained, scored = counts.documents, gold["report"]["documents"]
+    md.add(f"Trained on {plural(trained, 'document')} with {plural(counts.relations, 'relation')}.")
     md.add(md.title(3, "Figures"))
     rows = [
         (title, *(percent(found[part][f"{key}_{value}"]) for value in PARTS)) for title, part, key in FIGURES
     ]
     md.add(md.table(rows, ("", "P", "R", "F")))
     md.add(
-        f"Scored on {gold['report']['documents']:,} documents, at a threshold of {pipe.threshold:g}. The figures of "
+        f"Scored on {plural(scored, 'document')}, at a threshold of {pipe.threshold:g}. The figures of "
         "`rel_micro`, `rel_ign` and `rel_evidence` under Accuracy are between gold entities, all others from raw text; "
         "those of the tagger, parser and `ner` are of their authors."
     )
