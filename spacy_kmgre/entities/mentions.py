@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from spacy.tokens import Doc, Span, Token
 
-from .languages import Language
-from .names import PERSON, PLACE, VALUE, Name, Words, fold
+from .languages import Language, word_set
+from .names import CONJUNCTIONS, PERSON, PLACE, PREPOSITIONS, VALUE, Name, Words, fold
 
 _POSSESSIVES = ("'s", "’s", "'", "’")
 _JOINING = ("-", "–", "/")
+_QUOTES = word_set("\" “ ” „ « » ` `` '' ‘")
+_NEVER_FIRST = _QUOTES | word_set(", ; : ) ] / - – —")
+_NEVER_LAST = _QUOTES | PREPOSITIONS | CONJUNCTIONS | word_set(", ; : ( [ / - – — the a an")
 _YEAR = re.compile(r"\d{4}s?")
 _MOST_WORDS = 12  # No longer name is looked for elsewhere.
 
@@ -24,6 +27,7 @@ class MentionRules:
         True  # "the Royal Navy" is a mention "Royal Navy", "The Killers" within a sentence is whole.
     )
     trim_possessives: bool = True  # "Oslo's" is a mention "Oslo".
+    trim_edges: bool = True  # "( Oslo and" is a mention "Oslo": quotes, brackets, small words, line breaks.
     trim_amounts: bool = True  # "more than 3,000" is a mention "3,000", "the late 1990s" one "1990s".
     periods: bool = True  # "1971 to 1997" is two mentions.
     vague: bool = True  # "today", "the summer" and "one" are none.
@@ -75,12 +79,22 @@ class MentionFinder:
                 start += 1
             if end - start > 1 and self._rules.trim_possessives and self._language.possessive:
                 end -= tokens[end - 1].text in _POSSESSIVES
+            if self._rules.trim_edges:
+                start, end = self._without_edges(tokens, start, end)
             if self._rules.trim_amounts and self._is_value(span):
                 start += self._words_before(tokens[start:end])
                 if end - start > 1:
                     end -= tokens[end - 1].lower_ in self._language.after_amounts
             if before == (start, end):
                 return _part(span, start, end)
+
+    def _without_edges(self, doc: Doc, start: int, end: int) -> tuple[int, int]:
+        """The place without what is no part of a name at its ends."""
+        if end - start > 1 and (doc[end - 1].is_space or doc[end - 1].lower_ in _NEVER_LAST):
+            return start, end - 1
+        if end - start > 1 and (doc[start].is_space or doc[start].text in _NEVER_FIRST):
+            return start + 1, end
+        return start, end
 
     def _is_article(self, token: Token) -> bool:
         """Whether a token is an article that is no part of the name: a small one, or the first of a sentence."""
