@@ -52,14 +52,18 @@ def test_corpus_from_docred_files(tmp_path: Path):
         (tmp_path / f"{part}.json").write_text(json.dumps([DOCUMENT]))
     make_corpus(str(tmp_path), tmp_path / "out", None, 0, 0, False)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["dev.spacy", "train.spacy"]
-    (tmp_path / "train_revised.json").unlink()
-    make_corpus(str(tmp_path), tmp_path / "out", None, 0, 0, True)  # leaves what is there alone
     for write, name in ((srsly.write_json, "rel_info.json"), (srsly.write_gzip_json, "rel_info.json.gz")):
         write(tmp_path / name, {DOCUMENT["labels"][0]["r"]: "in words"})
         make_corpus(str(tmp_path), tmp_path / name.replace(".", "_"), None, 0, 0, False)
-        docs = DocBin().from_disk(tmp_path / name.replace(".", "_") / "dev.spacy").get_docs(spacy.blank("en").vocab)
+        docs = (
+            DocBin()
+            .from_disk(tmp_path / name.replace(".", "_") / "dev.spacy")
+            .get_docs(spacy.blank("en").vocab)
+        )
         assert "in words" in [relation.label_text for doc in docs for relation in doc._.relations]
         (tmp_path / name).unlink()
+    (tmp_path / "train_revised.json").unlink()
+    make_corpus(str(tmp_path), tmp_path / "out", None, 0, 0, True)  # leaves what is there alone
     with pytest.raises(SystemExit):
         make_corpus(str(tmp_path), tmp_path / "out", None, 0, 0, False)
 

@@ -84,8 +84,14 @@ def test_assembled_pipeline_reads_plain_text(assembled: Path):
     nlp = spacy.load(assembled)
     assert nlp.pipe_names == ["sentencizer", "entity_ruler", "kmgre_entities", "kmgre_relations"]
     doc = nlp(TEXT)
-    assert [(e.text, e.label) for e in doc._.entities] == [("Ann Lee", "PER"), ("Acme", "ORG"), ("Oslo", "LOC")]
-    assert ("Ann Lee", "founder of", "Acme") in [(r.head.text, r.label_name, r.tail.text) for r in doc._.relations]
+    assert [(e.text, e.label) for e in doc._.entities] == [
+        ("Ann Lee", "PER"),
+        ("Acme", "ORG"),
+        ("Oslo", "LOC"),
+    ]
+    assert ("Ann Lee", "founder of", "Acme") in [
+        (r.head.text, r.label_name, r.tail.text) for r in doc._.relations
+    ]
     # Types that the relation model has not learned are left out.
     types = nlp.get_pipe("kmgre_entities").types
     assert types["GPE"] == "LOC" and types["DATE"] is types["EVENT"] is None

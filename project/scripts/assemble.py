@@ -20,11 +20,14 @@ def main(
     ],
     out_dir: Annotated[Path, typer.Argument(help="The folder to write to", file_okay=False)],
     types: Annotated[
-        str, typer.Option(help="What the entity types of the one are called by the other: a table or a JSON file")
+        str,
+        typer.Option(help="What the entity types of the one are called by the other: a table or a JSON file"),
     ] = "ontonotes_docred",
     known_triples: Annotated[
         bool,
-        typer.Option("--known-triples", help="Relate only the types that each label relates in the training corpus"),
+        typer.Option(
+            "--known-triples", help="Relate only the types that each label relates in the training corpus"
+        ),
     ] = False,
     label_texts: Annotated[
         Path | None,
@@ -36,9 +39,7 @@ def main(
     nlp = spacy.load(pipeline)
     source = spacy.load(relations)
     known = source.get_pipe(RELATIONS).entity_types
-    table = {
-        kind: name if name in known or not known else None for kind, name in read_types(types).items()
-    }
+    table = {kind: name if name in known or not known else None for kind, name in read_types(types).items()}
     nlp.add_pipe(ENTITIES, config={"types": table})
     pipe = nlp.add_pipe(RELATIONS, source=source)
     if known_triples:

@@ -34,7 +34,9 @@ def main(
     ],
     card: Annotated[
         Path,
-        typer.Argument(help="JSON: description, license, author, url, sources, corpus, types, limits", exists=True),
+        typer.Argument(
+            help="JSON: description, license, author, url, sources, corpus, types, limits", exists=True
+        ),
     ],
     scores: Annotated[
         Path, typer.Argument(help="What `spacy kmgre evaluate --entities predicted` wrote", exists=True)
@@ -64,7 +66,9 @@ def main(
     msg.good(f"Model card of {nlp.lang}_{name} {version} in {path}")
 
 
-def notes(nlp: spacy.Language, given: Mapping[str, Any], gold: Mapping[str, Any], train: Path, name: str) -> str:
+def notes(
+    nlp: spacy.Language, given: Mapping[str, Any], gold: Mapping[str, Any], train: Path, name: str
+) -> str:
     """The part of the card that meta.json has no field of its own for, in Markdown."""
     pipe: Any = nlp.get_pipe(RELATIONS)
     counts = Counts()
@@ -98,7 +102,9 @@ def notes(nlp: spacy.Language, given: Mapping[str, Any], gold: Mapping[str, Any]
     md.add(md.title(3, "Entity types"))
     md.add(md.table(list(type_rows(nlp, given["types"])), ("Type", "Entities", "From the types of `ner`")))
     md.add(md.title(3, "Relation labels"))
-    md.add(md.table([(md.code(label), pipe.label_text(label)) for label in pipe.labels], ("Label", "In words")))
+    md.add(
+        md.table([(md.code(label), pipe.label_text(label)) for label in pipe.labels], ("Label", "In words"))
+    )
     md.add(md.title(3, "Limits"))
     md.add(md.list(given["limits"]))
     return str(md.text)

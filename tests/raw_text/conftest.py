@@ -43,7 +43,9 @@ def french() -> Language:
 def coreferee_folder(tmp_path_factory) -> Iterator[Path]:
     """The model for coreferee, to be imported and not installed."""
     if find_spec("coreferee_model_en") is None and not COREFEREE.is_file():
-        pytest.skip(f"There is no model for coreferee: {COREFEREE.name} is not in ../shared/data/coreferee_en")
+        pytest.skip(
+            f"There is no model for coreferee: {COREFEREE.name} is not in ../shared/data/coreferee_en"
+        )
     folder = tmp_path_factory.mktemp("coreferee")
     if find_spec("coreferee_model_en") is None:
         ZipFile(COREFEREE).extractall(folder)

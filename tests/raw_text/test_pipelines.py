@@ -14,9 +14,7 @@ from spacy.training import Example
 from spacy_kmgre.annotations import all_entities
 
 Triples = list[tuple[str, str, str]]
-TEXT = (
-    "Genc Ruli founded Acme Corporation in Tirana. Mr. Ruli was born in Berlin. Acme Corporation belongs to Sony."
-)
+TEXT = "Genc Ruli founded Acme Corporation in Tirana. Mr. Ruli was born in Berlin. Acme Corporation belongs to Sony."
 TRIPLES: Triples = [
     ("Acme Corporation", "located_in", "Tirana"),
     ("Acme Corporation", "owned_by", "Sony"),
