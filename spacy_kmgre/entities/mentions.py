@@ -127,7 +127,7 @@ class MentionFinder:
 
     def _without_edges(self, doc: Doc, start: int, end: int) -> tuple[int, int]:
         """The place without what is no part of a name at its ends."""
-        if end - start > 1 and (doc[end - 1].is_space or doc[end - 1].lower_ in _NEVER_LAST):
+        if end - start > 1 and (doc[end - 1].is_space or doc[end - 1].text in _NEVER_LAST):
             return start, end - 1
         if end - start > 1 and (doc[start].is_space or doc[start].text in _NEVER_FIRST):
             return start + 1, end
@@ -210,8 +210,9 @@ class MentionFinder:
 
 
 def vote(names: Sequence[tuple[Name, str, str]], kinds: Mapping[str, str]) -> list[str]:
-    """One type for all mentions of a name: the one that most have, of several the first. "Foots Creek" is a place. A single word that is the
-    surname of a person, and is called neither a place nor a value, has the person's type.
+    """One type for all mentions of a name: the one that most have, of several the first. "Foots Creek" is a place whatever
+    a recogniser says. A single word that is the surname of a person, and is called neither a place nor a value, has the
+    person's type.
 
     :param names: The name of each mention, its identifier and its type.
     :param kinds: The kinds of names that types stand for.
