@@ -210,9 +210,9 @@ class MentionFinder:
 
 
 def vote(names: Sequence[tuple[Name, str, str]], kinds: Mapping[str, str]) -> list[str]:
-    """One type for all mentions of a name: the one that most have, of several the first. "Foots Creek" is a place whatever
-    a recogniser says. A single word that is the surname of a person, and is called neither a place nor a value, has the
-    person's type.
+    """One type for all mentions of a name: the one that most have, of several the first. "Foots Creek" is a place
+    whatever a recogniser says. A single word that is the surname of a person, and is called neither a place nor a
+    value, has the person's type.
 
     :param names: The name of each mention, its identifier and its type.
     :param kinds: The kinds of names that types stand for.

@@ -1,7 +1,7 @@
 """Ten texts of everyday kinds, written for this: what spaCy's small pipelines and the rules make of them.
 
-Each cluster was read. Names that the recogniser misses, cuts wrongly or gives a wrong type are its errors; WRONG has those of
-clustering. A change of either shows here, and is to be read again.
+Each cluster was read. Names that the recogniser misses, cuts wrongly or gives a wrong type are its errors; WRONG has
+those of clustering. A change of either shows here, and is to be read again.
 """
 
 from pathlib import Path
@@ -33,9 +33,7 @@ def test_clusters(name: str, request):
     text = (TEXTS / f"{name}.txt").read_text(encoding="utf8")
     assert 120 <= len(text.split()) <= 250
     entities = nlp(text)._.entities
-    found = [
-        [entity.label, *(span.text.replace("\n", "/") for span in entity.mentions)] for entity in entities
-    ]
+    found = [[entity.label, *(span.text for span in entity.mentions)] for entity in entities]
     assert [cluster for cluster in found if len(cluster) > 2] == CLUSTERS[name]["several"]
     assert len(found) == CLUSTERS[name]["entities"]
     assert set(WRONG.get(name, ())) <= {mention for _, *mentions in found for mention in mentions[:1]}
