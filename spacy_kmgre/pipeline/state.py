@@ -119,6 +119,11 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         """The hashed facts (`relation_facts`) of the training corpus."""
         return frozenset(self.model.attrs[KNOWN_FACTS].tolist())
 
+    @property
+    def entity_types(self) -> tuple[str, ...]:
+        """The entity types of the training corpus; none where a version that remembered none has trained it."""
+        return tuple(self.cfg.get(TYPES, ()))
+
     def learn_types(self, types: Iterable[str]) -> None:
         """Add types to those that the component knows, which `initialize` takes from the training corpus. A
         pipeline that an earlier version saved without types learns none, and warns of none."""
