@@ -267,7 +267,9 @@ def said_in_label_studio(path: Path) -> tuple[int, int]:
 
 
 def said_in_dwie(path: Path) -> tuple[int, int]:
-    found = [json.loads(file.read_text(encoding="utf-8-sig")) for file in path.glob("*.json")]
+    files = [file for file in path.glob("*.json") if file.read_text(encoding="utf-8-sig").startswith("{")]
+    found = [data for file in files for data in plain(file)]
+    found = [data for data in found if isinstance(data, dict) and {"concepts", "mentions"} <= data.keys()]
     return sum(len(data["mentions"]) for data in found), sum(len(data.get("relations", [])) for data in found)
 
 
