@@ -156,7 +156,10 @@ class CorpusErrors:
         "pip install 'spacy-kmgre[zstd]'"
     )
     E363 = "{error} --lenient (lenient=True) leaves out and counts what cannot be right."
-    E364 = "[KMGRE E364] {where}: the region has no offsets in the text: neither numbers as start and end, nor globalOffsets."
+    E364 = (
+        "[KMGRE E364] {where}: the region has no offsets in the text: neither numbers as start and end, nor "
+        "globalOffsets."
+    )
 
     # Formats of others (E60x)
     E600 = "[KMGRE E600] {where}: {item} is not {expected}."

@@ -218,7 +218,18 @@ REQUIRED: dict[str, set[str]] = {
     "dwie": {"id", "content", "concepts", "mentions", "begin", "end", "concept", "s", "p", "o"},
     "jsonl": {"text", "entities", "mentions", "start", "end", "head", "tail", "label", "share"},
     "prodigy": {"text", "start", "end", "head", "child", "label"},
-    "label_studio": {"annotations", "data", "text", "id", "type", "value", "start", "end", "from_id", "to_id"},
+    "label_studio": {
+        "annotations",
+        "data",
+        "text",
+        "id",
+        "type",
+        "value",
+        "start",
+        "end",
+        "from_id",
+        "to_id",
+    },
     "doccano": {"text", "entities", "id", "start_offset", "end_offset", "from_id", "to_id", "type"},
 }
 
