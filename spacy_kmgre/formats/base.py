@@ -303,18 +303,6 @@ def _only(found: list[Format], path: Path, option: str, known: Iterable[str]) ->
     return found[0]
 
 
-def shared_identifiers(doc: Doc) -> Iterator[str]:
-    """Name a change of formats that tell by identifiers which mentions are one entity."""
-    found = [(entity.label, entity.kb_id) for entity in read_entities(doc) if entity.kb_id]
-    if len(set(found)) < len(found):
-        yield "documents in which entities of one identifier become one"
-
-
-def doc_labels(doc: Doc) -> set[str]:
-    """The labels of a Doc's entities and relations."""
-    return {entity.label for entity in read_entities(doc)} | {data["label"] for data in relation_data(doc)}
-
-
 def _made(
     path: Path,
     make: Callable[[], Doc | None],

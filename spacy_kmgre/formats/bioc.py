@@ -18,7 +18,7 @@ from spacy.vocab import Vocab
 from ..annotations import TITLE
 from ..errors import Errors
 from .assemble import Offsets, Passage, TextDocs
-from .base import IDENTIFIERS, SHARED, Draft, Format, shared_identifiers
+from .base import IDENTIFIERS, SHARED, Draft, Format
 from .bioc_relations import Names, Place, read_infons, read_triples
 from .compression import open_file
 from .counts import Counts
@@ -31,6 +31,7 @@ from .identifiers import (
     part_identified,
     part_novelty,
     part_passages,
+    shared_identifiers,
 )
 from .xml import check_characters, first_element, saying_not_xml
 

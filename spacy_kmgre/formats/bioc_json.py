@@ -15,12 +15,12 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from .assemble import TextDocs
-from .base import IDENTIFIERS, SHARED, Draft, Format, shared_identifiers
+from .base import IDENTIFIERS, SHARED, Draft, Format
 from .bioc import document_data, read_document
 from .bioc_relations import Place
 from .counts import Counts
 from .files import read_json_items
-from .identifiers import IdentifierOptions
+from .identifiers import IdentifierOptions, shared_identifiers
 from .models import LIST, Model, Spared, Text, Title, check, present
 from .peek import Peek
 

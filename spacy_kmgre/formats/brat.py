@@ -26,10 +26,11 @@ from spacy.vocab import Vocab
 from ..annotations import TITLE, document_name, suggested_by
 from ..errors import Errors
 from .assemble import TextDocs, squeeze
-from .base import IDENTIFIERS, KEY_PAIRS, SHARED, Draft, Format, doc_labels, shared_identifiers
+from .base import IDENTIFIERS, KEY_PAIRS, SHARED, Draft, Format
 from .compression import bare_name, open_file
 from .counts import Counts
 from .files import file_name, read_lines, walk_files
+from .identifiers import doc_labels, shared_identifiers
 from .mentions import MentionGraph, MentionOptions, coreferring_labels, part_mentions
 from .options import option
 

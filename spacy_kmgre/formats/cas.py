@@ -23,7 +23,7 @@ from spacy.vocab import Vocab
 
 from ..errors import Errors
 from .assemble import Offsets, TextDocs, check_order
-from .base import IDENTIFIERS, KEY_PAIRS, SHARED, Draft, Format, option, shared_identifiers
+from .base import IDENTIFIERS, KEY_PAIRS, SHARED, Draft, Format, option
 from .cas_writer import (
     CHAIN,
     CORE,
@@ -40,6 +40,7 @@ from .cas_writer import (
 from .compression import bare_name, is_archive, open_file, unpacked
 from .counts import Counts
 from .files import walk_files
+from .identifiers import shared_identifiers
 from .mentions import MentionGraph, MentionOptions, coreferring_labels
 from .peek import Peek
 from .xml import first_element

@@ -9,7 +9,6 @@ import gzip
 import io
 import lzma
 import re
-import shutil
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -30,6 +29,8 @@ SMALL = 1 << 27
 MEMBERS = 1_000_000
 # What is unpacked at once: a byte of zstandard's format may stand for 32 kB.
 ZSTD_CHUNK = 1 << 10
+# The number of bytes that are copied at a time.
+BLOCK = 1 << 16
 # The number of first bytes that tell what a file is.
 HEAD = 262
 ZIP = re.compile(rb"PK(\x03\x04|\x05\x06)")
@@ -221,6 +222,6 @@ def _inside(folder: Path, name: str) -> Path:
 
 def _copy(file: IO[bytes], path: Path, budget: Budget) -> None:
     with path.open("wb") as target:
-        while data := file.read(shutil.COPY_BUFSIZE):
+        while data := file.read(BLOCK):
             budget.spend(len(data))
             target.write(data)

@@ -6,7 +6,7 @@ entities of both; in CHR, HMDB:H1|CHEBI:1 are two names of one thing, and relati
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -274,3 +274,15 @@ def part_passages(doc: Doc) -> list[Passage]:
         if text[end : end + 1].isspace() and end + 1 < len(text):
             found = [Passage(0, end, "title"), Passage(end + 1, len(text), "abstract")]
     return found or [Passage(0, len(text), "title")]
+
+
+def shared_identifiers(doc: Doc) -> Iterator[str]:
+    """Name a change of formats that tell by identifiers which mentions are one entity."""
+    found = [(entity.label, entity.kb_id) for entity in read_entities(doc) if entity.kb_id]
+    if len(set(found)) < len(found):
+        yield "documents in which entities of one identifier become one"
+
+
+def doc_labels(doc: Doc) -> set[str]:
+    """The labels of a Doc's entities and relations."""
+    return {entity.label for entity in read_entities(doc)} | {data["label"] for data in relation_data(doc)}

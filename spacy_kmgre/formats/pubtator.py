@@ -22,7 +22,7 @@ from spacy.vocab import Vocab
 from ..annotations import TITLE
 from ..errors import Errors
 from .assemble import Passage, TextDocs
-from .base import IDENTIFIERS, SHARED, Draft, Format, doc_labels, shared_identifiers
+from .base import IDENTIFIERS, SHARED, Draft, Format
 from .counts import Counts
 from .files import read_lines
 from .identifiers import (
@@ -31,10 +31,12 @@ from .identifiers import (
     Mention,
     Triple,
     add_novelty,
+    doc_labels,
     join_identified,
     part_identified,
     part_novelty,
     part_passages,
+    shared_identifiers,
 )
 
 HEADING = re.compile(r"([^|\t]+)\|([ta])\|(.*)", re.DOTALL)
