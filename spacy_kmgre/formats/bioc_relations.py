@@ -70,11 +70,11 @@ def read_triples(
     elif len(nodes) != 2:
         docs.counts.note("relations left out, as they have not two arguments")
     else:
-        ends = [_argument(where, node, scopes) for node in nodes]
-        if None in ends:
+        head, tail = (_argument(where, node, scopes) for node in nodes)
+        if head is None or tail is None:
             docs.counts.note("relations left out with their mention")
         else:
-            yield Triple(*(end for end in ends if end is not None), label)
+            yield Triple(head, tail, label)
 
 
 def _named_arguments(infons: Mapping[str, str], nodes: bool) -> tuple[str, ...]:

@@ -94,10 +94,10 @@ def _read_document(place: str, data: Any, docs: TextDocs[DwieOptions]) -> Doc | 
     clusters = [*concepts.values(), *_add_mentions(where, document, concepts, docs)]
     kept = [cluster for cluster in clusters if cluster.mentions]
     docs.counts.note("entities without mentions", len(clusters) - len(kept))
-    places = {cluster.key: place for place, cluster in enumerate(kept)}
+    places = {cluster.key: number for number, cluster in enumerate(kept)}
     relations = []
-    for place, relation in present(document.relations):
-        at = f"{where} relations[{place}]"
+    for number, relation in present(document.relations):
+        at = f"{where} relations[{number}]"
         with docs.leaving_out(DANGLING):
             head, tail = (places.get(_find(at, end, concepts).key) for end in (relation.s, relation.o))
             if head is None or tail is None:

@@ -137,7 +137,8 @@ def _whole_values(path: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
                 str(path) if end == len(text) and not at else f"{path} character {at}",
                 partial(_give, value),
             )
-            at = SPACE.match(text, end).end()
+            space = SPACE.match(text, end)
+            at = space.end() if space else end
     except (ValueError, RecursionError) as error:
         yield str(path), partial(fail, error)
 

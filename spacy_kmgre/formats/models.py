@@ -58,7 +58,7 @@ def _or_none(value: Any, check_item: ValidatorFunctionWrapHandler, info: Validat
 Text = Annotated[str, Field(min_length=0)]
 # An item of a list that is None where it is not as it should be and reading is lenient: the others keep their numbers.
 if TYPE_CHECKING:
-    Spared = T | None
+    Spared = Annotated[T | None, "an item that may be left out"]
 else:
     Spared = Annotated[T, WrapValidator(_or_none)]
 # A list that may be left out.
