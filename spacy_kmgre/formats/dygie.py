@@ -155,12 +155,17 @@ def _document(doc: Doc) -> dict[str, Any]:
     for link in parts.links:
         head, tail = places[link.head], places[link.tail]
         relations[of_token[head[0]]].append([*head, *tail, link.label])
+    # A mention without a type has no place in `ner`: by itself, it is a cluster of one.
+    joined = {number for chain_ in parts.chains for number in chain_}
+    alone = [
+        [number] for number, span in enumerate(parts.mentions) if not span.label_ and number not in joined
+    ]
     return {
         "doc_key": document_name(doc),
         "sentences": [[token.text for token in doc[start:end]] for start, end in sentences],
         "ner": ner,
         "relations": relations,
-        "clusters": [[places[number] for number in chain_] for chain_ in parts.chains],
+        "clusters": [[places[number] for number in chain_] for chain_ in [*parts.chains, *alone]],
     }
 
 

@@ -16,6 +16,7 @@ from spacy_kmgre.cli import kmgre as kmgre_app
 from spacy_kmgre.export import all_exports, describe_exports, export_docs, exports, find_export
 from spacy_kmgre.export.csv import COLUMNS
 from spacy_kmgre.formats import FORMATS
+from spacy_kmgre.formats.base import targets
 
 from ..conftest import make_doc, make_lonely_doc, make_other_doc, triples
 from ..extraction.conftest import line, write_lines
@@ -124,7 +125,7 @@ def test_json_lines_are_whole(docs):
 def test_exports_have_the_names_that_they_are_registered_by():
     assert {name: make(META).name for name, make in all_exports().items()} == {n: n for n in all_exports()}
     own = {"csv", "jsonl", "parquet", "node-link", "graphml", "trig", "neo4j", "cypher"}
-    assert own | set(FORMATS) == set(all_exports())
+    assert own | set(targets()) == set(all_exports())
     assert own <= set(exports.get_all())
     lines = describe_exports()
     assert len(lines) == len(all_exports()) and lines[0].startswith("csv .csv: a table")

@@ -187,7 +187,7 @@ def test_what_extract_finds_can_be_corrected(form, model, source, tmp_path):
         assert len(again) == 3
         for doc in again:
             title = doc.user_data[TITLE]
-            expected = docs[title] if title in docs else docs[f"doc {title}"]
+            expected = docs[title.replace("_", " ")]  # brat's titles are names of files
             assert said(doc, scores=form in ("prodigy", "label_studio")) == said(
                 expected, scores=form in ("prodigy", "label_studio")
             )

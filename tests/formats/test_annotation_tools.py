@@ -238,14 +238,14 @@ def test_a_relation_without_key_pairs_is_of_the_closest_mentions():
     doc.spans["entity_2"] = [doc[2:3], doc[5:6]]
     doc._.relations = [{"head": "entity_1", "tail": "entity_2", "label": "x"}]
     found = part_mentions(doc)
-    assert [(found.mentions[h].text, found.mentions[t].text) for h, t, _ in found.links] == [("e", "f")]
+    assert [(found.mentions[h].text, found.mentions[t].text) for h, t, *_ in found.links] == [("e", "f")]
     assert [[found.mentions[n].text for n in chain] for chain in found.chains] == [
         ["a", "e", "h"],
         ["c", "f"],
     ]
     assert [
         (found.mentions[h].text, found.mentions[t].text)
-        for h, t, label in found.all_links()
+        for h, t, label, _ in found.all_links()
         if label == "COREF"
     ] == [
         ("e", "a"),
