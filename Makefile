@@ -14,7 +14,7 @@ demo: $(READY)
 		--vars.assemble_args " --known-triples"
 
 test: $(READY)
-	$(BIN)/python -m pytest -q -n auto -m "not gpu"
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not gpu"
 
 test-gpu: $(READY)
 	$(BIN)/python -m pytest -m gpu -rs
@@ -30,7 +30,7 @@ test-lowest:
 	$(LOWEST)/bin/uv pip compile --quiet setup.cfg $(EXTRAS:%=--extra %) --resolution lowest-direct \
 		--constraint $(LOWEST)/torch.txt --output-file $(LOWEST)/lowest.txt >/dev/null
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c $(LOWEST)/lowest.txt -e ".[dev]"
-	$(LOWEST)/bin/python -m pytest -q -n auto -m "not gpu"
+	$(LOWEST)/bin/python -m pytest -q -n auto --dist loadfile -m "not gpu"
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -216,7 +216,7 @@ WORDS = [
 WORDS += ["Oslo", "and", "later", ",", "."]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 @given(
     words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=15),
     spans=st.lists(
