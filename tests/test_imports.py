@@ -94,7 +94,9 @@ BASIS = {"types", "errors", "annotations"}
 LAYERS: dict[str, set[str]] = {
     "types": {"errors"},
     "errors": {"types"},
-    "annotations": {"types", "errors", "relation_input", "retokenize"},
+    "annotations": {"types", "errors", "relation_input", "retokenize", "stored_relations"},
+    "stored_relations": {"errors", "retokenize"},
+    "joining": {"types", "errors", "annotations", "retokenize", "stored_relations"},
     "relation_input": {"types", "errors"},
     "retokenize": set(),
     "model": {"errors"},
@@ -122,7 +124,7 @@ LAYERS: dict[str, set[str]] = {
         "visualise",
         "export",
     },
-    "": {"annotations", "types"},
+    "": {"annotations", "joining", "types"},
 }
 
 
@@ -321,3 +323,19 @@ def test_entry_points_are_installed_as_written():
     for point in distribution("spacy-kmgre").entry_points:
         installed.setdefault(point.group, {})[point.name] = point.value
     assert installed == entry_points()
+
+
+def test_convert_and_info_need_no_torch(tmp_path: Path):
+    """spaCy itself imports torch where it is installed (thinc.compat), so that here it is not: nothing of ours may."""
+    (tmp_path / "docs.pubtator").write_text("1|t|Aspirin\n1|a|\n1\t0\t7\tAspirin\tChemical\tD1\n")
+    program = """
+import sys
+sys.modules["torch"] = sys.modules["transformers"] = None
+from spacy.cli import setup_cli
+sys.argv = ["spacy", "kmgre", *sys.argv[1:]]
+setup_cli()
+"""
+    for arguments in (["info", "docs.pubtator"], ["convert", "docs.pubtator", "docs.jsonl"]):
+        command = [sys.executable, "-c", program, *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0 and "documents" in done.stdout, done.stdout + done.stderr

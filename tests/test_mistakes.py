@@ -260,7 +260,7 @@ MISTAKES: dict[str, tuple[Callable[[Desk], Any], str, str]] = {
     "span groups of another name": (other_prefix, "W015.*coref_clusters_1", "`prefix`"),
     "entities after relations": (late_entities, "W017.*'kmgre_entities'", "before='kmgre_relations'"),
     "entities before ner": (entities_before_ner, "W019.*doc.ents is not set", "ner has to come before"),
-    "two relation components": (second_component, "W018.*'other' replaces", "select_pipes"),
+    "two relation components": (second_component, "W018.*those of 'other' now", "merge_relations = true"),
     "ids in the corpus, names in the pipeline": (other_labels, "W016.*P112", "--relation-names"),
     "evaluate on JSON": (
         command("evaluate", "MODEL", "dev.json", files=JSON),

@@ -27,6 +27,8 @@ from spacy_kmgre.synthetic import generate_documents
 EMBEDDED = {"train": 1500, "dev": 50, "test": 100}
 # Re-DocRED as published (Tan et al., EMNLP 2022, table 1): documents and relations of each part.
 OFFICIAL = Path("assets/redocred")
+# Labels in words, which a folder may hold beside the parts of a corpus.
+LABEL_TEXTS = ("rel_info.json", "rel_info.json.gz")
 OFFICIAL_SIZES = {"train": (3053, 85932), "dev": (500, 17284), "test": (500, 17448)}
 
 # DWIE's annotation, to which a script of its authors adds the texts, fetched from the newspaper.
@@ -126,8 +128,8 @@ def in_dwie_dev(doc: Doc) -> bool:
 
 
 def own_parts(vocab: Vocab, source: Path, names: dict[str, str] | None, seed: int) -> Parts:
-    """The files or folders train*, dev* and test* of a folder, in any format; or the parts of a source that has none of
-    these."""
+    """The files or folders train*, dev* and test* of a folder, in any format, with labels in words where the folder has
+    rel_info.json; or the parts of a source that has no such parts."""
     if source == OFFICIAL and not source.exists():
         project_assets(Path.cwd())
     if not source.exists():
@@ -140,11 +142,24 @@ def own_parts(vocab: Vocab, source: Path, names: dict[str, str] | None, seed: in
     for part in ("train", "dev"):
         if len(files[part]) != 1:
             raise ValueError(f"{source} should hold one {part}*, and holds {len(files[part])}")
+    texts = read_label_texts(source)
     return {
-        part: lambda counts, path=paths[0]: guess_source(path).read(path, vocab, counts, relation_names=names)
+        part: lambda counts, path=paths[0]: guess_source(path).read(
+            path, vocab, counts, relation_names=names, label_texts=texts
+        )
         for part, paths in files.items()
         if paths
     }
+
+
+def read_label_texts(folder: Path) -> dict[str, str] | None:
+    """The labels in words that a folder holds, None where it holds none."""
+    paths = [folder / name for name in LABEL_TEXTS if (folder / name).is_file()]
+    if not paths:
+        return None
+    read = srsly.read_gzip_json if paths[0].suffix == ".gz" else srsly.read_json
+    texts: dict[str, str] = read(paths[0])
+    return texts
 
 
 def split_parts(vocab: Vocab, source: Path, names: dict[str, str] | None, seed: int) -> Parts:

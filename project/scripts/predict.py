@@ -41,7 +41,9 @@ def main(
             print(f"{entity.text} ({entity.label}):", " | ".join(span.text for span in entity.mentions))
     msg.divider(f"{len(doc._.relations)} relations")
     for relation in doc._.relations:
-        print(f"{relation.head.text}  --{relation.label}-->  {relation.tail.text}   ({relation.score:.2f})")
+        print(
+            f"{relation.head.text}  --{relation.label_name}-->  {relation.tail.text}   ({relation.score:.2f})"
+        )
         for pair in relation.key_mention_pairs[:pairs]:
             print(f"    {pair.share:4.0%}  {in_sentence(pair)}")
 

@@ -16,6 +16,7 @@ from .explain import explain_cli
 from .export import export_cli
 from .graph import graph_cli
 from .pipelines import extract_cli
+from .suggest import suggest_cli
 from .training import init_cli
 from .view import view_cli
 
@@ -33,6 +34,10 @@ def kmgre_cli() -> None:
         msg.show_color = False
 
 
+class CorpusExportCommand(ExportCommand, CorpusCommand):
+    """A command that reads corpora and writes an export."""
+
+
 app.add_typer(kmgre)
 
 kmgre.command("init")(init_cli)
@@ -40,7 +45,8 @@ kmgre.command("convert", cls=CorpusCommand)(convert_cli)
 kmgre.command("info", cls=CorpusCommand)(info_cli)
 kmgre.command("evaluate", context_settings=OVERRIDES)(evaluate_cli)
 kmgre.command("extract", cls=ExportCommand, context_settings=OVERRIDES)(extract_cli)
-kmgre.command("export", cls=ExportCommand)(export_cli)
+kmgre.command("suggest", cls=ExportCommand, context_settings=OVERRIDES)(suggest_cli)
+kmgre.command("export", cls=CorpusExportCommand)(export_cli)
 kmgre.command("explain", context_settings=OVERRIDES)(explain_cli)
 kmgre.command("view", cls=CorpusCommand, context_settings=OVERRIDES)(view_cli)
 kmgre.command("graph", cls=CorpusCommand, context_settings=OVERRIDES)(graph_cli)

@@ -25,7 +25,7 @@ class RelatedEntities(str, Enum):
 
 
 class ExportCommand(TyperCommand):
-    """A command whose help lists the exports."""
+    """A command whose help lists the exports at its end."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         from ..export import describe_exports
@@ -88,6 +88,11 @@ CODE = Opt(
     exists=True,
     dir_okay=False,
     callback=python_file,
+)
+TEXT_COLUMN = Opt("text", help="The column of a CSV or Parquet source that holds the texts")
+ID_COLUMN = Opt(
+    "",
+    help="The column of a CSV or Parquet source that names the documents; without it, the rows' numbers do",
 )
 GPU = Opt(-1, "--gpu-id", "-g", help="The number of the GPU, -1 for the CPU")
 ENTITIES = Opt(

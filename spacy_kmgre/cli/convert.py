@@ -5,7 +5,6 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-import spacy
 from spacy.tokens import Doc
 from tqdm import tqdm
 from wasabi import msg
@@ -14,6 +13,7 @@ from ..annotations import mention_offsets, read_entities, relation_data
 from ..errors import Errors
 from ..export.corpus import CorpusExport
 from ..formats import Format
+from ..formats.assemble import blank_vocab
 from ..formats.base import (
     EVIDENCE,
     IDENTIFIERS,
@@ -26,6 +26,7 @@ from ..formats.base import (
 )
 from ..formats.counts import Counts
 from ..formats.docbin import SPACY
+from ..formats.nothing import warn_of_nothing
 from ..formats.split import PARTS, Split
 from .printing import failing, plural
 
@@ -73,6 +74,13 @@ def convert(
     for path, what in done.items():
         msg.good(f"{path} ({what})")
     print(counts)
+    show_reasons(counts)
+
+
+def show_reasons(counts: Counts) -> None:
+    """Print the first error of each kind that lenient reading has left out."""
+    for oddity, error in sorted(counts.reasons.items()):
+        msg.warn(f"{oddity}: {counts.oddities[oddity]:,}, the first:", error)
 
 
 def _part_paths(folder: Path, written: Format, split: Split) -> dict[str, Path]:
@@ -121,13 +129,14 @@ def read_source(
     form = guess_source(source) if source_format is None else get_format(source_format)
     if source_format is None and not quiet:
         msg.info(f"Reading {source} as {form.name} (--from names another format)")
-    vocab = spacy.blank(lang).vocab
+    vocab = blank_vocab(lang)
     loaded = dict(options or {})
     for name in loaded.keys() & form.options.keys():
         load = form.options[name].metadata["load"]
         if load is not None:
             loaded[name] = load(loaded[name], vocab)
-    return islice(form.read(source, vocab, counts, **loaded), limit or None)
+    yield from islice(form.read(source, vocab, counts, **loaded), limit or None)
+    warn_of_nothing(source, form.name, counts)
 
 
 def _count_losses(docs: Iterable[Doc], form: Format, counts: Counts) -> Iterator[Doc]:

@@ -11,25 +11,35 @@ from spacy.cli._util import import_code
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
-from spacy.util import is_package
 
 from ..annotations import relation_data
 from ..errors import Errors
 from ..evaluation.gold_entities import between_gold_entities
-from ..extraction.sources import TEXTS, Reader, Source, find_sources, splits_sentences, to_annotate
+from ..extraction.sources import (
+    TABLES,
+    TEXTS,
+    Reader,
+    Source,
+    find_sources,
+    is_pipeline,
+    splits_sentences,
+    to_annotate,
+)
+from ..extraction.tables import DEFAULT, ENDINGS, Columns
 from ..formats.counts import Counts
 from ..formats.files import replacing
 from .arguments import RelatedEntities, parse_overrides
-from .common import load_pipeline
+from .common import check_output, load_pipeline
 from .convert import read_source
 from .pipelines import split_overrides
 from .printing import failing
+from .tally import Tally
 
 # The number of documents that go through the pipeline at a time.
 BATCH_SIZE = 16
 
 
-@dataclass(frozen=True)
+@dataclass
 class Shown:
     """What to show.
 
@@ -38,6 +48,8 @@ class Shown:
     :param given_entities: Whether the pipeline relates the entities that the documents come with.
     :param config: Overrides of the pipeline's config.
     :param options: Options of the readers of formats, as the command line gives them.
+    :param columns: The columns of tables that hold the texts and the names of documents.
+    :ivar labels: The labels that the pipeline knows, once it is loaded.
     """
 
     sources: Sequence[str]
@@ -48,6 +60,8 @@ class Shown:
     use_gpu: int = -1
     config: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
+    columns: Columns = DEFAULT
+    labels: tuple[str, ...] = field(default=(), init=False)
 
     @classmethod
     def parse(
@@ -59,6 +73,7 @@ class Shown:
         component: str,
         code: Path | None,
         use_gpu: int,
+        columns: Columns,
     ) -> "Shown":
         """Read the arguments that `view` and `graph` have in common."""
         paths, overrides = split_overrides(sources)
@@ -71,6 +86,7 @@ class Shown:
             use_gpu=use_gpu,
             config=parse_overrides(ctx, [*overrides, *ctx.args]),
             options=ctx.obj or {},
+            columns=columns,
         )
 
     @property
@@ -78,18 +94,25 @@ class Shown:
         """The names of the sources."""
         return ", ".join(Path(source).name for source in self.sources)
 
-    def write(self, output: Path, make_page: Callable[[], str | None]) -> None:
+    def write(
+        self, output: Path, labels: Sequence[str], make_page: Callable[[Tally], str | None], *, force: bool
+    ) -> Tally:
         """Write a page, or say what is wrong and exit.
 
-        :param make_page: Makes the page, and may read documents for it.
+        :param labels: The labels of the relations that the page shows; all where it is empty.
+        :param make_page: Makes the page, may read documents for it, and counts them in the tally that it gets.
+        :param force: Whether to replace a page that is there.
+        :returns: The counts of what the page shows.
         """
+        tally = Tally()
         with failing(f"Could not show {', '.join(self.sources)}"):
             import_code(self.code)
-            if output.resolve() in (Path(source).resolve() for source in self.sources):
-                raise ValueError(Errors.E532.format(path=output))
-            page = make_page()
+            check_output(output, self.sources, force=force)
+            page = make_page(tally)
             with replacing(output) as temporary:
                 temporary.write_text(page or "", encoding="utf8")
+            tally.warn(self.title, self.labels, labels)
+        return tally
 
     def documents(self) -> Iterator[Doc | Example]:
         """The documents one by one. Where a pipeline predicts relations of documents that have some, an `Example` with
@@ -105,6 +128,8 @@ class Shown:
         if not others:
             raise ValueError(Errors.E505.format(model=first))
         nlp = load_pipeline(first, self.component, config=self.config, use_gpu=self.use_gpu)
+        pipe: Any = nlp.get_pipe(self.component)
+        self.labels = tuple(pipe.labels)
         docs = self._to_predict(others, nlp)
         if self.given_entities:
             with between_gold_entities(nlp, self.component):
@@ -114,6 +139,8 @@ class Shown:
 
     def _corpus(self, path: Path) -> Iterator[Doc]:
         """The documents of a corpus, with their relations."""
+        if self.source_format in TABLES or (not self.source_format and path.suffix.lower() in ENDINGS):
+            raise ValueError(Errors.E506.format(path=path))
         (source,) = [Source(path, "", "")] if path.is_dir() else find_sources([path], self.source_format)
         if self.source_format in TEXTS or source.form in TEXTS:
             raise ValueError(Errors.E506.format(path=path))
@@ -121,17 +148,12 @@ class Shown:
 
     def _to_predict(self, names: Iterable[str], nlp: Language) -> Iterator[Doc]:
         """Texts, and the documents of corpora with their relations."""
-        reader = Reader(nlp, split=splits_sentences(nlp))
-        for source in find_sources(map(Path, names), self.source_format):
-            if source.form in ("", *TEXTS):
+        reader = Reader(nlp, split=splits_sentences(nlp), columns=self.columns)
+        for source in find_sources(map(Path, names), self.source_format, self.columns):
+            if source.form in ("", *TEXTS, *TABLES):
                 yield from (item.make() for item in reader.read([source]))
             else:
                 yield from self._corpus(source.path)
-
-
-def is_pipeline(name: str) -> bool:
-    """Whether a name is that of a pipeline: of its folder, or of an installed package."""
-    return Path(name, "config.cfg").is_file() or (not Path(name).exists() and is_package(name))
 
 
 def _predict(nlp: Language, docs: Iterable[Doc]) -> Iterator[Doc | Example]:

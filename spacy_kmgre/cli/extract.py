@@ -64,7 +64,7 @@ def extract_relations(
         stack.enter_context(failing(f"Could not extract relations with {model}"))
         plan = Plan(batch_size, n_process)
         found = find_sources(sources, source_format, columns)
-        make_export = find_export(target, target_format)
+        make_export = find_export(target, target_format, option="--to")
         nlp = load_pipeline(model, component, config=config, code=code, use_gpu=use_gpu)
         plan = replace(plan, identify=find_rule(entity_ids) if entity_ids else None)
         export = make_export(nlp.meta)
@@ -98,11 +98,12 @@ def extract_relations(
             first = reader.passed_over[0].name
             number = plural(len(reader.passed_over), "file")
             msg.warn(f"Not read: {number} with other endings in the folders, such as {first}")
-        _report(summary, target, export, piped)
+        report(summary, target, export, piped)
     return SOME_FAILED if summary.failed else 0
 
 
-def _report(summary: Summary, target: Path, export: Export, piped: bool) -> None:
+def report(summary: Summary, target: Path, export: Export, piped: bool) -> None:
+    """Say what a run has done, and what went wrong."""
     for failure in summary.failed[:SHOWN]:
         msg.fail(failure["id"], failure["error"])
     if summary.failed:

@@ -6,8 +6,17 @@ import typer
 from spacy.cli._util import Opt
 from wasabi import msg
 
-from .arguments import CODE, COMPONENT, ENTITIES, ENTITY_IDS_HELP, GPU, RelatedEntities
-from .view import FORMAT, LABELS, SOURCES, TITLE
+from .arguments import (
+    CODE,
+    COMPONENT,
+    ENTITIES,
+    ENTITY_IDS_HELP,
+    GPU,
+    ID_COLUMN,
+    TEXT_COLUMN,
+    RelatedEntities,
+)
+from .view import FORCE, FORMAT, LABELS, SOURCES, TITLE
 
 
 def graph_cli(
@@ -21,7 +30,10 @@ def graph_cli(
         1000, help="The largest number of relations, those that are stated most often first", min=1
     ),
     title: str = TITLE,
+    force: bool = FORCE,
     source_format: str | None = FORMAT,
+    text_column: str = TEXT_COLUMN,
+    id_column: str = ID_COLUMN,
     entities: RelatedEntities = ENTITIES,
     minify: bool = Opt(False, "--minify", help="Leave out white space"),
     component: str = COMPONENT,
@@ -45,14 +57,19 @@ def graph_cli(
     from spacy.tokens import Doc
 
     from ..entities.global_ids import find_rule
+    from ..extraction.tables import Columns
     from ..visualise.network import render_graph
     from .documents import Shown
+    from .printing import plural
+    from .tally import Tally
 
-    shown = Shown.parse(ctx, sources, source_format, entities, component, code, use_gpu)
+    columns = Columns(text_column, id_column)
+    shown = Shown.parse(ctx, sources, source_format, entities, component, code, use_gpu, columns)
 
-    def page() -> str | None:
+    def page(tally: Tally) -> str | None:
+        docs = (doc if isinstance(doc, Doc) else doc.predicted for doc in shown.documents())
         return render_graph(
-            (doc if isinstance(doc, Doc) else doc.predicted for doc in shown.documents()),
+            (doc for doc in tally.watch(docs) if isinstance(doc, Doc)),
             identify=find_rule(entity_ids),
             limit=limit,
             page=True,
@@ -61,5 +78,5 @@ def graph_cli(
             options={"title": title or shown.title, "threshold": threshold, "labels": labels},
         )
 
-    shown.write(output, page)
-    msg.good(f"{output} shows the graph")
+    tally = shown.write(output, labels, page, force=force)
+    msg.good(f"{output} shows the graph of {plural(tally.documents, 'document')}")

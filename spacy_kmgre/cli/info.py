@@ -17,7 +17,7 @@ from wasabi import msg
 from ..annotations import document_name, read_entities, relation_data
 from ..formats.counts import Counts
 from ..types import Entity
-from .convert import read_source
+from .convert import read_source, show_reasons
 from .printing import failing, print_table
 
 # A label with fewer relations is hard to learn.
@@ -156,8 +156,8 @@ def info(
     summary = profile.summary()
     if as_json:
         sizes = dict(vars(counts))
-        oddities = dict(sizes.pop("oddities"))
-        data = {"source": str(source), "sizes": sizes, **summary, "oddities": oddities}
+        oddities, reasons = dict(sizes.pop("oddities")), sizes.pop("reasons")
+        data = {"source": str(source), "sizes": sizes, **summary, "oddities": oddities, "reasons": reasons}
         print(srsly.json_dumps(data, indent=2))
         return
     msg.divider(str(source))
@@ -166,6 +166,7 @@ def info(
         _show(summary, counts, long_words)
     else:
         msg.warn("There are no documents")
+    show_reasons(counts)
     if not counts.entities and profile.span_groups:
         known = ", ".join(sorted(profile.span_groups))
         msg.warn(f"No span group is called entity_ and a number. Those there are: {known}")

@@ -11,7 +11,7 @@ from wasabi import msg
 from ..errors import Errors
 from ..training.corpus import create_corpus_reader
 from ..training.recipe import Choice, CorpusFacts, fit, look_at
-from .printing import failing
+from .printing import failing, plural
 
 PACKAGE = "package:"
 
@@ -41,7 +41,13 @@ def write_config(
         train = ["python", "-m", "spacy", "train", str(output), "--output", "training"]
         train += [] if dev else ["--paths.dev", "dev.spacy"]
         train += ["--gpu-id", "0"] if on_gpu else []
-        size = f"{facts.documents:,} documents, {facts.entities:,} entities, {facts.relations:,} relations"
+        size = ", ".join(
+            (
+                plural(facts.documents, "document"),
+                plural(facts.entities, "entity", "entities"),
+                plural(facts.relations, "relation"),
+            )
+        )
         device = "GPU" if on_gpu else "CPU"
         header = f"Made from {choice.config} by `spacy kmgre init`, for {size}, on a {device}.\n{join(train)}"
         output.parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,9 @@ from .arguments import (
     ENTITIES,
     ENTITY_IDS_HELP,
     GPU,
+    ID_COLUMN,
     MODEL,
+    TEXT_COLUMN,
     RelatedEntities,
     known_export,
     known_source,
@@ -47,11 +49,8 @@ def extract_cli(
         help="The format of the sources: text, lines, csv, parquet, or one of `convert`; without it, endings and "
         "contents tell",
     ),
-    text_column: str = Opt("text", help="The column of a CSV or Parquet source that holds the texts"),
-    id_column: str = Opt(
-        "",
-        help="The column of a CSV or Parquet source that names the documents; without it, the rows' numbers do",
-    ),
+    text_column: str = TEXT_COLUMN,
+    id_column: str = ID_COLUMN,
     target_format: str = Opt(
         "",
         "--to",

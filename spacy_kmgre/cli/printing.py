@@ -52,9 +52,12 @@ def print_table(
     print(table(rows, header=header, divider=True, aligns=aligns, max_col=max_col))
 
 
-def plural(number: int, name: str) -> str:
-    """A number with the name of what is counted: "1 document", "2 documents"."""
-    return f"{number:,} {name}{'' if number == 1 else 's'}"
+def plural(number: int, name: str, several: str = "") -> str:
+    """A number with the name of what is counted: "1 document", "2 documents".
+
+    :param several: The plural of the name, where it is not the name and an s.
+    """
+    return f"{number:,} {name if number == 1 else several or f'{name}s'}"
 
 
 def precision_recall_f(scores: dict[str, Any], name: str) -> tuple[str, ...]:

@@ -8,7 +8,16 @@ import typer
 from spacy.cli._util import Arg, Opt
 from wasabi import msg
 
-from .arguments import CODE, COMPONENT, ENTITIES, GPU, RelatedEntities, known_source
+from .arguments import (
+    CODE,
+    COMPONENT,
+    ENTITIES,
+    GPU,
+    ID_COLUMN,
+    TEXT_COLUMN,
+    RelatedEntities,
+    known_source,
+)
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc
@@ -24,8 +33,10 @@ FORMAT = Opt(
     "--from",
     metavar="FORMAT",
     callback=known_source,
-    help="The format of the sources: text, lines, or one of `convert`; without it, endings and contents tell",
+    help="The format of the sources: text, lines, csv, parquet, or one of `convert`; without it, endings and contents "
+    "tell",
 )
+FORCE = Opt(False, "--force", help="Replace a file that is there already")
 TITLE = Opt("", help="The title of the page; without it, the names of the sources")
 LABELS = Opt(
     [], "--label", "-l", help="A relation to show; may be given several times. Without it, all are shown"
@@ -41,7 +52,10 @@ def view_cli(
     limit: int = Opt(1000, help="The largest number of documents in the page", min=1),
     title: str = TITLE,
     minify: bool = Opt(False, "--minify", help="Leave out white space"),
+    force: bool = FORCE,
     source_format: str | None = FORMAT,
+    text_column: str = TEXT_COLUMN,
+    id_column: str = ID_COLUMN,
     entities: RelatedEntities = ENTITIES,
     component: str = COMPONENT,
     code: Path | None = CODE,
@@ -62,19 +76,22 @@ def view_cli(
     Settings of the pipeline can be overridden after the sources, for example
     `--components.kmgre_relations.threshold 0.3`.
     """
+    from ..extraction.tables import Columns
     from ..visualise.documents import render
     from .documents import Shown
     from .printing import plural
+    from .tally import Tally
 
-    shown = Shown.parse(ctx, sources, source_format, entities, component, code, use_gpu)
+    columns = Columns(text_column, id_column)
+    shown = Shown.parse(ctx, sources, source_format, entities, component, code, use_gpu, columns)
     docs: list[Doc | Example] = []
 
-    def page() -> str | None:
+    def page(tally: Tally) -> str | None:
         docs.extend(islice(shown.documents(), limit + 1))
         options = {"title": title or shown.title, "threshold": threshold, "labels": labels}
-        return render(docs[:limit], page=True, minify=minify, jupyter=False, options=options)
+        return render(tally.watch(docs[:limit]), page=True, minify=minify, jupyter=False, options=options)
 
-    shown.write(output, page)
+    tally = shown.write(output, labels, page, force=force)
     if len(docs) > limit:
-        msg.warn(f"The page has the first {limit} documents only (--limit)")
-    msg.good(f"{output} shows {plural(min(len(docs), limit), 'document')}")
+        msg.warn(f"The page has the first {plural(limit, 'document')} only (--limit)")
+    msg.good(f"{output} shows {plural(tally.documents, 'document')}")

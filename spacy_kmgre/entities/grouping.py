@@ -64,6 +64,10 @@ class DisjointSets:
             self._marks[first] = tuple(next(iter(place), None) for place in values)
         return refused
 
+    def fit(self, left: int, right: int) -> bool:
+        """Whether the groups of two items may become one."""
+        return all(len({*place} - {None}) < 2 for place in zip(self.marks(left), self.marks(right)))
+
     def marks(self, item: int) -> tuple[Hashable | None, ...]:
         """Return the marks of an item's group."""
         return self._marks[self.find(item)]

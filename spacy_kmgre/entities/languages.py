@@ -25,6 +25,7 @@ class Language:
     :param lower_titles: Whether titles may be written in small letters before a name.
     :param heads: Words that say what a body, an agreement or an event is; many of their names end with one.
         "Company" is not among them: "the Company" is a term that a text defines.
+    :param places: Words that say what a place is, at the end of its name.
     :param plural: Whether names have a plural in "s".
     :param countries: Rows of names of one country, as they are written.
     :param statements: Whether the patterns of stated aliases are of this language.
@@ -46,6 +47,7 @@ class Language:
     before_titles: WordSet = frozenset()
     lower_titles: bool = False
     heads: WordSet = frozenset()
+    places: WordSet = frozenset()
     countries: tuple[tuple[str, ...], ...] = ()
     statements: bool = False
     before_amounts: tuple[str, ...] = ()
@@ -92,6 +94,11 @@ ENGLISH = Language(
         "parliament party school senate service society synod trust union university "
         "accord act agreement award championship charter code constitution convention cup declaration exhibition "
         "festival games pact plan prize programme program project protocol treaty war"
+    ),
+    places=word_set(
+        "airport avenue bay beach boulevard bridge brook canyon caves county creek desert district drive falls forest "
+        "gallery glacier gulf harbor harbour highway hills island islands lake lakes mountain mountains ocean palace "
+        "park peninsula plateau province reservoir river road sea square street valley village volcano"
     ),
     # No other rule connects these names of countries.
     countries=(

@@ -8,12 +8,20 @@ from dataclasses import dataclass
 
 from spacy.tokens import Doc, Span, Token
 
-from .languages import Language
-from .names import PERSON, PLACE, VALUE, Name, Words, fold
+from .languages import Language, word_set
+from .names import CONJUNCTIONS, PERSON, PLACE, PREPOSITIONS, VALUE, Name, NameRules, Words, fold
+from .stated_aliases import LONGEST_DEFINITION, defined_terms
 
 _POSSESSIVES = ("'s", "’s", "'", "’")
 _JOINING = ("-", "–", "/")
+_QUOTES = word_set("\" “ ” „ « » ` `` '' ‘")
+_NEVER_FIRST = _QUOTES | word_set(", ; : ) ] / - – —")
+_NEVER_LAST = _QUOTES | PREPOSITIONS | CONJUNCTIONS | word_set(", ; : ( [ / - – — the a an")
 _YEAR = re.compile(r"\d{4}s?")
+_DAY = re.compile(r"[12]?\d|3[01]")
+_UNITS = word_set("km m cm mm mi ft kg ha mph hp km² m² MW GW kW GB MB GHz MHz nm")
+# Types of OntoNotes, CoNLL-2003 and WikiNER that a small recogniser gives to places, and what these are.
+_NO_PLACES, _PLACE = ("PERSON", "PER", "ORG"), "LOC"
 _MOST_WORDS = 12  # Longer names are not looked for elsewhere.
 
 
@@ -25,11 +33,15 @@ class MentionRules:
         True  # "the Royal Navy" gives "Royal Navy"; "The Killers" within a sentence stays whole.
     )
     trim_possessives: bool = True  # "Oslo's" gives "Oslo".
+    trim_edges: bool = True  # "( Oslo and" gives "Oslo": quotes, brackets, small words and line breaks go.
     trim_amounts: bool = True  # "more than 3,000" gives "3,000"; "the late 1990s" gives "1990s".
+    whole_values: bool = True  # Of "16 October 1891" and "15 km", "October 1891" and "15" are no mentions.
     periods: bool = True  # "1971 to 1997" gives two mentions.
     vague: bool = True  # "today", "the summer" and "one" are no mentions.
-    repeats: bool = True  # A name that was found once is a mention wherever it stands.
-    one_type: bool = True  # All mentions of a name get its most frequent type, and surnames get the person's.
+    # A name that was found once is a mention wherever it stands, and so is a person's surname.
+    repeats: bool = True
+    # All mentions of a name get its most frequent type, surnames the person's, and defined terms their name's.
+    one_type: bool = True
     titles_before: bool = True  # "Whitfield" in "Mr. Whitfield" is a man.
 
 
@@ -49,6 +61,8 @@ class MentionFinder:
     def find(self, doc: Doc, spans: Sequence[Span]) -> list[Span]:
         """Find the mentions, in text order."""
         found = [mention for span in spans for mention in self._mentions(span)]
+        if self._rules.whole_values:
+            found = self._without_parts_of_values(found)
         if self._rules.repeats:
             found += self._repeats(doc, found)
         return sorted(found, key=lambda span: (span.start, span.end))
@@ -76,12 +90,47 @@ class MentionFinder:
                 start += 1
             if end - start > 1 and self._rules.trim_possessives and self._language.possessive:
                 end -= tokens[end - 1].text in _POSSESSIVES
+            if self._rules.trim_edges:
+                start, end = self._without_edges(tokens, start, end)
             if self._rules.trim_amounts and self._is_value(span):
                 start += self._words_before(tokens[start:end])
                 if end - start > 1:
                     end -= tokens[end - 1].lower_ in self._language.after_amounts
             if before == (start, end):
-                return _part(span, start, end)
+                break
+        if self._rules.whole_values and self._is_value(span):
+            start, end = self._completed(tokens, start, end)
+        return _part(span, start, end)
+
+    def _completed(self, doc: Doc, start: int, end: int) -> tuple[int, int]:
+        """The place of a date with its day, of a number with its unit."""
+        if start and doc[start].lower_ in self._language.months and _DAY.fullmatch(doc[start - 1].text):
+            return start - 1, end
+        after = end
+        while after < len(doc) - 1 and doc[after].is_space:
+            after += 1
+        number = doc[end - 1].like_num and after < len(doc) and doc[after].text in _UNITS
+        return start, after + 1 if number else end
+
+    def _without_parts_of_values(self, mentions: Sequence[Span]) -> list[Span]:
+        """The mentions that lie in no longer value."""
+        longer = [span for span in mentions if len(span) > 1 and self._is_value(span)]
+        inside = {token: span for span in longer for token in range(span.start, span.end)}
+        return [
+            span
+            for span in mentions
+            if (found := inside.get(span.start)) is None
+            or len(found) <= len(span)
+            or not self._is_value(span)
+        ]
+
+    def _without_edges(self, doc: Doc, start: int, end: int) -> tuple[int, int]:
+        """The place without what is no part of a name at its ends."""
+        if end - start > 1 and (doc[end - 1].is_space or doc[end - 1].text in _NEVER_LAST):
+            return start, end - 1
+        if end - start > 1 and (doc[start].is_space or doc[start].text in _NEVER_FIRST):
+            return start + 1, end
+        return start, end
 
     def _is_article(self, token: Token) -> bool:
         """Return whether a token is an article that is no part of the name: it is in small letters, or begins
@@ -133,11 +182,15 @@ class MentionFinder:
             fits = words[0][0].isupper() and len(span.text) > 1 and len(words) <= _MOST_WORDS
             if fits and not self._is_value(span):
                 names.setdefault(words, span)
+                if self._kinds.get(span.label_) == PERSON and len(words) > 1 and len(words[-1]) > 2:
+                    names.setdefault(words[-1:], span)
         by_first: dict[str, list[tuple[str, ...]]] = defaultdict(list)
         for words in sorted(names, key=len, reverse=True):
             by_first[words[0]].append(words)
         for token in doc:
             for words in by_first.get(token.text, ()):
+                if token.pos_ not in ("", "PROPN") and len(words) == 1:
+                    continue
                 start, end = token.i, token.i + len(words)
                 if taken.isdisjoint(range(start, end)) and self._stands_alone(doc, start, words):
                     taken.update(range(start, end))
@@ -158,8 +211,8 @@ class MentionFinder:
 
 def vote(names: Sequence[tuple[Name, str, str]], kinds: Mapping[str, str]) -> list[str]:
     """Give all mentions of a name one type: the one that most of them have, the first of several such types.
-    A single word that is the surname of a person, and is called neither a place nor a value, has the person's
-    type.
+    "Foots Creek" is a place whatever a recogniser says. A single word that is the surname of a person, and is
+    called neither a place nor a value, has the person's type.
 
     :param names: The name of each mention, its identifier and its type.
     :param kinds: The kinds of names that types stand for.
@@ -167,6 +220,8 @@ def vote(names: Sequence[tuple[Name, str, str]], kinds: Mapping[str, str]) -> li
     """
     votes: dict[tuple[Words, str], Counter[str]] = defaultdict(Counter)
     for name, identity, label in names:
+        if label in _NO_PLACES and len(name.words) > 1 and name.words[-1] in name.language.places:
+            label = _PLACE
         votes[name.words, identity][label] += 1
     types = {key: counted.most_common(1)[0][0] for key, counted in votes.items()}
     surnames = {
@@ -181,6 +236,22 @@ def vote(names: Sequence[tuple[Name, str, str]], kinds: Mapping[str, str]) -> li
             label = surnames.get(name.words, label)
         found.append(label)
     return found
+
+
+def defined_types(doc: Doc, names: Sequence[tuple[Span, Name, str]], rules: NameRules) -> list[str]:
+    """The types of mentions, in which terms have the type of the name that a bracket defines them for: 'Calder & Finch
+    LLP (the "Contractor")'.
+
+    :param names: The mentions, their names and the types that they had.
+    """
+    types: dict[Words, str] = {}
+    for span, name, label in names:
+        if span.end < len(doc) and doc[span.end].text == "(" and name.kind not in (PERSON, VALUE):
+            for term in defined_terms(
+                [token.text for token in doc[span.end : span.end + LONGEST_DEFINITION]]
+            ):
+                types.setdefault(rules.name(term, name.kind, name.language).words, label)
+    return [label if name.kind == VALUE else types.get(name.words, label) for _, name, label in names]
 
 
 def title_before(span: Span, language: Language) -> str:

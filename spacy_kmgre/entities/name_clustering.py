@@ -162,10 +162,11 @@ class NameClustering:
         return groups
 
     def _others(self, form: _NamedMention, groups: dict[int, int], before: bool) -> list[int]:
-        """Return the groups other than a form's own: those from before the form if asked, else all."""
+        """Return the groups other than a form's own that it may join; only groups from before the form, if asked."""
         own, place = self._groups.find(form.node), form.span.start
         first = islice(groups.items(), _MOST_GROUPS)
-        return [root for root, start in first if root != own and (start < place or not before)]
+        found = (root for root, start in first if root != own and (start < place or not before))
+        return [root for root in found if self._groups.fit(own, root)]
 
     def _join_unambiguous(self, candidates: dict[int, set[int]]) -> None:
         """Join the nodes that have one candidate. No later rule joins the others, which are ambiguous.

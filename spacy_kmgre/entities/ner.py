@@ -12,7 +12,7 @@ from ..types import Entity
 from .aliases import AliasTable, alias_table, read_aliases
 from .grouping import identifier, number_entities
 from .languages import Language, language
-from .mentions import MentionFinder, MentionRules, title_before, vote
+from .mentions import MentionFinder, MentionRules, defined_types, title_before, vote
 from .name_clustering import NameClustering
 from .names import KINDS, LABEL_KINDS, OTHER, PERSON, Name, NameRules
 from .short_forms import SHORT_FORMS
@@ -175,7 +175,11 @@ class NerEntities:
 
         if self.mention_rules.one_type:
             known = [(name(span.label_, span.text), identifier(span), span.label_) for span in mentions]
-            mentions = [_typed(span, label) for span, label in zip(mentions, vote(known, self.kinds))]
+            types = vote(known, self.kinds)
+            if words.statements and mentions:
+                named = [(span, name(label, span.text), label) for span, label in zip(mentions, types)]
+                types = defined_types(mentions[0].doc, named, self.rules)
+            mentions = [_typed(span, label) for span, label in zip(mentions, types)]
         places = {
             (span.start, span.end, span.label): span for span in mentions
         }  # Spans of a group may be equal.

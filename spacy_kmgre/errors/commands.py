@@ -77,8 +77,8 @@ class CommandErrors:
         "config."
     )
     E530 = "[KMGRE E530] This needs {module}, which is not installed: python -m pip install 'spacy-kmgre[{extra}]'."
-    E531 = "[KMGRE E531] No document in {source} has relations, so there is nothing to export."
-    E532 = "[KMGRE E532] {path} is one of the sources, and would be lost. Give the page another name."
+    E531 = "[KMGRE E531] No document in {source} has relations{of}, so there is nothing to export."
+    E532 = "[KMGRE E532] {path} is one of the sources, and would be lost. Give the output another name."
 
     # Pages (E50x)
     E500 = "[KMGRE E500] There is no option {name!r} of a page. The options: {known}."
@@ -100,6 +100,8 @@ class CommandErrors:
         "[KMGRE E506] {path} holds texts, which have no relations yet. Give a pipeline that predicts them as the first "
         "argument."
     )
+    E540 = "[KMGRE E540] The option {name!r} of a page has to be {wanted}, not {value!r}."
+    E541 = "[KMGRE E541] The options of a page are a dict, not {value!r}."
     E508 = "[KMGRE E508] Plots need matplotlib. Run: pip install 'spacy-kmgre[plots]'"
     E509 = "[KMGRE E509] {path} is no training log of spacy_kmgre.EMLogger.v1 (its `output_file`): {error}"
 

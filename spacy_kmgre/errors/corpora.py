@@ -70,14 +70,8 @@ class CorpusErrors:
     E113 = "[KMGRE E113] {path} is no DocBin, or a part of one. Make it again. ({error})"
 
     E120 = "[KMGRE E120] {where} is not text in UTF-8: {error}."
-    E121 = (
-        "[KMGRE E121] {where}: characters {start} to {end} are no part of the text, which has {length}. "
-        "Lenient reading leaves such mentions out."
-    )
-    E122 = (
-        "[KMGRE E122] {where}: characters {start} to {end} are {found!r}, not {expected!r}. Lenient reading leaves "
-        "such mentions out."
-    )
+    E121 = "[KMGRE E121] {where}: characters {start} to {end} are no part of the text, which has {length}."
+    E122 = "[KMGRE E122] {where}: characters {start} to {end} are {found!r}, not {expected!r}."
     E123 = (
         "[KMGRE E123] {where}: the {kind} number {number}, characters {start} to {end}, leaves out text or goes "
         "back: the one before ends at {before}. Each must hold characters of the text, in its order, with nothing "
@@ -110,8 +104,8 @@ class CorpusErrors:
     )
     E134 = "[KMGRE E134] {where}: {name!r} is the name of several things, or of none."
     E135 = (
-        "[KMGRE E135] {where}: the text should be the field `text` of the task's data, or their only string. The "
-        "data's fields: {known}."
+        "[KMGRE E135] {where}: the text should be the field `text` of the task's data, or their only string, or the "
+        "only one that holds the words of all regions. --text-field names it. The data's fields: {known}."
     )
     E136 = "[KMGRE E136] {path} annotates a text that is not beside it: {text}."
     E137 = "[KMGRE E137] {where}: not a line of brat's standoff format: {line!r}"
@@ -135,7 +129,7 @@ class CorpusErrors:
         "[KMGRE E146] {path} should be a JSON object of names: each a string, or null to leave a label out."
     )
     E147 = "[KMGRE E147] {path} holds no documents."
-    E148 = "[KMGRE E148] {where}: a relation without a label."
+    E148 = "[KMGRE E148] {where}: a relation without a label. --default-label gives one to such relations."
     E149 = "[KMGRE E149] {path} is no file that could be replaced. Name another one."
     E150 = (
         "[KMGRE E150] {where} has a carriage return within. Lines should end in a line feed, with or without a "
@@ -149,4 +143,37 @@ class CorpusErrors:
     E153 = (
         "[KMGRE E153] The format {name!r} has an option {option!r} of another kind or default than the option of that "
         "name of other formats. Options of one name must be alike: give this one another name."
+    )
+
+    # Compressed files, and what reading cannot use (E36x)
+    E360 = "[KMGRE E360] {path} is compressed, and damaged or cut off: {error}."
+    E361 = (
+        "[KMGRE E361] {path} unpacks to more than {ratio} times its size, or to more files than a corpus has, as no "
+        "corpus does. Unpack it yourself if you trust it."
+    )
+    E362 = (
+        "[KMGRE E362] {path} is compressed by zstandard. Python reads that from version 3.14 on; for an older one run: "
+        "pip install 'spacy-kmgre[zstd]'"
+    )
+    E363 = "{error} --lenient (lenient=True) leaves out and counts what cannot be right."
+    E364 = (
+        "[KMGRE E364] {where}: the region has no offsets in the text: neither numbers as start and end, nor "
+        "globalOffsets."
+    )
+
+    # Formats of others (E60x)
+    E600 = "[KMGRE E600] {where}: {item} is not {expected}."
+    E601 = (
+        "[KMGRE E601] {where}: a mention of the words {first} to {end}; it must be [start, end] with start < end, "
+        "within the document, which has {length} words."
+    )
+    E602 = "[KMGRE E602] {where}: the tags are not in the BILOU scheme. ({error})"
+    E605 = (
+        "[KMGRE E605] {name!r}: {item} is not what doc._.rel holds: {{(token, token): {{label: value}}}}, where tokens "
+        "begin entities and values lie in [0, 1]."
+    )
+    E603 = "[KMGRE E603] {where} is no UIMA CAS that could be read: {error}"
+    E604 = (
+        "[KMGRE E604] {where} has no TypeSystem.xml beside it, without which XMI cannot be read. INCEpTION exports "
+        "both in one zip archive, which is a source too."
     )

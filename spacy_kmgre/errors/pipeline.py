@@ -148,3 +148,7 @@ class PipelineErrors:
         "[KMGRE E064] {path} is not in spaCy's own format, which `spacy train` reads. Convert it first: "
         "python -m spacy kmgre convert {path} {target}"
     )
+
+    # Several components, and Docs of Docs (E61x)
+    E610 = "[KMGRE E610] No component {name!r} has written relations to this Doc. Those that have: {known}."
+    E611 = "[KMGRE E611] {name} takes {expected}, got: {value!r}."

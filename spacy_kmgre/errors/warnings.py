@@ -56,9 +56,9 @@ class Warnings:
         "nlp.add_pipe(..., before={early!r}); nlp.analyze_pipes() shows the order."
     )
     W018 = (
-        "[KMGRE W018] {name!r} replaces the relations that {other!r} has written to {document!r}. A Doc holds the "
-        "relations of one component. To have both, read doc._.relations after the first: with "
-        "nlp.select_pipes(disable=[{name!r}])."
+        "[KMGRE W018] doc._.relations of {document!r} are those of {name!r} now. Those of {other!r}, which it has "
+        "replaced there, are doc._.relations_of({other!r}). To have both in doc._.relations, set "
+        "merge_relations = true in [components.{name}]. Further Docs like this one are not named."
     )
     W019 = (
         "[KMGRE W019] {name!r} finds no entities in {document!r}, where nothing before it has looked for named "
@@ -103,6 +103,33 @@ class Warnings:
         "[KMGRE W111] No document of {path} has relations. A DocBin keeps them only if it was made with "
         "DocBin(store_user_data=True)."
     )
+
+    # What files hold that was not read (W12x)
+    W120 = (
+        "[KMGRE W120] {path} was read as {format}, and no document has an entity. What is there: {seen}. --from "
+        "(FORMATS[...]) names another format."
+    )
+    W121 = (
+        "[KMGRE W121] {path} was read as {format}, and no document has a relation, although there is something like "
+        "relations: {seen}."
+    )
+
+    # Pages and exports (W112 to W119)
+    W112 = (
+        "[KMGRE W112] {count} gold relations have labels that the pipeline does not know, so it cannot but miss them: "
+        "{unknown}. Its labels: {known}. Where these are other names of the same relations, --relation-names "
+        "translates."
+    )
+    W113 = (
+        "[KMGRE W113] No document of {source} has entities, so there are no relations. Give entities with the "
+        "documents (JSON Lines, DocBin), or a pipeline that finds them: one with kmgre_entities before the relations."
+    )
+    W114 = "[KMGRE W114] No document of {source} has relations: the page shows texts and entities alone."
+    W115 = (
+        "[KMGRE W115] No gold relations to compare with: {count} of {total} documents. Their predictions have no "
+        "verdict; `evaluate` would count them as wrong."
+    )
+    W116 = "[KMGRE W116] No relation has one of the labels {labels}. Labels there are: {known}."
 
 
 class Reasons:

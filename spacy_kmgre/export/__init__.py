@@ -45,10 +45,11 @@ def all_exports() -> dict[str, MakeExport]:
     return found
 
 
-def find_export(path: Path, name: str = "") -> MakeExport:
+def find_export(path: Path, name: str = "", *, option: str = "to") -> MakeExport:
     """What makes the export for a path.
 
     :param name: The name of the export; the ending of the path tells where it is empty.
+    :param option: What the caller calls that name, for messages.
     :raises ValueError: Where there is no export of that name, or the ending does not stand for exactly one.
     :raises ImportError: Where it needs a library that is not installed.
     """
@@ -60,7 +61,7 @@ def find_export(path: Path, name: str = "") -> MakeExport:
     found = [make for make in known.values() if path.suffix.lower() in make({}).suffixes]
     if len(found) != 1:
         names = ", ".join(" ".join((name, *make({}).suffixes)) for name, make in known.items())
-        raise ValueError(Errors.E145.format(path=path, option="--to", known=names))
+        raise ValueError(Errors.E145.format(path=path, option=option, known=names))
     return _ready(found[0])
 
 

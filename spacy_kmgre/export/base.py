@@ -61,13 +61,20 @@ class Export(ABC):
 
 
 class StreamExport(Export):
-    """An export whose output is a header and the encoded documents: it can go to standard output.
+    """An export whose output is a header and a piece for each document: it can go to standard output.
 
     :cvar header: How the output begins.
     """
 
     header = b""
 
+    def pieces(self, documents: Iterable[bytes]) -> Iterable[bytes]:
+        """The pieces of the output, by default what `encode` gives.
+
+        :param documents: The encoded documents in order.
+        """
+        return documents
+
     def write(self, documents: Iterable[bytes], path: Path) -> None:
         with path.open("wb") as file:
-            file.writelines(chain([self.header], documents))
+            file.writelines(chain([self.header], self.pieces(documents)))

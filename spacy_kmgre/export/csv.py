@@ -2,22 +2,22 @@
 
 import csv
 import io
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from spacy.tokens import Doc
 
-from ..annotations import TITLE
-from ..types import Entity, Relation
 from .base import StreamExport
+from .records import COLUMNS as RELATION_COLUMNS
+from .records import Record, decode_records, encode_record, relation_rows
 
-COLUMNS = (
-    *("document", "head", "head_label", "head_kb_id", "head_key", "relation", "relation_text"),
-    *("tail", "tail_label", "tail_kb_id", "tail_key", "score"),
-    *("head_start", "head_end", "tail_start", "tail_end", "share", "evidence", "head_id", "tail_id"),
-)
-
+# The columns of the table `relations` that `parquet` writes, and what a spreadsheet shows of the nested ones: the
+# characters of the leading key mention pair, its share, and the evidence in words.
+PLAIN = ("head_start", "head_end", "tail_start", "tail_end", "share", "evidence_text")
+NESTED = ("key_mention_pairs", "evidence")
+COLUMNS = (*(name for name in RELATION_COLUMNS if name not in NESTED), *PLAIN, *NESTED)
 
 # Spreadsheets run a text that begins like this. It gets an apostrophe, and so does one that has apostrophes before it
 # already: the first one can always be taken off again.
@@ -25,9 +25,9 @@ FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 
 class CsvExport(StreamExport):
-    """A row for each relation: its entities, the characters of its leading key mention pair, and the text of its
-    evidence sentences. A text that a spreadsheet would run as a formula begins with an apostrophe; `plain_cell` takes
-    it off."""
+    """A row for each relation, with the columns of `parquet`. Key mention pairs and evidence are JSON; the leading pair
+    and the text of the evidence have columns of their own beside them. A text that a spreadsheet would run as a formula
+    begins with an apostrophe; `plain_cell` takes it off."""
 
     name = "csv"
     description = "a table with a row for each relation"
@@ -38,32 +38,23 @@ class CsvExport(StreamExport):
         self.header = _csv([COLUMNS])
 
     def encode(self, doc: Doc) -> bytes:
-        title = doc.user_data.get(TITLE, "")
-        return _csv([title, *_row(relation)] for relation in doc._.relations)
+        return encode_record(doc)
+
+    def pieces(self, documents: Iterable[bytes]) -> Iterator[bytes]:
+        for record in decode_records(documents):
+            yield _csv(map(_cells, relation_rows(record)))
 
 
-def _row(relation: Relation) -> list[Any]:
-    pair: list[Any] = [""] * 5
-    if relation.key_mention_pairs:
-        best = relation.key_mention_pairs[0]
-        head, tail = best.head, best.tail
-        pair = [head.start_char, head.end_char, tail.start_char, tail.end_char, best.share]
-    evidence = " ".join(sent.text for sent in relation.evidence)
-    return [
-        *_entity(relation.head),
-        relation.label,
-        relation.label_text,
-        *_entity(relation.tail),
-        relation.score,
-        *pair,
-        evidence,
-        relation.head.id,
-        relation.tail.id,
-    ]
-
-
-def _entity(entity: Entity) -> list[str]:
-    return [entity.text, entity.label, entity.kb_id, entity.key]
+def _cells(row: Record) -> list[Any]:
+    found = {**row, **dict.fromkeys(PLAIN, "")}
+    for pair in row["key_mention_pairs"][:1]:
+        found["share"] = pair["share"]
+        found.update(
+            {f"{side}_{end}": pair[side][end] for side in ("head", "tail") for end in ("start", "end")}
+        )
+    found["evidence_text"] = " ".join(sentence["text"] for sentence in row["evidence"])
+    found.update({name: json.dumps(row[name], ensure_ascii=False) for name in NESTED})
+    return [found[name] for name in COLUMNS]
 
 
 def _csv(rows: Iterable[Iterable[Any]]) -> bytes:

@@ -17,19 +17,23 @@ Value = str | float | int | Sequence[str] | Sequence[float] | Sequence[int]
 SCORES = {"shares": "share", "key_scores": "key_score", "relation_scores": "relation_score"}
 # What each property of a relation is in the header of a CSV file.
 RELATION_TYPES = {
-    **dict.fromkeys(("label", "label_text", "document", "model", "model_version"), ""),
+    **dict.fromkeys(("document", "label", "head_key", "tail_key"), ""),
+    **dict.fromkeys(("label_text", "model", "model_version"), ""),
     "score": "float",
     **dict.fromkeys(("head_starts", "head_ends", "tail_starts", "tail_ends"), "int[]"),
     **dict.fromkeys(SCORES, "float[]"),
     **dict.fromkeys(("evidence_starts", "evidence_ends"), "int[]"),
 }
-MENTIONED_TYPES = {"starts": "int[]", "ends": "int[]"}
+MENTIONED_TYPES = {"key": "", "starts": "int[]", "ends": "int[]"}
+# What tells the relations of two entities apart: entities of one id are one node, and may be several in a document.
+RELATION_KEY = ("document", "label", "head_key", "tail_key")
 
 
 def _relation_properties(record: Record, relation: Record) -> dict[str, Value]:
     pairs, evidence = relation["key_mention_pairs"], relation["evidence"]
     found: dict[str, Value] = {name: relation[name] for name in ("label", "label_text", "score")}
     found.update({name: record[name] for name in DOCUMENT})
+    found.update({f"{side}_key": record["entities"][relation[side]]["key"] for side in ("head", "tail")})
     for side in ("head", "tail"):
         for end in ("start", "end"):
             found[f"{side}_{end}s"] = [pair[side][end] for pair in pairs]
@@ -39,7 +43,8 @@ def _relation_properties(record: Record, relation: Record) -> dict[str, Value]:
 
 
 def _mention_properties(entity: Record) -> dict[str, Value]:
-    return {f"{end}s": [mention[end] for mention in entity["mentions"]] for end in ("start", "end")}
+    places = {f"{end}s": [mention[end] for mention in entity["mentions"]] for end in ("start", "end")}
+    return {"key": entity["key"], **places}
 
 
 def plain_name(text: str, otherwise: str) -> str:
@@ -130,12 +135,13 @@ def _write_statements(record: Record, file: TextIO) -> None:
         given = _literal({name: entity[name] for name in ("text", "type", "kb_id")})
         kind = plain_name(entity["type"], "")
         file.write(f"MERGE {node} SET e += {given}{f', e:{kind}' if kind else ''};\n")
-        places = _literal(_mention_properties(entity))
-        file.write(f"MATCH {node}, {document} MERGE (e)-[m:MENTIONED_IN]->(d) SET m += {places};\n")
+        places = _mention_properties(entity)
+        mentioned = f"[m:MENTIONED_IN {_literal({'key': places.pop('key')})}]"
+        file.write(f"MATCH {node}, {document} MERGE (e)-{mentioned}->(d) SET m += {_literal(places)};\n")
     for relation in record["relations"]:
         head, tail = (_literal(record["entities"][relation[side]]["id"]) for side in ("head", "tail"))
         properties = _relation_properties(record, relation)
-        key = _literal({name: properties.pop(name) for name in ("document", "label")})
+        key = _literal({name: properties.pop(name) for name in RELATION_KEY})
         file.write(
             f"MATCH (h:Entity {{id: {head}}}), (t:Entity {{id: {tail}}}) "
             f"MERGE (h)-[r:{relation_type(relation)} {key}]->(t) SET r += {_literal(properties)};\n"

@@ -97,11 +97,21 @@ def records_of(docs: Doc | Iterable[Doc]) -> Iterator[Record]:
     return number_names(map(document_record, [docs] if isinstance(docs, Doc) else docs))
 
 
+def encode_record(doc: Doc) -> bytes:
+    """The record of a document as JSON."""
+    return json.dumps(document_record(doc), ensure_ascii=False).encode("utf8")
+
+
+def decode_records(documents: Iterable[bytes]) -> Iterator[Record]:
+    """The records of encoded documents, with names of their own."""
+    return number_names(map(json.loads, documents))
+
+
 class RecordExport(Export):
     """An export that writes from `document_record`."""
 
     def encode(self, doc: Doc) -> bytes:
-        return json.dumps(document_record(doc), ensure_ascii=False).encode("utf8")
+        return encode_record(doc)
 
     @abstractmethod
     def write_records(self, records: Iterator[Record], path: Any) -> None:
@@ -112,7 +122,7 @@ class RecordExport(Export):
         """
 
     def write(self, documents: Iterable[bytes], path: Any) -> None:
-        self.write_records(number_names(map(json.loads, documents)), path)
+        self.write_records(decode_records(documents), path)
 
 
 def _span(span: Span) -> Record:

@@ -147,12 +147,17 @@ def stream(
     file.write(export.header)
     summary = Summary()
     rest = iter(items)
-    with _annotating(nlp, export, plan) as annotator:
+
+    def encoded() -> Iterator[bytes]:
         while part := annotator.run(list(islice(rest, plan.part_size)), plan.progress):
             for outcome in part:
-                file.write(outcome.data or b"")
                 summary.add(outcome)
+                if outcome.data is not None:
+                    yield outcome.data
             file.flush()
+
+    with _annotating(nlp, export, plan) as annotator:
+        file.writelines(export.pieces(encoded()))
     return summary
 
 

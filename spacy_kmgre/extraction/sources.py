@@ -10,15 +10,16 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
+from spacy.util import is_package
 
 from ..annotations import TITLE, set_relations
 from ..errors import Errors
 from ..formats import FORMATS
-from ..formats.assemble import TextDocs, TextOptions
+from ..formats.assemble import TextDocs, TextOptions, blank_vocab
 from ..formats.base import check_format, guess_source
+from ..formats.compression import bare_name, open_file
 from ..formats.counts import Counts
 from ..formats.files import parse_line
 from ..formats.jsonl import document_from_json
@@ -102,9 +103,12 @@ def find_sources(paths: Iterable[Path], form: str | None = None, columns: Column
     return found
 
 
-def is_pipeline(path: Path) -> bool:
-    """Whether a path is the folder of a saved pipeline."""
-    return all((path / name).is_file() for name in PIPELINE)
+def is_pipeline(name: str | Path) -> bool:
+    """Whether a name is that of a pipeline: of its folder, or, where nothing has that path, of an installed package."""
+    folder = Path(name)
+    if folder.exists():
+        return all((folder / file).is_file() for file in PIPELINE)
+    return is_package(str(name))
 
 
 def count_items(sources: Iterable[Source]) -> int | None:
@@ -147,8 +151,8 @@ class Reader:
                 yield from self._table(source)
             elif source.form in (LINES, JSON_LINES):
                 try:
-                    file = source.path.open("rb")
-                except OSError as error:
+                    file = open_file(source.path)
+                except (OSError, ValueError) as error:
                     yield _broken(source.name, error)
                     continue
                 with file:
@@ -197,7 +201,7 @@ class Reader:
         form = FORMATS[source.form]
         options = {"sentences": self.docs.options.sentences} if "sentences" in form.options else {}
         # It has a vocabulary of its own, so that the pipeline's does not grow with every file.
-        drafts = form.drafts(source.path, spacy.blank(self.lang).vocab, Counts(), **options)
+        drafts = form.drafts(source.path, blank_vocab(self.lang), Counts(), **options)
         number = 1
         while True:
             where = f"{source.name}:{number}"
@@ -220,7 +224,8 @@ class Reader:
             yield item
 
     def _file(self, source: Source) -> Doc:
-        return self._text(source.name, source.path.read_bytes())
+        with open_file(source.path) as file:
+            return self._text(source.name, file.read())
 
     def _text(self, name: str, data: bytes) -> Doc:
         try:
@@ -259,10 +264,10 @@ def splits_sentences(nlp: Language) -> bool:
 
 
 def _guess(path: Path) -> str:
-    suffix = path.suffix.lower()
+    suffix = bare_name(path).suffix.lower()
     if suffix == ".txt":
         return TEXT
-    if suffix in ENDINGS:
+    if path.suffix.lower() in ENDINGS:
         return ENDINGS[suffix]
     try:
         return guess_source(path).name
@@ -300,7 +305,7 @@ def _walk(
         folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
         for file in sorted(files):
             path = Path(name, file)
-            kind = kinds.get(path.suffix.lower(), "")
+            kind = kinds.get((bare_name(path) if kinds is SUFFIXES else path).suffix.lower(), "")
             if file.startswith(".") or os.path.realpath(path) in made:
                 continue
             if kind and (not wanted or kind == wanted):

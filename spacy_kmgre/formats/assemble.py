@@ -1,23 +1,26 @@
 """From what a format says to a Doc: text and characters, or tokens, with entities and relations."""
 
 import re
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any, Generic, NamedTuple, TypeVar
 
-import spacy
+from spacy.language import Language
+from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc, Span, SpanGroup
-from spacy.vocab import Vocab
+from spacy.util import get_lang_class, registry
+from spacy.vocab import Vocab, create_vocab
 
 from ..annotations import ENTITY_PREFIX, PASSAGES, TITLE, store_relations, write_entities, write_ents
 from ..errors import Errors
 from ..relation_input import relation_data_of
 from ..retokenize import split_tokens
 from ..types import Entity
-from .base import ReaderOptions, option
 from .counts import Counts
+from .options import ReaderOptions, option
 
 Offsets = tuple[int, int]
 
@@ -34,13 +37,9 @@ class TextOptions(ReaderOptions):
     """The options of formats whose annotation is in characters of a text.
 
     :param sentences: Find sentence boundaries by rule (spaCy's `sentencizer`) where the format has none.
-    :param lenient: Leave out and count mentions whose text is not at their offsets, instead of an error.
     """
 
     sentences: bool = option(True, "Find sentences by rule where the format has none")
-    lenient: bool = option(
-        False, "Leave out and count mentions whose words are not at their offsets, instead of an error"
-    )
 
 
 Options_co = TypeVar("Options_co", bound=TextOptions, covariant=True)
@@ -101,8 +100,18 @@ def annotate(
     write_entities(doc, entities)
     write_ents(doc, entities)
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    no_relation = set(filter(None, map(str.strip, options.no_relation.split(","))))
     for relation in relations:
-        label = relation["label"]
+        label = relation["label"].strip() or options.default_label
+        if label in no_relation:
+            counts.note("relations left out, as their label says that there is none")
+            continue
+        if relation["head"] == relation["tail"] and not options.self_relations:
+            counts.note("relations of an entity with itself (left out)")
+            continue
+        if not label and options.lenient:
+            counts.note("relations left out, as they have no label")
+            continue
         text = (texts or {}).get(label) or relation.get("label_text", "")
         counts.note("labels without a text", texts is not None and not text)
         if names is not None:
@@ -140,15 +149,39 @@ def _join(left: Sequence[Mapping[str, Any]], right: Sequence[Mapping[str, Any]])
     return [{**pair, "share": pair["share"] / total} for pair in pairs.values()]
 
 
+class Tokenizing:
+    """The tokenizer of a vocabulary's language, or of English. A blank `Language` has the same one; but making it
+    imports all components that are installed, and torch and transformers with them."""
+
+    def __init__(self, vocab: Vocab):
+        self.vocab = vocab
+        language = get_lang_class(vocab.lang or "en")
+        config = {"tokenizer": language.default_config["nlp"]["tokenizer"]}
+        make = registry.resolve(config)["tokenizer"]
+        self.tokenizer = make(SimpleNamespace(vocab=vocab, Defaults=language.Defaults, lang=vocab.lang))
+
+    def make_doc(self, text: str) -> Doc:
+        """Make a Doc of the tokens of a text."""
+        doc: Doc = self.tokenizer(text)
+        return doc
+
+
+def blank_vocab(lang: str) -> Vocab:
+    """The vocabulary of a blank pipeline of a language.
+
+    :raises ImportError: Where spaCy does not know the language.
+    """
+    return create_vocab(lang, get_lang_class(lang).Defaults)
+
+
 class TextDocs(Generic[Options_co]):
     """Makes Docs of documents whose annotation is in characters, for all formats in the same way."""
 
     def __init__(self, vocab: Vocab, counts: Counts, options: Options_co):
         self.counts = counts
         self.options = options
-        self.nlp = spacy.blank(vocab.lang or "en", vocab=vocab)
-        self.nlp.max_length = sys.maxsize  # the limit is there for parsers
-        self.find_sentences = self.nlp.create_pipe("sentencizer")
+        self.nlp: Tokenizing | Language = Tokenizing(vocab)
+        self.find_sentences = Sentencizer(name="sentencizer")
 
     def mention(
         self,
@@ -181,10 +214,18 @@ class TextDocs(Generic[Options_co]):
                 start = text.index(words, start)
                 end = start + len(words)
             return start, end
-        if not self.options.lenient:
+        with self.leaving_out("mentions left out, as their text is elsewhere"):
             raise ValueError(error)
-        self.counts.note("mentions left out, as their text is elsewhere")
         return None
+
+    def leaving_out(self, oddity: str) -> AbstractContextManager[None]:
+        """Leave out what a ValueError is raised for, and count it under that name, where the options are lenient."""
+        return self.counts.leaving_out(oddity, self.options.lenient)
+
+    @property
+    def spared(self) -> Counts | None:
+        """What `models.check` needs to leave out items that are wrong: the counts, where the options are lenient."""
+        return self.counts if self.options.lenient else None
 
     def make(
         self,

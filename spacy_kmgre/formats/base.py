@@ -6,10 +6,11 @@ A format is one file with one `Format`, and one line that registers it: an entry
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, fields
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import catalogue
 from spacy.tokens import Doc
@@ -17,11 +18,14 @@ from spacy.vocab import Vocab
 
 from ..annotations import TITLE, document_name, read_entities, relation_data
 from ..errors import Errors, Warnings
+from .compression import is_archive, renaming, unpacked
 from .counts import Counts
-from .files import read_json, replacing
+from .files import replacing, walk_files
+from .nothing import warn_of_nothing
+from .options import ReaderOptions as ReaderOptions
+from .options import option as option
 from .peek import Peek
 
-T = TypeVar("T")
 # The largest number of files of a folder that are looked at to recognise its format.
 FILES = 100
 
@@ -31,47 +35,9 @@ EVIDENCE = "evidence"
 SCORES = "scores"
 KEY_PAIRS = "key mention pairs"
 SHARED = "spans that belong to several entities"
+# What lenient reading leaves out of a file of which the rest cannot be read.
+REST = "files of which the rest is left out, as it cannot be read"
 EVERYTHING = frozenset({IDENTIFIERS, EVIDENCE, SCORES, KEY_PAIRS, SHARED})
-
-
-def option(default: T, help: str, load: Callable[[Path, Vocab], T] | None = None) -> T:
-    """An option of a reader, as a field of its class of options.
-
-    :param default: A bool, str, int or float, unless `load` is given.
-    :param help: What the command line says about it.
-    :param load: Makes the value from the file that the command line names.
-    """
-    return field(default=default, metadata={"help": help, "load": load})
-
-
-def _read_names(path: Path, _vocab: Vocab) -> Mapping[str, str | None]:
-    names = read_json(path)
-    if not isinstance(names, dict) or not all(isinstance(name, str | None) for name in names.values()):
-        raise ValueError(Errors.E146.format(path=path))
-    return names
-
-
-@dataclass(frozen=True)
-class ReaderOptions:
-    """What every reader can be told. A format derives a class from this one for options of its own.
-
-    :param relation_names: Names for relation labels (P17: country). A label without a name stays; one whose name is
-        None is left out and counted.
-    :param label_texts: Relation labels in words, which are kept beside the labels. They are looked up by the label that
-        the file has.
-    """
-
-    relation_names: Mapping[str, str | None] | None = option(
-        None,
-        "JSON object of names for relation labels, such as rel_info.json (P17: country); null leaves one out",
-        load=_read_names,
-    )
-    label_texts: Mapping[str, str | None] | None = option(
-        None,
-        "JSON object of texts for relation labels, such as rel_info.json: the label stays (P17), its text goes beside "
-        "it (country)",
-        load=_read_names,
-    )
 
 
 class Draft(NamedTuple):
@@ -112,7 +78,8 @@ class Format:
     :param settings: The class of the reader's options.
     :param endings: The endings, such as ".xml", that name the format of a target, and of a source that no format
         recognises by its contents.
-    :param sniff: Tells whether a source has this format by its contents.
+    :param sniff: Tells whether a file or a folder has this format by its contents. Nothing else decides what is read:
+        neither for a source without a name of a format, nor for the files of a folder.
     :param default_ending: The ending of files that are written without a name of one's own, where `endings` is empty;
         "" for folders.
     :param folders: Whether the reader takes a folder as a whole. Otherwise its files are read one after another.
@@ -141,7 +108,8 @@ class Format:
         """Read Docs one by one, with entities, relations and what else the format holds.
 
         :param vocab: The vocabulary; its language, or English, tokenizes texts that come without tokens.
-        :param counts: Takes the sizes and the oddities. Without it the oddities come as one warning.
+        :param counts: Takes the sizes and the oddities. Without it the oddities come as one warning, and a corpus
+            without entities or relations as another.
         :param options: Values for the format's `options`.
         :raises ValueError: For an unknown option, and where the file cannot be right; the message names
             the file, the document and, in formats of lines, the line.
@@ -158,24 +126,38 @@ class Format:
                 having = [form.name for form in FORMATS.values() if name in form.options]
                 known, others = ", ".join(self.options), ", ".join(having) or "none"
                 raise ValueError(Errors.E140.format(name=self.name, option=name, known=known, others=others))
-        read, settings = self.reader, self.settings(**options)
-        files = self._files(path, counts) if path.is_dir() and not self.folders else [path]
-        return (
-            Draft(draft.title, partial(_labelled, file, draft.make))
-            for file in files
-            for draft in read(file, vocab, counts, settings)
-        )
+        return self._drafts(path, vocab, counts, self.settings(**options))
+
+    def _drafts(self, path: Path, vocab: Vocab, counts: Counts, settings: ReaderOptions) -> Iterator[Draft]:
+        if is_archive(path):
+            with unpacked(path) as folder:
+                for draft in self._drafts(folder, vocab, counts, settings):
+                    yield Draft(draft.title, partial(_renamed, folder, path, draft.make))
+            return
+        several = path.is_dir() and not self.folders
+        for file in self._files(path, counts) if several else [path]:
+            try:
+                for draft in self.reader(file, vocab, counts, settings) if self.reader else ():
+                    yield Draft(draft.title, partial(_made, file, draft.make, counts, settings))
+            except ValueError as error:
+                if not several and not settings.lenient:
+                    raise
+                broken = Draft.broken(file.name, ValueError(Errors.E348.format(error=error)))
+                yield Draft(broken.title, partial(_made, file, broken.make, counts, settings, REST))
 
     def _files(self, folder: Path, counts: Counts) -> list[Path]:
-        """The files in a folder, and in the folders within, that have this format."""
-        files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
-        found = [file for file in files if self._recognises(Peek(file))]
-        if not found:
+        """The files in a folder, and in the folders within, that have this format. Of JSON, files whose fields are all
+        fields of others that have it do too: their documents may have no annotation to tell them by."""
+        peeks = [Peek(file) for file in walk_files(folder)]
+        known = {peek.path for peek in peeks if self.recognises(peek)}
+        if not known:
             raise ValueError(Errors.E132.format(path=folder, kind=f"of the format {self.name}"))
-        counts.note("files in the folder of another format (left out)", len(files) - len(found))
+        fields = {name for peek in peeks if peek.path in known for name in peek.fields}
+        found = [peek.path for peek in peeks if peek.path in known or (peek.fields and peek.fields <= fields)]
+        counts.note("files in the folder of another format (left out)", len(peeks) - len(found))
         return found
 
-    def _recognises(self, peek: Peek) -> bool:
+    def recognises(self, peek: Peek) -> bool:
         """Whether a file has the format by its contents, or by an ending that tells. What is broken may have it."""
         try:
             return self.sniff(peek) or (peek.ending in self.endings and not peek.is_json)
@@ -196,6 +178,8 @@ class Format:
                 titles.add(title)
             noted.add(doc)
             yield doc
+        if counts is None:
+            warn_of_nothing(path, self.name, noted)
         if counts is None and noted.oddities:
             warnings.warn(Warnings.W100.format(path=path, oddities=dict(noted.oddities)), stacklevel=3)
 
@@ -275,9 +259,11 @@ def guess_source(path: Path) -> Format:
 
     :raises ValueError: Where no format or several recognise it, or where it is broken.
     """
+    if is_archive(path):
+        with unpacked(path) as folder, renaming(folder, path):
+            return guess_source(folder)
     found = _recognise(Peek(path))
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if not found else []
-    for file in files[:FILES]:
+    for file in islice(walk_files(path), FILES) if path.is_dir() and not found else ():
         found |= _recognise(Peek(file))
     return _only(list(found.values()), path, "--from", sources())
 
@@ -317,24 +303,32 @@ def _only(found: list[Format], path: Path, option: str, known: Iterable[str]) ->
     return found[0]
 
 
-def shared_identifiers(doc: Doc) -> Iterator[str]:
-    """Name a change of formats that tell by identifiers which mentions are one entity."""
-    found = [(entity.label, entity.kb_id) for entity in read_entities(doc) if entity.kb_id]
-    if len(set(found)) < len(found):
-        yield "documents in which entities of one identifier become one"
+def _made(
+    path: Path,
+    make: Callable[[], Doc | None],
+    counts: Counts,
+    options: ReaderOptions,
+    loss: str = "documents left out, as they cannot be read",
+) -> Doc | None:
+    """Make a Doc and see that its relations have labels.
+
+    :returns: The Doc, or None where it is left out, because it cannot be right and reading is lenient.
+    """
+    with counts.leaving_out(loss, options.lenient):
+        try:
+            doc = make()
+            if doc is not None and not all(data["label"].strip() for data in relation_data(doc)):
+                raise ValueError(Errors.E148.format(where=f"{path} {document_name(doc)!r}"))
+        except ValueError as error:
+            raise ValueError(Errors.E363.format(error=error)) from error
+        return doc
+    return None
 
 
-def doc_labels(doc: Doc) -> set[str]:
-    """The labels of a Doc's entities and relations."""
-    return {entity.label for entity in read_entities(doc)} | {data["label"] for data in relation_data(doc)}
-
-
-def _labelled(path: Path, make: Callable[[], Doc | None]) -> Doc | None:
-    """Make a Doc and see that its relations have labels."""
-    doc = make()
-    if doc is not None and not all(data["label"].strip() for data in relation_data(doc)):
-        raise ValueError(Errors.E148.format(where=f"{path} {document_name(doc)!r}"))
-    return doc
+def _renamed(folder: Path, path: Path, make: Callable[[], Doc | None]) -> Doc | None:
+    """Make a Doc of a file of an archive."""
+    with renaming(folder, path):
+        return make()
 
 
 def _checked(doc: Doc) -> Doc:

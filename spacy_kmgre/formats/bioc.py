@@ -7,12 +7,9 @@ Comeau et al. 2013, "BioC: a minimalist approach to interoperability for biomedi
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import unquote
-from xml.parsers import expat
+from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from spacy.tokens import Doc
@@ -21,20 +18,22 @@ from spacy.vocab import Vocab
 from ..annotations import TITLE
 from ..errors import Errors
 from .assemble import Offsets, Passage, TextDocs
-from .base import IDENTIFIERS, SHARED, Draft, Format, shared_identifiers
+from .base import IDENTIFIERS, SHARED, Draft, Format
+from .bioc_relations import Names, Place, read_infons, read_triples
+from .compression import open_file
 from .counts import Counts
 from .identifiers import (
     NONE,
     IdentifierOptions,
     Mention,
     Triple,
-    add_novelty,
     join_identified,
     part_identified,
     part_novelty,
     part_passages,
-    split_identifiers,
+    shared_identifiers,
 )
+from .xml import check_characters, first_element, saying_not_xml
 
 CHUNK = 1 << 16
 # Offsets may skip what a document leaves out: at most this many characters at once, and, in a whole document, this
@@ -43,94 +42,44 @@ LARGEST_GAP = 100_000
 GAP_PER_CHARACTER = 10
 # Infons that hold a mention's identifiers, in the order of preference.
 ID_INFONS = ("identifier", "MESH", "NCBI Gene", "NCBI GENE", "cui")
-# Infons that hold a relation's label; what is left besides novelty and score names its two identifiers.
-LABEL_INFONS = ("type", "relation", "relation type")
-OTHER_INFONS = ("novel", "score")
-
-
-class Place(NamedTuple):
-    """The place of a document, for messages.
-
-    :param lines: The line in which each element begins.
-    """
-
-    path: Path
-    lines: dict[ET.Element, int]
-    name: str
-
-    def of(self, element: ET.Element) -> str:
-        """The place of an element."""
-        return f"{self.path} line {self.lines[element]} {self.name!r}"
 
 
 def _read(path: Path, vocab: Vocab, counts: Counts, options: IdentifierOptions) -> Iterator[Draft]:
     docs = TextDocs(vocab, counts, options)
     _check_start(path)
-    for element, lines in _documents(path):
+    for element, spots in _documents(path):
         name = element.findtext("id") or ""
-        yield Draft(name, partial(_read_document, element, Place(path, lines, name), docs))
-
-
-class _Begun(Exception):
-    """Something has been seen that tells what a file is."""
+        yield Draft(name, partial(read_document, element, Place(path, spots, name), docs))
 
 
 def _check_start(path: Path) -> None:
-    """See that a file is a BioC collection that declares neither entities nor default values of attributes.
-
-    BioC has no use for them, and a few lines of them can fill the memory. (expat limits how much entities may grow,
-    but not what attributes bring; it never fetches external entities.)
-    """
-    seen: list[str] = []
-
-    def begin(found: str) -> None:
-        seen.append(found)
-        raise _Begun
-
-    parser = expat.ParserCreate()
-    parser.StartElementHandler = lambda tag, _: begin(tag)
-    parser.EntityDeclHandler = lambda *_: begin("!ENTITY")
-    parser.AttlistDeclHandler = lambda *_: begin("!ATTLIST")
-    with path.open("rb") as file, _saying_not_xml(path), suppress(_Begun):
-        parser.ParseFile(file)
-    if seen != ["collection"]:
-        raise ValueError(Errors.E128.format(path=path, found=seen[0]))
+    """See that a file is a BioC collection, and declares nothing."""
+    with open_file(path) as file:
+        found = first_element(path, file)
+    if found != "collection":
+        raise ValueError(Errors.E128.format(path=path, found=found))
 
 
-@contextmanager
-def _saying_not_xml(path: Path) -> Iterator[None]:
-    """Raise what a parser says of a file as errors that have a code and name the file."""
-    try:
-        yield
-    except (
-        expat.ExpatError,
-        ET.ParseError,
-        LookupError,
-        ValueError,
-    ) as error:  # the latter two for encodings
-        raise ValueError(Errors.E127.format(path=path, error=error)) from error
-
-
-def _documents(path: Path) -> Iterator[tuple[ET.Element, dict[ET.Element, int]]]:
+def _documents(path: Path) -> Iterator[tuple[ET.Element, dict[ET.Element, str]]]:
     """Read the documents one by one, with the lines in which their elements begin."""
     parser: Any = ET.XMLPullParser(("start", "end"))
-    lines: dict[ET.Element, int] = {}
+    spots: dict[ET.Element, str] = {}
     stack: list[ET.Element] = []
     line = 1
 
-    def events() -> Iterator[tuple[ET.Element, dict[ET.Element, int]]]:
+    def events() -> Iterator[tuple[ET.Element, dict[ET.Element, str]]]:
         for event, element in parser.read_events():
             if event == "start":
                 stack.append(element)
-                lines[element] = line
+                spots[element] = f" line {line}"
                 continue
             stack.pop()
             if element.tag == "document" and not any(outer.tag == "document" for outer in stack):
-                yield element, lines
-                lines.clear()
+                yield element, spots
+                spots.clear()
                 stack[-1].clear()
 
-    with path.open("rb") as file, _saying_not_xml(path):
+    with open_file(path) as file, saying_not_xml(path):
         while piece := file.readline(CHUNK):
             parser.feed(piece)
             yield from events()
@@ -139,28 +88,40 @@ def _documents(path: Path) -> Iterator[tuple[ET.Element, dict[ET.Element, int]]]
         yield from events()
 
 
-def _read_document(document: ET.Element, place: Place, docs: TextDocs[IdentifierOptions]) -> Doc:
+def read_document(document: ET.Element, place: Place, docs: TextDocs[IdentifierOptions]) -> Doc:
+    """Make the Doc of a document, in the elements of BioC XML.
+
+    :raises ValueError: Where something in it cannot be right.
+    """
     if document.find(".//document") is not None:
         raise ValueError(Errors.E130.format(where=place.of(document), what="a document within a document"))
     layout = _Layout(place)
-    annotations: list[ET.Element] = list(document.findall("annotation"))
-    relations: list[ET.Element] = list(document.findall("relation"))
+    annotations, relations = [], []
     for passage in document.findall("passage"):
         parts = passage.findall("sentence")
         layout.add(passage, parts)
-        for part in (*parts, passage):
-            annotations += part.findall("annotation")
-            relations += part.findall("relation")
+        for scope in ([document, passage, part] for part in parts):
+            annotations += [(scope, found) for found in scope[-1].findall("annotation")]
+            relations += [(scope, found) for found in scope[-1].findall("relation")]
+        annotations += [([document, passage], found) for found in passage.findall("annotation")]
+        relations += [([document, passage], found) for found in passage.findall("relation")]
+    annotations += [([document], found) for found in document.findall("annotation")]
+    relations = [*(([document], found) for found in document.findall("relation")), *relations]
     mentions: list[Mention] = []
-    numbers: dict[str, list[int | None]] = {}
-    for annotation in annotations:
-        mention = _mention(annotation, place, layout.text, docs)
-        numbers.setdefault(annotation.get("id", ""), []).append(len(mentions) if mention else None)
+    names: dict[ET.Element, Names] = {}
+    for scope, annotation in annotations:
+        mention = None
+        with docs.leaving_out("annotations left out, as they are not as BioC has them"):
+            mention = _mention(annotation, place, layout.text, docs)
+        for part in scope:
+            known = names.setdefault(part, {}).setdefault(annotation.get("id", ""), [])
+            known.append(len(mentions) if mention else None)
         mentions += [mention] if mention else []
     triples: list[Triple] = []
-    for relation in relations:
-        triples += _triples(relation, mentions, numbers, place, docs)
-    clusters, data = join_identified(mentions, triples, docs.counts)
+    for scope, relation in relations:
+        with docs.leaving_out("relations left out, as they refer to nothing or say nothing"):
+            triples += read_triples(relation, [names.get(part, {}) for part in reversed(scope)], place, docs)
+    clusters, data = join_identified(mentions, triples, docs.counts, docs.options.composites)
     return docs.make(
         place.of(document),
         layout.text,
@@ -188,7 +149,7 @@ class _Layout:
         self.sentences += [(start, end) for start, end in offsets if sentences and start < end]
         start, end = offsets[0][0], len(self.text)
         if start < end:
-            self.passages.append(Passage(start, end, _infons(passage).get("type", "")))
+            self.passages.append(Passage(start, end, read_infons(passage).get("type", "")))
 
     def _add_text(self, part: ET.Element) -> Offsets:
         where = self.place.of(part)
@@ -208,7 +169,7 @@ def _mention(
 ) -> Mention | None:
     """A mention; None where it is left out."""
     where = place.of(annotation)
-    infons = _infons(annotation)
+    infons = read_infons(annotation)
     if infons.get("CompositeRole") == "IndividualMention":
         docs.counts.note("composite mentions whose parts are named (left out)")
         return None
@@ -227,53 +188,6 @@ def _mention(
     return offsets and Mention(*offsets, infons.get("type", ""), identifiers)
 
 
-def _triples(
-    relation: ET.Element,
-    mentions: Sequence[Mention],
-    numbers: Mapping[str, list[int | None]],
-    place: Place,
-    docs: TextDocs[IdentifierOptions],
-) -> Iterator[Triple]:
-    """The relations that an element states: between two identifiers in its infons, else between two annotations.
-
-    :param numbers: The mentions with the id of an annotation, one, by their numbers; None where it is left out.
-    """
-    where = place.of(relation)
-    infons = _infons(relation)
-    label = next((infons[key] for key in LABEL_INFONS if infons.get(key)), "")
-    if not label:
-        raise ValueError(Errors.E130.format(where=where, what="a relation without a type"))
-    named = [value for key, value in infons.items() if key not in (*LABEL_INFONS, *OTHER_INFONS)]
-    if "novel" in infons:
-        label = add_novelty(label, infons["novel"], docs.options.novelty, docs.counts)
-    if len(named) == 2:
-        yield Triple(unquote(named[0]), unquote(named[1]), label)
-        return
-    nodes = [node.get("refid", "") for node in relation.findall("node")]
-    if len(nodes) != 2:
-        docs.counts.note("relations left out, as they have not two arguments")
-        return
-    ends: list[list[str | int]] = []
-    for node in nodes:
-        if node not in numbers:
-            raise ValueError(Errors.E131.format(where=where, reference=node, known=", ".join(numbers)[:80]))
-        number, *others = numbers[node]
-        if others:
-            raise ValueError(Errors.E134.format(where=where, name=node))
-        if number is None:
-            docs.counts.note("relations left out with their mention")
-            return
-        identifiers = split_identifiers(mentions[number].identifiers)
-        ends.append([number if identifier == NONE else identifier for identifier in identifiers])
-    for head in ends[0]:
-        for tail in ends[1]:
-            yield Triple(head, tail, label)
-
-
-def _infons(element: ET.Element) -> dict[str, str]:
-    return {infon.get("key", ""): infon.text or "" for infon in element.findall("infon")}
-
-
 def _number(where: str, name: str, text: str | None) -> int:
     text = (text or "").strip()
     if not (text.isascii() and text.isdigit() and len(text) < 10):
@@ -286,50 +200,79 @@ def _write(docs: Iterable[Doc], path: Path) -> None:
         file.write('<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE collection SYSTEM "BioC.dtd">\n')
         file.write("<collection><source>spacy-kmgre</source><date></date><key></key>\n")
         for number, doc in enumerate(docs, 1):
-            file.writelines(_elements(str(doc.user_data.get(TITLE) or number), doc))
+            file.writelines(_elements(document_data(doc, number)))
         file.write("</collection>\n")
 
 
-def _elements(name: str, doc: Doc) -> Iterator[str]:
+def document_data(doc: Doc, number: int) -> dict[str, Any]:
+    """A document of BioC as plain data, in the form that it has in BioC JSON.
+
+    :param number: The name of a document without a title.
+    """
     text = doc.text
     mentions, triples = part_identified(doc)
-    passages = part_passages(doc)
-    yield f"<document><id>{_escape(name, name)}</id>\n"
-    for number, (start, end, label) in enumerate(passages):
-        first = number == 0
-        stop = len(text) if number == len(passages) - 1 else passages[number + 1].start
+    layout = part_passages(doc)
+    passages = []
+    for place, (start, end, label) in enumerate(layout):
+        first = place == 0
+        stop = len(text) if place == len(layout) - 1 else layout[place + 1].start
         # Spaces around a passage are read from the offsets; anything else there must be written.
         start = 0 if first and text[:start].strip(" ") else start
         end = stop if text[end:stop].strip(" ") else end
-        yield f"<passage>{_infon(name, 'type', label)}<offset>{start}</offset>"
-        yield f"<text>{_escape(name, text[start:end])}</text>\n"
-        for place, mention in enumerate(mentions):
-            if (first or start <= mention.start) and mention.start < stop:
-                words = _escape(name, text[mention.start : mention.end])
-                yield (
-                    f'<annotation id="{place}">{_infon(name, "type", mention.label)}'
-                    f"{_infon(name, 'identifier', mention.identifiers)}"
-                    f'<location offset="{mention.start}" length="{mention.end - mention.start}"/>'
-                    f"<text>{words}</text></annotation>\n"
-                )
+        annotations = [
+            {
+                "id": str(name),
+                "infons": {"type": mention.label, "identifier": mention.identifiers},
+                "text": text[mention.start : mention.end],
+                "locations": [{"offset": mention.start, "length": mention.end - mention.start}],
+            }
+            for name, mention in enumerate(mentions)
+            if (first or start <= mention.start) and mention.start < stop
+        ]
+        passages.append(
+            {"infons": {"type": label}, "offset": start, "text": text[start:end], "annotations": annotations}
+        )
+    return {
+        "id": str(doc.user_data.get(TITLE) or number),
+        "passages": passages,
+        "relations": [_relation_data(name, triple) for name, triple in enumerate(triples)],
+    }
+
+
+def _relation_data(number: int, triple: Triple) -> dict[str, Any]:
+    kind, novelty = part_novelty(triple.label)
+    infons = {"entity1": str(triple.head), "entity2": str(triple.tail), "type": kind}
+    return {"id": f"R{number}", "infons": {**infons, **({"novel": novelty} if novelty else {})}, "nodes": []}
+
+
+def _elements(document: Mapping[str, Any]) -> Iterator[str]:
+    """The XML of a document."""
+    name = document["id"]
+    yield f"<document><id>{_escape(name, name)}</id>\n"
+    for passage in document["passages"]:
+        yield f"<passage>{_infons_xml(name, passage['infons'])}<offset>{passage['offset']}</offset>"
+        yield f"<text>{_escape(name, passage['text'])}</text>\n"
+        for annotation in passage["annotations"]:
+            (location,) = annotation["locations"]
+            yield (
+                f'<annotation id="{annotation["id"]}">{_infons_xml(name, annotation["infons"])}'
+                f'<location offset="{location["offset"]}" length="{location["length"]}"/>'
+                f"<text>{_escape(name, annotation['text'])}</text></annotation>\n"
+            )
         yield "</passage>\n"
-    for number, (head, tail, label) in enumerate(triples):
-        kind, novelty = part_novelty(label)
-        yield f'<relation id="R{number}">{_infon(name, "entity1", str(head))}{_infon(name, "entity2", str(tail))}'
-        yield _infon(name, "type", kind) + (_infon(name, "novel", novelty) if novelty else "")
-        yield "</relation>\n"
+    for relation in document["relations"]:
+        yield f'<relation id="{relation["id"]}">{_infons_xml(name, relation["infons"])}</relation>\n'
     yield "</document>\n"
 
 
-def _infon(name: str, key: str, value: str) -> str:
-    return f"<infon key={quoteattr(key)}>{_escape(name, value)}</infon>"
+def _infons_xml(name: str, infons: Mapping[str, str]) -> str:
+    return "".join(
+        f"<infon key={quoteattr(key)}>{_escape(name, value)}</infon>" for key, value in infons.items()
+    )
 
 
 def _escape(name: str, text: str) -> str:
-    """The text for XML, which has no place for most control characters."""
-    for character in text:
-        if (character < " " and character not in "\t\n\r") or character in "\ufffe\uffff":
-            raise ValueError(Errors.E142.format(name=name, character=character))
+    check_characters(name, text)
     return escape(text, {"\r": "&#13;"})
 
 

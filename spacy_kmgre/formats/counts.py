@@ -3,6 +3,7 @@
 from collections import Counter
 from collections import Counter as CounterType
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 
 from spacy.tokens import Doc
@@ -19,6 +20,7 @@ class Counts:
     :param mention_pairs: The mention pairs of all ordered pairs of different entities of a Doc.
     :param evidence_sentences: The evidence sentences of all relations; one may count several times.
     :param oddities: How often something that looks like a mistake was kept, merged or left out, by its name.
+    :param reasons: The first error of each oddity that is one.
     """
 
     documents: int = 0
@@ -31,6 +33,7 @@ class Counts:
     relations_with_evidence: int = 0
     evidence_sentences: int = 0
     oddities: CounterType[str] = field(default_factory=Counter)
+    reasons: dict[str, str] = field(default_factory=dict)
 
     def add(self, doc: Doc, prefix: str = ENTITY_PREFIX) -> None:
         """Count a Doc and the oddities that show on the Doc itself."""
@@ -63,6 +66,17 @@ class Counts:
         """Count an oddity, if there is any."""
         if times:
             self.oddities[oddity] += times
+
+    @contextmanager
+    def leaving_out(self, oddity: str, lenient: bool) -> Iterator[None]:
+        """Count a ValueError under the name of an oddity, and go on after it, where reading is lenient."""
+        try:
+            yield
+        except ValueError as error:
+            if not lenient:
+                raise
+            self.note(oddity)
+            self.reasons.setdefault(oddity, str(error))
 
     def sizes(self) -> str:
         """A table without the oddities."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
+from typing import Any
 
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
@@ -12,10 +13,15 @@ from ..annotations import TITLE, read_entities, relation_data
 from ..errors import Errors
 from .assemble import annotate
 from .base import Draft, Format, ReaderOptions, targets
+from .compression import bare_name, open_file
 from .counts import Counts
-from .files import replacing
+from .files import replacing, walk_files
+from .peek import Peek
 
 SUFFIX = ".spacy"
+# Where spaCy keeps doc._.rel, whether or not the extension is registered, and the spans of spancat.
+REL: Any = ("._.", "rel", None, None)
+SPANS_KEY = "sc"
 # A folder is written in files of this many documents.
 FILE_SIZE = 1000
 
@@ -60,26 +66,54 @@ def _write(docs: Iterable[Doc], path: Path) -> None:
 
 
 def _read(path: Path, vocab: Vocab, counts: Counts, options: ReaderOptions) -> Iterator[Draft]:
-    files = sorted(path.rglob(f"*{SUFFIX}")) if path.is_dir() else [path]
+    for doc in read_docbins(path, vocab):
+        if isinstance(doc, Draft):
+            yield doc
+        else:
+            yield Draft(str(doc.user_data.get(TITLE, "")), partial(_named, doc, counts, options))
+
+
+def read_docbins(path: Path, vocab: Vocab) -> Iterator[Doc | Draft]:
+    """Read the Docs of a `.spacy` file, or of all in a folder. In the place of a file that is damaged comes a draft
+    that says so."""
+    files = [path]
+    if path.is_dir():
+        files = [file for file in walk_files(path) if bare_name(file).suffix.lower() == SUFFIX]
     if not files:
         raise ValueError(Errors.E132.format(path=path, kind=f"*{SUFFIX}"))
     for file in files:
         try:
-            for doc in _docs(file, vocab):
-                yield Draft(str(doc.user_data.get(TITLE, "")), partial(_named, doc, counts, options))
+            yield from _docs(file, vocab)
         except ValueError as error:
             yield Draft.broken("", error)
 
 
+def holds_rel(peek: Peek) -> bool:
+    """Whether Docs have relations in `doc._.rel`, and no entities of ours."""
+    return any(doc.user_data.get(REL) for doc in peek.docs if not read_entities(doc))
+
+
+def holds_spans(peek: Peek) -> bool:
+    """Whether Docs have a flat span group, and neither entities of ours nor relations."""
+    return not holds_rel(peek) and any(
+        doc.spans.get(SPANS_KEY) for doc in peek.docs if not read_entities(doc)
+    )
+
+
 def _named(doc: Doc, counts: Counts, options: ReaderOptions) -> Doc:
-    if options.relation_names is None and options.label_texts is None:
+    if not read_entities(doc):
+        counts.note("named entities in doc.ents, which are not read as entities", len(doc.ents))
+        counts.note("span groups that are not read as entities", len(doc.spans))
+    if options == ReaderOptions():
         return doc
     return annotate(doc, read_entities(doc), relation_data(doc), counts, options)
 
 
 def _docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
     try:
-        yield from DocBin().from_disk(path).get_docs(vocab)
+        with open_file(path) as file:
+            data = file.read()
+        yield from DocBin().from_bytes(data).get_docs(vocab)
     except Exception as error:  # what a damaged DocBin raises depends on the place of the damage
         raise ValueError(Errors.E113.format(path=path, error=error)) from error
 
@@ -91,5 +125,6 @@ SPACY = Format(
     writer=_write,
     endings=(SUFFIX,),
     folders=True,
-    sniff=lambda peek: SUFFIX in peek.files,
+    # Of a file its ending tells, where nothing else does.
+    sniff=lambda peek: SUFFIX in peek.files and not (holds_rel(peek) or holds_spans(peek)),
 )

@@ -1,12 +1,14 @@
 """doccano's JSON lines with relations ("JSONL (relation)"): a text, entities (mentions, really) and relations.
 
+The export of spans without relations has `label` (or `labels`) instead: lists of start, end and label.
+
 https://github.com/doccano/doccano/pull/1703
 """
 
 import itertools
 from typing import Any
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, model_validator
 from spacy.tokens import Doc
 
 from ..annotations import TITLE
@@ -14,36 +16,48 @@ from .assemble import TextDocs
 from .base import KEY_PAIRS, SHARED, Format
 from .files import write_json_lines
 from .mentions import MentionGraph, MentionOptions, coreferring_labels, part_mentions
-from .models import LIST, Model, Text, Title, check, lines_reader
+from .models import LIST, Model, Spared, Text, Title, check, json_reader, present
+from .peek import Peek
 
 
 class Entity(Model):
     id: int
     start_offset: int
     end_offset: int
-    label: Text
+    label: Text = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_list(cls, data: Any) -> Any:
+        """Read the [start, end, label] of an export of spans without relations."""
+        if isinstance(data, list) and len(data) == 3:
+            return {"id": 0, "start_offset": data[0], "end_offset": data[1], "label": data[2]}
+        return data
 
 
 class Relation(Model):
     from_id: int
     to_id: int
-    type: Text
+    type: Text = ""
 
 
 class Document(Model):
-    text: Text
+    text: Text = Field(validation_alias=AliasChoices("text", "data"))
     title: Title = Field("", validation_alias=AliasChoices("title", "id"))
-    entities: list[Entity]
-    relations: list[Relation] = LIST
+    entities: list[Spared[Entity]] = Field(
+        default_factory=list, validation_alias=AliasChoices("entities", "label", "labels")
+    )
+    relations: list[Spared[Relation]] = LIST
 
 
 def _read_document(where: str, data: Any, docs: TextDocs[MentionOptions]) -> Doc:
-    document = check(Document, where, data)
+    document = check(Document, where, data, docs.spared)
+    named = isinstance(data, dict) and "entities" in data
     graph: MentionGraph[int] = MentionGraph(docs, document.text)
-    for number, entity in enumerate(document.entities):
-        at = f"{where} entities[{number}]"
-        graph.add(at, entity.id, entity.start_offset, entity.end_offset, entity.label)
-    for number, relation in enumerate(document.relations):
+    for number, entity in present(document.entities):
+        at, name = f"{where} entities[{number}]", entity.id if named else number
+        graph.add(at, name, entity.start_offset, entity.end_offset, entity.label)
+    for number, relation in present(document.relations):
         graph.relate(f"{where} relations[{number}]", relation.from_id, relation.to_id, relation.type)
     return graph.make(where, document.title)
 
@@ -59,20 +73,29 @@ def _document(number: int, doc: Doc) -> dict[str, Any]:
             for name, span in enumerate(found.mentions)
         ],
         "relations": [
-            {"id": name, "from_id": head, "to_id": tail, "type": label}
-            for name, (head, tail, label) in enumerate(found.all_links())
+            {"id": name, "from_id": link.head, "to_id": link.tail, "type": link.label}
+            for name, link in enumerate(found.all_links())
         ],
     }
+
+
+def _has_spans(peek: Peek) -> bool:
+    """Whether it is an export of spans without relations: a list of [start, end, label]."""
+    lists = [item.get(name) for item in peek.objects for name in ("label", "labels")]
+    firsts = [found[0] for found in lists if isinstance(found, list) and found]
+    return any(
+        isinstance(first, list) and [type(part) for part in first] == [int, int, str] for first in firsts
+    )
 
 
 DOCCANO = Format(
     name="doccano",
     description="doccano's export of relations: JSON lines",
-    reader=lines_reader(_read_document),
+    reader=json_reader(_read_document),
     writer=lambda docs, path: write_json_lines(map(_document, itertools.count(1), docs), path),
     settings=MentionOptions,
     default_ending=".jsonl",
-    sniff=lambda peek: any("start_offset" in entity for entity in peek.first("entities")),
+    sniff=lambda peek: any("start_offset" in entity for entity in peek.first("entities")) or _has_spans(peek),
     holds=frozenset({KEY_PAIRS, SHARED}),
     changes=coreferring_labels,
 )

@@ -7,6 +7,7 @@ https://github.com/thunlp/DocRED/tree/master/data
 """
 
 from collections import Counter
+from collections import Counter as CounterType
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -23,8 +24,11 @@ from ..types import Entity
 from .assemble import Offsets, annotate, spaces_between, squeeze
 from .base import EVIDENCE, SHARED, Draft, Format, ReaderOptions, guess_source, option
 from .counts import Counts
-from .files import read_json_list, write_json_list
-from .models import LIST, Model, Text, check, named
+from .files import read_json_items, write_json_list
+from .models import LIST, Model, Spared, Text, check, json_drafts, named, present
+from .words import whole_sentences
+
+DANGLING = "relations left out, as they refer to nothing"
 
 
 class Mention(Model):
@@ -55,8 +59,8 @@ class Submitted(Relation):
 class Document(Model):
     title: Text
     sents: list[list[Text]]
-    vertexSet: list[list[Mention]]
-    labels: list[Label] = LIST
+    vertexSet: list[Spared[list[Spared[Mention]]]]
+    labels: list[Spared[Label]] = LIST
 
 
 @dataclass(frozen=True)
@@ -96,15 +100,12 @@ def read_docred(
 
 
 def _read(path: Path, vocab: Vocab, counts: Counts, options: ReaderOptions) -> Iterator[Draft]:
-    for index, data in enumerate(read_json_list(path)):
-        title = data.get("title") if isinstance(data, dict) else ""
-        where = named(f"{path}[{index}]", data)
-        make = partial(_read_document, where, data, vocab, counts, options)
-        yield Draft(title if isinstance(title, str) else "", make)
+    return json_drafts(path, lambda where, data: _read_document(where, data, vocab, counts, options))
 
 
 def _read_document(where: str, data: Any, vocab: Vocab, counts: Counts, options: ReaderOptions) -> Doc:
-    document = check(Document, where, data)
+    where = named(where, data)
+    document = check(Document, where, data, counts if options.lenient else None)
     sents = document.sents
     words = [word for sent in sents for word in sent]
     if not all(words):
@@ -121,29 +122,40 @@ def _read_document(where: str, data: Any, vocab: Vocab, counts: Counts, options:
     doc.user_data[TITLE] = document.title
     entities: dict[int, Entity] = {}
     for number, mentions in enumerate(document.vertexSet):
-        entity = _read_entity(f"{where} vertexSet[{number}]", number, mentions, doc, bounds, counts)
+        entity = _read_entity(
+            f"{where} vertexSet[{number}]", number, mentions or (), doc, bounds, counts, options
+        )
         if entity is not None:
             entities[number] = entity
     counts.note("documents without labels", "labels" not in document.model_fields_set)
-    labels = [
-        _relation(f"{where} labels[{number}]", label.h, label.t, label, entities, bounds, counts)
-        for number, label in enumerate(document.labels)
-    ]
+    labels = []
+    for number, label in present(document.labels):
+        at = f"{where} labels[{number}]"
+        with counts.leaving_out(DANGLING, options.lenient):
+            labels.append(_relation(at, label.h, label.t, label, entities, bounds, counts, options.lenient))
     return annotate(doc, entities.values(), labels, counts, options)
 
 
 def _read_entity(
-    where: str, number: int, mentions: list[Mention], doc: Doc, sentences: list[Offsets], counts: Counts
+    where: str,
+    number: int,
+    mentions: Iterable[Mention | None],
+    doc: Doc,
+    sentences: list[Offsets],
+    counts: Counts,
+    options: ReaderOptions,
 ) -> Entity | None:
     """The entity, or None where it has no mentions."""
     spans: dict[Offsets, Span] = {}
-    for mention in mentions:
-        start, end = _offsets(where, mention, sentences)
-        counts.note("mentions that their entity lists twice", (start, end) in spans)
-        span = spans[start, end] = doc[start:end]
-        named = "name" in mention.model_fields_set and squeeze(mention.name) != squeeze(span.text)
-        counts.note("mentions with a name other than their words", named)
-    types = Counter(mention.type for mention in mentions)
+    types: CounterType[str] = Counter()
+    for mention in filter(None, mentions):
+        with counts.leaving_out("mentions left out, as they are in no sentence", options.lenient):
+            start, end = _offsets(where, mention, sentences)
+            counts.note("mentions that their entity lists twice", (start, end) in spans)
+            span = spans[start, end] = doc[start:end]
+            named = "name" in mention.model_fields_set and squeeze(mention.name) != squeeze(span.text)
+            counts.note("mentions with a name other than their words", named)
+            types[mention.type] += 1
     counts.note("entities with mentions of several types", len(types) > 1)
     counts.note("entities without mentions", not spans)
     if not spans:
@@ -169,6 +181,7 @@ def _relation(
     entities: Mapping[int, Entity],
     sentences: list[Offsets],
     counts: Counts,
+    lenient: bool,
 ) -> dict[str, Any]:
     """The relation in the form that `relation_data_of` takes."""
     for entity in (head, tail):
@@ -177,14 +190,15 @@ def _relation(
     evidence = set(relation.evidence)
     known = {sentence for sentence, (start, end) in enumerate(sentences) if start < end}
     unknown = sorted(evidence - known)
-    if unknown:
-        raise ValueError(Errors.E105.format(where=where, sentence=unknown[0], known=sorted(known)))
+    with counts.leaving_out("evidence left out, as there is no such sentence", lenient):
+        if unknown:
+            raise ValueError(Errors.E105.format(where=where, sentence=unknown[0], known=sorted(known)))
     counts.note("evidence that its label lists twice", len(relation.evidence) - len(evidence))
     return {
         "head": entities[head].key,
         "tail": entities[tail].key,
         "label": relation.r,
-        "evidence": [sentences[sentence] for sentence in sorted(evidence)],
+        "evidence": [sentences[sentence] for sentence in sorted(evidence & known)],
     }
 
 
@@ -193,7 +207,7 @@ def _document(doc: Doc) -> dict[str, Any]:
 
     A mention over a sentence's end makes one sentence of the two; a Doc without boundaries is one sentence.
     """
-    sentences = _sentences(doc)
+    sentences = whole_sentences(doc)
     of_token = {i: number for number, (start, end) in enumerate(sentences) for i in range(start, end)}
     vertices: dict[int, list[dict[str, Any]]] = {}
     for number, entity in entity_numbers(doc).items():
@@ -221,20 +235,6 @@ def _document(doc: Doc) -> dict[str, Any]:
     }
 
 
-def _sentences(doc: Doc) -> list[Offsets]:
-    starts = [0] if len(doc) else []
-    if doc.has_annotation("SENT_START"):
-        starts = [sent.start for sent in doc.sents]
-    within = {
-        i
-        for entity in read_entities(doc)
-        for span in entity.mentions
-        for i in range(span.start + 1, span.end)
-    }
-    starts = [start for start in starts if start not in within]
-    return list(zip(starts, [*starts[1:], len(doc)]))
-
-
 def entity_numbers(doc: Doc) -> dict[int, Entity]:
     """The Doc's entities by their numbers in DocRED: `entity_1` is number 0.
 
@@ -250,7 +250,7 @@ def entity_numbers(doc: Doc) -> dict[int, Entity]:
 def _submission(doc: Doc) -> Iterator[dict[str, Any]]:
     """The Doc's relations as the official evaluation takes them."""
     numbers = {entity.key: number for number, entity in entity_numbers(doc).items()}
-    sentences = _sentences(doc)
+    sentences = whole_sentences(doc)
     for relation in relation_data(doc):
         yield {
             "title": document_name(doc),
@@ -272,10 +272,12 @@ def _read_submission(
     if options.documents is None:
         raise ValueError(Errors.E107.format(path=path))
     relations: dict[str, list[tuple[str, Submitted]]] = {}
-    for index, data in enumerate(read_json_list(path)):
-        where = named(f"{path}[{index}]", data)
-        relation = check(Submitted, where, data)
-        relations.setdefault(relation.title, []).append((where, relation))
+    for place, parse in read_json_items(path):
+        with counts.leaving_out(DANGLING, options.lenient):
+            data = parse()
+            where = named(place, data)
+            relation = check(Submitted, where, data)
+            relations.setdefault(relation.title, []).append((where, relation))
     found = set()
     for doc in options.documents:
         title = document_name(doc)
@@ -283,17 +285,29 @@ def _read_submission(
         yield Draft(title, partial(_submitted, doc, relations.get(title, ()), counts, options))
     missing = [title for title in relations if title not in found]
     if missing:
-        raise ValueError(Errors.E108.format(path=path, count=len(missing), titles=missing[:3]))
+        with counts.leaving_out("documents of a submission that are not among those given", options.lenient):
+            raise ValueError(Errors.E108.format(path=path, count=len(missing), titles=missing[:3]))
 
 
 def _submitted(
     doc: Doc, relations: Iterable[tuple[str, Submitted]], counts: Counts, options: SubmissionOptions
 ) -> Doc:
-    numbers, sentences = entity_numbers(doc), _sentences(doc)
-    data = [
-        _relation(where, relation.h_idx, relation.t_idx, relation, numbers, sentences, counts)
-        for where, relation in relations
-    ]
+    numbers, sentences = entity_numbers(doc), whole_sentences(doc)
+    data = []
+    for where, relation in relations:
+        with counts.leaving_out(DANGLING, options.lenient):
+            data.append(
+                _relation(
+                    where,
+                    relation.h_idx,
+                    relation.t_idx,
+                    relation,
+                    numbers,
+                    sentences,
+                    counts,
+                    options.lenient,
+                )
+            )
     return annotate(doc, numbers.values(), data, counts, options)
 
 

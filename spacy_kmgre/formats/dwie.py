@@ -9,7 +9,6 @@ https://github.com/klimzaporojets/DWIE
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,9 @@ from ..errors import Errors
 from .assemble import Cluster, TextDocs, TextOptions
 from .base import IDENTIFIERS, SHARED, Draft, Format, option
 from .counts import Counts
-from .docred import entity_numbers
-from .files import file_name, read_json
-from .models import LIST, Model, Text, check
+from .docred import DANGLING, entity_numbers
+from .files import file_name
+from .models import LIST, Model, Spared, Text, check, json_drafts, present
 
 TYPE = "type::"
 # The roots of DWIE's types say little. An entity's label is the first of the general types that it has.
@@ -58,7 +57,7 @@ class Concept(Model):
 class Mention(Model):
     begin: int
     end: int
-    text: Text
+    text: Text | None = None
     concept: int | None = None
 
 
@@ -70,58 +69,55 @@ class Relation(Model):
 
 class Document(Model):
     content: Text
-    concepts: list[Concept]
-    mentions: list[Mention]
-    relations: list[Relation]
+    concepts: list[Spared[Concept]]
+    mentions: list[Spared[Mention]]
+    relations: list[Spared[Relation]] = LIST
 
 
 def _read(path: Path, vocab: Vocab, counts: Counts, options: DwieOptions) -> Iterator[Draft]:
     docs = TextDocs(vocab, counts, options)
-    files = [path] if path.is_file() else sorted(path.glob("*.json"))
-    if not files:
-        raise ValueError(Errors.E132.format(path=path, kind="*.json"))
-    for file in files:
-        yield Draft(file.stem, partial(_read_document, file, docs))
+    return json_drafts(path, lambda where, data: _read_document(where, data, docs))
 
 
-def _read_document(file: Path, docs: TextDocs[DwieOptions]) -> Doc | None:
-    """Make the document of a file, or None where it is of another part."""
-    data = read_json(file)
-    tagged = check(Tagged, str(file), data)
-    where = f"{file} {tagged.id!r}"
+def _read_document(place: str, data: Any, docs: TextDocs[DwieOptions]) -> Doc | None:
+    """Make a document, or None where it is of another part."""
+    tagged = check(Tagged, place, data)
+    where = f"{place} {tagged.id!r}"
     part = docs.options.part
     if part and part not in tagged.tags:
         docs.counts.note(f"documents of other parts than {part} (left out)")
         return None
     if "content" not in data:
         raise ValueError(Errors.E133.format(where=where))
-    document = check(Document, where, data)
+    document = check(Document, where, data, docs.spared)
     concepts = _concepts(where, document, docs)
     clusters = [*concepts.values(), *_add_mentions(where, document, concepts, docs)]
     kept = [cluster for cluster in clusters if cluster.mentions]
     docs.counts.note("entities without mentions", len(clusters) - len(kept))
-    places = {cluster.key: place for place, cluster in enumerate(kept)}
+    places = {cluster.key: number for number, cluster in enumerate(kept)}
     relations = []
-    for place, relation in enumerate(document.relations):
-        at = f"{where} relations[{place}]"
-        head, tail = (places.get(_find(at, end, concepts).key) for end in (relation.s, relation.o))
-        if head is None or tail is None:
-            docs.counts.note("relations left out, as an entity has no mentions")
-        else:
-            relations.append({"head": head, "tail": tail, "label": relation.p})
+    for number, relation in present(document.relations):
+        at = f"{where} relations[{number}]"
+        with docs.leaving_out(DANGLING):
+            head, tail = (places.get(_find(at, end, concepts).key) for end in (relation.s, relation.o))
+            if head is None or tail is None:
+                docs.counts.note("relations left out, as an entity has no mentions")
+            else:
+                relations.append({"head": head, "tail": tail, "label": relation.p})
     return docs.make(where, document.content, kept, relations, title=tagged.id)
 
 
 def _concepts(where: str, document: Document, docs: TextDocs[DwieOptions]) -> dict[int, Cluster]:
     """The entities by their numbers, without mentions yet."""
     found: dict[int, Cluster] = {}
-    for place, concept in enumerate(document.concepts):
+    for place, concept in present(document.concepts):
         number = concept.concept
-        if number < 0 or number in found:
-            raise ValueError(Errors.E134.format(where=f"{where} concepts[{place}]", name=number))
-        kb_id = "" if concept.link in (None, "NIL") else str(concept.link)
-        key = f"{ENTITY_PREFIX}{number + 1}"
-        found[number] = Cluster([], label=_label(concept.tags, docs), kb_id=kb_id, key=key)
+        with docs.leaving_out("concepts left out, as their number is taken"):
+            if number < 0 or number in found:
+                raise ValueError(Errors.E134.format(where=f"{where} concepts[{place}]", name=number))
+            kb_id = "" if concept.link in (None, "NIL") else str(concept.link)
+            key = f"{ENTITY_PREFIX}{number + 1}"
+            found[number] = Cluster([], label=_label(concept.tags, docs), kb_id=kb_id, key=key)
     return found
 
 
@@ -134,7 +130,7 @@ def _add_mentions(
     """
     alone: list[Cluster] = []
     unused = max(concepts, default=-1) + 1
-    for place, mention in enumerate(document.mentions):
+    for place, mention in present(document.mentions):
         at = f"{where} mentions[{place}]"
         found = docs.mention(at, document.content, mention.begin, mention.end, mention.text)
         if found is None:
@@ -143,7 +139,8 @@ def _add_mentions(
             docs.counts.note("mentions without a concept, each an entity of its own")
             alone.append(Cluster([found], key=f"{ENTITY_PREFIX}{unused + len(alone) + 1}"))
         else:
-            _find(at, mention.concept, concepts).mentions.append(found)
+            with docs.leaving_out("mentions left out, as they refer to no concept"):
+                _find(at, mention.concept, concepts).mentions.append(found)
     return alone
 
 
@@ -218,7 +215,6 @@ DWIE = Format(
     reader=_read,
     writer=_write,
     settings=DwieOptions,
-    folders=True,
     sniff=lambda peek: any({"concepts", "mentions"} <= item.keys() for item in peek.objects),
     holds=frozenset({IDENTIFIERS, SHARED}),
 )

@@ -8,16 +8,26 @@ from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import ijson
 
 from ..errors import Errors
+from .compression import bare_name, open_file
 from .counts import Counts
 
 # A document of any format nests a few lists and objects; a file that nests thousands is an attack on the memory.
 DEEPEST = 100
+DECODER = json.JSONDecoder()
+SPACE = re.compile(r"\s*")
+# The ways in which a JSON file may hold values (see `json_layout`).
+LIST, LINES, VALUES = "list", "lines", "values"
+# The number of lines that may tell that a file has one value a line, where the first one is broken; and the number of
+# bytes of a line that are looked at to find that out.
+BROKEN_LINES = 20
+LONGEST_START = 1 << 24
 # What a JSON file holds that is not a list, by the first event of the parser.
 JSON_KINDS = {"start_map": "object", "integer": "number", "double": "number"}
 # A file name taken from a title may have this many bytes; file systems allow 255, with a number and an ending.
@@ -35,7 +45,7 @@ def read_lines(path: Path, counts: Counts | None = None) -> Iterator[tuple[int, 
         valid, nothing else shows that the file is not whole.
     :raises ValueError: Where a line is not UTF-8.
     """
-    with path.open("rb") as file:
+    with open_file(path) as file:
         for number, line in enumerate(file, 1):
             try:
                 text = line.decode("utf-8-sig" if number == 1 else "utf8")
@@ -53,11 +63,84 @@ def read_json_lines(path: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
     :returns: For each line its place, for messages, and a function that gives what the line holds or raises a
         ValueError.
     """
-    with path.open("rb") as file:
+    with open_file(path) as file:
         for number, line in enumerate(file, 1):
             if line.strip():
                 where = f"{path} line {number}"
                 yield where, partial(parse_line, where, line)
+
+
+def read_json_items(path: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Read the values of a JSON file, whether it is one list of them, has one a line, or is one value over several
+    lines (or several such values one after another). Lists and lines are read piece by piece.
+
+    :returns: For each value its place, for messages, and a function that gives the value or raises a ValueError.
+    :raises ValueError: Where a list is broken, as nothing after the mistake can be read.
+    """
+    layout = json_layout(path)
+    if layout == LIST:
+        for number, item in enumerate(read_json_list(path)):
+            yield f"{path}[{number}]", partial(_give, item)
+    elif layout == LINES:
+        yield from read_json_lines(path)
+    else:
+        yield from _whole_values(path)
+
+
+def _give(item: Any) -> Any:
+    return item
+
+
+def json_layout(path: Path) -> str:
+    """Whether a JSON file is a list, lines of values, or values of several lines.
+
+    Where the first line is no value by itself, but a later one is an object, it is a broken line of many.
+    """
+    with open_file(path) as file:
+        _skip_mark(file)
+        lines = (line for line in iter(lambda: file.readline(LONGEST_START), b"") if line.strip())
+        first = next(lines, b"")
+        if first.lstrip().startswith(b"["):
+            return LIST
+        if not first and bare_name(path).suffix.lower() == ".json":
+            return VALUES
+        if not first.endswith(b"\n") or _is_value(first):
+            return LINES
+        if first.rstrip().endswith((b"{", b"[", b",")):
+            return VALUES
+        rest = [line for line in islice(lines, 2 * BROKEN_LINES) if line.startswith(b"{")]
+        return LINES if any(map(_is_value, rest[:BROKEN_LINES])) else VALUES
+
+
+def _is_value(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _whole_values(path: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Read values of several lines, with white space between one and the next."""
+
+    def fail(error: Exception) -> Any:
+        raise ValueError(Errors.E100.format(path=path, error=error)) from error
+
+    with open_file(path) as file:
+        data = file.read()
+    try:
+        text = data.decode("utf-8-sig").strip()
+        at = 0
+        while at < len(text) or not text:
+            value, end = DECODER.raw_decode(text, at)
+            yield (
+                str(path) if end == len(text) and not at else f"{path} character {at}",
+                partial(_give, value),
+            )
+            space = SPACE.match(text, end)
+            at = space.end() if space else end
+    except (ValueError, RecursionError) as error:
+        yield str(path), partial(fail, error)
 
 
 def parse_line(where: str, line: bytes) -> Any:
@@ -79,7 +162,8 @@ def read_json(path: Path) -> Any:
     :raises ValueError: Where it is not; the message names the file.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        with open_file(path) as file:
+            return json.loads(file.read().decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise ValueError(Errors.E100.format(path=path, error=error)) from error
 
@@ -91,9 +175,8 @@ def read_json_list(path: Path) -> Iterator[Any]:
         names the number of the broken one, from 0 on.
     """
     number = 0
-    with path.open("rb") as file:
-        if file.read(len(BOM_UTF8)) != BOM_UTF8:
-            file.seek(0)
+    with open_file(path) as file:
+        _skip_mark(file)
         try:
             for item in _list_items(path, file):
                 yield item
@@ -102,6 +185,12 @@ def read_json_list(path: Path) -> Iterator[Any]:
             what, *excerpt = (line.strip() for line in str(error).splitlines())
             place = f", in item {number}, near {excerpt[0]!r}" if excerpt else f", in item {number}"
             raise ValueError(Errors.E100.format(path=path, error=what + place)) from error
+
+
+def _skip_mark(file: Any) -> None:
+    """Pass over a byte order mark."""
+    if file.peek(len(BOM_UTF8)).startswith(BOM_UTF8):
+        file.read(len(BOM_UTF8))
 
 
 def _list_items(path: Path, file: BinaryIO) -> Iterator[Any]:
@@ -160,6 +249,15 @@ def check_replaceable(path: Path) -> None:
             raise ValueError(Errors.E141.format(path=path))
     elif path.exists() and not path.is_file():
         raise ValueError(Errors.E149.format(path=path))
+
+
+def walk_files(folder: Path) -> Iterator[Path]:
+    """The files of a folder and of the folders within, in a fixed order, without the hidden ones and what macOS adds
+    to archives."""
+    for file in sorted(folder.rglob("*")):
+        parts = file.relative_to(folder).parts
+        if file.is_file() and not any(part.startswith(".") or part == "__MACOSX" for part in parts):
+            yield file
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from ..errors import Errors
 from .assemble import Cluster, Offsets, TextDocs, TextOptions, check_order
 from .base import Format
 from .files import write_json_lines
-from .models import LIST, Model, Text, check, lines_reader, named
+from .models import LIST, Model, Spared, Text, check, json_reader, named, present
 from .peek import Peek
 
 SCHEMA = Path(__file__).with_name("jsonl.schema.json")
@@ -50,7 +50,7 @@ class JsonEntity(Model):
     label: Text = Field("", description="The entity type.")
     kb_id: Text = Field("", description="An identifier in a knowledge base.")
     id: Text = Field("", description="An identifier that is the same in all documents of a corpus.")
-    mentions: list[Mention]
+    mentions: list[Spared[Mention]]
 
 
 class KeyPair(Model):
@@ -94,8 +94,8 @@ class JsonDocument(Model):
         description="In text order, with nothing but white space between them. Without this field sentences are found "
         "by rule; an empty list says that there are no boundaries.",
     )
-    entities: list[JsonEntity] = LIST
-    relations: list[JsonRelation] = LIST
+    entities: list[Spared[JsonEntity]] = LIST
+    relations: list[Spared[JsonRelation]] = LIST
     model: Pipeline | None = Field(None, description="The pipeline that has found the relations.")
 
 
@@ -168,7 +168,7 @@ def document_from_json(where: str, data: Any, docs: TextDocs[TextOptions]) -> Do
     :raises ValueError: Where the line is not as the schema says, or points at what is not there.
     """
     where = named(where, data)
-    line = check(JsonDocument, where, data)
+    line = check(JsonDocument, where, data, docs.spared)
     given = line.model_fields_set
     tokens = [(start, end) for start, end in line.tokens] if "tokens" in given else None
     sentences = [(start, end) for start, end in line.sentences] if "sentences" in given else None
@@ -177,7 +177,7 @@ def document_from_json(where: str, data: Any, docs: TextDocs[TextOptions]) -> Do
     clusters: list[Cluster] = []
     keys: set[str] = set()
     kept: dict[int, int] = {}
-    for number, entity in enumerate(line.entities):
+    for number, entity in present(line.entities):
         at = f"{where} entities[{number}]"
         key = entity.key or f"{ENTITY_PREFIX}{number + 1}"
         if key in keys:
@@ -189,17 +189,18 @@ def document_from_json(where: str, data: Any, docs: TextDocs[TextOptions]) -> Do
             kept[number] = len(clusters)
             clusters.append(Cluster(mentions, entity.label, entity.kb_id, key, entity.id))
     relations = []
-    for number, relation in enumerate(line.relations):
+    for number, relation in present(line.relations):
         at = f"{where} relations[{number}]"
-        ends = (relation.head, relation.tail)
-        for end in ends:
-            if not 0 <= end < len(line.entities):
-                known = f"{len(line.entities)} entities"
-                raise ValueError(Errors.E131.format(where=at, reference=end, known=known))
-        if kept.keys() >= set(ends):
-            relations.append(_relation(at, line.text, relation, kept))
-        else:
-            docs.counts.note("relations left out, as an entity has no mentions")
+        with docs.leaving_out("relations left out, as they refer to nothing"):
+            ends = (relation.head, relation.tail)
+            for end in ends:
+                if not 0 <= end < len(line.entities):
+                    known = f"{len(line.entities)} entities"
+                    raise ValueError(Errors.E131.format(where=at, reference=end, known=known))
+            if kept.keys() >= set(ends):
+                relations.append(_relation(at, line.text, relation, kept))
+            else:
+                docs.counts.note("relations left out, as an entity has no mentions")
     doc = docs.make(
         where, line.text, clusters, relations, title=line.title, tokens=tokens, sentences=sentences
     )
@@ -212,7 +213,7 @@ def _mentions(
     where: str, text: str, entity: JsonEntity, docs: TextDocs[TextOptions], strip: bool
 ) -> list[Offsets]:
     found = []
-    for place, mention in enumerate(entity.mentions):
+    for place, mention in present(entity.mentions):
         words = mention.text if "text" in mention.model_fields_set else None
         at = f"{where} mentions[{place}]"
         found.append(docs.mention(at, text, mention.start, mention.end, words, strip=strip))
@@ -254,7 +255,7 @@ def _sniff(peek: Peek) -> bool:
 JSONL = Format(
     name="jsonl",
     description="spacy-kmgre's own JSON lines, with all that a Doc holds",
-    reader=lines_reader(document_from_json),
+    reader=json_reader(document_from_json),
     writer=lambda docs, path: write_json_lines(map(document_to_json, docs), path),
     settings=TextOptions,
     endings=(".jsonl",),

@@ -9,36 +9,49 @@ https://labelstud.io/guide/task_format
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import AliasChoices, AliasPath, Field
+from pydantic import AliasChoices, Field
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from ..annotations import TITLE, relations_writer
+from ..annotations import TITLE, relation_data, suggested_by
 from ..errors import Errors
-from .assemble import Offsets, TextDocs, squeeze
-from .base import KEY_PAIRS, SHARED, Draft, Format, option
+from .assemble import TextDocs
+from .base import KEY_PAIRS, SCORES, SHARED, Draft, Format
 from .counts import Counts
-from .files import read_json_list, write_json_list
+from .files import write_json_list
+from .label_studio_regions import Readings, Region, find_text, same_words
 from .mentions import MentionGraph, MentionOptions, coreferring_labels, part_mentions
-from .models import LIST, Model, Text, Title, check
+from .models import LIST, Model, Score, Spared, Text, Title, check, json_drafts
+from .options import option
+
+# The types of results that are mentions: of plain text, HTML and dialogues, with a label or without.
+LABELLED = ("labels", "hypertextlabels", "paragraphlabels")
+UNLABELLED = ("text", "hypertext", "paragraphs")
+DRAWN = {"start", "startOffset", "globalOffsets"}
 
 
 class Annotation(Model):
     was_cancelled: bool = False
     completed_by: Any = None
     ground_truth: Any = False
-    result: Any = None
+    result: list[Any] = LIST
 
 
 class Task(Model):
     data: dict[str, Any]
-    title: Title = Field("", validation_alias=AliasChoices(AliasPath("data", "title"), "id"))
-    annotations: list[Annotation] = LIST
-    predictions: list[Annotation] = LIST
+    id: Title = ""
+    annotations: list[Spared[Annotation]] = Field(
+        default_factory=list, validation_alias=AliasChoices("annotations", "completions")
+    )
+    predictions: list[Spared[Annotation]] = LIST
+
+    @property
+    def title(self) -> str:
+        title = self.data.get("title")
+        return title if isinstance(title, str) and title else self.id
 
 
 @dataclass(frozen=True)
@@ -46,86 +59,104 @@ class LabelStudioOptions(MentionOptions):
     """The options of Label Studio's tasks.
 
     :param annotator: The id or the email address of the person whose annotations are read; "" for the first one's.
+    :param text_field: The field of a task's data that holds the text; "" where the reader finds it.
     """
 
     annotator: str = option(
         "", "Read what this person has annotated (an id or an email address), not the first one"
     )
-
-
-class TaskText(Model):
-    text: Text
+    text_field: str = option(
+        "",
+        "The field of the tasks' data that holds the text; without it, text, or the one that fits the regions",
+    )
 
 
 class Result(Model):
     type: Text
-
-
-class Results(Model):
-    result: list[Result]
-
-
-class Value(Model):
-    start: int
-    end: int
-    text: Text = ""
-    labels: list[Text] = LIST
-
-
-class Region(Model):
-    id: Text
-    value: Value
+    id: Title = ""
 
 
 class Link(Model):
-    from_id: Text
-    to_id: Text
+    from_id: Title
+    to_id: Title
     direction: Literal["right", "left", "bi"] = "right"
     labels: list[Text] = LIST
+    score: Score = 1.0
 
 
 def _read(path: Path, vocab: Vocab, counts: Counts, options: LabelStudioOptions) -> Iterator[Draft]:
-    docs = TextDocs(vocab, counts, options)
-    for index, task in enumerate(read_json_list(path)):
-        yield Draft("", partial(_read_task, f"{path}[{index}]", task, docs))
+    reader = _Tasks(TextDocs(vocab, counts, options))
+    return json_drafts(path, reader.read)
 
 
-def _read_task(where: str, data: Any, docs: TextDocs[LabelStudioOptions]) -> Doc | None:
-    """Make the document of a task, or None where nobody has annotated it, nor a model.
+class _Tasks:
+    """Reads tasks one after another.
 
-    Of several annotations the one that is marked as ground truth is read, else the first one. A prediction is read
-    where there is no annotation.
+    :ivar field: The field that the last task had its text in.
     """
-    task = check(Task, where, data)
-    wanted = docs.options.annotator
-    given = [annotation for annotation in task.annotations if not annotation.was_cancelled]
-    found = [annotation for annotation in given if not wanted or wanted in _names(annotation)]
-    if not task.annotations and not wanted:
-        found = task.predictions
-    if not found:
-        docs.counts.note("tasks without annotation (left out)")
-        return None
-    docs.counts.note("annotations beyond a task's first (left out)", len(found) - 1)
-    annotation = next((annotation for annotation in found if annotation.ground_truth is True), found[0])
-    graph: MentionGraph[str] = MentionGraph(docs, _text(where, task.data))
-    links: list[tuple[str, Link]] = []
-    results = check(Results, where, {"result": annotation.result}).result
-    for number, (result, item) in enumerate(zip(results, annotation.result)):
-        at = f"{where} result[{number}]"
-        if result.type == "labels":
-            _add_region(at, check(Region, at, item), graph)
-        elif result.type == "relation":
-            links.append((at, check(Link, at, item)))
-        else:
-            docs.counts.note(f"results of type {result.type} (left out)")
-    for at, link in links:
-        docs.counts.note("relations without a label (left out)", not link.labels)
-        for label in link.labels:
-            if link.direction in ("right", "bi"):
-                graph.relate(at, link.from_id, link.to_id, label)
-            if link.direction in ("left", "bi"):
-                graph.relate(at, link.to_id, link.from_id, label)
-    return graph.make(where, task.title)
+
+    def __init__(self, docs: TextDocs[LabelStudioOptions]):
+        self.docs = docs
+        self.field = ""
+
+    def read(self, where: str, data: Any) -> Doc | None:
+        """Make the document of a task, or None where nobody has annotated it, nor a model.
+
+        Of several annotations the one that is marked as ground truth is read, else the first one. A prediction is
+        read where there is no annotation.
+        """
+        task = check(Task, where, data, self.docs.spared)
+        annotation = self._choose(task)
+        if annotation is None:
+            return None
+        regions: list[tuple[str, Region]] = []
+        links: list[tuple[str, Link]] = []
+        others: list[str] = []
+        for number, item in enumerate(annotation.result):
+            at = f"{where} result[{number}]"
+            with self.docs.leaving_out("results left out, as they are not as Label Studio has them"):
+                result = check(Result, at, item)
+                if result.type == "relation":
+                    links.append((at, check(Link, at, item)))
+                elif result.type in LABELLED or (result.type in UNLABELLED and _is_drawn(item)):
+                    regions.append((at, check(Region, at, item)))
+                else:
+                    self.docs.counts.note(f"results of type {result.type} (left out)")
+                    others.append(result.id)
+        graph = self._graph(where, task, regions)
+        for name in filter(None, others):
+            graph.leave_out(name)
+        for at, link in links:
+            _add_link(at, link, graph)
+        return graph.make(where, task.title)
+
+    def _graph(self, where: str, task: Task, regions: list[tuple[str, Region]]) -> MentionGraph[str]:
+        """A graph of the regions of a task, in its text."""
+        values = [region.value for _, region in regions]
+        wanted = self.docs.options.text_field
+        self.field, text = find_text(where, task.data, values, wanted, self.field)
+        graph: MentionGraph[str] = MentionGraph(self.docs, text.text)
+        given = [(text.offsets(value), value.text) for value in values]
+        readings = Readings(text.text, [(offsets, words) for offsets, words in given if offsets])
+        for (offsets, words), (at, region) in zip(given, regions):
+            with self.docs.leaving_out("regions left out, as they have no offsets in the text"):
+                graph.leave_out(region.id)
+                if offsets is None:
+                    raise ValueError(Errors.E364.format(where=at))
+                _add_region(at, region, readings.characters(offsets, words), graph)
+        return graph
+
+    def _choose(self, task: Task) -> Annotation | None:
+        wanted = self.docs.options.annotator
+        given = [annotation for annotation in task.annotations if annotation and not annotation.was_cancelled]
+        found = [annotation for annotation in given if not wanted or wanted in _names(annotation)]
+        if not task.annotations and not wanted:
+            found = [prediction for prediction in task.predictions if prediction]
+        if not found:
+            self.docs.counts.note("tasks without annotation (left out)")
+            return None
+        self.docs.counts.note("annotations beyond a task's first (left out)", len(found) - 1)
+        return next((annotation for annotation in found if annotation.ground_truth is True), found[0])
 
 
 def _names(annotation: Annotation) -> set[str]:
@@ -134,33 +165,30 @@ def _names(annotation: Annotation) -> set[str]:
     return {str(person.get(name)) for name in ("id", "email")} if isinstance(person, dict) else {str(person)}
 
 
-def _text(where: str, data: dict[str, Any]) -> str:
-    """The text among a task's data: under the name text, or the only string."""
-    strings = [value for key, value in data.items() if isinstance(value, str) and key != "title"]
-    if "text" not in data and len(strings) != 1:
-        raise ValueError(Errors.E135.format(where=where, known=", ".join(data) or "none"))
-    return check(TaskText, where, {"text": data["text"] if "text" in data else strings[0]}).text
+def _is_drawn(item: Any) -> bool:
+    """Whether a result marks a part of a text."""
+    value = item.get("value")
+    return isinstance(value, dict) and not DRAWN.isdisjoint(value)
 
 
-def _add_region(where: str, region: Region, graph: MentionGraph[str]) -> None:
-    start, end, labels = region.value.start, region.value.end, region.value.labels
+def _add_region(where: str, region: Region, offsets: tuple[int, int], graph: MentionGraph[str]) -> None:
+    labels = region.value.all_labels
     graph.docs.counts.note("labels beyond a region's first (left out)", max(0, len(labels) - 1))
-    words = region.value.text if "text" in region.value.model_fields_set else graph.text[start:end]
-    if squeeze(words) != squeeze(graph.text[start:end]):
-        start, end = _from_utf16(graph.text, (start, end), words)
+    start, end = offsets
+    words, found = region.value.text, graph.text[max(0, start) : max(0, end)]
+    if words is None or same_words(found, words):
+        words = found
     graph.add(where, region.id, start, end, labels[0] if labels else "", words)
 
 
-def _from_utf16(text: str, offsets: Offsets, words: str) -> Offsets:
-    """Turn offsets in UTF-16 code units, which browsers count, into characters, if the words are there."""
-    start, end = offsets
-    data = text.encode("utf-16-le")
-    if 0 <= start <= end:
-        before = data[: 2 * start].decode("utf-16-le", "replace")
-        found = data[2 * start : 2 * end].decode("utf-16-le", "replace")
-        if squeeze(found) == squeeze(words):
-            return len(before), len(before) + len(found)
-    return offsets
+def _add_link(where: str, link: Link, graph: MentionGraph[str]) -> None:
+    labels = link.labels or list(filter(None, [graph.docs.options.default_label]))
+    graph.docs.counts.note("relations without a label (left out; --default-label names them)", not labels)
+    for label in labels:
+        if link.direction in ("right", "bi"):
+            graph.relate(where, link.from_id, link.to_id, label, link.score)
+        if link.direction in ("left", "bi"):
+            graph.relate(where, link.to_id, link.from_id, label, link.score)
 
 
 def _task(number: int, doc: Doc) -> dict[str, Any]:
@@ -183,37 +211,43 @@ def _task(number: int, doc: Doc) -> dict[str, Any]:
     relations = [
         {
             "type": "relation",
-            "from_id": f"m{head}",
-            "to_id": f"m{tail}",
+            "from_id": f"m{link.head}",
+            "to_id": f"m{link.tail}",
             "direction": "right",
-            "labels": [label],
+            "labels": [link.label],
+            **({"score": link.score} if link.score != 1.0 else {}),
         }
-        for head, tail, label in found.all_links()
+        for link in found.all_links()
     ]
     return {
         "id": number,
         "data": {"text": doc.text, "title": doc.user_data.get(TITLE, "")},
-        **_made_by(relations_writer(doc), number, [*regions, *relations]),
+        **_made_by(doc, number, [*regions, *relations]),
     }
 
 
-def _made_by(component: str, number: int, result: list[dict[str, Any]]) -> dict[str, Any]:
-    """The result as an annotation, or as the prediction of a component."""
-    if component:
-        return {"annotations": [], "predictions": [{"model_version": component, "result": result}]}
-    return {"annotations": [{"id": number, "result": result}]}
+def _made_by(doc: Doc, number: int, result: list[dict[str, Any]]) -> dict[str, Any]:
+    """The result as an annotation, or as a prediction, whose score is the mean of its relations' scores."""
+    model = suggested_by(doc)
+    if not model:
+        return {"annotations": [{"id": number, "result": result}]}
+    scores = [data["score"] for data in relation_data(doc)]
+    score = {"score": sum(scores) / len(scores)} if scores else {}
+    return {"annotations": [], "predictions": [{"model_version": model, **score, "result": result}]}
 
 
 LABEL_STUDIO = Format(
     name="label_studio",
-    description="Label Studio's JSON export: one list of tasks",
+    description="Label Studio's JSON export: tasks",
     reader=_read,
     writer=lambda docs, path: write_json_list(map(_task, itertools.count(1), docs), path),
     settings=LabelStudioOptions,
     default_ending=".json",
     sniff=lambda peek: any(
-        "data" in item and not {"annotations", "predictions"}.isdisjoint(item) for item in peek.objects
+        isinstance(item.get("data"), dict)
+        and not {"annotations", "predictions", "completions"}.isdisjoint(item)
+        for item in peek.objects
     ),
-    holds=frozenset({KEY_PAIRS, SHARED}),
+    holds=frozenset({KEY_PAIRS, SCORES, SHARED}),
     changes=coreferring_labels,
 )

@@ -9,13 +9,13 @@ from typing import Any
 
 from spacy.tokens import Doc, Span
 
-from ..annotations import TITLE
+from ..annotations import TITLE, suggested_by
 from ..errors import Errors
 from .assemble import Offsets, TextDocs
-from .base import KEY_PAIRS, Format
+from .base import KEY_PAIRS, SCORES, Format
 from .files import write_json_lines
-from .mentions import MentionGraph, MentionOptions, coreferring_labels, part_mentions
-from .models import LIST, Model, Text, check, lines_reader
+from .mentions import Link, MentionGraph, MentionOptions, coreferring_labels, part_mentions
+from .models import LIST, Model, Score, Spared, Text, Title, check, json_reader, present
 from .peek import Peek
 
 
@@ -38,11 +38,12 @@ class JsonRelation(Model):
     child: int | None = None
     head_span: Characters | None = None
     child_span: Characters | None = None
-    label: Text
+    label: Text = ""
+    score: Score = 1.0
 
 
 class Meta(Model):
-    title: Text = ""
+    title: Title = ""
 
 
 class Answered(Model):
@@ -52,8 +53,8 @@ class Answered(Model):
 class Document(Answered):
     text: Text
     tokens: list[Characters] = LIST
-    spans: list[JsonSpan] = LIST
-    relations: list[JsonRelation] = LIST
+    spans: list[Spared[JsonSpan]] = LIST
+    relations: list[Spared[JsonRelation]] = LIST
     meta: Meta = Meta()
 
 
@@ -62,23 +63,24 @@ def _read_document(where: str, data: Any, docs: TextDocs[MentionOptions]) -> Doc
     if check(Answered, where, data).answer != "accept":
         docs.counts.note("documents rejected or ignored by the annotator (left out)")
         return None
-    document = check(Document, where, data)
+    document = check(Document, where, data, docs.spared)
     tokens = [token.offsets for token in document.tokens]
     graph: MentionGraph[Offsets] = MentionGraph(docs, document.text)
-    for number, span in enumerate(document.spans):
+    for number, span in present(document.spans):
         words = span.text if "text" in span.model_fields_set else None
         docs.counts.note("spans listed twice", span.offsets in graph.mentions)
         if span.offsets not in graph.mentions:
             graph.add(f"{where} spans[{number}]", span.offsets, *span.offsets, span.label, words)
-    for number, relation in enumerate(document.relations):
+    for number, relation in present(document.relations):
         at = f"{where} relations[{number}]"
-        head = _end(at, relation.head_span, relation.head, tokens, graph)
-        child = _end(at, relation.child_span, relation.child, tokens, graph)
-        for offsets in (head, child):
-            if offsets not in graph.mentions:
-                docs.counts.note("words that are related and no span")
-                graph.add(at, offsets, *offsets)
-        graph.relate(at, head, child, relation.label)
+        with docs.leaving_out("relations left out, as they refer to nothing"):
+            head = _end(at, relation.head_span, relation.head, tokens, graph)
+            child = _end(at, relation.child_span, relation.child, tokens, graph)
+            for offsets in (head, child):
+                if offsets not in graph.mentions:
+                    docs.counts.note("words that are related and no span")
+                    graph.add(at, offsets, *offsets)
+            graph.relate(at, head, child, relation.label, relation.score)
     return graph.make(where, document.meta.title, tokens or None)
 
 
@@ -101,10 +103,10 @@ def _end(
 def _document(doc: Doc) -> dict[str, Any]:
     found = part_mentions(doc)
     mentions = found.mentions
-    title = doc.user_data.get(TITLE)
+    title, model = doc.user_data.get(TITLE), suggested_by(doc)
     return {
         "text": doc.text,
-        "meta": {"title": title} if title else {},
+        "meta": {**({"title": title} if title else {}), **({"model": model} if model else {})},
         "tokens": [
             {
                 "text": token.text,
@@ -117,9 +119,10 @@ def _document(doc: Doc) -> dict[str, Any]:
         ],
         "spans": [{"text": span.text, **_span(span), "type": "span"} for span in mentions],
         "relations": [
-            _relation(mentions[head], mentions[tail], label) for head, tail, label in found.all_links()
+            _relation(mentions[link.head], mentions[link.tail], link) for link in found.all_links()
         ],
-        "answer": "accept",
+        # What a model has found has not been accepted by anybody.
+        **({} if model else {"answer": "accept"}),
         "_view_id": "relations",
     }
 
@@ -134,13 +137,14 @@ def _span(span: Span) -> dict[str, Any]:
     }
 
 
-def _relation(head: Span, child: Span, label: str) -> dict[str, Any]:
+def _relation(head: Span, child: Span, link: Link) -> dict[str, Any]:
     return {
         "head": head.end - 1,
         "child": child.end - 1,
         "head_span": _span(head),
         "child_span": _span(child),
-        "label": label,
+        "label": link.label,
+        **({"score": link.score} if link.score != 1.0 else {}),
     }
 
 
@@ -152,11 +156,11 @@ def _sniff(peek: Peek) -> bool:
 PRODIGY = Format(
     name="prodigy",
     description="JSON lines of Prodigy's relation annotation",
-    reader=lines_reader(_read_document),
+    reader=json_reader(_read_document),
     writer=lambda docs, path: write_json_lines(map(_document, docs), path),
     settings=MentionOptions,
     default_ending=".jsonl",
     sniff=_sniff,
-    holds=frozenset({KEY_PAIRS}),
+    holds=frozenset({KEY_PAIRS, SCORES}),
     changes=coreferring_labels,
 )

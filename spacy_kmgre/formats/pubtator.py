@@ -4,6 +4,7 @@
     ID|a|abstract
     ID <tab> start <tab> end <tab> words <tab> type <tab> identifier [<tab> words of a composite's parts]
     ID <tab> label <tab> identifier <tab> identifier [<tab> Novel or No]
+    ID <tab> identifier <tab> identifier <tab> Subject:identifier
 
 An empty line ends a document. Offsets count the title, one character, and the abstract.
 https://ncbi.nlm.nih.gov/research/pubtator3/tutorial (formats)
@@ -21,7 +22,7 @@ from spacy.vocab import Vocab
 from ..annotations import TITLE
 from ..errors import Errors
 from .assemble import Passage, TextDocs
-from .base import IDENTIFIERS, SHARED, Draft, Format, doc_labels, shared_identifiers
+from .base import IDENTIFIERS, SHARED, Draft, Format
 from .counts import Counts
 from .files import read_lines
 from .identifiers import (
@@ -30,15 +31,19 @@ from .identifiers import (
     Mention,
     Triple,
     add_novelty,
+    doc_labels,
     join_identified,
     part_identified,
     part_novelty,
     part_passages,
+    shared_identifiers,
 )
 
 HEADING = re.compile(r"([^|\t]+)\|([ta])\|(.*)", re.DOTALL)
 OFFSET = re.compile(r"\d{1,9}")
-RELATION = re.compile(r"[^\t]+\t(?!\d+\t)[^\t]+\t[^\t]+\t[^\t]+(\t(Novel|No))?")
+RELATION = re.compile(r"[^\t]+\t(?!\d+\t)[^\t]+\t[^\t]+\t[^\t]+(\t(Novel|No))?\t?")
+# BioREDirect says in a line or a column of its own which of a relation's two arguments is the subject.
+DIRECTION = re.compile(r"(Subject|Object|Direction):", re.IGNORECASE)
 ENDS = re.compile(r"[\t\r\n]")
 
 
@@ -83,13 +88,16 @@ def _read_document(path: Path, lines: list[tuple[int, str]], docs: TextDocs[Iden
     mentions: list[Mention] = []
     triples: list[Triple] = []
     for line, number in _each_once(rest, docs.counts).items():
-        found = _annotation(f"{path} line {number} {name!r}", name, line, text, docs)
-        if isinstance(found, Triple):
-            triples.append(found)
-        elif found:
-            mentions.append(found)
+        with docs.leaving_out(
+            "lines left out, as they are neither a mention nor a relation of their document"
+        ):
+            found = _annotation(f"{path} line {number} {name!r}", name, line, text, docs)
+            if isinstance(found, Triple):
+                triples.append(found)
+            elif found:
+                mentions.append(found)
     where = f"{path} line {lines[0][0]} {name!r}"
-    clusters, relations = join_identified(mentions, triples, docs.counts)
+    clusters, relations = join_identified(mentions, triples, docs.counts, docs.options.composites)
     passages = [passage for passage in passages if passage.start < passage.end]
     return docs.make(where, text, clusters, relations, title=name, passages=passages)
 
@@ -111,6 +119,12 @@ def _annotation(
     :param name: The name of the document, which begins the line.
     """
     columns = line.split("\t")
+    if DIRECTION.match(columns[-1]):
+        docs.counts.note("statements which argument of a relation is its subject (left out)")
+        columns.pop()
+        if len(columns) < 4:
+            return None
+        line = "\t".join(columns)
     if columns[0] != name:
         raise ValueError(Errors.E125.format(where=where, line=line[:80]))
     if len(columns) in (5, 6, 7) and OFFSET.fullmatch(columns[1]) and OFFSET.fullmatch(columns[2]):
@@ -121,7 +135,7 @@ def _annotation(
     if not RELATION.fullmatch(line):
         raise ValueError(Errors.E126.format(where=where, line=line[:80]))
     label, head, tail = columns[1:4]
-    if len(columns) == 5:
+    if len(columns) > 4 and columns[4]:
         label = add_novelty(label, columns[4], docs.options.novelty, docs.counts)
     return Triple(unquote(head), unquote(tail), label)
 
@@ -173,7 +187,7 @@ PUBTATOR = Format(
     writer=_write,
     settings=IdentifierOptions,
     endings=(".pubtator",),
-    sniff=lambda peek: bool(HEADING.fullmatch(peek.start.split("\n", 1)[0])),
+    sniff=lambda peek: bool(HEADING.fullmatch(peek.start.lstrip("\n").split("\n", 1)[0])),
     holds=frozenset({IDENTIFIERS, SHARED}),
     changes=_changes,
 )

@@ -13,7 +13,7 @@ from ..errors import Errors
 from . import maths
 from .choices import check_gone, chosen
 from .context import Weigh
-from .heads import BilinearHead, HeadSettings, LinearHead
+from .heads import HeadSettings, bilinear_head, linear_head
 
 if TYPE_CHECKING:
     from .encoder import Encoder
@@ -201,21 +201,6 @@ def build_encoder(
         tokenizer_config={"use_fast": True, **(tokenizer_config or {})},
         transformer_config=dict(transformer_config or {}),
     )
-
-
-def linear_head() -> HeadSettings:
-    """Choose one linear layer over both sides of a pair and its context, as in the paper
-    (`spacy_kmgre.LinearHead.v1`)."""
-    return HeadSettings("linear", LinearHead)
-
-
-def bilinear_head(width: int = 768, block: int = 64) -> HeadSettings:
-    """Choose ATLOP's group bilinear head (`spacy_kmgre.BilinearHead.v1`).
-
-    :param width: The width of the two projections that are multiplied; 768 in ATLOP's code, with any encoder.
-    :param block: The width of the groups within which they are multiplied.
-    """
-    return HeadSettings("bilinear", BilinearHead, {"inner": width, "block": block})
 
 
 def per_head_context() -> Weigh:

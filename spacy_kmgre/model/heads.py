@@ -159,3 +159,18 @@ class HeadSettings:
         head = self.kind(width, classes, **self.options)
         nn.init.constant_(head.output.bias[:1], prior)
         return head
+
+
+def linear_head() -> HeadSettings:
+    """Choose one linear layer over both sides of a pair and its context, as in the paper
+    (`spacy_kmgre.LinearHead.v1`)."""
+    return HeadSettings("linear", LinearHead)
+
+
+def bilinear_head(width: int = 768, block: int = 64) -> HeadSettings:
+    """Choose ATLOP's group bilinear head (`spacy_kmgre.BilinearHead.v1`).
+
+    :param width: The width of the two projections that are multiplied; 768 in ATLOP's code, with any encoder.
+    :param block: The width of the groups within which they are multiplied.
+    """
+    return HeadSettings("bilinear", BilinearHead, {"inner": width, "block": block})

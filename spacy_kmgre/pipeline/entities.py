@@ -1,17 +1,20 @@
 """The component that writes entities into span groups, where people can see and correct them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 from spacy.pipeline import Pipe
 from spacy.tokens import Doc
 
-from ..annotations import document_name, read_entities, replace_entities
+from ..annotations import document_name, free_keys, read_entities, replace_entities, write_entities
 from ..entities import EntityReader
 from ..entities.ner import NerEntities
 from ..entities.type_tables import TypeTable, with_types
 from ..errors import Warnings
+from ..retokenize import group_spans
+from ..types import Entity
 from .notices import WarnOnce
 
 
@@ -45,7 +48,7 @@ class KmgreEntities(Pipe):
         self.types = dict(types)
         self.overwrite = overwrite
         self.scorer = scorer
-        self._warn_once = WarnOnce(name)
+        self._warn_once = WarnOnce(self)
 
     def __call__(self, doc: Doc) -> Doc:
         """Write the entities of a Doc."""
@@ -56,3 +59,23 @@ class KmgreEntities(Pipe):
                 self._warn_once(Warnings.W019, document=document_name(doc))
             replace_entities(doc, found, self.prefix)
         return doc
+
+
+def write_new_entities(doc: Doc, entities: Iterable[Entity]) -> list[str]:
+    """Write the entities whose span groups a Doc does not have yet.
+
+    A group of the same name that shares no mention with an entity is another entity, which another component has
+    written: the entity then gets a name that is free.
+
+    :returns: The name of the span group of each entity.
+    """
+    keys = []
+    for entity in entities:
+        key = entity.key
+        held = {(span.start, span.end) for span in group_spans(doc.spans[key])} if key in doc.spans else set()
+        if held and held.isdisjoint((span.start, span.end) for span in entity.mentions):
+            key = next(free_keys(key.rstrip("0123456789"), doc.spans))
+        if key not in doc.spans:
+            write_entities(doc, [replace(entity, key=key)])
+        keys.append(key)
+    return keys

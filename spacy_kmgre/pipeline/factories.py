@@ -33,6 +33,7 @@ DEFAULT_CONFIG = {
     "inverse": [],
     "calibration": [1.0, 0.0],
     "label_texts": {},
+    "merge_relations": False,
     "scorer": {"@scorers": "spacy_kmgre.relation_scorer.v1"},
 }
 
@@ -75,6 +76,7 @@ def make_relation_component(
     inverse: list[list[str]],
     calibration: list[float],
     label_texts: dict[str, str],
+    merge_relations: bool,
     scorer: Callable[..., Any] | None,
 ) -> TrainablePipe:
     """Make the component that writes `doc._.relations`.
@@ -102,6 +104,8 @@ def make_relation_component(
         thresholds mean changes with them; evidence does not. `spacy kmgre evaluate --write-calibration` finds them.
     :param label_texts: Labels in words (P22: father), for people who read relations. They take precedence
         over the words that the training corpus has.
+    :param merge_relations: Whether `doc._.relations` also keeps what other relation components before this one have
+        found. Otherwise it has those of this one only. `doc._.relations_of(name)` has those of each.
     """
     from .relations import KmgreRelations
     from .settings import Settings
@@ -117,6 +121,7 @@ def make_relation_component(
         inverse=inverse,
         calibration=calibration,
         label_texts=label_texts,
+        merge_relations=merge_relations,
     )
     return KmgreRelations(nlp.vocab, model, name, entities=entities, settings=settings, scorer=scorer)
 

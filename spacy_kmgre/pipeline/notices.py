@@ -20,12 +20,17 @@ SHOWN = 10
 class WarnOnce:
     """Gives each warning of a component once.
 
-    :param name: The component's name, for the messages.
+    :param component: The component. A pipeline that takes it from another one may give it another name.
     """
 
-    def __init__(self, name: str):
-        self.name = name
+    def __init__(self, component: Any):
+        self._component = component
         self._given: set[tuple[str, str]] = set()
+
+    @property
+    def name(self) -> str:
+        """The component's name, for the messages."""
+        return str(self._component.name)
 
     def __call__(self, message: str, *, about: str = "", **values: Any) -> None:
         """Give a warning, unless it was given before, even with other values.
@@ -71,7 +76,7 @@ def warn_of_replaced(warn: WarnOnce, doc: Doc, other: str) -> None:
 
     :param other: The name of the component that has written them, "" for none.
     """
-    if other not in ("", warn.name):
+    if other:
         warn(Warnings.W018, document=document_name(doc), other=other)
 
 

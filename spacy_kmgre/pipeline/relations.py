@@ -15,7 +15,7 @@ from spacy.vocab import Vocab
 from thinc.api import Optimizer
 from torch import Tensor
 
-from ..annotations import get_relations, mention_offsets, store_relations, write_entities
+from ..annotations import get_relations, mention_offsets, store_relations
 from ..errors import Errors, Warnings
 from ..model.batch import PairScores
 from ..model.network import KEY, RELATION
@@ -26,6 +26,7 @@ from ..types import Entity
 from . import examples as reading
 from . import notices
 from .decode import Prediction, as_data, decode, evidence_of
+from .entities import write_new_entities
 from .settings import CORPUS_TRIPLES, Controls, Settings, check_labels
 from .state import TYPES, RelationComponent
 
@@ -158,8 +159,7 @@ class KmgreRelations(RelationComponent):
         """Write `doc._.relations`, and the span groups of entities that the Doc does not hold yet."""
         labels, texts = self.labels, self._all_label_texts()
         for doc, (entities, predictions) in zip(docs, scores):
-            write_entities(doc, [entity for entity in entities if entity.key not in doc.spans])
-            keys, mentions = [entity.key for entity in entities], mention_offsets(entities)
+            keys, mentions = write_new_entities(doc, entities), mention_offsets(entities)
             bounds = reading.sentence_bounds(doc)
             sentences = reading.sentences_of_mentions(bounds, mentions)
             relations = []
@@ -168,7 +168,9 @@ class KmgreRelations(RelationComponent):
                 evidence = [(bounds[number], bounds[number + 1]) for number in sorted(found)]
                 label = labels[prediction.label - 1]
                 relations.append(as_data(prediction, label, keys, mentions, evidence, texts.get(label, "")))
-            notices.warn_of_replaced(self._warn_once, doc, store_relations(doc, relations, self.name))
+            merge = self.settings.merge_relations
+            replaced = store_relations(doc, relations, self.name, merge=merge)
+            notices.warn_of_replaced(self._warn_once, doc, replaced)
 
     # Training
 

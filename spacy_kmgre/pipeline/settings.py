@@ -41,6 +41,7 @@ class Settings:
     inverse: Any = ()
     calibration: Any = (1.0, 0.0)
     label_texts: Any = ()
+    merge_relations: bool = False
 
     def __post_init__(self) -> None:
         def put(name: str, value: Any) -> None:
@@ -60,6 +61,8 @@ class Settings:
             _check(name, value, _is_number(value) and 0.0 <= value <= 1.0, "a number between 0 and 1")
         whole = isinstance(self.max_labels, Integral) and self.max_labels >= 1
         _check("max_labels", self.max_labels, whole, "a whole number, 1 or more")
+        merge = self.merge_relations
+        _check("merge_relations", merge, isinstance(merge, bool), "true or false")
         line = self.calibration
         right = len(line) == 2 and all(map(math.isfinite, line)) and line[0] > 0
         _check("calibration", line, right, LINE)

@@ -54,6 +54,7 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
     inverse = Setting()
     calibration = Setting()
     label_texts = Setting()
+    merge_relations = Setting()
 
     def __init__(self, vocab: Vocab, model: RelationModel, name: str, settings: Settings):
         self.vocab = vocab
@@ -69,7 +70,7 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         self._idle: int | None = 0
         self._next_tau: float | None = None
         self._tau_was_loaded = False
-        self._warn_once = WarnOnce(name)
+        self._warn_once = WarnOnce(self)
 
     @property
     def _shim(self) -> NetworkShim:
@@ -117,6 +118,11 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
     def known_facts(self) -> frozenset[int]:
         """The hashed facts (`relation_facts`) of the training corpus."""
         return frozenset(self.model.attrs[KNOWN_FACTS].tolist())
+
+    @property
+    def entity_types(self) -> tuple[str, ...]:
+        """The entity types of the training corpus; none where a version that remembered none has trained it."""
+        return tuple(self.cfg.get(TYPES, ()))
 
     def learn_types(self, types: Iterable[str]) -> None:
         """Add types to those that the component knows, which `initialize` takes from the training corpus. A

@@ -196,6 +196,7 @@ def _relation(fact: Fact, keys: dict[str, str], pairs: list[tuple[Span, Span]]) 
         "head": keys[fact.head],
         "tail": keys[fact.tail],
         "label": fact.label,
+        "label_text": fact.label.replace("_", " "),
         "key_mention_pairs": [
             {
                 "head": [head.start, head.end],

@@ -197,22 +197,21 @@ def _set_length(recipe: Recipe, choice: Choice, facts: CorpusFacts) -> None:
     """Set how many documents an update has, how many updates there are, and when the pipeline is
     evaluated."""
     documents, size = facts.documents, recipe.get("training.batcher.size")
+    count = f"{documents} document{'' if documents == 1 else 's'}"
     passes = round(recipe.get("training.max_steps") * size / DOCUMENTS[choice.config])
     if documents < MANY and size > 1:
         size = 1
-        reason = f"{documents} documents are few: updates of one document teach more than updates of several."
+        reason = f"The corpus is small ({count}): updates of one document teach more than updates of several."
         recipe.set("training.batcher.size", size, reason)
     else:
         recipe.explain(
             "training.batcher.size", "As measured for a corpus of this size and the learning rates below."
         )
     steps = passes * documents // size
-    reason = f"{passes} passes over {documents} documents, in updates of {size}."
+    reason = f"{passes} passes over {count}, in updates of {size}."
     if steps < LEAST_STEPS:
         steps, passes = LEAST_STEPS, math.ceil(LEAST_STEPS * size / documents)
-        reason = (
-            f"No fewer updates than that: {passes} passes over {documents} documents, in updates of {size}."
-        )
+        reason = f"No fewer updates than that: {passes} passes over {count}, in updates of {size}."
     recipe.set("training.max_steps", steps, reason)
     reason = f"{EVALUATIONS} evaluations; the last step is evaluated whatever this is."
     recipe.set("training.eval_frequency", math.ceil(steps / EVALUATIONS), reason)

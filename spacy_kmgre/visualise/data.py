@@ -43,6 +43,7 @@ def document_data(doc: Doc, gold: Doc | None = None, labels: Collection[str] = (
         "sentences": tables.sentences,
         "entities": [{**row, "related": number in related} for number, row in enumerate(tables.entities)],
         "relations": rows,
+        "compared": gold is not None,
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+from scipy.spatial.distance import cdist
 
 # The distance between neighbours, in pixels.
 DISTANCE = 110.0
@@ -49,16 +50,16 @@ def _spread(count: int, edges: np.ndarray) -> np.ndarray:
         return np.zeros((1, 2))
     angles = np.arange(count) * math.pi * (3 - math.sqrt(5))
     radius = DISTANCE * np.sqrt(np.arange(count) + 0.5) * 0.7
-    places = np.stack([radius * np.cos(angles), radius * np.sin(angles)], axis=1).astype(np.float32)
+    places = np.stack([radius * np.cos(angles), radius * np.sin(angles)], axis=1)
     edges = np.unique(np.sort(edges[edges[:, 0] != edges[:, 1]], axis=1), axis=0)
     steps = max(10, min(STEPS, 40_000_000 // count**2))
     heat = DISTANCE * math.sqrt(count) / 3
     for step in range(steps):
-        difference = places[:, None] - places[None]
-        square = np.maximum((difference**2).sum(axis=2), 1.0)
+        square = np.maximum(cdist(places, places, "sqeuclidean"), 1.0)
+        push = DISTANCE**2 / square
         # What is far away does not push, so that the whole stays together.
-        push = np.where(square < (REACH * DISTANCE) ** 2, DISTANCE**2 / square, 0.0)
-        move = (difference * push[..., None]).sum(axis=1)
+        push[square >= (REACH * DISTANCE) ** 2] = 0.0
+        move = places * push.sum(axis=1, keepdims=True) - push @ places
         pull = places[edges[:, 0]] - places[edges[:, 1]]
         pull *= np.linalg.norm(pull, axis=1, keepdims=True) / DISTANCE
         np.add.at(move, edges[:, 0], -pull)

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from itertools import chain
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from typer.testing import CliRunner
 from spacy_kmgre.annotations import read_entities
 from spacy_kmgre.cli import kmgre
 from spacy_kmgre.formats import FORMATS
+from spacy_kmgre.formats.base import targets
 from spacy_kmgre.formats.docbin import write_corpus
 
 from ..formats.samples import PUBTATOR, SAMPLES, facts, path_for, read, relations, sample
@@ -70,7 +69,7 @@ def test_help_says_which_formats_know_an_option():
 def test_from_every_format_to_every_other(name, tmp_path: Path):
     source = sample(name, tmp_path)
     docs = read(name, source)
-    for target in sorted(set(FORMATS) - {"docred_submission"}):
+    for target in sorted(set(targets()) - {"docred_submission"}):
         path = path_for(target, tmp_path, f"to_{target}")
         result = run("convert", source, path, "--from", name, "--to", target, "--lang", "xx")
         assert result.exit_code == 0, result.output
@@ -80,7 +79,7 @@ def test_from_every_format_to_every_other(name, tmp_path: Path):
             sum(len(entity.mentions) for doc in found for entity in read_entities(doc))
             for found in (docs, again)
         ]
-        assert mentions[0] == mentions[1] or (target == "prodigy" and "spans that belong to" in result.output)
+        assert mentions[0] == mentions[1] or "spans that belong to" in result.output, target
 
 
 def test_formats_are_guessed_and_named(tmp_path: Path):
@@ -156,7 +155,7 @@ def test_what_a_format_has_no_place_for_is_counted(tmp_path: Path):
         (["docs.jsonl", "out.jsonl", "--limit", "-1"], 2, "--limit"),
         (["docs.jsonl", "out.json"], 1, "E145"),
         (["docs.jsonl", "out.jsonl", "--novelty"], 1, "E140"),
-        (["docs.jsonl", "out.jsonl", "--from", "docred"], 1, "E101"),
+        (["docs.jsonl", "out.jsonl", "--from", "docred"], 1, "E102"),
         (["docs.jsonl", "out.jsonl", "--lang", "qq"], 1, "qq"),
         (["docs.jsonl", "out.jsonl", "--relation-names", "docs.jsonl"], 1, "names"),
         (["docs.jsonl", "docs.jsonl/out.jsonl"], 1, "docs.jsonl"),
@@ -337,6 +336,7 @@ def test_info_as_json(tmp_path: Path):
     assert shown["long_documents"] == []
 
 
+@pytest.mark.filterwarnings("ignore:.*W120")
 def test_info_says_where_entities_may_be(tmp_path: Path):
     doc = Doc(NLP.vocab, words=["a", "b"])
     doc.spans["coref_clusters_1"] = [Span(doc, 0, 1)]
@@ -354,9 +354,8 @@ def test_info_says_what_is_wrong(tmp_path: Path):
 
 def test_progress_is_for_terminals(tmp_path: Path):
     source = SAMPLES["pubtator"](tmp_path / "cdr.pubtator")
-    command = [sys.executable, "-m", "spacy", "kmgre", "convert", str(source), str(tmp_path / "out.spacy")]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+    done = run("convert", source, tmp_path / "out.spacy")
+    assert done.exit_code == 0 and "\r" not in done.output and "documents/s" not in done.output
     assert [facts(doc)["title"] for doc in read("spacy", tmp_path / "out.spacy")] == ["101", "102"]
 
 

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from spacy_kmgre.cli import kmgre
 from spacy_kmgre.formats import FORMATS
+from spacy_kmgre.formats.docbin import write_corpus
 
 from ..conftest import RELATIONS, make_doc
 
@@ -33,10 +34,37 @@ def test_export(source, tmp_path):
     code, shown = run(source, "-o", target)
     assert code == 0 and "3 relations in 2 documents" in shown
     assert sorted(pd.read_parquet(target / "relations")["label"]) == sorted(r["label"] for r in RELATIONS)
-    code, shown = run(source, "-o", target)
+    code, shown = run(source, "-o", target, "--force")
+    assert code == 1 and "E141" in shown  # a folder that holds something is never replaced
+    assert run(source, "-o", tmp_path / "out.csv")[0] == 0
+    code, shown = run(source, "-o", tmp_path / "out.csv")
     assert code == 1 and "E331" in shown
+    assert run(source, "-o", tmp_path / "out.csv", "--force")[0] == 0
+    code, shown = run(source, "-o", source, "--force")
+    assert code == 1 and "E532" in shown
     code, shown = run(source, "-o", tmp_path / "graph.json", "--to", "node-link")
     assert code == 0 and (tmp_path / "graph.json").is_file()
+
+
+def test_several_sources_and_what_to_take_of_them(source, tmp_path):
+    docs = [make_doc(NLP)]
+    docs[0]._.relations = RELATIONS[:1]
+    write_corpus(docs, tmp_path / "more.spacy")
+    target = tmp_path / "out.csv"
+    code, shown = run(source, tmp_path / "more.spacy", "-o", target)
+    assert code == 0 and "4 relations in 3 documents" in shown
+    frame = pd.read_csv(target)
+    assert list(frame["document"].unique()) == [1, 3]
+    code, shown = run(source, tmp_path / "more.spacy", "-o", target, "--force", "--limit", 1)
+    assert code == 0 and "3 relations in 1 document" in shown
+    (tmp_path / "texts.json").write_text('{"founded": "was the founder of"}')
+    texts = ("--label-texts", tmp_path / "texts.json")
+    for label in ("founded", "was the founder of"):
+        code, shown = run(source, tmp_path / "more.spacy", "-o", target, "--force", "--label", label, *texts)
+        assert code == 0 and "2 relations in 3 documents" in shown
+        assert set(pd.read_csv(target)["label_text"]) == {"was the founder of"}
+    code, shown = run(source, "-o", tmp_path / "other.csv", "--label", "typo")
+    assert code == 1 and "E531" in shown and "of the labels typo" in shown
 
 
 def test_nothing_to_export(tmp_path):

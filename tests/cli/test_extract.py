@@ -59,7 +59,9 @@ def test_to_standard_output(model, source):
     assert result.exit_code == 0
     assert [json.loads(found)["title"] for found in result.stdout.splitlines()] == ["doc 1", "doc 2", "doc 3"]
     result = run(model, source, "--to", "csv", f"--components.{NAME}.threshold", "1.0")
-    assert result.stdout.splitlines()[0].startswith("document,head,") and len(result.stdout.splitlines()) == 1
+    assert (
+        result.stdout.splitlines()[0].startswith("document,model,") and len(result.stdout.splitlines()) == 1
+    )
 
 
 def test_from_standard_input(model, source):

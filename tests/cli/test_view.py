@@ -41,7 +41,7 @@ def run(command: str, *args: object):
 
 
 def page_of(command: str, *args: object, output: Path) -> dict:
-    result = run(command, *args, "-o", output)
+    result = run(command, *args, "-o", output, "--force")
     assert result.exit_code == 0, result.output
     text = output.read_text(encoding="utf8")
     data = re.findall(r'id="data">(.*?)</script>', text, re.DOTALL)
@@ -91,9 +91,66 @@ def test_a_pipeline_beside_gold_relations(model, corpus, tmp_path):
 def test_a_pipeline_with_texts(model, tmp_path):
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "a.txt").write_text("Acme works near Bolt.")
-    page = page_of("view", model, tmp_path / "texts", output=tmp_path / "page.html")
-    (doc,) = page["documents"]
-    assert (doc["title"], doc["text"], page["compared"]) == ("a.txt", "Acme works near Bolt.", False)
+    # This pipeline finds no entities, so the page has nothing to show, which is said.
+    for command in ("view", "graph"):
+        with pytest.warns(UserWarning, match=r"W113.*model, texts has entities.*kmgre_entities"):
+            page = page_of(command, model, tmp_path / "texts", output=tmp_path / f"{command}.html")
+        if command == "view":
+            (doc,) = page["documents"]
+            assert (doc["title"], doc["text"], page["compared"]) == ("a.txt", "Acme works near Bolt.", False)
+
+
+def test_a_pipeline_with_a_table(model, tmp_path):
+    (tmp_path / "in.csv").write_text("number,body\nx1,Acme works.\nx2,Bolt.\n")
+    columns = ("--text-column", "body", "--id-column", "number")
+    with pytest.warns(UserWarning, match="W113"):
+        page = page_of("view", model, tmp_path / "in.csv", *columns, output=tmp_path / "page.html")
+    found = [(doc["title"], doc["text"]) for doc in page["documents"]]
+    assert found == [("x1", "Acme works."), ("x2", "Bolt.")]
+    with pytest.warns(UserWarning, match="W113"):
+        page = page_of("graph", model, tmp_path / "in.csv", *columns, output=tmp_path / "graph.html")
+    assert page["documents"] == ["x1", "x2"]
+    assert "E083" in failed("graph", model, tmp_path / "in.csv", "-o", tmp_path / "other.html")
+    assert "E506" in failed("view", tmp_path / "in.csv", "-o", tmp_path / "other.html")
+
+
+def test_what_cannot_be_compared_is_said(model, tmp_path):
+    """Labels that the pipeline does not know, and documents without gold relations."""
+    docs = [example.reference for example in make_examples(spacy.load(model))]
+    first, second = docs
+    first._.relations = [{**relation.to_dict(), "label": "P112"} for relation in first._.relations]
+    second._.relations = []
+    write_corpus(docs, tmp_path / "gold.spacy")
+    with pytest.warns(UserWarning) as warned:
+        page = page_of("view", model, tmp_path / "gold.spacy", output=tmp_path / "page.html")
+    texts = sorted(str(warning.message) for warning in warned)
+    assert len(texts) == 2
+    assert re.search(r"W112\] 3 gold relations .*: P112 \(3\)\. Its labels: .*founded", texts[0])
+    assert "W115] No gold relations to compare with: 1 of 2 documents" in texts[1]
+    assert [doc["compared"] for doc in page["documents"]] == [True, False]
+    assert {relation["verdict"] for relation in page["documents"][1]["relations"]} == {""}
+
+
+def test_labels_that_no_relation_has(corpus, tmp_path):
+    with pytest.warns(UserWarning, match=r"W116.*labels typo\. Labels there are: .*founded"):
+        page_of("view", corpus, "--label", "typo", output=tmp_path / "page.html")
+    docs = list(FORMATS["spacy"].read(corpus, spacy.blank("xx").vocab))
+    for doc in docs:
+        doc._.relations = []
+    write_corpus(docs, tmp_path / "none.spacy")
+    with pytest.warns(UserWarning, match=r"W114.*none\.spacy has relations"):
+        page_of("graph", tmp_path / "none.spacy", output=tmp_path / "page.html")
+
+
+def test_a_page_is_replaced_only_by_force(corpus, tmp_path):
+    page = tmp_path / "page.html"
+    for command in ("view", "graph"):
+        page.write_text("mine")
+        assert "E331" in failed(command, corpus, "-o", page) and page.read_text() == "mine"
+        shown = run(command, corpus, "-o", page, "--force", "--limit", 1)
+        assert shown.exit_code == 0 and page.read_text(encoding="utf8") != "mine"
+    shown = run("view", corpus, "-o", page, "--force", "--limit", 1)
+    assert "shows 1 document\x1b" in " ".join(shown.output.split())
 
 
 def test_the_graph(model, corpus, tmp_path):

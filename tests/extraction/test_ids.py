@@ -116,7 +116,11 @@ def test_extract_by_what_is_not_there(trained_folder, sources, tmp_path):
     assert result.exit_code == 1 and "E082" in words and "'nobody'" in words and "kb_id" in words
 
 
-def test_without_the_option_there_are_none(trained_folder, sources, tmp_path):
+def test_without_the_option_only_the_knowledge_base_joins(trained_folder, sources, tmp_path):
     assert extract(trained_folder, sources, "-o", tmp_path / "out.csv").exit_code == 0
     rows = read_rows(tmp_path / "out.csv")
-    assert rows and not any(row["head_id"] or row["tail_id"] for row in rows)
+    assert rows
+    for row in rows:
+        for side in ("head", "tail"):
+            own = f"{row['document']}#{row[f'{side}_key']}"
+            assert row[f"{side}_id"] == (row[f"{side}_kb_id"] or own)

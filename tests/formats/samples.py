@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import spacy
-from spacy.tokens import Doc
+from spacy.tokens import Doc, DocBin, Span
 
 from spacy_kmgre.annotations import read_entities
 from spacy_kmgre.formats import FORMATS
@@ -78,6 +78,215 @@ BIOC = """\
 </document>
 </collection>
 """
+
+# As PubTator3's API gives it: identifiers in objects, and much that says nothing of the text.
+BIOC_JSON: dict[str, Any] = {
+    "PubTator3": [
+        {
+            "_id": "201|None",
+            "id": "201",
+            "infons": {},
+            "passages": [
+                {
+                    "infons": {"type": "title", "year": "2020"},
+                    "offset": 0,
+                    "text": "Lithium and hearts.",
+                    "sentences": [],
+                    "annotations": [
+                        {
+                            "id": "3",
+                            "infons": {
+                                "identifier": "MESH:D008094",
+                                "type": "Chemical",
+                                "valid": True,
+                                "normalized": ["D008094"],
+                                "normalized_id": "D008094",
+                                "accession": None,
+                            },
+                            "text": "Lithium",
+                            "locations": [{"offset": 0, "length": 7}],
+                        }
+                    ],
+                    "relations": [],
+                },
+                {
+                    "infons": {"type": "abstract"},
+                    "offset": 20,
+                    "text": "Lithium made renal failure.",
+                    "sentences": [],
+                    "annotations": [
+                        {
+                            "id": "4",
+                            "infons": {"identifier": "MESH:D008094", "type": "Chemical"},
+                            "text": "Lithium",
+                            "locations": [{"offset": 20, "length": 7}],
+                        },
+                        {
+                            "id": "5",
+                            "infons": {"identifier": "MESH:D051437", "type": "Disease"},
+                            "text": "renal failure",
+                            "locations": [{"offset": 33, "length": 13}],
+                        },
+                    ],
+                    "relations": [],
+                },
+            ],
+            "relations": [
+                {
+                    "id": "R1",
+                    "infons": {
+                        "score": "0.99",
+                        "role1": {
+                            "identifier": "MESH:D008094",
+                            "type": "Chemical",
+                            "normalized": ["D008094"],
+                        },
+                        "role2": {"identifier": "MESH:D051437", "type": "Disease", "normalized_id": None},
+                        "type": "Positive_Correlation",
+                    },
+                    "nodes": [{"refid": "0", "role": "0,2"}],
+                }
+            ],
+            "pmid": 201,
+            "authors": ["A B"],
+            "relations_display": [{"name": "positive_correlate|@CHEMICAL_Lithium|@DISEASE_Renal"}],
+        },
+        {
+            "id": "202",
+            "passages": [
+                {
+                    "infons": {"type": "title"},
+                    "offset": 0,
+                    "text": "Nothing.",
+                    "sentences": None,
+                    "annotations": None,
+                }
+            ],
+            "relations": None,
+        },
+    ]
+}
+
+# "Lee" and "She" are a cluster; "Acme" has no type, as it is in a relation only.
+DYGIE = [
+    {
+        "doc_key": "y1",
+        "sentences": [["Lee", "founded", "Acme", "."], ["She", "left", "Oslo", "."]],
+        "ner": [[[0, 0, "PER"]], [[4, 4, "PER"], [6, 6, "LOC"]]],
+        "relations": [[[0, 0, 2, 2, "founded"]], [[4, 4, 6, 6, "left"]]],
+        "clusters": [[[0, 0], [4, 4]]],
+    },
+    {"doc_key": "y2", "sentences": [["Nothing", "."]], "ner": [[]], "relations": [[]], "clusters": []},
+]
+
+SPERT: list[dict[str, Any]] = [
+    {
+        "tokens": ["Ann", "Lee", "founded", "Acme", "."],
+        "entities": [{"type": "Peop", "start": 0, "end": 2}, {"type": "Org", "start": 3, "end": 4}],
+        "relations": [{"type": "Founded", "head": 0, "tail": 1}],
+        "orig_id": 7,
+    },
+    {
+        "tokens": ["Bo", "lives", "in", "New", "York", "."],
+        "tags": ["U-Peop", "O", "O", "B-Loc", "L-Loc", "O"],
+        "relations": [{"type": "Live_In", "head": 0, "tail": 1}],
+    },
+]
+
+# Types and annotations as INCEpTION exports them; the offsets of XMI count UTF-16, in which the first character is two.
+CAS_TYPES = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<typeSystemDescription xmlns="http://uima.apache.org/resourceSpecifier"><types>
+<typeDescription><name>de.tudarmstadt.ukp.dkpro.core.api.segmentation.type.Sentence</name>
+<supertypeName>uima.tcas.Annotation</supertypeName></typeDescription>
+<typeDescription><name>de.tudarmstadt.ukp.dkpro.core.api.coref.type.CoreferenceChain</name>
+<supertypeName>uima.cas.AnnotationBase</supertypeName><features>
+<featureDescription><name>first</name>
+<rangeTypeName>de.tudarmstadt.ukp.dkpro.core.api.coref.type.CoreferenceLink</rangeTypeName></featureDescription>
+</features></typeDescription>
+<typeDescription><name>de.tudarmstadt.ukp.dkpro.core.api.coref.type.CoreferenceLink</name>
+<supertypeName>uima.tcas.Annotation</supertypeName><features>
+<featureDescription><name>next</name>
+<rangeTypeName>de.tudarmstadt.ukp.dkpro.core.api.coref.type.CoreferenceLink</rangeTypeName></featureDescription>
+</features></typeDescription>
+<typeDescription><name>webanno.custom.Thing</name><supertypeName>uima.tcas.Annotation</supertypeName><features>
+<featureDescription><name>kind</name><rangeTypeName>uima.cas.String</rangeTypeName></featureDescription>
+<featureDescription><name>identifier</name><rangeTypeName>uima.cas.String</rangeTypeName></featureDescription>
+</features></typeDescription>
+<typeDescription><name>webanno.custom.Does</name><supertypeName>uima.tcas.Annotation</supertypeName><features>
+<featureDescription><name>Governor</name><rangeTypeName>webanno.custom.Thing</rangeTypeName></featureDescription>
+<featureDescription><name>Dependent</name><rangeTypeName>webanno.custom.Thing</rangeTypeName></featureDescription>
+<featureDescription><name>how</name><rangeTypeName>uima.cas.String</rangeTypeName></featureDescription>
+</features></typeDescription>
+</types></typeSystemDescription>
+"""
+XMI_HEAD = """\
+<?xml version="1.0" encoding="UTF-8"?><xmi:XMI xmlns:xmi="http://www.omg.org/XMI" xmi:version="2.0"
+xmlns:cas="http:///uima/cas.ecore" xmlns:custom="http:///webanno/custom.ecore"
+xmlns:coref="http:///de/tudarmstadt/ukp/dkpro/core/api/coref/type.ecore"
+xmlns:seg="http:///de/tudarmstadt/ukp/dkpro/core/api/segmentation/type.ecore"><cas:NULL xmi:id="0"/>
+"""
+CAS_XMI = {
+    "TypeSystem.xml": CAS_TYPES,
+    "c1.xmi": XMI_HEAD
+    + """\
+<seg:Sentence xmi:id="20" sofa="1" begin="0" end="21"/><seg:Sentence xmi:id="21" sofa="1" begin="22" end="31"/>
+<custom:Thing xmi:id="2" sofa="1" begin="3" end="6" kind="PER"/>
+<custom:Thing xmi:id="3" sofa="1" begin="16" end="20" kind="ORG" identifier="Q1"/>
+<custom:Thing xmi:id="4" sofa="1" begin="22" end="25"/>
+<custom:Does xmi:id="5" sofa="1" begin="16" end="20" Governor="2" Dependent="3" how="founded"/>
+<custom:Does xmi:id="6" sofa="1" begin="16" end="20" Governor="4" Dependent="3"/>
+<coref:CoreferenceLink xmi:id="8" sofa="1" begin="22" end="25"/>
+<coref:CoreferenceLink xmi:id="9" sofa="1" begin="3" end="6" next="8"/>
+<coref:CoreferenceChain xmi:id="7" sofa="1" first="9"/>
+<cas:Sofa xmi:id="1" sofaNum="1" sofaID="_InitialView" mimeType="text"
+sofaString="\U0001f600 Lee founded: Acme. She left."/>
+<cas:View sofa="1" members="20 21 2 3 4 5 6 7 8 9"/></xmi:XMI>
+""",
+    "c2.xmi": XMI_HEAD
+    + '<cas:Sofa xmi:id="1" sofaNum="1" sofaID="_InitialView" mimeType="text" sofaString="Nothing."/>'
+    + '<cas:View sofa="1" members=""/></xmi:XMI>\n',
+}
+
+CAS_JSON: dict[str, Any] = {
+    "%TYPES": {
+        "custom.Span": {
+            "%NAME": "custom.Span",
+            "%SUPER_TYPE": "uima.tcas.Annotation",
+            "label": {"%NAME": "label", "%RANGE": "uima.cas.String"},
+        },
+        "custom.Relation": {
+            "%NAME": "custom.Relation",
+            "%SUPER_TYPE": "uima.tcas.Annotation",
+            "Governor": {"%NAME": "Governor", "%RANGE": "custom.Span"},
+            "Dependent": {"%NAME": "Dependent", "%RANGE": "custom.Span"},
+            "label": {"%NAME": "label", "%RANGE": "uima.cas.String"},
+        },
+    },
+    "%FEATURE_STRUCTURES": [
+        {
+            "%ID": 1,
+            "%TYPE": "uima.cas.Sofa",
+            "sofaNum": 1,
+            "sofaID": "_InitialView",
+            "mimeType": "text",
+            "sofaString": "Lee founded Acme.",
+        },
+        {"%ID": 2, "%TYPE": "custom.Span", "@sofa": 1, "begin": 0, "end": 3, "label": "PER"},
+        {"%ID": 3, "%TYPE": "custom.Span", "@sofa": 1, "begin": 12, "end": 16, "label": "ORG"},
+        {
+            "%ID": 4,
+            "%TYPE": "custom.Relation",
+            "@sofa": 1,
+            "begin": 12,
+            "end": 16,
+            "@Governor": 2,
+            "@Dependent": 3,
+            "label": "founded",
+        },
+    ],
+    "%VIEWS": {"_InitialView": {"%SOFA": 1, "%MEMBERS": [2, 3, 4]}},
+}
 
 DOCRED = [
     {
@@ -356,6 +565,48 @@ def spacy_file(path: Path) -> Path:
     return path
 
 
+def cas_xmi(folder: Path) -> Path:
+    folder.mkdir()
+    for name, text in CAS_XMI.items():
+        (folder / name).write_text(text, encoding="utf8")
+    return folder
+
+
+def cas_json(folder: Path) -> Path:
+    folder.mkdir()
+    nothing = json.loads(json.dumps(CAS_JSON))
+    nothing["%FEATURE_STRUCTURES"] = [{**CAS_JSON["%FEATURE_STRUCTURES"][0], "sofaString": "Nothing."}]
+    nothing["%VIEWS"]["_InitialView"]["%MEMBERS"] = []
+    for number, data in enumerate((CAS_JSON, nothing), 1):
+        (folder / f"k{number}.json").write_text(json.dumps(data, indent=1), encoding="utf8")
+    return folder
+
+
+def spans_docs() -> list[Doc]:
+    """Docs as other components of spaCy write them."""
+    doc = Doc(VOCAB, words=["Lee", "founded", "Acme", ".", "Lee", "left", "."])
+    doc.ents = [Span(doc, 0, 1, "PER"), Span(doc, 2, 3, "ORG", kb_id="Q1"), Span(doc, 4, 5, "PER")]
+    doc.user_data["title"] = "s1"
+    return [doc, Doc(VOCAB, words=["Nothing", "."], user_data={"title": "s2"})]
+
+
+def rel_component(path: Path) -> Path:
+    docs = spans_docs()
+    rel = {(0, 2): {"founded": 1.0, "left": 0.0}, (2, 0): {"founded": 0.2}, (4, 2): {"left": 0.75}}
+    docs[0].user_data["._.", "rel", None, None] = rel
+    docs[1].user_data["._.", "rel", None, None] = {}
+    DocBin(docs=docs, store_user_data=True).to_disk(path)
+    return path
+
+
+def spancat(path: Path) -> Path:
+    docs = spans_docs()
+    docs[0].spans["sc"] = [*docs[0].ents, Span(docs[0], 1, 3, "VP")]
+    docs[0].ents = []
+    DocBin(docs=docs, store_user_data=True).to_disk(path)
+    return path
+
+
 def text_file(text: str) -> Callable[[Path], Path]:
     def write(path: Path) -> Path:
         path.write_bytes(text.encode("utf8"))
@@ -373,12 +624,19 @@ SAMPLES: dict[str, Callable[[Path], Path]] = {
     "dwie": dwie,
     "pubtator": text_file(PUBTATOR),
     "bioc": text_file(BIOC),
+    "bioc_json": text_file(json.dumps(BIOC_JSON, indent=1)),
+    "cas_json": cas_json,
+    "cas_xmi": cas_xmi,
+    "dygie": text_file(lines(DYGIE)),
+    "spert": text_file(json.dumps(SPERT)),
+    "rel_component": rel_component,
+    "spancat": spancat,
     "brat": brat,
     "prodigy": text_file(lines(PRODIGY)),
     "label_studio": text_file(json.dumps(LABEL_STUDIO)),
     "doccano": text_file(lines(DOCCANO)),
 }
-SUFFIXES = {"spacy": ".spacy"}
+SUFFIXES = {"spacy": ".spacy", "rel_component": ".spacy", "spancat": ".spacy"}
 
 
 def path_for(name: str, folder: Path, stem: str = "sample") -> Path:

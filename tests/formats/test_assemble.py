@@ -79,4 +79,4 @@ def test_order_leaves_white_space_aside():
 
 
 def test_language_of_the_vocabulary():
-    assert docs().nlp.lang == "xx"
+    assert docs().nlp.vocab.lang == "xx"

@@ -37,6 +37,7 @@ def test_reads_a_folder(tmp_path):
     }
     assert pairs == {"founded": [("Lee", "Acme", 1.0)], "lives_in": [("She", "Oslo", 1.0)]}
     assert counts.oddities == {
+        "arguments of events (left out; --event-arguments makes relations of them)": 1,
         "attributes (left out)": 1,
         "discontinuous mentions, read from their first to their last part": 1,
         "events (left out)": 1,
@@ -51,7 +52,7 @@ def test_relations_of_events_and_of_triggers(tmp_path):
     path = changed(tmp_path, "R3\tCoref Arg1:T4 Arg2:T2", "R3\tsays Arg1:E1 Arg2:T2\nR4\tof Arg1:T7 Arg2:T1")
     first, _ = read("brat", path, counts)
     assert ("left", "of", "Lee") in relations(first)
-    assert counts.oddities["relations of events (left out)"] == 1
+    assert counts.oddities["relations of events (left out; --events keeps them)"] == 1
     assert not counts.oddities["triggers of events (left out)"]
 
 

@@ -16,6 +16,7 @@ from spacy_kmgre.formats.base import (
     SCORES,
     get_format,
     guess_source,
+    targets,
 )
 from spacy_kmgre.formats.counts import Counts
 from spacy_kmgre.relation_input import relation_data_of
@@ -23,6 +24,9 @@ from spacy_kmgre.relation_input import relation_data_of
 from .samples import SAMPLES, VOCAB, documents, facts, path_for, read, sample
 
 NAMES = list(FORMATS)
+WRITTEN = list(targets())
+# Formats whose files have no name of their own for the documents, or are folders of them.
+FOLDERS = ("dwie", "brat", "cas_xmi", "cas_json")
 
 
 def test_every_format_has_a_sample():
@@ -37,10 +41,11 @@ def test_reads_two_documents_and_counts_them(name, tmp_path):
     docs = read(name, sample(name, tmp_path), counts)
     assert len(docs) == counts.documents == 2
     assert counts.mentions == sum(len(entity.mentions) for doc in docs for entity in read_entities(doc)) > 0
-    assert counts.relations == sum(len(doc._.relations) for doc in docs) > 0
+    assert counts.relations == sum(len(doc._.relations) for doc in docs)
+    assert counts.relations > 0 or name == "spancat"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", WRITTEN)
 def test_read_write_read_is_the_same(name, tmp_path):
     docs = read(name, sample(name, tmp_path))
     copy = path_for(name, tmp_path / "folder", "copy")
@@ -54,9 +59,9 @@ def test_read_write_read_is_the_same(name, tmp_path):
         assert one.read_bytes() == (third / one.relative_to(copy) if copy.is_dir() else third).read_bytes()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", WRITTEN)
 def test_a_corpus_of_no_documents(name, tmp_path):
-    if name in ("dwie", "brat"):
+    if name in FOLDERS:
         with pytest.raises(ValueError, match="E132"):
             read(name, tmp_path)
         return
@@ -93,7 +98,7 @@ def test_options_that_a_format_does_not_know(name, tmp_path):
         FORMATS[name].read(tmp_path, VOCAB, nonsense=True)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted({*NAMES} - {"spancat"}))
 def test_relation_names(name, tmp_path):
     path = sample(name, tmp_path)
     labels = sorted({relation.label for doc in read(name, path) for relation in doc._.relations})
@@ -106,7 +111,10 @@ def test_relation_names(name, tmp_path):
     assert left_out + counts.oddities["labels listed twice"] + counts.relations == before
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - {"spacy", "docred_submission", "dwie", "brat"}))
+@pytest.mark.parametrize(
+    "name",
+    sorted({*NAMES} - {"spacy", "rel_component", "spancat", "docred_submission", "bioc_json", *FOLDERS}),
+)
 def test_reads_one_document_at_a_time(name, tmp_path):
     """What is wrong with a later document does not keep an earlier one from being read."""
     path = sample(name, tmp_path)
@@ -118,7 +126,7 @@ def test_reads_one_document_at_a_time(name, tmp_path):
         list(docs)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", WRITTEN)
 def test_an_error_leaves_no_file_behind(name, tmp_path):
     docs = read(name, sample(name, tmp_path))
 
@@ -132,7 +140,7 @@ def test_an_error_leaves_no_file_behind(name, tmp_path):
     assert list(target.parent.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", WRITTEN)
 def test_a_file_is_replaced_and_a_full_folder_is_not(name, tmp_path):
     docs = read(name, sample(name, tmp_path))
     target = path_for(name, tmp_path, "copy")
@@ -145,7 +153,7 @@ def test_a_file_is_replaced_and_a_full_folder_is_not(name, tmp_path):
         assert len(read(name, target)) == 2
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", WRITTEN)
 def test_a_relation_of_an_entity_without_mentions_is_not_written(name, tmp_path):
     doc = Doc(VOCAB, words=["a", "b"])
     doc.spans["entity_1"], doc.spans["entity_2"] = [doc[:1]], []
@@ -164,9 +172,11 @@ def test_names_of_formats():
 def test_formats_are_told_by_what_is_in_them(name, tmp_path):
     suffix = {"bioc": ".xml", "pubtator": ".txt", "jsonl": ".jsonl", "prodigy": ".jsonl", "doccano": ".jsonl"}
     path = sample(name, tmp_path)
-    if path.is_file() and name != "spacy":
+    if path.is_file() and not path.suffix:
         path = path.rename(path.with_suffix(suffix.get(name, ".json")))
     assert guess_source(path).name == name
+    if name not in WRITTEN:
+        return
     copy = path_for(name, tmp_path, "copy")
     FORMATS[name].write(read(name, path), copy)
     if copy.is_file() and name != "spacy":
@@ -261,7 +271,9 @@ def test_any_document_is_kept(name, docs: list[Doc], tmp_path_factory):
 
 @QUICK
 @given(docs=st.lists(any_documents(), min_size=1, max_size=2, unique_by=lambda doc: doc.user_data["title"]))
-@pytest.mark.parametrize("name", ["docred", "pubtator", "bioc", "brat", "prodigy"])
+@pytest.mark.parametrize(
+    "name", ["docred", "pubtator", "bioc", "bioc_json", "brat", "prodigy", "dygie", "cas_xmi", "cas_json"]
+)
 def test_any_document_reads_the_same_ever_after(name, docs: list[Doc], tmp_path_factory):
     """These formats change some things once: identifiers are made up, white space becomes a space."""
     folder = tmp_path_factory.mktemp("any")
@@ -270,7 +282,7 @@ def test_any_document_reads_the_same_ever_after(name, docs: list[Doc], tmp_path_
     once = read(name, first)
     FORMATS[name].write(once, second)
     assert [facts(doc) for doc in read(name, second)] == [facts(doc) for doc in once]
-    if name != "prodigy":  # which joins entities that share a span
+    if name not in ("prodigy", "dygie"):  # which join entities that share a span
         for doc in once:
             source = next(one for one in docs if one.user_data["title"] == doc.user_data["title"])
             assert len(doc._.relations) == len(source._.relations)

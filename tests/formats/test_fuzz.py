@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from spacy.tokens import Doc
+from spacy.tokens import Doc, DocBin
 
 from spacy_kmgre.annotations import read_entities, relation_data
 from spacy_kmgre.formats.counts import Counts
 
-from .samples import SAMPLES, documents, path_for, read
+from .samples import SAMPLES, documents, path_for, read, spans_docs
 
 FUZZ = settings(
     max_examples=int(os.environ.get("FUZZ_EXAMPLES", 30)),
@@ -123,6 +123,7 @@ def mangled_json(draw: Any, items: list[Any]) -> list[Any]:
 MENTIONS = {
     "mentions that their entity lists twice",
     "spans listed twice",
+    "types beyond a mention's first (left out)",
     "triggers of events (left out)",
     "lines listed twice",
     "composite mentions whose parts are named (left out)",
@@ -134,8 +135,8 @@ RELATIONS = {
     "relations left out, as an entity has no mentions",
     "relations left out with their mention",
     "relations left out, as they have not two arguments",
-    "relations of events (left out)",
-    "relations without a label (left out)",
+    "relations of events (left out; --events keeps them)",
+    "relations without a label (left out; --default-label names them)",
     "lines listed twice",
 }
 
@@ -203,9 +204,17 @@ def plain(path: Path) -> list[Any]:
     text = path.read_text(encoding="utf-8-sig")
     try:
         found = json.loads(text)
-        return found if isinstance(found, list) else [found]
     except ValueError:
-        return [json.loads(line) for line in text.split("\n") if line.strip()]
+        found = [json.loads(line) for line in text.split("\n") if line.strip()]
+    found = without_nulls(found)
+    return found if isinstance(found, list) else [found]
+
+
+def without_nulls(data: Any) -> Any:
+    """Without the fields that are null, which is as good as leaving them out."""
+    if isinstance(data, dict):
+        return {name: without_nulls(value) for name, value in data.items() if value is not None}
+    return [without_nulls(item) for item in data] if isinstance(data, list) else data
 
 
 def said_in_docred(path: Path) -> tuple[int, int]:
@@ -231,24 +240,26 @@ def said_in_prodigy(path: Path) -> tuple[int, int]:
     relations = [relation for data in found for relation in data.get("relations", [])]
     return (
         sum(len(data.get("spans", [])) for data in found),
-        sum(relation["label"].upper() != "COREF" for relation in relations),
+        sum(relation.get("label", "").upper() != "COREF" for relation in relations),
     )
 
 
 def said_in_doccano(path: Path) -> tuple[int, int]:
     relations = [relation for data in plain(path) for relation in data.get("relations", [])]
     return (
-        sum(len(data["entities"]) for data in plain(path)),
-        sum(relation["type"].upper() != "COREF" for relation in relations),
+        sum(len(data.get("entities", [])) for data in plain(path)),
+        sum(relation.get("type", "").upper() != "COREF" for relation in relations),
     )
 
 
 def said_in_label_studio(path: Path) -> tuple[int, int]:
     counts: Counter[str] = Counter()
     for task in plain(path):
-        there = [annotation for annotation in task["annotations"] if not annotation.get("was_cancelled")]
+        there = [
+            annotation for annotation in task.get("annotations", []) if not annotation.get("was_cancelled")
+        ]
         chosen = [annotation for annotation in there if annotation.get("ground_truth") is True] or there
-        for item in chosen[0]["result"] if chosen else ():
+        for item in chosen[0].get("result", []) if chosen else ():
             labels = [label for label in item.get("labels", []) if label.upper() != "COREF"]
             sides = 2 if item.get("direction") == "bi" else 1
             counts[item["type"]] += 1 if item["type"] == "labels" else len(labels) * sides
@@ -256,8 +267,39 @@ def said_in_label_studio(path: Path) -> tuple[int, int]:
 
 
 def said_in_dwie(path: Path) -> tuple[int, int]:
-    found = [json.loads(file.read_text(encoding="utf-8-sig")) for file in path.glob("*.json")]
-    return sum(len(data["mentions"]) for data in found), sum(len(data["relations"]) for data in found)
+    files = [file for file in path.glob("*.json") if file.read_text(encoding="utf-8-sig").startswith("{")]
+    found = [data for file in files for data in plain(file)]
+    found = [data for data in found if isinstance(data, dict) and {"concepts", "mentions"} <= data.keys()]
+    return sum(len(data["mentions"]) for data in found), sum(len(data.get("relations", [])) for data in found)
+
+
+def said_in_bioc_json(path: Path) -> tuple[int, int]:
+    def documents(item: Any) -> list[Any]:
+        return next(
+            (item[name] for name in ("PubTator3", "documents") if isinstance(item.get(name), list)), [item]
+        )
+
+    found = [document for item in plain(path) for document in documents(item)]
+    parts = [part for data in found for part in (data, *data["passages"])]
+    parts += [
+        part for data in found for passage in data["passages"] for part in passage.get("sentences") or ()
+    ]
+    sizes = [[len(part.get(name) or ()) for part in parts] for name in ("annotations", "relations")]
+    return sum(sizes[0]), sum(sizes[1])
+
+
+def said_in_dygie(path: Path) -> tuple[int, int]:
+    mentions = [item for data in plain(path) for items in data.get("ner") or () for item in items]
+    relations = [item for data in plain(path) for items in data.get("relations") or () for item in items]
+    return len(mentions), sum(item[4].lower() != "coref" for item in relations)
+
+
+def said_in_spert(path: Path) -> tuple[int, int]:
+    found = [
+        (data.get("entities"), data.get("tags") or (), data.get("relations") or ()) for data in plain(path)
+    ]
+    mentions = [len(e) if e is not None else sum(tag[:1] in "BU" for tag in tags) for e, tags, _ in found]
+    return sum(mentions), sum(item["type"].lower() != "coref" for *_, items in found for item in items)
 
 
 SAID: dict[str, Callable[[Path], tuple[int, int]]] = {
@@ -267,12 +309,15 @@ SAID: dict[str, Callable[[Path], tuple[int, int]]] = {
     "dwie": said_in_dwie,
     "pubtator": said_in_pubtator,
     "bioc": said_in_bioc,
+    "bioc_json": said_in_bioc_json,
+    "dygie": said_in_dygie,
+    "spert": said_in_spert,
     "brat": said_in_brat,
     "prodigy": said_in_prodigy,
     "label_studio": said_in_label_studio,
     "doccano": said_in_doccano,
 }
-PAIRS = {"brat", "prodigy", "label_studio", "doccano"}
+PAIRS = {"brat", "prodigy", "label_studio", "doccano", "dygie", "spert"}
 MANGLED_FILE = {"dwie": "DW_1.json", "brat": "news/one.ann"}
 
 
@@ -306,7 +351,7 @@ def test_mangled_json(name, data, tmp_path_factory):
     path = SAMPLES[name](path_for(name, tmp_path_factory.mktemp("fuzz")))
     file = the_file(name, path)
     items = data.draw(mangled_json(plain(file)))
-    if name in ("docred", "docred_submission", "label_studio"):
+    if name in ("docred", "docred_submission", "label_studio", "spert"):
         file.write_text(json.dumps(items))
     else:
         file.write_text("".join(json.dumps(item) + "\n" for item in items))
@@ -322,3 +367,64 @@ def test_mangled_docbins(data, tmp_path_factory):
         read("spacy", path)
     except ValueError as error:
         assert re.match(r"\[KMGRE E113\] .*sample.spacy", str(error))
+
+
+@FUZZ
+@given(data=st.data())
+@pytest.mark.parametrize(
+    "name, file", [("cas_xmi", "c1.xmi"), ("cas_xmi", "TypeSystem.xml"), ("cas_json", "k1.json")]
+)
+def test_mangled_cas(name, file, data, tmp_path_factory):
+    """A CAS is read by a library, whose own errors name the file too."""
+    path = SAMPLES[name](path_for(name, tmp_path_factory.mktemp("fuzz")))
+    file = path / file
+    if data.draw(st.booleans()) and name == "cas_json":
+        file.write_text(json.dumps(data.draw(mangled_json(plain(file)))[0]))
+    else:
+        file.write_bytes(data.draw(mangled(file.read_bytes())))
+    try:
+        read(name, path)
+    except ValueError as error:
+        assert re.match(r"\[KMGRE E\d\d\d\] ", str(error)), error
+        assert path.name in str(error)
+
+
+@FUZZ
+@given(data=st.data())
+@pytest.mark.parametrize("name", ["rel_component", "spancat"])
+def test_mangled_docbins_of_other_components(name, data, tmp_path_factory):
+    path = SAMPLES[name](path_for(name, tmp_path_factory.mktemp("fuzz")))
+    path.write_bytes(data.draw(mangled(path.read_bytes())))
+    try:
+        read(name, path)
+    except ValueError as error:
+        assert re.match(r"\[KMGRE E(113|605)\] ", str(error))
+
+
+TOKENS = st.one_of(st.integers(-1, 8), st.none(), st.text(max_size=2))
+REL = st.dictionaries(
+    st.one_of(st.tuples(TOKENS, TOKENS), TOKENS),
+    st.one_of(st.dictionaries(st.text(max_size=3), VALUES), VALUES),
+    max_size=3,
+)
+
+
+@FUZZ
+@given(rel=REL)
+def test_any_doc_rel(rel, tmp_path_factory):
+    docs = spans_docs()
+    docs[0].user_data["._.", "rel", None, None] = rel
+    path = tmp_path_factory.mktemp("fuzz") / "sample.spacy"
+    try:
+        DocBin(docs=docs, store_user_data=True).to_disk(path)
+    except (ValueError, TypeError, OverflowError):  # a DocBin cannot hold everything
+        return
+    counts = Counts()
+    try:
+        first, _ = read("rel_component", path, counts)
+    except ValueError as error:
+        assert re.match(r"\[KMGRE E(605|148)\] ", str(error)), error
+        return
+    said = sum(value >= 0.5 for labels in rel.values() for value in labels.values())
+    left_out = counts.oddities["relations left out, as no entity begins at their tokens"]
+    assert len(relation_data(first)) + left_out == said

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 
 from spacy_kmgre.model import maths
-from spacy_kmgre.model.architectures import bilinear_head, linear_head
-from spacy_kmgre.model.heads import BilinearHead, Head, LinearHead
+from spacy_kmgre.model.heads import BilinearHead, Head, LinearHead, bilinear_head, linear_head
 
 EXACT = {"rtol": 0.0, "atol": 1e-10}
 CLASSES = 5

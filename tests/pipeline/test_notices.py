@@ -118,7 +118,7 @@ def test_a_second_relation_component(nlp, trained_folder, tmp_path):
     nlp.add_pipe(NAME, name="other", source=spacy.load(trained_folder("KMGRE")))
     nlp.to_disk(tmp_path)
     nlp = spacy.load(tmp_path)
-    with pytest.warns(UserWarning, match=f"W018.*'other' replaces.*'{NAME}'") as caught:
+    with pytest.warns(UserWarning, match=rf"W018.*those of 'other' now.*relations_of\('{NAME}'\)") as caught:
         for _ in range(2):
             assert triples(nlp(make_other_doc(nlp)))
     assert len(caught) == 1

@@ -117,6 +117,15 @@ def test_render_shows_itself_in_a_notebook(monkeypatch):
         ({"colors": {"PER": "url(https://example.com)"}}, "E501"),
         ({"colors": {"PER": "red; background: url(x)"}}, "E501"),
         ({"threshold": 1.5}, "E502"),
+        ({"threshold": float("nan")}, "E502"),
+        ({"threshold": "0.5"}, "E540.*'threshold'.*a number"),
+        ({"threshold": True}, "E540"),
+        ({"labels": 3}, "E540.*a list of relation labels"),
+        ({"labels": ["a", 3]}, "E540"),
+        ({"colors": ["red"]}, "E540.*a dict of CSS colours"),
+        ({"colors": {"PER": 3}}, "E501"),
+        ({"title": 3}, "E540.*a string"),
+        ("dark", "E541"),
     ],
 )
 def test_wrong_options(options, code):
@@ -129,6 +138,8 @@ def test_options():
     data = data_of(render([make_doc()], page=True, options={**options, "title": "<b>"}))
     assert (data["colors"], data["threshold"]) == (options["colors"], 0.3)
     assert [relation["label"] for relation in data["documents"][0]["relations"]] == ["founded"]
+    empty = dict.fromkeys(("colors", "labels", "threshold", "title"))
+    assert data_of(render(make_doc(), page=True, options=empty)) == data_of(render(make_doc(), page=True))
 
 
 def test_what_cannot_be_shown():

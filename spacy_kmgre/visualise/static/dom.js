@@ -22,9 +22,11 @@ function readData() {
   return JSON.parse(byId("data").textContent);
 }
 
+const NUMBERS = new Intl.NumberFormat("en");
+
 /** A number and its noun. */
 function plural(number, singular, many = `${singular}s`) {
-  return `${number.toLocaleString("en")} ${number === 1 ? singular : many}`;
+  return `${NUMBERS.format(number)} ${number === 1 ? singular : many}`;
 }
 
 function percent(share) {

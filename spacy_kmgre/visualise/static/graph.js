@@ -9,6 +9,8 @@ const MANY = DATA.edges.length > 400;
 // The zoom from which on all names are shown, and the number of characters of a name.
 const READABLE = 0.65;
 const NAME = 28;
+// The pixels around the whole graph, in which lie the buttons and the legend.
+const MARGIN = 110;
 
 const state = { edge: -1, node: -1, threshold: DATA.threshold, query: "", rows: BATCH };
 const types = [...new Set(DATA.nodes.map((node) => node.label))].sort();
@@ -46,28 +48,66 @@ function looks() {
   ];
 }
 
-// The canvas comes after the list, which can be read before everything is drawn.
+// The canvas comes last: the list can be read, and a sketch of the graph be seen, before cytoscape.js has begun.
 let canvas = null;
+
+// A large graph, which is seen from afar at first, has larger nodes and edges.
+const scale = Math.max(1, Math.min(2.2, 0.4 / wholeView().zoom));
+const nodeSize = (node) => scale * Math.min(46, 14 + 5 * Math.sqrt(node.mentions));
+const edgeWidth = (edge) => scale * Math.min(6, 1 + Math.log2(edge.count));
+
+/** Draws nodes and edges as they will be on the canvas, in a hundredth of the time. */
+function sketch() {
+  const box = byId("graph").getBoundingClientRect();
+  const ratio = devicePixelRatio;
+  const node = el("canvas", { id: "sketch", width: Math.ceil(box.width * ratio), height: Math.ceil(box.height * ratio) });
+  const pen = node.getContext("2d");
+  const { zoom, pan } = wholeView();
+  pen.setTransform(ratio * zoom, 0, 0, ratio * zoom, ratio * pan.x, ratio * pan.y);
+  pen.strokeStyle = variable("--line");
+  pen.globalAlpha = 0.55;
+  const shown = DATA.edges.filter((edge) => edge.score >= state.threshold);
+  for (const edge of shown) {
+    const [head, tail] = [DATA.nodes[edge.head], DATA.nodes[edge.tail]];
+    pen.lineWidth = edgeWidth(edge);
+    pen.beginPath();
+    pen.moveTo(head.x, head.y);
+    pen.lineTo(tail.x, tail.y);
+    pen.stroke();
+  }
+  pen.globalAlpha = 1;
+  for (const { x, y, ...node } of DATA.nodes) {
+    pen.fillStyle = typeColor(node.label);
+    pen.beginPath();
+    pen.arc(x, y, nodeSize(node) / 2, 0, 2 * Math.PI);
+    pen.fill();
+  }
+  byId("graph").append(node);
+}
 
 function startCanvas() {
   const elements = [
     ...DATA.nodes.map((node, number) => ({ group: "nodes", position: { x: node.x, y: node.y }, data: {
       id: `n${number}`, number, text: node.text.length > NAME ? `${node.text.slice(0, NAME)}…` : node.text,
-      color: typeColor(node.label), size: Math.min(46, 14 + 5 * Math.sqrt(node.mentions)) } })),
+      color: typeColor(node.label), size: nodeSize(node) } })),
     ...DATA.edges.map((edge, number) => ({ group: "edges", data: {
-      id: `e${number}`, number, text: edge.name, source: `n${edge.head}`, target: `n${edge.tail}`,
-      width: Math.min(6, 1 + Math.log2(edge.count)) } })),
+      id: `e${number}`, number, text: edge.name, source: `n${edge.head}`, target: `n${edge.tail}`, width: edgeWidth(edge) } })),
   ];
   canvas = cytoscape({
     container: byId("graph"), style: looks(), ...wholeView(),
     minZoom: 0.02, maxZoom: 4, textureOnViewport: MANY, hideEdgesOnViewport: DATA.edges.length > 1000,
   });
+  // The renderer keeps a picture of each element, which costs more than drawing a graph of this size does.
+  const renderer = canvas.renderer();
+  renderer.drawLayeredElements = renderer.drawCachedElements = (context, chosen) => renderer.drawElements(context, chosen);
   canvas.add(elements);
   canvas.on("tap", "edge", (event) => chooseEdge(event.target.data("number")));
   canvas.on("tap", "node", (event) => chooseNode(event.target.data("number")));
   canvas.on("tap", (event) => { if (event.target === canvas) { state.edge = -1; state.node = -1; update(); } });
-  canvas.on("zoom", updateNames);
-  updateCanvas();
+  canvas.on("zoom", () => { if (readable !== (canvas.zoom() >= READABLE)) updateNames(); });
+  canvas.one("render", () => byId("sketch").remove());
+  if (state.edge >= 0 || state.node >= 0 || state.threshold > 0 || state.query) updateCanvas();
+  else updateNames();
 }
 
 /** The zoom and place that show all nodes. cytoscape.js would measure every name for that. */
@@ -75,14 +115,16 @@ function wholeView() {
   const box = byId("graph").getBoundingClientRect();
   const [xs, ys] = [DATA.nodes.map((node) => node.x), DATA.nodes.map((node) => node.y)];
   const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
-  if (!DATA.nodes.length) return {};
-  const zoom = Math.min(1.4, (box.width - 120) / (right - left + 1), (box.height - 120) / (bottom - top + 1));
+  if (!DATA.nodes.length) return { zoom: 1, pan: { x: 0, y: 0 } };
+  const zoom = Math.min(1.4, (box.width - MARGIN) / (right - left + 1), (box.height - MARGIN) / (bottom - top + 1));
   return { zoom, pan: { x: box.width / 2 - zoom * (left + right) / 2, y: box.height / 2 - zoom * (top + bottom) / 2 } };
 }
 
+let readable = false;
+
 /** Shows the names of all nodes where they can be read, else those of what is chosen. */
 function updateNames() {
-  const readable = canvas.zoom() >= READABLE;
+  readable = canvas.zoom() >= READABLE;
   canvas.batch(() => canvas.nodes().forEach((node) => { node.toggleClass("named", readable || node.hasClass("chosen") || node.hasClass("beside")); }));
 }
 
@@ -144,7 +186,7 @@ function update() {
   byId("relations").replaceChildren(...visible.slice(0, state.rows).map(row));
   byId("more").hidden = visible.length <= state.rows;
   byId("empty").hidden = visible.length > 0;
-  byId("count").textContent = visible.length === DATA.edges.length ? visible.length.toLocaleString("en") : `${visible.length.toLocaleString("en")} of ${DATA.edges.length.toLocaleString("en")}`;
+  byId("count").textContent = visible.length === DATA.edges.length ? NUMBERS.format(visible.length) : `${NUMBERS.format(visible.length)} of ${NUMBERS.format(DATA.edges.length)}`;
   byId("threshold-value").textContent = state.threshold.toFixed(2);
   byId("about-entity").hidden = state.node < 0;
   if (state.node >= 0) {
@@ -243,7 +285,9 @@ byId("legend").append(...types.filter(Boolean).map((label) => {
   return el("li", {}, dot, el("bdi", {}, label));
 }));
 const left = DATA.all.edges - DATA.edges.length;
+if (!DATA.edges.length) byId("empty").textContent = "The documents have no relations.";
 byId("facts").textContent = [plural(DATA.documents.length, "document"), plural(DATA.nodes.length, "entity", "entities"), plural(DATA.edges.length, "relation")].join(" · ") +
-  (left > 0 ? ` · ${left.toLocaleString("en")} rarer relations left out` : "");
+  (left > 0 ? ` · ${NUMBERS.format(left)} rarer relations left out` : "");
 update();
+sketch();
 requestAnimationFrame(() => setTimeout(startCanvas));

@@ -77,7 +77,7 @@ function listed() {
 function updateSteps() {
   const numbers = listed();
   const place = numbers.indexOf(state.document);
-  byId("place").textContent = `${(state.document + 1).toLocaleString("en")} of ${DATA.documents.length.toLocaleString("en")}`;
+  byId("place").textContent = `${NUMBERS.format(state.document + 1)} of ${NUMBERS.format(DATA.documents.length)}`;
   byId("previous").disabled = !numbers.some((number) => number < state.document);
   byId("next").disabled = !numbers.some((number) => number > state.document);
   return place;
@@ -239,11 +239,14 @@ function update() {
   byId("count").textContent = visible === doc.relations.length ? String(visible) : `${visible} of ${doc.relations.length}`;
   byId("threshold-value").textContent = state.threshold.toFixed(2);
   byId("empty").hidden = visible > 0;
-  byId("empty").textContent = doc.relations.length ? "No relation is left by threshold, search and choice." : "The document has no relations.";
+  byId("empty").textContent = doc.relations.length ? "No relation is left by threshold, search and choice."
+    : doc.entities.length ? "The document has no relations." : "The document has no entities, so there can be no relations.";
   byId("hint").hidden = visible === 0 || state.relation >= 0;
   byId("about-entity").hidden = state.entity < 0;
   if (state.entity >= 0) byId("entity-name").textContent = doc.entities[state.entity].text;
-  if (DATA.compared) updateVerdicts(doc);
+  byId("verdicts").hidden = !doc.compared;
+  byId("uncompared").hidden = doc.compared || !DATA.compared;
+  if (doc.compared) updateVerdicts(doc);
   lightUp(doc);
   if (CSS.highlights) {
     CSS.highlights.delete("found");
