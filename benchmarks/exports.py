@@ -5,7 +5,6 @@ again under new titles. Each export runs in a process of its own.
 """
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import cycle, islice
@@ -44,8 +43,8 @@ def main(
             rows.append(row)
             print(json.dumps(row), flush=True)
             if results is not None:
-                line = {"date": f"{datetime.now():%Y-%m-%d}", "command": " ".join(sys.argv), **row}
-                srsly.write_jsonl(results, [line], append=True)
+                line = {"date": f"{datetime.now():%Y-%m-%d}", "corpus": corpus.name, **row}
+                srsly.write_jsonl(results, [line], append=True, append_new_line=False)
     header = tuple(rows[0])
     print(table([tuple(map(str, row.values())) for row in rows], header=header, divider=True))
 
