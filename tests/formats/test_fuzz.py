@@ -201,13 +201,16 @@ def said_in_brat(path: Path) -> tuple[int, int]:
 
 
 def plain(path: Path) -> list[Any]:
-    text = path.read_text(encoding="utf-8-sig")
-    try:
-        found = json.loads(text)
-    except ValueError:
-        found = [json.loads(line) for line in text.split("\n") if line.strip()]
-    found = without_nulls(found)
-    return found if isinstance(found, list) else [found]
+    """The values of a file: those of its list, or those that stand one after another."""
+    text = path.read_text(encoding="utf-8-sig").strip()
+    found, at = [], 0
+    while at < len(text):
+        value, end = json.JSONDecoder().raw_decode(text, at)
+        if isinstance(value, list) and not found:
+            return without_nulls(value)  # What follows a list is refused, or is half a value without content.
+        found.append(without_nulls(value))
+        at = end + len(text[end:]) - len(text[end:].lstrip())
+    return found
 
 
 def without_nulls(data: Any) -> Any:
