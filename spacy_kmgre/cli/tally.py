@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..annotations import all_entities
-from ..errors import Warnings
+from ..errors import Warnings, listed
 
 # The number of names that a message lists.
 NAMES = 12
@@ -62,18 +62,13 @@ class Tally:
         elif not self.labels:
             warnings.warn(Warnings.W114.format(source=source), stacklevel=2)
         elif wanted and not self.labels.keys() & set(wanted):
-            names = _list(self.labels)
-            warnings.warn(Warnings.W116.format(labels=_list(wanted), known=names), stacklevel=2)
+            names = listed(self.labels, NAMES)
+            warnings.warn(Warnings.W116.format(labels=listed(wanted, NAMES), known=names), stacklevel=2)
         if unknown:
-            names = _list(f"{label} ({number})" for label, number in unknown.most_common())
-            text = Warnings.W112.format(count=unknown.total(), unknown=names, known=_list(known))
+            counted = (f"{label} ({number})" for label, number in unknown.most_common())
+            names = listed(counted, NAMES)
+            text = Warnings.W112.format(count=unknown.total(), unknown=names, known=listed(known, NAMES))
             warnings.warn(text, stacklevel=2)
         if self.compared and self.compared < self.documents:
             count = self.documents - self.compared
             warnings.warn(Warnings.W115.format(count=count, total=self.documents), stacklevel=2)
-
-
-def _list(names: Iterable[str]) -> str:
-    shown = list(names)
-    rest = len(shown) - NAMES
-    return ", ".join(shown[:NAMES]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,12 +1,24 @@
 """Every message that a user can meet, so that wording stays even and tests can match codes."""
 
+from collections.abc import Iterable
+
 from .commands import CommandErrors
 from .corpora import CorpusErrors
 from .pipeline import PipelineErrors
 from .warnings import Reasons, Warnings
 
-__all__ = ["Errors", "Reasons", "Warnings"]
+__all__ = ["Errors", "Reasons", "Warnings", "listed"]
 
 
 class Errors(PipelineErrors, CorpusErrors, CommandErrors):
     """All errors, by their codes."""
+
+
+def listed(names: Iterable[str], most: int) -> str:
+    """Return the first names for a message, and the number of the others; "none" where there are none.
+
+    :param most: The largest number of names that are shown.
+    """
+    found = list(names)
+    rest = f" and {len(found) - most} more" if len(found) > most else ""
+    return (", ".join(found[:most]) or "none") + rest

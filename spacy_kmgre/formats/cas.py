@@ -294,25 +294,24 @@ def _holds_json(peek: Peek) -> bool:
     return any("%FEATURE_STRUCTURES" in item for item in first.objects)
 
 
-CAS_XMI = Format(
+_cas_format = partial(
+    Format,
+    settings=CasOptions,
+    folders=True,
+    holds=frozenset({IDENTIFIERS, KEY_PAIRS, SHARED}),
+    changes=lambda doc: (*shared_identifiers(doc), *coreferring_labels(doc)),
+)
+CAS_XMI = _cas_format(
     name="cas_xmi",
     description="UIMA CAS XMI of INCEpTION and WebAnno: .xmi with TypeSystem.xml, a folder or zip of these",
     reader=partial(_read, ".xmi"),
     writer=write_xmi,
-    settings=CasOptions,
-    folders=True,
     sniff=lambda peek: ".xmi" in (peek.ending, *peek.files),
-    holds=frozenset({IDENTIFIERS, KEY_PAIRS, SHARED}),
-    changes=lambda doc: (*shared_identifiers(doc), *coreferring_labels(doc)),
 )
-CAS_JSON = Format(
+CAS_JSON = _cas_format(
     name="cas_json",
     description="UIMA CAS JSON of INCEpTION: a folder of .json, or a file",
     reader=partial(_read, ".json"),
     writer=write_json,
-    settings=CasOptions,
-    folders=True,
     sniff=_holds_json,
-    holds=frozenset({IDENTIFIERS, KEY_PAIRS, SHARED}),
-    changes=lambda doc: (*shared_identifiers(doc), *coreferring_labels(doc)),
 )

@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..annotations import PASSAGES, document_name, relation_data
-from ..errors import Warnings
+from ..errors import Warnings, listed
 from ..types import Entity
 
 # The largest number of labels and span groups that a message lists.
@@ -52,7 +52,7 @@ def warn_of_no_entities(warn: WarnOnce, docs: Iterable[Doc], entities: Iterable[
     for doc in (doc for doc, found in zip(docs, entities) if not found):
         groups = [key for key, group in doc.spans.items() if len(group) and key != PASSAGES]
         there = [f"{len(doc.ents)} named entities (doc.ents)"] if len(doc.ents) > 1 else []
-        there += [f"the span groups {_listed(groups)}"] if groups else []
+        there += [f"the span groups {listed(groups, SHOWN)}"] if groups else []
         if there:
             warn(Warnings.W015, document=document_name(doc), there=" and ".join(there))
 
@@ -66,8 +66,8 @@ def warn_of_unknown_labels(warn: WarnOnce, examples: Iterable[Example], known: C
             Warnings.W016,
             count=unknown.total(),
             total=labels.total(),
-            unknown=_listed([label for label, _ in unknown.most_common()]),
-            known=_listed(known),
+            unknown=listed((label for label, _ in unknown.most_common()), SHOWN),
+            known=listed(known, SHOWN),
         )
 
 
@@ -97,10 +97,3 @@ def _too_late(nlp: Language, relations: str) -> Iterator[tuple[str, str]]:
         named = [other for other, assigned in makes.items() if "doc.ents" in assigned]
         if named and min(place[other] for other in named) > place[name]:
             yield named[0], name
-
-
-def _listed(names: Collection[str]) -> str:
-    """Return the first names, and the number of the others."""
-    first = list(names)[:SHOWN]
-    rest = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return (", ".join(first) or "none") + rest

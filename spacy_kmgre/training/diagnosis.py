@@ -1,7 +1,7 @@
 """Reasons why a training may have taught nothing, as far as a pipeline whose F stayed 0 shows them."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -11,10 +11,12 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..annotations import all_entities, get_relations, relation_data
-from ..errors import Reasons
+from ..errors import Reasons, listed
 
 # The number of documents that are read once more, to see what the pipeline says of them.
 DOCUMENTS = 20
+# The largest number of labels and types that a reason lists.
+SHOWN = 8
 # The number of updates below which a training is short.
 FEW_STEPS = 300
 # Heads begin at random, and below this learning rate they learn nothing.
@@ -93,7 +95,5 @@ def _of_rates(pipe: Any) -> Iterator[str]:
         yield Reasons.RATE_LOW.format(rate=heads)
 
 
-def _some(names: Sequence[str], most: int = 8) -> str:
-    """Return the first names, and how many more there are."""
-    shown = ", ".join(repr(name) for name in names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+def _some(names: Iterable[str]) -> str:
+    return listed(map(repr, names), SHOWN)
