@@ -2,6 +2,8 @@
 
 
 class PipelineErrors:
+    """Errors of Docs, models and components."""
+
     # Doc (E0xx)
     E001 = (
         "[KMGRE E001] Relation {label!r} refers to the entity {key!r}, but the Doc has no span group of that "
