@@ -88,6 +88,9 @@ class PipelineErrors:
         "[KMGRE E028] Refused at {place}: {reason}. A model is data here, and no code that comes with one is run. Take "
         "an encoder and a tokenizer that the library transformers has itself."
     )
+    E029 = (
+        "[KMGRE E029] The weights, the tokenizer and the configuration do not fit, or are damaged: {reason}."
+    )
 
     # Relations written by hand (E070-E079)
     E070 = (
