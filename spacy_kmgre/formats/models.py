@@ -55,8 +55,8 @@ def _or_none(value: Any, check_item: ValidatorFunctionWrapHandler, info: Validat
             raise _explain(error, info.context.where) from error
 
 
-# A string that can be encoded. Only where there is a constraint does pydantic find half a surrogate pair. A `Field` here
-# would keep the default of the first field of this type for the others, until pydantic 2.11.
+# A string that can be encoded. Only where there is a constraint does pydantic find half a surrogate pair. Before
+# version 2.11.10, a `Field` here would give the default of one field of this type to others.
 Text = Annotated[str, StringConstraints(min_length=0)]
 # An item of a list that is None where it is not as it should be and reading is lenient: the others keep their numbers.
 if TYPE_CHECKING:
