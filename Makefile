@@ -21,13 +21,13 @@ test-gpu: $(READY)
 
 # The tests with the lowest versions that setup.cfg allows, in an environment of their own. torch is the exception: its
 # older builds take gigabytes, so it is the one of constraints.txt.
-EXTRAS := coreferee graph pandas parquet plots rdf
+EXTRAS := cas coreferee graph pandas parquet plots rdf zstd
 LOWEST := .venv-lowest
 test-lowest:
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
 	grep "^torch==" constraints.txt > $(LOWEST)/torch.txt
-	$(LOWEST)/bin/uv pip compile --quiet setup.cfg $(EXTRAS:%=--extra %) --resolution lowest-direct \
+	$(LOWEST)/bin/uv pip compile --quiet --upgrade setup.cfg $(EXTRAS:%=--extra %) --resolution lowest-direct \
 		--constraint $(LOWEST)/torch.txt --output-file $(LOWEST)/lowest.txt >/dev/null
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c $(LOWEST)/lowest.txt -e ".[dev]"
 	$(LOWEST)/bin/python -m pytest -q -n auto --dist loadfile -m "not gpu"

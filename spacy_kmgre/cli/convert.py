@@ -28,6 +28,7 @@ from ..formats.counts import Counts
 from ..formats.docbin import SPACY
 from ..formats.nothing import warn_of_nothing
 from ..formats.split import PARTS, Split
+from .output import check_output
 from .printing import failing, plural
 
 
@@ -58,8 +59,7 @@ def convert(
             written = get_format(target_format)
         targets = [target] if split is None else list(_part_paths(target, written, split).values())
         for path in targets:
-            if path.is_file() and not force:
-                raise ValueError(Errors.E331.format(path=path))
+            check_output(path, (), force=force)  # A corpus may take its own place.
         docs = read_source(source, source_format, counts, limit=limit, lang=lang, options=options)
         first = next(docs, None)
         if first is None:

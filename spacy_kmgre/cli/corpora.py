@@ -68,7 +68,7 @@ def _format_params() -> list[Any]:
             Parameter(
                 name,
                 Parameter.KEYWORD_ONLY,
-                default=Opt(option.default, *flags, help=help, exists=bool(loads)),
+                default=Opt(option.default, *flags, help=help, exists=bool(loads), path_type=Path),
                 annotation=Path | None if loads else type(option.default),
             )
         )

@@ -29,8 +29,9 @@ from ..extraction.tables import DEFAULT, ENDINGS, Columns
 from ..formats.counts import Counts
 from ..formats.files import replacing
 from .arguments import RelatedEntities, parse_overrides
-from .common import check_output, load_pipeline
+from .common import load_pipeline
 from .convert import read_source
+from .output import check_output
 from .pipelines import split_overrides
 from .printing import failing
 from .tally import Tally

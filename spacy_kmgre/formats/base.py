@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import Field, dataclass, fields
 from functools import partial
+from importlib.metadata import entry_points
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +27,7 @@ from .options import ReaderOptions as ReaderOptions
 from .options import option as option
 from .peek import Peek
 
+GROUP = "spacy_kmgre_formats"  # of entry points
 # The largest number of files of a folder that are looked at to recognise its format.
 FILES = 100
 
@@ -198,7 +200,9 @@ class Formats(Mapping[str, Format]):
     """The registered formats by name, in alphabetical order. A format is imported when it is asked for."""
 
     def __init__(self) -> None:
-        self._registry = catalogue.create("spacy_kmgre_formats", entry_points=True)
+        self._registry = catalogue.create(GROUP)  # what this process registers
+        # Packages bring the others. To look at all that is installed takes milliseconds, so that it is done once.
+        self._installed = {point.name: point for point in entry_points(group=GROUP)}
 
     def register(self, form: Format) -> Format:
         """Register a format for this process. A package registers its formats by entry points instead."""
@@ -206,17 +210,14 @@ class Formats(Mapping[str, Format]):
         return form
 
     def __getitem__(self, name: str) -> Format:
-        try:
-            form: Format = self._registry.get(name)
-        except catalogue.RegistryError as error:
-            raise KeyError(name) from error
+        form: Format = self._registry.get_all().get(name) or self._installed[name].load()
         return form
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._registry.get_all()))
+        return iter(sorted({*self._installed, *self._registry.get_all()}))
 
     def __len__(self) -> int:
-        return len(self._registry.get_all())
+        return sum(1 for _ in self)
 
 
 FORMATS = Formats()
@@ -317,8 +318,7 @@ def _made(
     with counts.leaving_out(loss, options.lenient):
         try:
             doc = make()
-            if doc is not None and not all(data["label"].strip() for data in relation_data(doc)):
-                raise ValueError(Errors.E148.format(where=f"{path} {document_name(doc)!r}"))
+            _check_labels(path, doc)
         except ValueError as error:
             raise ValueError(Errors.E363.format(error=error)) from error
         return doc
@@ -331,12 +331,17 @@ def _renamed(folder: Path, path: Path, make: Callable[[], Doc | None]) -> Doc | 
         return make()
 
 
+def _check_labels(path: Path | str, doc: Doc | None) -> None:
+    """See that the relations of a Doc, if there is one, have labels."""
+    if doc is not None and not all(data["label"].strip() for data in relation_data(doc)):
+        raise ValueError(Errors.E148.format(where=f"{path} {document_name(doc)!r}".lstrip()))
+
+
 def _checked(doc: Doc) -> Doc:
     """See that a Doc's relations have labels and are between entities that have mentions."""
+    _check_labels("", doc)
     known = {entity.key for entity in read_entities(doc)}
     for data in relation_data(doc):
-        if not data["label"].strip():
-            raise ValueError(Errors.E148.format(where=repr(document_name(doc))))
         for key in (data["head"], data["tail"]):
             if key not in known:
                 name = document_name(doc)

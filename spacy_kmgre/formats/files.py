@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import ijson
 
@@ -178,7 +178,7 @@ def read_json_list(path: Path) -> Iterator[Any]:
     with open_file(path) as file:
         _skip_mark(file)
         try:
-            for item in _list_items(path, file):
+            for item in _list_items(path, _EndedByNewline(file)):
                 yield item
                 number += 1
         except (ijson.JSONError, UnicodeDecodeError) as error:
@@ -193,7 +193,23 @@ def _skip_mark(file: Any) -> None:
         file.read(len(BOM_UTF8))
 
 
-def _list_items(path: Path, file: BinaryIO) -> Iterator[Any]:
+class _EndedByNewline:
+    """A file with one more newline at its end: ijson finds nothing wrong with a string that has only begun, until
+    something comes that no string may have."""
+
+    def __init__(self, file: IO[bytes]):
+        self.file = file
+        self.ended = False
+
+    def read(self, size: int) -> bytes:
+        data = self.file.read(size)
+        if data or not size or self.ended:
+            return data
+        self.ended = True
+        return b"\n"
+
+
+def _list_items(path: Path, file: _EndedByNewline) -> Iterator[Any]:
     """Read the items of a JSON list.
 
     `ijson.items` would do, but its memory grows with the square of the depth; `ijson.ObjectBuilder` is slow.

@@ -12,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StringConstraints,
     ValidationError,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
@@ -54,8 +55,9 @@ def _or_none(value: Any, check_item: ValidatorFunctionWrapHandler, info: Validat
             raise _explain(error, info.context.where) from error
 
 
-# A string that can be encoded. Only where there is a constraint does pydantic find half a surrogate pair.
-Text = Annotated[str, Field(min_length=0)]
+# A string that can be encoded. Only where there is a constraint does pydantic find half a surrogate pair. Before
+# version 2.11.10, a `Field` here would give the default of one field of this type to others.
+Text = Annotated[str, StringConstraints(min_length=0)]
 # An item of a list that is None where it is not as it should be and reading is lenient: the others keep their numbers.
 if TYPE_CHECKING:
     Spared = Annotated[T | None, "an item that may be left out"]

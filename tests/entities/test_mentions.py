@@ -14,6 +14,7 @@ from spacy_kmgre.entities.names import LABEL_KINDS
 from spacy_kmgre.entities.ner import MENTION_RULES, ner_entities_by_rules
 from spacy_kmgre.entities.spans import span_entities
 
+from ..conftest import tries
 from .test_ner import mark, texts
 
 OFF = dict.fromkeys(MENTION_RULES, False)
@@ -216,7 +217,7 @@ WORDS = [
 WORDS += ["Oslo", "and", "later", ",", "."]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=tries(20))
 @given(
     words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=15),
     spans=st.lists(

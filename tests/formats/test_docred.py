@@ -18,6 +18,8 @@ from spacy_kmgre.formats.docbin import write_corpus
 from spacy_kmgre.formats.docred import read_docred
 from spacy_kmgre.types import Entity
 
+from ..conftest import tries
+
 DOCUMENT = {
     "title": "Ann Lee",
     "sents": [
@@ -364,7 +366,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.sampled_from(" ".join(PLACES).split()), value=JSON)
 def test_mangled_documents_give_a_named_error_or_a_document(write, place, value):
     path = write([changed(place, value)])

@@ -106,6 +106,18 @@ def test_a_deep_list_does_not_fill_the_memory(tmp_path):
             list(read_json_list(path))
 
 
+@pytest.mark.parametrize("junk", ['"', ' "]', "\n tru", "1", "]", "//"])
+@pytest.mark.parametrize("items", ["[]", "[1]"])
+def test_nothing_comes_after_a_list(tmp_path, items, junk):
+    path = tmp_path / "a.json"
+    path.write_text(items + " \n\n")
+    assert list(read_json_list(path)) == json.loads(items)
+    path.write_text(items + junk)
+    number = len(json.loads(items))
+    with pytest.raises(ValueError, match=rf"E100.*a\.json.*, in item {number}"):
+        list(read_json_list(path))
+
+
 def test_lines_end_in_line_feeds_alone(tmp_path):
     path = tmp_path / "lines.txt"
     path.write_bytes("\ufeffa\x85b\r\nc\u2028d\n\ne\rf".encode("utf8"))
