@@ -35,7 +35,7 @@ test-lowest:
 # The site, in build/site: docs/ and what is made from the code. A warning or a dead link is an error.
 docs: $(READY)
 	$(BIN)/python -m docs_build build/docs
-	$(BIN)/zensical build --strict
+	$(BIN)/zensical build --clean --strict
 
 lint: $(READY)
 	$(BIN)/ruff check .
