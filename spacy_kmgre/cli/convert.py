@@ -63,7 +63,9 @@ def convert(
         docs = read_source(source, source_format, counts, limit=limit, lang=lang, options=options)
         first = next(docs, None)
         if first is None:
-            raise ValueError(Errors.E147.format(path=source))
+            show_reasons(counts)
+            left = ", ".join(f"{oddity}: {number:,}" for oddity, number in sorted(counts.oddities.items()))
+            raise ValueError(Errors.E147.format(path=source, left=f" ({left})" if left else ""))
         docs = tqdm(chain([first], docs), unit=" documents", disable=None)
         docs = _count_losses(docs, written, counts)
         if split is None:
