@@ -109,8 +109,8 @@ def bare_name(path: Path) -> Path:
 
 
 def open_file(path: Path) -> BinaryIO:
-    """Open a file to read its bytes, which are unpacked on the way where it is compressed. Text in UTF-16, as programs on
-    Windows write it, is read as UTF-8.
+    """Open a file to read its bytes, which are unpacked on the way where it is compressed. Text in UTF-16, as programs
+    on Windows write it, is read as UTF-8.
 
     :raises ValueError: Where it is in zstandard's format and nothing is there to read it. Reading raises one where the
         file is damaged, or grows too much.

@@ -16,10 +16,9 @@ from .assemble import TextDocs
 from .base import KEY_PAIRS, SHARED, Format
 from .files import write_json_lines
 from .mentions import MentionGraph, MentionOptions, coreferring_labels, part_mentions
-from .offsets import whole_words
 from .models import LIST, Model, Spared, Text, Title, check, json_reader, present
+from .offsets import whole_words
 from .peek import Peek
-
 
 # The fields that hold spans: with relations, without, and in exports of the first versions, whose labels are numbers.
 SPANS = ("entities", "label", "labels", "annotations")

@@ -198,7 +198,7 @@ def _is_drawn(item: Any) -> bool:
 
 
 def _is_timed(item: Any) -> bool:
-    """Whether a result marks a part of audio or video: offsets in seconds are no whole numbers, or come with a channel."""
+    """Whether a result marks a part of audio: its offsets are seconds, or it has a channel."""
     value = item.get("value")
     return isinstance(value, dict) and (
         "channel" in value or any(isinstance(value.get(name), float) for name in ("start", "end"))

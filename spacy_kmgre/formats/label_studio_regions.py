@@ -136,8 +136,8 @@ def find_text(
 
 
 def choose_text(data: Mapping[str, Any], texts: Mapping[str, Sequence[Value]], field: str) -> str:
-    """Which of a task's texts is read, by the name that its regions have for it: one whose regions are in the field that
-    the options name, else the one with most regions.
+    """Which of a task's texts is read, by the name that its regions have for it: one whose regions are in the field
+    that the options name, else the one with most regions.
 
     :param texts: The regions of each text.
     :param field: The field that the options name, or "".

@@ -44,8 +44,8 @@ def counted_otherwise(text: str, start: int, end: int, expected: str) -> Offsets
 
 
 def whole_words(text: str, offsets: list[Offsets]) -> list[Offsets]:
-    """The characters that the offsets of a text's mentions stand for, where nothing says what their words are: UTF-16 code
-    units if these, and not the characters, are whole words throughout."""
+    """The characters that the offsets of a text's mentions stand for, where nothing says what their words are: UTF-16
+    code units if these, and not the characters, are whole words throughout."""
     if text.isascii() or all(is_whole(text, *span) for span in offsets):
         return offsets
     units = text.encode("utf-16-le")

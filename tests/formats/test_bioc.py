@@ -75,7 +75,7 @@ LOCATION = '<location offset="0" length="7"/>'
         ("<offset>18</offset>", "<offset>16</offset>", "E129", "line 9 '101'.*16"),
         ("<offset>18</offset>", "<offset>999999999</offset>", "E129", "line 9 '101'"),
         ("<offset>18</offset>", "", "E130", "line 9 '101'.*offset ''"),
-        ('<infon key="relation">CID</infon>', "", "E130", "line 19 '101': a relation without a type"),
+        ('<infon key="relation">CID</infon>', "", "E148", "line 19 '101': a relation without a label"),
         ('<annotation id="b">', '<annotation id="a">', "E134", "line 33 '102': 'a' is the name of several"),
         ('refid="b"', 'refid="z"', "E131", "line 33 '102'.*'z'.*a, b"),
         ("</passage>", "", "E127", " is not XML: mismatched tag: line"),
