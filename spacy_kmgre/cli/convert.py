@@ -21,12 +21,11 @@ from ..formats.base import (
     SCORES,
     SHARED,
     get_format,
-    guess_source,
-    guess_target,
 )
 from ..formats.counts import Counts
 from ..formats.docbin import SPACY
 from ..formats.nothing import warn_of_nothing
+from ..formats.recognise import guess_source, guess_target
 from ..formats.split import PARTS, Split
 from .printing import failing, plural
 

@@ -22,10 +22,11 @@ from ..annotations import ENTITY_PREFIX, TITLE, document_name, read_entities, re
 from ..errors import Errors
 from ..types import Entity
 from .assemble import Offsets, annotate, spaces_between, squeeze
-from .base import EVIDENCE, SHARED, Draft, Format, ReaderOptions, guess_source, option
+from .base import EVIDENCE, SHARED, Draft, Format, ReaderOptions, option
 from .counts import Counts
 from .files import read_json_items, write_json_list
 from .models import LIST, Model, Spared, Text, Title, check, json_drafts, named, present
+from .recognise import guess_source
 from .words import whole_sentences
 
 DANGLING = "relations left out, as they refer to nothing"

@@ -202,8 +202,10 @@ class Readings:
         wide, two = any(character > "\uffff" for character in text), "\r\n" in text
         ways = [(wide_too, two_too) for two_too in {False, two} for wide_too in {False, wide}]
         self.maps = [self._map(*way) for way in sorted(ways)]
+        regions = list(regions)
         proven = Counter(self._proven(offsets, words) for offsets, words in regions if words is not None)
-        self.order = sorted(range(len(self.maps)), key=lambda way: -proven[way])
+        whole = Counter(way for offsets, words in regions if words is None for way in self._whole(offsets))
+        self.order = sorted(range(len(self.maps)), key=lambda way: (-proven[way], -whole[way]))
 
     def _map(self, wide: bool, two: bool) -> dict[int, int] | None:
         """The characters by their offsets, where some count twice or not at all; None where each counts once."""
@@ -235,12 +237,18 @@ class Readings:
                 return way
         return None
 
+    def _whole(self, offsets: Offsets) -> list[int]:
+        """The ways to count in which no word is cut."""
+        found = ((way, self._read(way, offsets)) for way in range(len(self.maps)))
+        return [way for way, place in found if place and is_whole(self.text, *place)]
+
     def characters(self, offsets: Offsets, words: str | None) -> Offsets:
-        """The offsets in characters: where the words are; without words, where no word is cut; else as they are."""
+        """The offsets in characters: where the words are; without words, where no word is cut, or as those of the other
+        regions count; else as they are."""
         way = self._proven(offsets, words)
         if way is None and words is None:
-            found = ((way, self._read(way, offsets)) for way in self.order)
-            way = next((way for way, place in found if place and is_whole(self.text, *place)), None)
+            whole = self._whole(offsets)
+            way = next((way for way in self.order if way in whole), self.order[0])
         return offsets if way is None else self._read(way, offsets) or offsets
 
 

@@ -11,9 +11,9 @@ from spacy.tokens import Doc, Span
 
 from spacy_kmgre.annotations import relation_data, store_relations
 from spacy_kmgre.formats import FORMATS
-from spacy_kmgre.formats.base import guess_source
 from spacy_kmgre.formats.counts import Counts
 from spacy_kmgre.formats.mentions import part_mentions
+from spacy_kmgre.formats.recognise import guess_source
 
 from .samples import DOCCANO, LABEL_STUDIO, PRODIGY, VOCAB, clusters, lines, read, relations, sample, texts
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from spacy_kmgre.formats.base import guess_source
 from spacy_kmgre.formats.counts import Counts
+from spacy_kmgre.formats.recognise import guess_source
 
 from .samples import clusters, read, relations, texts
 
