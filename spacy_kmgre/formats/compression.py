@@ -89,6 +89,8 @@ class _Utf16File:
         """Read at most `size` bytes; none at the end."""
         while not self.data and (packed := self.file.read(BLOCK)):
             self.data = self.decoder.decode(packed).encode("utf8")
+        if not self.data:
+            self.decoder.decode(b"", final=True)  # it raises an error where the file ends within a character
         found, self.data = self.data[:size], self.data[size:]
         return found
 

@@ -1,6 +1,8 @@
 """Siblings of what other people's files have been seen to hold: the same kinds of oddities, in every format."""
 
+import gzip
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -362,8 +364,6 @@ def test_first_items_that_tell_nothing(tmp_path: Path):
         "dygie": [None, {"sentences": [["x"]], "ner": [[]]}],
     }.items():
         assert guess_source(write(tmp_path, items, "in.json")).name == name
-    broken = json.dumps([task])[:-2] + ", {]"
-    assert guess_source(write(tmp_path, broken, "in.json")).name == "label_studio"
 
 
 SPANS = [
@@ -506,3 +506,30 @@ def test_entities_of_one_key(tmp_path: Path):
     counts = Counts()
     (doc,) = read("jsonl", path, counts, lenient=True)
     assert texts(doc) == [["Ann"]] and counts.oddities.total() == 2
+
+
+# Archives
+
+
+def test_archives_in_folders_and_archives(tmp_path: Path):
+    def archive(path: Path, files: dict[str, bytes]) -> Path:
+        path.parent.mkdir(exist_ok=True)
+        with zipfile.ZipFile(path, "w") as found:
+            for name, data in files.items():
+                found.writestr(name, data)
+        return path
+
+    one = archive(tmp_path / "in" / "one.zip", {"a.pubtator": pubtator("1\tmet\tA\tB").encode()})
+    archive(tmp_path / "in" / "two.zip", {"inner.zip": one.read_bytes(), "b.txt": b"Nothing."})
+    archive(tmp_path / "in" / "three.zip", {"c.png": b"\x89PNG"})
+    write(tmp_path / "in", gzip.compress(pubtator().encode()), "four.pubtator.gz")
+    assert guess_source(tmp_path / "in").name == "pubtator"
+    counts = Counts()
+    docs = read("pubtator", tmp_path / "in", counts)
+    assert sorted(len(relations(doc)) for doc in docs) == [0, 1, 1]
+    assert counts.oddities["files in the folder of another format (left out)"] == 2
+    broken = one.read_bytes().replace(b"1\tmet", b"1\t\xe9et")
+    write(tmp_path / "in", broken[:60], "five.zip")
+    with pytest.raises(ValueError, match=r"E360.*five\.zip"):
+        read("pubtator", tmp_path / "in")
+    assert len(read("pubtator", tmp_path / "in", Counts(), lenient=True)) == 3
