@@ -99,7 +99,7 @@ def _choose(items: Iterable["Item"], name: str | None, source: Path) -> "Item":
         if name is None or item.name == name:
             return item
     if name is None:
-        raise ValueError(Errors.E147.format(path=source))
+        raise ValueError(Errors.E147.format(path=source, left=""))
     raise ValueError(Errors.E345.format(name=name, path=source))
 
 

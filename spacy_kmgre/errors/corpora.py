@@ -130,7 +130,7 @@ class CorpusErrors:
     E146 = (
         "[KMGRE E146] {path} should be a JSON object of names: each a string, or null to leave a label out."
     )
-    E147 = "[KMGRE E147] {path} holds no documents."
+    E147 = "[KMGRE E147] {path} holds no documents that are read{left}."
     E148 = "[KMGRE E148] {where}: a relation without a label. --default-label gives one to such relations."
     E149 = "[KMGRE E149] {path} is no file that could be replaced. Name another one."
     E150 = (

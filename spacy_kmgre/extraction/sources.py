@@ -18,11 +18,12 @@ from ..annotations import TITLE, set_relations
 from ..errors import Errors
 from ..formats import FORMATS
 from ..formats.assemble import TextDocs, TextOptions, blank_vocab
-from ..formats.base import check_format, guess_source
+from ..formats.base import check_format
 from ..formats.compression import bare_name, open_file
 from ..formats.counts import Counts
 from ..formats.files import parse_line
 from ..formats.jsonl import document_from_json
+from ..formats.recognise import guess_source
 from .annotate import Item
 from .tables import DEFAULT, ENDINGS, Columns, check_table, read_table
 

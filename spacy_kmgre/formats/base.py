@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import Field, dataclass, fields
 from functools import partial
 from importlib.metadata import entry_points
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,8 +27,6 @@ from .options import option as option
 from .peek import Peek
 
 GROUP = "spacy_kmgre_formats"  # of entry points
-# The largest number of files of a folder that are looked at to recognise its format.
-FILES = 100
 
 # What a Doc can hold and a format may have no place for.
 IDENTIFIERS = "identifiers"
@@ -139,6 +136,9 @@ class Format:
         several = path.is_dir() and not self.folders
         for file in self._files(path, counts) if several else [path]:
             try:
+                if several and is_archive(file):
+                    yield from self._drafts(file, vocab, counts, settings)
+                    continue
                 for draft in self.reader(file, vocab, counts, settings) if self.reader else ():
                     yield Draft(draft.title, partial(_made, file, draft.make, counts, settings))
             except ValueError as error:
@@ -160,8 +160,12 @@ class Format:
         return found
 
     def recognises(self, peek: Peek) -> bool:
-        """Whether a file has the format by its contents, or by an ending that tells. What is broken may have it."""
+        """Whether a file has the format by its contents, or by an ending that tells, or is an archive that holds such
+        files. What is broken may have it."""
         try:
+            if is_archive(peek.path):
+                with unpacked(peek.path) as folder:
+                    return any(self.recognises(Peek(file)) for file in walk_files(folder))
             return self.sniff(peek) or (peek.ending in self.endings and not peek.is_json)
         except ValueError:
             return True
@@ -250,58 +254,6 @@ def get_format(name: str) -> Format:
     """
     check_format(name, FORMATS)
     return FORMATS[name]
-
-
-def guess_source(path: Path) -> Format:
-    """Recognise the format of a file or folder that is there to read.
-
-    A source has the format that recognises its contents, else the format of its ending. Many formats are JSON, so
-    the ending of a JSON file tells nothing. A folder that no format recognises as a whole has the format of its files.
-
-    :raises ValueError: Where no format or several recognise it, or where it is broken.
-    """
-    if is_archive(path):
-        with unpacked(path) as folder, renaming(folder, path):
-            return guess_source(folder)
-    found = _recognise(Peek(path))
-    for file in islice(walk_files(path), FILES) if path.is_dir() and not found else ():
-        found |= _recognise(Peek(file))
-    return _only(list(found.values()), path, "--from", sources())
-
-
-def _recognise(peek: Peek) -> dict[str, Format]:
-    """The formats of a source by name.
-
-    :raises ValueError: Where no format recognises it, and it is broken.
-    """
-    found, broken = {}, None
-    for name, form in sources().items():
-        try:
-            if form.sniff(peek):
-                found[name] = form
-        except ValueError as error:
-            broken = error
-    if broken and not found:
-        raise broken
-    if not found and not peek.is_json:
-        found = {name: form for name, form in sources().items() if peek.ending in form.endings}
-    return found
-
-
-def guess_target(path: Path) -> Format:
-    """Find the format of a file to write by its ending.
-
-    :raises ValueError: Where the ending stands for no format or several.
-    """
-    found = [form for form in targets().values() if path.suffix.lower() in form.endings]
-    return _only(found, path, "--to", targets())
-
-
-def _only(found: list[Format], path: Path, option: str, known: Iterable[str]) -> Format:
-    if len(found) != 1:
-        names = ", ".join([form.name for form in found] or known)
-        raise ValueError(Errors.E145.format(path=path, option=option, known=names))
-    return found[0]
 
 
 def _made(

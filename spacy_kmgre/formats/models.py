@@ -31,6 +31,7 @@ from .files import read_json_items
 M = TypeVar("M", bound="Model")
 T = TypeVar("T")
 Options = TypeVar("Options", bound=TextOptions)
+DIGITS = re.compile("[0-9]{1,9}")
 LEFT_OUT = "items left out, as they are not as the format has them"
 
 
@@ -67,6 +68,13 @@ else:
 LIST: Any = Field(default_factory=list)
 # A number from 0 to 1.
 Score = Annotated[float, Field(ge=0, le=1)]
+# A number that may be written as a string of digits, as where a program has made JSON of XML.
+Number = Annotated[
+    int,
+    BeforeValidator(
+        lambda value: int(value) if isinstance(value, str) and DIGITS.fullmatch(value) else value
+    ),
+]
 # A name that may be written as a number.
 Title = Annotated[Text, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
 

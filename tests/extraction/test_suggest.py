@@ -17,8 +17,8 @@ from spacy_kmgre.cli import kmgre
 from spacy_kmgre.export import find_export
 from spacy_kmgre.extraction.suggest import RankedExport, Rule
 from spacy_kmgre.formats import FORMATS
-from spacy_kmgre.formats.base import guess_source
 from spacy_kmgre.formats.counts import Counts
+from spacy_kmgre.formats.recognise import guess_source
 
 from ..conftest import NAME, annotate, component, tries
 from .conftest import line, write_lines

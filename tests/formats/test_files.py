@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from spacy_kmgre.formats.counts import Counts
 from spacy_kmgre.formats.files import (
     file_name,
     read_json_lines,
@@ -121,10 +122,10 @@ def test_nothing_comes_after_a_list(tmp_path, items, junk):
 def test_lines_end_in_line_feeds_alone(tmp_path):
     path = tmp_path / "lines.txt"
     path.write_bytes("\ufeffa\x85b\r\nc\u2028d\n\ne\rf".encode("utf8"))
-    assert list(read_lines(path)) == [(1, "a\x85b"), (2, "c\u2028d"), (3, ""), (4, "e\rf")]
+    assert list(read_lines(path, Counts())) == [(1, "a\x85b"), (2, "c\u2028d"), (3, ""), (4, "e\rf")]
     path.write_bytes(b"fine\nnot \xff fine\n")
     with pytest.raises(ValueError, match=r"E120.*lines.txt line 2 is not text"):
-        list(read_lines(path))
+        list(read_lines(path, Counts()))
 
 
 def test_json_lines(tmp_path):

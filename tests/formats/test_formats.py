@@ -15,10 +15,10 @@ from spacy_kmgre.formats.base import (
     KEY_PAIRS,
     SCORES,
     get_format,
-    guess_source,
     targets,
 )
 from spacy_kmgre.formats.counts import Counts
+from spacy_kmgre.formats.recognise import guess_source
 from spacy_kmgre.relation_input import relation_data_of
 
 from ..conftest import tries

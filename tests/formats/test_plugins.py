@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from spacy_kmgre.cli import kmgre
 from spacy_kmgre.formats import FORMATS, Format, ReaderOptions, option
-from spacy_kmgre.formats.base import get_format, guess_source, guess_target
+from spacy_kmgre.formats.base import get_format
+from spacy_kmgre.formats.recognise import guess_source, guess_target
 
 from .samples import VOCAB, documents, facts, path_for, read, relations, sample, texts
 

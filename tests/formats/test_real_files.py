@@ -19,8 +19,8 @@ import pytest
 from spacy_kmgre.annotations import store_relations
 from spacy_kmgre.formats import FORMATS
 from spacy_kmgre.formats import compression as packing
-from spacy_kmgre.formats.base import guess_source
 from spacy_kmgre.formats.counts import Counts
+from spacy_kmgre.formats.recognise import guess_source
 from spacy_kmgre.relation_input import relation_data_of
 
 from .samples import (
