@@ -94,6 +94,10 @@ ID_COLUMN = Opt(
     "",
     help="The column of a CSV or Parquet source that names the documents; without it, the rows' numbers do",
 )
+ENTITIES_COLUMN = Opt(
+    "",
+    help="The column of a CSV or Parquet source that holds the entities, as in JSON Lines; in CSV it holds JSON",
+)
 GPU = Opt(-1, "--gpu-id", "-g", help="The number of the GPU, -1 for the CPU")
 ENTITIES = Opt(
     RelatedEntities.pipeline,

@@ -14,8 +14,9 @@ from ..entities.global_ids import find_rule
 from ..evaluation.gold_entities import between_gold_entities
 from ..export import Export, find_export
 from ..extraction.journal import Journal
+from ..extraction.reader import Reader, splits_sentences
 from ..extraction.run import Plan, Summary, extract, stream
-from ..extraction.sources import STDIN, Reader, count_items, find_sources, splits_sentences
+from ..extraction.sources import STDIN, count_items, find_sources
 from ..extraction.tables import DEFAULT, Columns
 from .common import load_pipeline
 from .printing import failing, plural
@@ -37,6 +38,7 @@ def extract_relations(
     resume: bool = False,
     force: bool = False,
     batch_size: int = 16,
+    batch_words: int = 10_000,
     n_process: int = 1,
     max_length: int | None = None,
     columns: Columns = DEFAULT,
@@ -62,7 +64,7 @@ def extract_relations(
             stack.enter_context(redirect_stdout(sys.stderr))
             target_format = target_format or "jsonl"
         stack.enter_context(failing(f"Could not extract relations with {model}"))
-        plan = Plan(batch_size, n_process)
+        plan = Plan(batch_size, n_process, batch_words=batch_words)
         found = find_sources(sources, source_format, columns)
         make_export = find_export(target, target_format, option="--to")
         nlp = load_pipeline(model, component, config=config, code=code, use_gpu=use_gpu)

@@ -10,6 +10,7 @@ from .arguments import (
     CODE,
     COMPONENT,
     ENTITIES,
+    ENTITIES_COLUMN,
     ENTITY_IDS_HELP,
     GPU,
     ID_COLUMN,
@@ -51,6 +52,7 @@ def extract_cli(
     ),
     text_column: str = TEXT_COLUMN,
     id_column: str = ID_COLUMN,
+    entities_column: str = ENTITIES_COLUMN,
     target_format: str = Opt(
         "",
         "--to",
@@ -67,7 +69,12 @@ def extract_cli(
     force: bool = Opt(
         False, "--force", help="Start again, and replace the output when the new one is complete"
     ),
-    batch_size: int = Opt(16, help="The number of documents that go through the model at a time", min=1),
+    batch_size: int = Opt(
+        16, help="The largest number of documents that go through the model together", min=1
+    ),
+    batch_words: int = Opt(
+        10_000, help="The largest number of words of these documents; a longer document goes alone", min=1
+    ),
     n_process: int = Opt(1, "--n-process", "-n", help="The number of processes, -1 for one per CPU", min=-1),
     max_length: int | None = Opt(
         None,
@@ -93,7 +100,8 @@ def extract_cli(
 
     In a folder, the files *.txt (a document each), *.jsonl and *.spacy are read. A line of JSON has a `text`, and may
     have `title` or `id`, `entities` and more, as jsonl.schema.json in spacy_kmgre/formats says. A row of a table
-    (*.csv, *.tsv, *.parquet) is a document: --text-column and --id-column name its columns.
+    (*.csv, *.tsv, *.parquet) is a document: --text-column, --id-column and --entities-column name its columns. A folder
+    whose name ends in .parquet is read as one table.
 
     The output is complete or not there. Until then its documents are in OUTPUT.partial, and memory does not grow with
     their number (but where one .spacy file holds all of them). After a crash, or a kill, the same command with
@@ -119,9 +127,10 @@ def extract_cli(
         resume=resume,
         force=force,
         batch_size=batch_size,
+        batch_words=batch_words,
         n_process=n_process,
         max_length=max_length,
-        columns=Columns(text_column, id_column),
+        columns=Columns(text_column, id_column, entities_column),
         entity_ids=entity_ids,
         given_entities=entities is RelatedEntities.given,
         component=component,

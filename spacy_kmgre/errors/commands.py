@@ -61,6 +61,13 @@ class CommandErrors:
         "This version cannot go on with them. --force deletes them and starts again."
     )
 
+    # Many documents, one machine or several (E365 to E399)
+    E365 = "[KMGRE E365] An Extractor gives no table {table!r}, but one of: {known}."
+    E366 = (
+        "[KMGRE E366] The table to extract from has no column {name!r}. Its columns: {known}. Name the columns with "
+        "text, id and entities: Extractor(model, text='body', id='')."
+    )
+
     # Readers of entities (E40x)
     E400 = (
         "[KMGRE E400] The table of aliases in {path} cannot be read. It has to be JSON, {{name: [alias, ...]}}, in a "
