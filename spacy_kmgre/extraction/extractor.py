@@ -55,7 +55,7 @@ class Extractor:
     It takes a pandas DataFrame, a pyarrow Table or RecordBatch, or a dict of arrays, and gives the same kind. So it
     fits the functions that map parts of a table in Ray, Spark and Dask:
 
-        dataset.map_batches(Extractor, fn_constructor_args=["training/model-best"], concurrency=2)
+        dataset.map_batches(Extractor, fn_constructor_args=["training/model-best"], compute=ActorPoolStrategy(size=2))
         frame.mapInPandas(extractor.map, extractor.spark_schema)
         frame.map_partitions(extractor, meta=extractor.meta)
 
@@ -98,9 +98,9 @@ class Extractor:
         require(ParquetExport.requires)
         if table not in schemas():
             raise ValueError(Errors.E365.format(table=table, known=", ".join(schemas())))
-        self.settings = Settings(
-            str(model), tuple((config or {}).items()), code and str(code), use_gpu, max_length
-        )
+        overrides = tuple((config or {}).items())
+        file = None if code is None else str(code)
+        self.settings = Settings(str(model), overrides, file, use_gpu, max_length)
         self.columns = Columns(text, id, entities)
         self.table = table
         self.batch_size = batch_size

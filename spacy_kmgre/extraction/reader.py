@@ -29,7 +29,7 @@ class Reader:
 
     def __init__(self, nlp: Language, split: bool, made: Iterable[Path] = (), columns: Columns = DEFAULT):
         self.nlp = nlp
-        self.records = RecordReader(nlp.lang, split, made, columns)
+        self.records = RecordReader(nlp.lang or "xx", split, made, columns)
         self.docs = TextDocs(nlp.vocab, Counts(), TextOptions(sentences=not split))
         self.docs.nlp = nlp  # The pipeline's own tokenizer splits texts.
 

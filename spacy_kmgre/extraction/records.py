@@ -47,7 +47,7 @@ class RecordReader:
     """
 
     def __init__(self, lang: str, split: bool, made: Iterable[Path] = (), columns: Columns = DEFAULT):
-        self.lang = lang or "xx"
+        self.lang = lang
         self.split = split
         self.columns = columns
         self.made = frozenset(map(os.path.realpath, made))

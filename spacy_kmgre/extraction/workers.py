@@ -66,7 +66,8 @@ class Workers:
                 yield begun.pop(following)
                 following += 1
             # A worker that is free is ready only where it has ended.
-            for connection in wait(self.processes) if busy else ():
+            ready = wait(self.processes) if busy else []
+            for connection in [connection for connection in self.processes if connection in ready]:
                 with self._ended(connection):
                     outcomes = connection.recv()
                 number, places = busy.pop(connection)
