@@ -1,6 +1,6 @@
 """Arguments that several commands have, and checks of arguments that need more than typer does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,13 @@ class RelatedEntities(str, Enum):
 
     pipeline = "pipeline"
     given = "given"
+
+
+class Engine(str, Enum):
+    """What runs a pipeline over documents."""
+
+    plain = "plain"
+    ray = "ray"
 
 
 class ExportCommand(TyperCommand):
@@ -61,6 +68,37 @@ def known_export(name: str) -> str:
     from ..export import find_export
 
     return checked(partial(find_export, Path()), name)
+
+
+def parse_workers(value: str) -> tuple[int, int]:
+    """Read a number of workers, "2", or the smallest and the largest, "1:8"; one where nothing is given.
+
+    :raises ValueError: Where it is neither.
+    """
+    least, _, most = (value or "1").partition(":")
+    if least.isdecimal() and (not most or most.isdecimal()) and 0 < int(least) <= int(most or least):
+        return int(least), int(most or least)
+    raise ValueError(f"{value!r} is neither a number of workers, such as 2, nor a range, such as 1:8")
+
+
+def known_workers(value: str) -> str:
+    """Check a number of workers."""
+    return checked(parse_workers, value)
+
+
+def check_engine(engine: Engine, options: Mapping[str, Any], n_process: int) -> None:
+    """See that a run has the options of its engine only.
+
+    :param options: The options of Ray, by name.
+    :raises ValueError: Where it has others.
+    """
+    from ..errors import Errors
+
+    given = [name for name, value in options.items() if value] if engine is Engine.plain else []
+    if engine is Engine.ray and n_process != 1:
+        given = ["--n-process"]
+    if given:
+        raise ValueError(Errors.E373.format(options=", ".join(given), engine=engine.value))
 
 
 def python_file(path: Path | None) -> Path | None:

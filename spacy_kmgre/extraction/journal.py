@@ -18,6 +18,8 @@ from ..errors import Errors
 from ..formats.files import check_replaceable
 from .annotate import Outcome
 
+# The folder in an output that a run on several machines has begun (see parts.py).
+CHECKPOINTS = "_checkpoints"
 TABLES = (
     "CREATE TABLE IF NOT EXISTS run (settings TEXT)",
     "CREATE TABLE IF NOT EXISTS documents"
@@ -59,6 +61,8 @@ class Journal:
             check_replaceable(self.output)
         elif self.path.is_dir():
             raise ValueError(Errors.E352.format(folder=self.path))
+        elif (self.output / CHECKPOINTS).exists():
+            raise ValueError(Errors.E367.format(path=self.output))
         elif self.path.exists() and not resume:
             raise ValueError(Errors.E332.format(path=self.output, journal=self.path))
         elif not self.path.exists() and _holds_something(self.output):
@@ -110,7 +114,7 @@ class Journal:
             rows = self._select("SELECT name, error FROM documents WHERE error IS NOT NULL ORDER BY number")
             for name, error in rows:
                 file.write(json.dumps({"id": name, "error": error}) + "\n")
-        _sync(self.folder)
+        sync(self.folder)
         if errors.stat().st_size:
             errors.replace(self.errors)
         else:
@@ -170,11 +174,11 @@ def _delete(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Flush a file, or all of a folder, to the disk."""
     if path.is_dir():
         for inside in path.iterdir():
-            _sync(inside)
+            sync(inside)
         _sync_folder(path)
     else:
         with path.open("rb+") as file:

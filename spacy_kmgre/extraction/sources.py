@@ -13,6 +13,7 @@ from ..errors import Errors
 from ..formats import FORMATS
 from ..formats.base import check_format, guess_source
 from ..formats.compression import bare_name
+from .batches import WORD_BYTES
 from .tables import DEFAULT, ENDINGS, PARQUET, Columns, check_table, count_rows
 
 STDIN = Path("-")
@@ -39,6 +40,14 @@ class Source:
     path: Path
     form: str
     name: str
+
+    @property
+    def words(self) -> int:
+        """The number of words of a file, by its size."""
+        try:
+            return self.path.stat().st_size // WORD_BYTES + 1
+        except OSError:
+            return 1
 
 
 def check_source_format(name: str) -> None:
