@@ -68,7 +68,8 @@ def explain_cli(
     """
     from ..evaluation.explain import check_labels, explain
     from ..evaluation.gold_entities import between_gold_entities
-    from ..extraction.sources import Reader, find_sources, splits_sentences
+    from ..extraction.reader import Reader, splits_sentences
+    from ..extraction.sources import find_sources
     from .common import load_pipeline
 
     config = parse_overrides(ctx, ctx.args)
