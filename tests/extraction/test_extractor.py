@@ -4,9 +4,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -128,24 +126,3 @@ def test_schemas_of_others(model):
         "`evidence` array<struct<`start`: bigint, `end`: bigint, `text`: string>>" in extractor.spark_schema
     )
     assert list(extractor.meta.columns) == extractor.schema.names and len(extractor.meta) == 0
-
-
-def test_the_queries_of_the_documentation(wanted, tmp_path, monkeypatch):
-    """README.md shows them, with this name of the folder."""
-    (tmp_path / "wanted.parquet").rename(tmp_path / "relations.parquet")
-    monkeypatch.chdir(tmp_path)
-    shown = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf8")
-    query = "select label, count(*) from 'relations.parquet/relations/*.parquet' group by 1"
-    joined = (
-        "select label, score, text from 'relations.parquet/relations/*.parquet' "
-        "join 'relations.parquet/documents/*.parquet' using (document)"
-    )
-    pairs = "select label, unnest(key_mention_pairs, recursive := true) from 'relations.parquet/relations/*.parquet'"
-    for each in (query, joined, pairs, 'pd.read_parquet("relations.parquet/relations")'):
-        assert each in shown, each
-    rows = wanted["relations"].num_rows
-    assert sum(count for _, count in duckdb.sql(query).fetchall()) == rows
-    assert len(duckdb.sql(joined).fetchall()) == rows
-    found = duckdb.sql(pairs)
-    assert len(found.fetchall()) >= rows and "share" in found.columns
-    assert len(pd.read_parquet("relations.parquet/relations")) == rows
