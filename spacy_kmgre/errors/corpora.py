@@ -5,7 +5,7 @@ class CorpusErrors:
     """Errors of corpora and their formats."""
 
     # Corpora and texts of one's own (E080-E089)
-    E080 = "[KMGRE E080] write_corpus takes a list of Docs, got a Doc: write_corpus([doc], '{path}')."
+    E080 = "[KMGRE E080] write_corpus takes a list of Docs, got {what}: write_corpus([doc], '{path}')."
     E081 = (
         "[KMGRE E081] write_corpus writes spaCy's DocBin, and {path} ends in {ending}. Write {spacy}; or in another "
         "format: FORMATS[name].write(docs, path), from spacy_kmgre.formats, where name is one of: {names}."
