@@ -197,9 +197,11 @@ class TextDocs(Generic[Options_co]):
         :raises ValueError: Where its words are not there and the options are not lenient.
         """
         if expected and squeeze(text[max(0, start) : max(0, end)]) != squeeze(expected):
-            found = counted_otherwise(text, start, end, expected)
-            self.counts.note("mentions whose offsets do not count characters (put right)", found is not None)
-            start, end = found or (start, end)
+            counted = counted_otherwise(text, start, end, expected)
+            self.counts.note(
+                "mentions whose offsets do not count characters (put right)", counted is not None
+            )
+            start, end = counted or (start, end)
         if not 0 <= start < end <= len(text):
             error = Errors.E121.format(where=where, start=start, end=end, length=len(text))
         elif expected is not None and squeeze(text[start:end]) != squeeze(expected):

@@ -88,10 +88,10 @@ def _read_document(where: str, data: Any, docs: TextDocs[MentionOptions]) -> Doc
         with docs.leaving_out("relations left out, as they refer to nothing"):
             head = _end(at, relation.head_span, relation.head, tokens, graph)
             child = _end(at, relation.child_span, relation.child, tokens, graph)
-            for offsets, span in ((head, relation.head_span), (child, relation.child_span)):
+            for offsets, end in ((head, relation.head_span), (child, relation.child_span)):
                 if offsets not in graph.mentions:
                     docs.counts.note("words that are related and no span")
-                    graph.add(at, offsets, *offsets, span.label if span else "")
+                    graph.add(at, offsets, *offsets, end.label if end else "")
             graph.relate(at, head, child, relation.label, relation.score)
     return graph.make(where, document.title, tokens or None)
 

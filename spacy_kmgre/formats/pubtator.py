@@ -136,9 +136,9 @@ def _annotation(
     if len(columns) >= 5 and OFFSET.fullmatch(columns[1]) and OFFSET.fullmatch(columns[2]):
         start, end, words, label = int(columns[1]), int(columns[2]), columns[3], columns[4]
         offsets = docs.mention(where, text, start, end, words)
-        more = [column for column in columns[6:] if column.strip()]
-        docs.counts.note("composite mentions whose parts are named (left out)", len(more) == 1)
-        docs.counts.note("mentions with columns that PubTator has not (left out)", len(more) > 1)
+        others = [column for column in columns[6:] if column.strip()]
+        docs.counts.note("composite mentions whose parts are named (left out)", len(others) == 1)
+        docs.counts.note("mentions with columns that PubTator has not (left out)", len(others) > 1)
         return offsets and Mention(*offsets, label, columns[5] if len(columns) > 5 else NONE)
     if not RELATION.fullmatch(line):
         raise ValueError(Errors.E126.format(where=where, line=line[:80]))

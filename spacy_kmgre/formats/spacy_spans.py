@@ -110,7 +110,8 @@ def _values(doc: Doc, counts: Counts, lenient: bool) -> Iterator[tuple[int, int,
         if not right:
             raise ValueError(Errors.E605.format(name=document_name(doc), item=item[:80]))
 
-    for pair, labels in found.items() if isinstance(found, Mapping) else [(found, None)]:
+    pairs: Iterable[tuple[Any, Any]] = found.items() if isinstance(found, Mapping) else [(found, None)]
+    for pair, labels in pairs:
         tokens = isinstance(pair, Sequence) and len(pair) == 2 and all(type(token) is int for token in pair)
         with counts.leaving_out(MALFORMED, lenient):
             check(tokens and isinstance(labels, Mapping), f"{pair!r}: {labels!r}")
