@@ -262,7 +262,7 @@ def vote(names: Sequence[tuple[Name, str, str]], kinds: Mapping[str, str]) -> li
             label = _PLACE
         votes[name.words, identity][label] += 1
     types = {key: counted.most_common(1)[0][0] for key, counted in votes.items()}
-    surnames = {
+    surnames: dict[Words, str] = {
         part: label
         for name, identity, _ in names
         if kinds.get(label := types[name.words, identity]) == PERSON

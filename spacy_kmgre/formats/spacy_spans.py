@@ -5,7 +5,7 @@ entities that begin at two tokens: {(token, token): {label: value}}. `spancat` h
 no relations.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
