@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from thinc.api import Model, Optimizer, Shim, get_torch_default_device
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import Errors
 from .architectures import EncoderSettings, NetworkSettings
@@ -22,6 +22,7 @@ from .batch import PairScores
 from .encoder import Encoder
 from .huggingface import (
     describe,
+    embed,
     empty_transformer,
     load_pretrained,
     longest_input,
@@ -102,6 +103,7 @@ class NetworkShim(Shim):
     bytes.
 
     :param read: The function that makes documents of Docs.
+    :ivar label_texts: The labels in words, "" where there are none, for heads that begin with them.
     :ivar total_steps: The number of steps of the training, None where it is unknown.
     :ivar highest_learn_rates: The highest learning rates of heads and of encoders so far.
 
@@ -115,6 +117,7 @@ class NetworkShim(Shim):
         self.settings = settings
         self.network: Network[Any] | None = None
         self.tokenizer: Any = None
+        self.label_texts: Sequence[str] = ()
         self._limit = 0
         self._adamw: torch.optim.AdamW | None = None
         self._updates = 0
@@ -141,7 +144,11 @@ class NetworkShim(Shim):
         self.tokenizer, transformers = load_pretrained(
             encoder.name, encoder.tokenizer_config, encoder.transformer_config, self.settings.encoders
         )
-        self._place(self._build(transformers, classes))
+        network = self._build(transformers, classes)
+        if any(self.label_texts):
+            texts = embed(transformers[0], self.tokenizer, self.label_texts)
+            network.extractor.head.read_texts(nn.functional.pad(texts, (0, 0, 1, 0)))  # TH has no text.
+        self._place(network)
 
     def _build(self, transformers: Sequence[Any], classes: int) -> Network[Any]:
         batch_pieces, mixed = self.settings.encoder.batch_pieces, self.settings.mixed_precision

@@ -206,6 +206,7 @@ class KmgreRelations(RelationComponent):
         self.cfg[TYPES] = sorted(found.types)
         self.model.attrs[KNOWN_FACTS] = np.array(sorted(found.facts), dtype=np.uint64)
         self.model.set_dim("nO", len(self.labels) + 1, force=True)
+        self._shim.label_texts = [self.label_text(label) or reading.words_of(label) for label in self.labels]
         self.model.initialize()
 
     def update(
