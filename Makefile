@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-gpu test-lowest lint clean
+.PHONY: demo test test-gpu test-lowest docs lint clean
 
 # Train on the embedded corpus, show the scores, read texts that were not in training: one whose mentions are marked, and
 # a plain one, in which a pipeline of spaCy's finds the entities.
@@ -31,6 +31,11 @@ test-lowest:
 		--constraint $(LOWEST)/torch.txt --output-file $(LOWEST)/lowest.txt >/dev/null
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c $(LOWEST)/lowest.txt -e ".[dev]"
 	$(LOWEST)/bin/python -m pytest -q -n auto --dist loadfile -m "not gpu"
+
+# The site, in build/site: docs/ and what is made from the code. A warning or a dead link is an error.
+docs: $(READY)
+	$(BIN)/python -m docs_build build/docs
+	$(BIN)/zensical build --strict
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -1,15 +1,20 @@
-"""Model folders from strangers: nothing in them is run, and nothing asks the user to run it."""
+"""Model folders from strangers: nothing in them is run, nothing asks the user to run it, and what is broken is refused
+at once."""
 
 import json
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import spacy
 import srsly
+import torch
+from safetensors.torch import load, save
 
 from spacy_kmgre.model.huggingface import empty_transformer, load_pretrained
 from spacy_kmgre.model.thinc_shim import get_shim
@@ -104,6 +109,67 @@ def make_hostile(trained_folder, tmp_path):
         return tmp_path / "hostile", marker
 
     return make
+
+
+def set_tensor(name: str, change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[dict[str, Any]], None]:
+    """Changes one saved tensor, and the checksum with it."""
+
+    def attack(message: dict[str, Any]) -> None:
+        weights = load(message["weights"])
+        weights[name] = change(weights[name])
+        message["weights"] = save({name: value.contiguous() for name, value in weights.items()})
+        message["checksum"] = zlib.crc32(message["weights"])
+
+    return attack
+
+
+def set_encoder(**values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda message: message["encoder"].update(values)
+
+
+def flip_a_bit(message: dict[str, Any]) -> None:
+    data = bytearray(message["weights"])
+    data[-5] ^= 1
+    message["weights"] = bytes(data)
+
+
+def larger_tokenizer(message: dict[str, Any]) -> None:
+    tokenizer = json.loads(message["tokenizer"]["tokenizer.json"])
+    tokenizer["model"]["vocab"]["stranger"] = 100_000
+    message["tokenizer"]["tokenizer.json"] = json.dumps(tokenizer).encode()
+
+
+# What is wrong, and what the message says of it.
+HEAD = "extractor.head.output.weight"
+BROKEN: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
+    "NaN": (set_tensor(HEAD, lambda value: value * torch.nan), f"{HEAD} holds numbers that are not finite"),
+    "infinity": (set_tensor(HEAD, lambda value: value + torch.inf), "not finite"),
+    "integers": (set_tensor(HEAD, lambda value: value.int()), f"{HEAD} holds torch.int32"),
+    "another shape": (set_tensor(HEAD, lambda value: value[:, :-1]), f"{HEAD} has the shape"),
+    "no τ": (set_tensor("tau", lambda value: value * torch.nan), "τ is nan"),
+    "τ above 1": (set_tensor("tau", lambda value: value + 1.5), "τ is"),
+    "a flipped bit": (flip_a_bit, "checksum"),
+    "384 GB": (set_encoder(intermediate_size=1_500_000_000), "its configuration asks for"),
+    "no width": (set_encoder(hidden_size=-32), "E013"),
+    "layers": (set_encoder(num_hidden_layers=200_000), "num_hidden_layers = 200000"),
+    "no layers": (set_encoder(num_hidden_layers=-1), "num_hidden_layers = -1"),
+    "fewer layers": (set_encoder(num_hidden_layers=1), "is unknown"),
+    "classes": (lambda message: message.update(classes=10**9), "extractor.head.output.bias"),
+    "another's tokenizer": (larger_tokenizer, "numbers word pieces up to 100000"),
+}
+
+
+@pytest.mark.parametrize("attack, reason", BROKEN.values(), ids=BROKEN)
+def test_a_broken_model_is_refused_at_once(make_hostile, attack, reason):
+    """It is refused when it is loaded, in a second and with little memory, and not at the first document."""
+    folder, _ = make_hostile(attack, with_file=False)
+    process = psutil.Process()
+    before, start = process.memory_info().rss, process.cpu_times().user
+    with pytest.raises(ValueError, match="E015") as error:
+        spacy.load(folder)
+    assert reason in str(error.value) and str(folder) in str(error.value)
+    assert process.cpu_times().user - start < 10
+    assert process.memory_info().rss - before < 100 * 2**20
 
 
 @pytest.mark.parametrize("with_file", [True, False])

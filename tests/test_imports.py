@@ -146,7 +146,7 @@ def test_data_flow_one_way(part):
     [
         ("transformers", {"model.huggingface"}),
         ("spacy_transformers", set()),
-        ("safetensors", {"model.thinc_shim"}),
+        ("safetensors", {"model.weights"}),
         ("coreferee", {"entities.coreferee"}),
         ("fastcoref", set()),
         ("matplotlib", {"visualise.plots"}),

@@ -2,6 +2,8 @@
 
 
 class CommandErrors:
+    """Errors of the command line, of extraction, exports and pages, and of readers of entities."""
+
     # Generated corpus (E30x)
     E300 = "[KMGRE E300] The generated corpus has no part {part!r}. Its parts: {known}."
     E301 = "[KMGRE E301] The number of documents to generate must not be negative, got: {count}."

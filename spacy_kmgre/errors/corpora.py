@@ -2,6 +2,8 @@
 
 
 class CorpusErrors:
+    """Errors of corpora and their formats."""
+
     # Corpora and texts of one's own (E080-E089)
     E080 = "[KMGRE E080] write_corpus takes a list of Docs, got a Doc: write_corpus([doc], '{path}')."
     E081 = (

@@ -2,6 +2,8 @@
 
 
 class PipelineErrors:
+    """Errors of Docs, models and components."""
+
     # Doc (E0xx)
     E001 = (
         "[KMGRE E001] Relation {label!r} refers to the entity {key!r}, but the Doc has no span group of that "
@@ -85,6 +87,9 @@ class PipelineErrors:
     E028 = (
         "[KMGRE E028] Refused at {place}: {reason}. A model is data here, and no code that comes with one is run. Take "
         "an encoder and a tokenizer that the library transformers has itself."
+    )
+    E029 = (
+        "[KMGRE E029] The weights, the tokenizer and the configuration do not fit, or are damaged: {reason}."
     )
 
     # Relations written by hand (E070-E079)

@@ -30,31 +30,43 @@ PASSAGES = "passages"
 
 
 class Node(Model):
+    """What a relation refers to."""
+
     refid: Title = ""
     role: Title = ""
 
 
 class Noted(Model):
+    """Anything that has infons."""
+
     infons: dict[Text, Any] | None = None
 
 
 class Location(Model):
+    """A stretch of characters."""
+
     offset: int
     length: int
 
 
 class Annotation(Noted):
+    """A mention with its places."""
+
     id: Title | None = None
     text: Text | None = None
     locations: list[Location]
 
 
 class Relation(Noted):
+    """A relation between annotations."""
+
     id: Title | None = None
     nodes: list[Spared[Node]] = LIST
 
 
 class Part(Noted):
+    """A sentence, or a passage as far as it is like one."""
+
     offset: int
     text: Text | None = None
     annotations: list[Spared[Annotation]] = LIST
@@ -62,10 +74,14 @@ class Part(Noted):
 
 
 class PassagePart(Part):
+    """A passage, which may have sentences."""
+
     sentences: list[Spared[Part]] = LIST
 
 
 class Document(Noted):
+    """A document with its passages."""
+
     id: Title | None = None
     passages: list[Spared[PassagePart]]
     annotations: list[Spared[Annotation]] = LIST

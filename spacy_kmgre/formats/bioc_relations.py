@@ -42,6 +42,7 @@ class Place(NamedTuple):
 
 
 def read_infons(element: ET.Element) -> dict[str, str]:
+    """Read the infons of an element, its text by their keys."""
     return {infon.get("key", ""): infon.text or "" for infon in element.findall("infon")}
 
 

@@ -21,6 +21,8 @@ from .peek import Peek
 
 
 class Entity(Model):
+    """A span of doccano."""
+
     id: int
     start_offset: int
     end_offset: int
@@ -36,12 +38,16 @@ class Entity(Model):
 
 
 class Relation(Model):
+    """A relation between two spans."""
+
     from_id: int
     to_id: int
     type: Text = ""
 
 
 class Document(Model):
+    """A line of doccano's export."""
+
     text: Text = Field(validation_alias=AliasChoices("text", "data"))
     title: Title = Field("", validation_alias=AliasChoices("title", "id"))
     entities: list[Spared[Entity]] = Field(

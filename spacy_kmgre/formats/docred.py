@@ -32,6 +32,8 @@ DANGLING = "relations left out, as they refer to nothing"
 
 
 class Mention(Model):
+    """A mention, by its sentence and its words."""
+
     sent_id: int
     pos: list[int]
     name: Text = ""
@@ -46,17 +48,23 @@ class Relation(Model):
 
 
 class Label(Relation):
+    """A relation between two entities, with its evidence."""
+
     h: int
     t: int
 
 
 class Submitted(Relation):
+    """A relation of a submission."""
+
     title: Text
     h_idx: int
     t_idx: int
 
 
 class Document(Model):
+    """A document of DocRED."""
+
     title: Text
     sents: list[list[Text]]
     vertexSet: list[Spared[list[Spared[Mention]]]]

@@ -44,17 +44,23 @@ class DwieOptions(TextOptions):
 
 
 class Tagged(Model):
+    """A document as far as its tags."""
+
     id: Text
     tags: list[Text] = LIST
 
 
 class Concept(Model):
+    """An entity of DWIE."""
+
     concept: int
     tags: list[Text] = LIST
     link: Text | None = None
 
 
 class Mention(Model):
+    """A mention, by its characters."""
+
     begin: int
     end: int
     text: Text | None = None
@@ -62,12 +68,16 @@ class Mention(Model):
 
 
 class Relation(Model):
+    """A relation between two concepts."""
+
     s: int
     p: Text
     o: int
 
 
 class Document(Model):
+    """A document of DWIE."""
+
     content: Text
     concepts: list[Spared[Concept]]
     mentions: list[Spared[Mention]]

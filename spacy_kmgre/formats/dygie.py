@@ -44,6 +44,8 @@ class DygieOptions(MentionOptions):
 
 
 class Document(Model):
+    """A document of DyGIE++."""
+
     doc_key: Title = Field("", validation_alias=AliasChoices("doc_key", "doc_id"))
     sentences: list[list[Text]]
     events: list[list[Any]] = LIST

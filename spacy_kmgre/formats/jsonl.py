@@ -29,11 +29,15 @@ EntityNumber = Annotated[Number, Field(description="A place in the list of entit
 
 
 class Characters(Model):
+    """A stretch of characters."""
+
     start: Number
     end: Number
 
 
 class Mention(Characters):
+    """A mention, by its characters."""
+
     text: Text = Field(
         default_factory=str,
         description="Where it is given, it must be what the text has at the offsets, white space aside.",
@@ -41,6 +45,8 @@ class Mention(Characters):
 
 
 class JsonEntity(Model):
+    """An entity with its mentions."""
+
     key: str = Field(
         default_factory=str,
         pattern=f"^{ENTITY_PREFIX}[0-9]+$",
@@ -54,6 +60,8 @@ class JsonEntity(Model):
 
 
 class KeyPair(Model):
+    """A key mention pair with its scores."""
+
     head: Characters
     tail: Characters
     key_score: Share = Field(1.0, description="The probability that the pair is key, for any relation.")
@@ -62,6 +70,8 @@ class KeyPair(Model):
 
 
 class JsonRelation(Model):
+    """A relation between two entities."""
+
     head: EntityNumber
     tail: EntityNumber
     label: Text
@@ -74,6 +84,8 @@ class JsonRelation(Model):
 
 
 class Pipeline(Model):
+    """The pipeline that has found the relations."""
+
     name: Text = Field("", description="Its language and name, such as en_core_web_sm.")
     version: Text = ""
 

@@ -34,6 +34,8 @@ DRAWN = {"start", "startOffset", "globalOffsets"}
 
 
 class Annotation(Model):
+    """What one person has annotated in a task."""
+
     was_cancelled: bool = False
     completed_by: Any = None
     ground_truth: Any = False
@@ -41,6 +43,8 @@ class Annotation(Model):
 
 
 class Task(Model):
+    """A task of Label Studio."""
+
     data: dict[str, Any]
     id: Title = ""
     annotations: list[Spared[Annotation]] = Field(
@@ -72,11 +76,15 @@ class LabelStudioOptions(MentionOptions):
 
 
 class Result(Model):
+    """A region or a relation of an annotation."""
+
     type: Text
     id: Title = ""
 
 
 class Link(Model):
+    """A relation between two regions."""
+
     from_id: Title
     to_id: Title
     direction: Literal["right", "left", "bi"] = "right"

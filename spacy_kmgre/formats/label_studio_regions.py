@@ -24,6 +24,8 @@ TURN_END = "\n"
 
 
 class Span(Model):
+    """A stretch of characters, or of what else a region counts."""
+
     start: int
     end: int
 
@@ -48,6 +50,8 @@ class Value(Model):
 
 
 class Region(Model):
+    """A region of text with its labels."""
+
     id: Title
     value: Value
 

@@ -20,6 +20,8 @@ from .peek import Peek
 
 
 class Characters(Model):
+    """A stretch of characters."""
+
     start: int
     end: int
 
@@ -29,11 +31,15 @@ class Characters(Model):
 
 
 class JsonSpan(Characters):
+    """A span of Prodigy."""
+
     text: Text = ""
     label: Text = ""
 
 
 class JsonRelation(Model):
+    """A relation of Prodigy."""
+
     head: int | None = None
     child: int | None = None
     head_span: Characters | None = None
@@ -43,14 +49,20 @@ class JsonRelation(Model):
 
 
 class Meta(Model):
+    """What a task says of itself."""
+
     title: Title = ""
 
 
 class Answered(Model):
+    """A task as far as it has an answer."""
+
     answer: str = "accept"
 
 
 class Document(Answered):
+    """A task with text, spans and relations."""
+
     text: Text
     tokens: list[Characters] = LIST
     spans: list[Spared[JsonSpan]] = LIST

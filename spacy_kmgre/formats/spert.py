@@ -23,18 +23,24 @@ from .words import Words
 
 
 class Mention(Model):
+    """A mention, by its words."""
+
     type: Text
     start: int
     end: int
 
 
 class Relation(Model):
+    """A relation between two mentions."""
+
     type: Text
     head: int
     tail: int
 
 
 class Document(Model):
+    """A sentence of SpERT."""
+
     orig_id: Title = ""
     tokens: list[Text]
     entities: list[Spared[Mention]] | None = None

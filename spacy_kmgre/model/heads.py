@@ -41,7 +41,10 @@ class Head(nn.Module, ABC):
 
     :param features: The width of what the last layer reads.
     :param classes: The number C of classes, TH included.
+    :cvar reads_texts: Whether the head has a use for the labels in words.
     """
+
+    reads_texts = False
 
     def __init__(self, features: int, classes: int):
         super().__init__()
@@ -116,6 +119,7 @@ class LabelTextHead(LinearHead):
     :param classes: The number C of classes.
     """
 
+    reads_texts = True
     texts: Tensor
 
     def __init__(self, width: int, classes: int):
