@@ -144,11 +144,7 @@ def test_the_reference_has_everything_that_is_registered(source: Path):
 
 def test_defaults_are_those_of_the_component(source: Path):
     nlp = spacy.blank("en")
-    defaults = (
-        nlp.get_pipe_meta("x").default_config
-        if nlp.has_pipe("x")
-        else nlp.get_factory_meta("kmgre_relations").default_config
-    )
+    defaults = nlp.get_pipe_meta("x").default_config if nlp.has_pipe("x") else nlp.get_factory_meta("kmgre_relations").default_config
     text = (source / "reference" / "components.md").read_text()
     for setting in ("threshold", "max_labels", "evidence_share"):
         assert re.search(rf"\| `{setting}` \| `\w+` \| `{defaults[setting]}` \|", text)
