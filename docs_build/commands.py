@@ -1,5 +1,6 @@
 """The page of the commands: what each says of itself with --help."""
 
+from spacy.cli._util import app
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -14,9 +15,9 @@ WIDTH = 96
 def help_of(*command: str) -> str:
     """What `python -m spacy kmgre COMMAND --help` prints."""
     result = CliRunner().invoke(
-        kmgre,
-        [*command, "--help"],
-        prog_name="python -m spacy kmgre",
+        app,
+        ["kmgre", *command, "--help"],
+        prog_name="python -m spacy",
         terminal_width=WIDTH,
         max_content_width=WIDTH,
     )

@@ -1,7 +1,7 @@
 """The page of errors and warnings, each with an anchor of its code."""
 
 import re
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from string import Formatter
 
@@ -31,19 +31,25 @@ def readable(message: str) -> str:
 
 def places(code: str) -> list[str]:
     """The modules that speak of a code, by name."""
-    return [name for name, text in _sources() if re.search(rf"\b(Errors|Warnings)\.{code}\b", text)]
+    return [name for name, text in _sources().items() if re.search(rf"\b(Errors|Warnings)\.{code}\b", text)]
 
 
-def _sources() -> Iterator[tuple[str, str]]:
+@cache
+def _sources() -> dict[str, str]:
+    """The source of each module, but those of the messages themselves."""
+    found = {}
     for path in sorted(FOLDER.rglob("*.py")):
         if "errors" not in path.parts:
-            name = ".".join(path.relative_to(FOLDER.parent).with_suffix("").parts).removesuffix(".__init__")
-            yield name, path.read_text(encoding="utf8")
+            name = ".".join(path.relative_to(FOLDER.parent).with_suffix("").parts)
+            found[name.removesuffix(".__init__")] = path.read_text(encoding="utf8")
+    return found
 
 
 def _section(code: str, message: str) -> str:
     said = ", ".join(f"`{name}`" for name in places(code))
-    return f"### {code}\n\n```text\n{readable(message)}\n```\n\n" + (f"Said by {said}." if said else "")
+    return f"### {code}\n\n```{{.text .message}}\n{readable(message)}\n```\n\n" + (
+        f"Said by {said}." if said else ""
+    )
 
 
 def errors_page() -> str:

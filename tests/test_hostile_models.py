@@ -97,7 +97,8 @@ def make_hostile(trained_folder, tmp_path):
     """Saves a trained pipeline whose weights file has been changed; gives its folder and the marker's path."""
 
     def make(attack: Callable[[dict[str, Any]], None], with_file: bool = True) -> tuple[Path, Path]:
-        marker = tmp_path / "marker"
+        folder = tmp_path / f"hostile_{attack.__name__.strip('<>')}"
+        marker = folder.with_suffix(".marker")
         nlp = spacy.load(trained_folder("KMGRE"))
         shim = get_shim(component(nlp).model)
         message = srsly.msgpack_loads(shim.to_bytes())
@@ -105,8 +106,8 @@ def make_hostile(trained_folder, tmp_path):
         if with_file:
             message["tokenizer"]["stranger.py"] = CODE.format(marker=str(marker)).encode()
         shim.to_bytes = lambda: srsly.msgpack_dumps(message)  # type: ignore[method-assign]
-        nlp.to_disk(tmp_path / "hostile")
-        return tmp_path / "hostile", marker
+        nlp.to_disk(folder)
+        return folder, marker
 
     return make
 
@@ -190,22 +191,48 @@ def test_a_file_that_no_tokenizer_has(make_hostile):
     assert not marker.exists()
 
 
-@pytest.mark.parametrize(
-    "attack", [tokenizer_with_code, encoder_with_code], ids=lambda attack: attack.__name__
-)
-def test_standard_input_is_never_an_answer(make_hostile, attack):
-    folder, marker = make_hostile(attack)
-    for command in (
-        ["-c", f"import spacy; spacy.load({str(folder)!r})"],
-        ["-m", "spacy", "kmgre", "extract", str(folder), "-", "-o", str(folder.parent / "out.jsonl")],
-    ):
-        done = subprocess.run(
-            [sys.executable, *command], input="yes, Ann founded Acme\ny\n", capture_output=True, text=True
-        )
-        assert done.returncode != 0
-        assert "KMGRE E028" in done.stdout + done.stderr
-        assert "[y/N]" not in done.stdout + done.stderr
-        assert not marker.exists()
+# Importing spaCy and transformers takes most of the time, so that one process makes all attempts. The first line that
+# it prints is what it did, the rest what it said.
+ATTEMPTS = """
+import io, json, sys
+from contextlib import redirect_stderr, redirect_stdout
+
+import spacy
+from spacy.cli import setup_cli
+
+said, results = io.TextIOWrapper(io.BytesIO(), write_through=True), []
+for folder in sys.argv[1:]:
+    with redirect_stdout(said), redirect_stderr(said):
+        try:
+            spacy.load(folder)
+            results.append("loaded")
+        except ValueError as error:
+            results.append(str(error))
+        sys.argv = ["spacy", "kmgre", "extract", folder, "-", "-o", folder + ".jsonl"]
+        try:
+            setup_cli()
+        except SystemExit as end:
+            results.append(end.code)
+print(json.dumps([results, sys.stdin.read()]))
+print(said.buffer.getvalue().decode())
+"""
+
+
+def test_standard_input_is_never_an_answer(make_hostile):
+    """What a library asks of a user who may say yes is neither asked nor read."""
+    folders, markers = zip(*map(make_hostile, (tokenizer_with_code, encoder_with_code)))
+    answers = "yes, Ann founded Acme\n" + "y\n" * 8
+    command = [sys.executable, "-c", ATTEMPTS, *map(str, folders)]
+    done = subprocess.run(command, input=answers, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    first, said = done.stdout.split("\n", 1)
+    results, left = json.loads(first)
+    assert ["KMGRE E028" in str(result) for result in results] == [True, False] * len(folders)
+    assert results[1::2] == [1] * len(folders)
+    assert " ".join(said.split()).count("KMGRE E028") == len(folders)
+    assert left == answers
+    assert "[y/N]" not in said + done.stderr
+    assert not any(marker.exists() for marker in markers)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from .base import IDENTIFIERS, SHARED, Draft, Format, option
 from .counts import Counts
 from .docred import DANGLING, entity_numbers
 from .files import file_name
-from .models import LIST, Model, Spared, Text, check, json_drafts, present
+from .models import LIST, Model, Spared, Text, Title, check, json_drafts, present
 
 TYPE = "type::"
 # The roots of DWIE's types say little. An entity's label is the first of the general types that it has.
@@ -46,7 +46,7 @@ class DwieOptions(TextOptions):
 class Tagged(Model):
     """A document as far as its tags."""
 
-    id: Text
+    id: Title
     tags: list[Text] = LIST
 
 
@@ -71,7 +71,7 @@ class Relation(Model):
     """A relation between two concepts."""
 
     s: int
-    p: Text
+    p: Text = ""
     o: int
 
 
@@ -109,6 +109,7 @@ def _read_document(place: str, data: Any, docs: TextDocs[DwieOptions]) -> Doc | 
     for number, relation in present(document.relations):
         at = f"{where} relations[{number}]"
         with docs.leaving_out(DANGLING):
+            docs.options.check_label(at, relation.p)
             head, tail = (places.get(_find(at, end, concepts).key) for end in (relation.s, relation.o))
             if head is None or tail is None:
                 docs.counts.note("relations left out, as an entity has no mentions")

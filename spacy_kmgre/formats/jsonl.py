@@ -16,7 +16,7 @@ from ..errors import Errors
 from .assemble import Cluster, Offsets, TextDocs, TextOptions, check_order
 from .base import Format
 from .files import write_json_lines
-from .models import LIST, Model, Spared, Text, check, json_reader, named, present
+from .models import LIST, Model, Spared, Text, Title, check, json_reader, named, present
 from .peek import Peek
 
 SCHEMA = Path(__file__).with_name("jsonl.schema.json")
@@ -94,7 +94,7 @@ class JsonDocument(Model):
     """One line of a JSON lines file. All offsets are Unicode characters of `text`, from 0 on; an end is the first
     character after."""
 
-    title: Text = Field("", description="What messages call the document; an identifier.")
+    title: Title = Field("", description="What messages call the document; an identifier.")
     text: Text
     tokens: list[Pair] = Field(
         default_factory=list,
@@ -192,14 +192,15 @@ def document_from_json(where: str, data: Any, docs: TextDocs[TextOptions]) -> Do
     for number, entity in present(line.entities):
         at = f"{where} entities[{number}]"
         key = entity.key or f"{ENTITY_PREFIX}{number + 1}"
-        if key in keys:
-            raise ValueError(Errors.E134.format(where=at, name=key))
-        keys.add(key)
-        mentions = _mentions(at, line.text, entity, docs, strip=tokens is None)
-        docs.counts.note("entities without mentions", not mentions)
-        if mentions:
-            kept[number] = len(clusters)
-            clusters.append(Cluster(mentions, entity.label, entity.kb_id, key, entity.id))
+        with docs.leaving_out("entities left out, as their key is taken"):
+            if key in keys:
+                raise ValueError(Errors.E134.format(where=at, name=key))
+            keys.add(key)
+            mentions = _mentions(at, line.text, entity, docs, strip=tokens is None)
+            docs.counts.note("entities without mentions", not mentions)
+            if mentions:
+                kept[number] = len(clusters)
+                clusters.append(Cluster(mentions, entity.label, entity.kb_id, key, entity.id))
     relations = []
     for number, relation in present(line.relations):
         at = f"{where} relations[{number}]"

@@ -1,5 +1,5 @@
-"""A folder with what the code in the documentation works on: a corpus of one text in many formats, and pipelines that know
-it by heart."""
+"""A folder with what the code in the documentation works on: a corpus of one text in many formats, and pipelines that
+know it by heart."""
 
 import csv
 import json

@@ -4,6 +4,7 @@ import re
 import shlex
 import shutil
 from configparser import ConfigParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,7 +63,7 @@ def run_python(block: Block, evaluation: EvalExample, known: dict[str, Any]) -> 
 
 def run_spacy(arguments: list[str]) -> None:
     """Run a command of spaCy's. What it writes may be there from the page's last command."""
-    written = [later for name, later in zip(arguments, arguments[1:]) if name in OUTPUTS]
+    written = [later for name, later in pairwise(arguments) if name in OUTPUTS]
     if arguments[:2] == ["kmgre", "convert"]:
         written.append(arguments[3])
     for path in map(Path, written):
