@@ -1,6 +1,5 @@
 """Docs as the model reads them, and Examples as it learns from them."""
 
-import re
 import warnings
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -101,13 +100,6 @@ def learn(examples: Iterable[Example]) -> Learned:
             found.facts.update(relation_facts(example.reference, relation))
             found.triples.add(triple_of(relation))
     return found
-
-
-def words_of(label: str) -> str:
-    """Return the words that a label is made of, such as "place of birth" of "placeOfBirth" and "PLACE_OF_BIRTH";
-    "" where it has none, as P22."""
-    words = re.split(r"[\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label))
-    return " ".join(words).strip().lower() if any(len(word) > 2 for word in words) else ""
 
 
 def without_some_types(document: Document, rate: float) -> Document:

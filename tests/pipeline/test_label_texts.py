@@ -10,8 +10,7 @@ from spacy_kmgre.evaluation.report import count_examples, make_report
 from spacy_kmgre.export.csv import CsvExport
 from spacy_kmgre.formats import FORMATS
 from spacy_kmgre.formats.counts import Counts
-from spacy_kmgre.pipeline.examples import words_of
-from spacy_kmgre.types import Entity, Relation, label_title
+from spacy_kmgre.types import Entity, Relation, label_title, label_words
 
 from ..conftest import NAME, RELATIONS, make_doc, make_example
 
@@ -127,5 +126,5 @@ def test_a_head_begins_with_the_labels_in_words(make_nlp, architecture, tmp_path
         ("1", ""),
     ],
 )
-def test_words_of(label, words):
-    assert words_of(label) == words
+def test_label_words(label, words):
+    assert label_words(label) == words
