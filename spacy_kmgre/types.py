@@ -1,5 +1,6 @@
 """What a user reads off a Doc: entities, mention pairs and relations."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import FrozenInstanceError, dataclass
 from typing import Any, NoReturn, SupportsIndex, TypeVar
@@ -176,6 +177,13 @@ def label_title(label: str, text: str) -> str:
     :param text: The label in words, "" where none are known.
     """
     return f"{text} ({label})" if text not in ("", label) else label
+
+
+def label_words(label: str) -> str:
+    """Return the words that a label is made of, such as "place of birth" of "placeOfBirth" and "PLACE_OF_BIRTH";
+    "" where it has none, as P22."""
+    words = re.split(r"[\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label))
+    return " ".join(words).strip().lower() if any(len(word) > 2 for word in words) else ""
 
 
 def _specificity(mention: Span) -> tuple[float, int, int]:

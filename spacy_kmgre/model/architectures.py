@@ -14,7 +14,7 @@ from ..errors import Errors
 from . import maths
 from .choices import check_gone, check_range, chosen
 from .context import Weigh
-from .heads import HeadSettings, bilinear_head, linear_head
+from .heads import HeadSettings, bilinear_head, label_text_head, linear_head
 
 if TYPE_CHECKING:
     from .encoder import Encoder
@@ -332,7 +332,11 @@ def _head(head: Any, width: int, block: int) -> HeadSettings:
     check_range(1, head_width=width, head_block=block)
     if isinstance(head, HeadSettings):
         return head
-    heads = {"linear": linear_head(), "bilinear": bilinear_head(width, block)}
+    heads = {
+        "linear": linear_head(),
+        "label_text": label_text_head(),
+        "bilinear": bilinear_head(width, block),
+    }
     found: HeadSettings = chosen("head", head, heads)
     return found
 

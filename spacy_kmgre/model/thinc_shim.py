@@ -12,7 +12,7 @@ import numpy as np
 import srsly
 import torch
 from thinc.api import Model, Optimizer, Shim, get_torch_default_device
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import Errors
 from .architectures import EncoderSettings, NetworkSettings
@@ -20,6 +20,7 @@ from .batch import PairScores
 from .encoder import Encoder
 from .huggingface import (
     describe,
+    embed,
     empty_transformer,
     load_pretrained,
     longest_input,
@@ -99,6 +100,7 @@ class NetworkShim(Shim):
     bytes.
 
     :param read: The function that makes documents of Docs.
+    :ivar label_texts: The labels in words, "" where there are none, for heads that begin with them.
     :ivar total_steps: The number of steps of the training, None where it is unknown.
     :ivar highest_learn_rates: The highest learning rates of heads and of encoders so far.
 
@@ -112,6 +114,7 @@ class NetworkShim(Shim):
         self.settings = settings
         self.network: Network[Any] | None = None
         self.tokenizer: Any = None
+        self.label_texts: Sequence[str] = ()
         self._limit = 0
         self._adamw: torch.optim.AdamW | None = None
         self._updates = 0
@@ -139,7 +142,12 @@ class NetworkShim(Shim):
             encoder.name, encoder.tokenizer_config, encoder.transformer_config, self.settings.encoders
         )
         check_vocabulary(self.tokenizer, transformers[0])
-        self._place(self._build(transformers, classes))
+        network = self._build(transformers, classes)
+        head = network.extractor.head
+        if head.reads_texts and any(self.label_texts):
+            texts = embed(transformers[0], self.tokenizer, self.label_texts)
+            head.read_texts(nn.functional.pad(texts, (0, 0, 1, 0)))  # TH has no text.
+        self._place(network)
 
     def _build(self, transformers: Sequence[Any], classes: int) -> Network[Any]:
         batch_pieces, mixed = self.settings.encoder.batch_pieces, self.settings.mixed_precision

@@ -22,7 +22,7 @@ from ..model.network import KEY, RELATION
 from ..model.phases import Phase
 from ..model.pieces import Document, Gold
 from ..model.thinc_shim import KNOWN_FACTS, ModelInput, RelationModel
-from ..types import Entity
+from ..types import Entity, label_words
 from . import examples as reading
 from . import notices
 from .decode import Prediction, as_data, decode, evidence_of
@@ -209,6 +209,7 @@ class KmgreRelations(RelationComponent):
         self.cfg[TYPES] = sorted(found.types)
         self.model.attrs[KNOWN_FACTS] = np.array(sorted(found.facts), dtype=np.uint64)
         self.model.set_dim("nO", len(self.labels) + 1, force=True)
+        self._shim.label_texts = [self.label_text(label) or label_words(label) for label in self.labels]
         self.model.initialize()
 
     def update(
