@@ -245,7 +245,7 @@ def build_kmgre(
 
     :param head: A block of the config such as
         {"@architectures": "spacy_kmgre.BilinearHead.v1", "width": 768}; or one of the short names "linear",
-        as in the paper, and "bilinear", as in ATLOP.
+        as in the paper, "label_text", which begins with the labels in words, and "bilinear", as in ATLOP.
     :param head_width: The width of a "bilinear" head.
     :param head_block: The width of the groups of a "bilinear" head.
     :param context: A block of the config such as {"@architectures": "spacy_kmgre.PooledContext.v1"}; or one
