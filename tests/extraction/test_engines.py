@@ -197,7 +197,7 @@ def test_ray_killed_and_resumed(ray_address, slow, tmp_path):
     more = write_lines(tmp_path / "more.jsonl", lines)
     assert "differs from it in: sources" in run(model, more, *common[3:], status=1)
     assert "E332" in run(*common[:-1], status=1)
-    assert "E367" in run(*common[:6], "--resume", status=1)
+    assert "E367" in run(*common[:7], "--resume", status=1)
     done = len(list(checkpoints.rglob("*.part")))
 
     def kill_a_worker() -> None:
