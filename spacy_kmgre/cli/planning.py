@@ -78,7 +78,7 @@ def report(measured: Measured, documents: int, words: int, loading: float, worke
 def duration(seconds: float) -> str:
     """A time that a person reads: the two largest of days, hours, minutes and seconds."""
     left = max(round(seconds), 1)
-    parts = []
+    parts: list[str] = []
     for size, name in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
         if left >= size or parts:
             parts.append(f"{left // size} {name}")
