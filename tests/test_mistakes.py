@@ -401,7 +401,11 @@ MISTAKES: dict[str, tuple[Callable[[Desk], Any], str, str]] = {
     ),
     "entities with another prefix": (other_prefixes, "W015.*ent_1", "`prefix`"),
     "save without the component": (save_without_the_component, "E015.*model", "whole"),
-    "weights of another architecture": (weights_of_another_architecture, "E016.*level = 'mention'", "the config says"),
+    "weights of another architecture": (
+        weights_of_another_architecture,
+        "E016.*level = 'mention'",
+        "the config says",
+    ),
     "replace the component": (replaced, "E014.*no weights", r"nlp\.initialize"),
     "an unknown table of types": (
         lambda _desk: spacy.blank("en").add_pipe("kmgre_entities", config={"types": "ontonotes"}),

@@ -159,7 +159,7 @@ def extract_cli(
     related = entities is RelatedEntities.given
     choice = Choice(model, component, config, code, use_gpu, max_length, entity_ids, related)
     with failing(f"Could not extract relations with {model}"):
-        check_engine(engine, given, n_process)
+        check_engine(engine, {} if dry_run else given, n_process)
         plan = Plan(batch_size, n_process, batch_words=batch_words)
     columns = Columns(text_column, id_column, entities_column)
     if dry_run:

@@ -57,7 +57,7 @@ def _read(path: Path, vocab: Vocab, counts: Counts, options: IdentifierOptions) 
     except ValueError as error:
         if options.lenient:
             raise
-        yield Draft.broken("", error)
+        yield Draft.broken("", ValueError(Errors.E348.format(error=error)))
 
 
 def _documents(path: Path, counts: Counts, lenient: bool) -> Iterator[list[tuple[int, str]]]:

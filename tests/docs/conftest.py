@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import catalogue
+import pandas
 import pytest
 import spacy
 import torch
@@ -123,6 +125,9 @@ def library(tiny_encoder: str, tmp_path_factory) -> Path:
     (folder / "rel_info.json").write_text(json.dumps({"born_in": "place of birth", "founded": "founder of"}))
     (folder / "texts").mkdir()
     (folder / "texts" / "mara.txt").write_text(TEXT)
+    entity = {"mentions": [{"start": 0, "end": 14}], "label": "PER"}
+    row = {"id": "1", "url": "mara", "text": TEXT, "body": TEXT, "entities": [entity]}
+    pandas.DataFrame([row]).to_parquet(folder / "texts.parquet")
     with (folder / "table.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["doc_id", "body"], ["mara", TEXT]])
     return folder
@@ -137,4 +142,7 @@ def desk(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     monkeypatch.chdir(folder)
     load = spacy.load
     monkeypatch.setattr(spacy, "load", lambda name, **rest: load(INSTALLED.get(str(name), name), **rest))
+    registered = dict(catalogue.REGISTRY)
     yield folder
+    catalogue.REGISTRY.clear()  # What the code of a page has registered is for this page.
+    catalogue.REGISTRY.update(registered)

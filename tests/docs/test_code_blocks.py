@@ -13,6 +13,7 @@ import yaml
 from pytest_examples import CodeExample, EvalExample, find_examples
 from spacy.cli._util import app
 from spacy.util import registry
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from spacy_kmgre.cli import kmgre
@@ -91,6 +92,12 @@ def check_project(arguments: list[str]) -> None:
     assert variables <= set(project["vars"])
 
 
+def check_ray(arguments: list[str]) -> None:
+    """Ray is not everywhere: see that `extract` takes these options. tests/extraction/test_engines.py runs it."""
+    command: Any = get_command(kmgre)
+    command.commands["extract"].make_context("extract", arguments)
+
+
 def check_other(arguments: list[str]) -> None:
     """See that what a line of the shell names is there."""
     match arguments:
@@ -102,6 +109,8 @@ def check_other(arguments: list[str]) -> None:
             Path(folder).mkdir()
         case ["pip", "install", "."]:
             assert (ROOT / "setup.cfg").is_file()
+        case ["pip", "install", wanted] if extra := re.fullmatch(r"spacy-kmgre\[(\w+)\]", wanted):
+            assert re.search(rf"^{extra[1]} =", (ROOT / "setup.cfg").read_text(), re.MULTILINE)
         case _:
             raise AssertionError(f"unknown command: {shlex.join(arguments)}")
 
@@ -115,6 +124,8 @@ def run_shell(code: str) -> None:
                 check_train(arguments)
             case ["python", "-m", "spacy", "project", *arguments]:
                 check_project(arguments)
+            case ["python", "-m", "spacy", "kmgre", "extract", *arguments] if "ray" in arguments:
+                check_ray(arguments)
             case ["python", "-m", "spacy", *arguments]:
                 run_spacy(arguments)
             case arguments:
@@ -138,6 +149,10 @@ def test_the_code_of_a_page_runs(page: Path, eval_example: EvalExample, request:
     known: dict[str, Any] = {}
     for block in blocks:
         match block.language:
+            case "python" if (
+                block.example is not None and block.example.prefix_settings().get("test") == "skip"
+            ):
+                compile(block.code, str(page), "exec")  # It needs a cluster.
             case "python":
                 known.update(run_python(block, eval_example, known))
             case "bash":
