@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-gpu test-lowest lint clean
+.PHONY: demo test test-engines test-gpu test-lowest docs lint clean
 
 # Train on the embedded corpus, show the scores, read texts that were not in training: one whose mentions are marked, and
 # a plain one, in which a pipeline of spaCy's finds the entities.
@@ -14,23 +14,37 @@ demo: $(READY)
 		--vars.assemble_args " --known-triples"
 
 test: $(READY)
-	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not gpu"
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not gpu and not engines"
+
+# Ray, Spark (where Java is) and Dask, with a cluster on this machine that listens on loopback only.
+ENGINES := $(VENV)/.engines
+test-engines: $(ENGINES)
+	$(BIN)/python -m pytest -q -m engines -rs
+
+$(ENGINES): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[ray]" "dask[dataframe]" pyspark
+	touch $(ENGINES)
 
 test-gpu: $(READY)
 	$(BIN)/python -m pytest -m gpu -rs
 
 # The tests with the lowest versions that setup.cfg allows, in an environment of their own. torch is the exception: its
 # older builds take gigabytes, so it is the one of constraints.txt.
-EXTRAS := coreferee graph pandas parquet plots rdf
+EXTRAS := cas coreferee graph pandas parquet plots rdf zstd
 LOWEST := .venv-lowest
 test-lowest:
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
 	grep "^torch==" constraints.txt > $(LOWEST)/torch.txt
-	$(LOWEST)/bin/uv pip compile --quiet setup.cfg $(EXTRAS:%=--extra %) --resolution lowest-direct \
+	$(LOWEST)/bin/uv pip compile --quiet --upgrade setup.cfg $(EXTRAS:%=--extra %) --resolution lowest-direct \
 		--constraint $(LOWEST)/torch.txt --output-file $(LOWEST)/lowest.txt >/dev/null
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c $(LOWEST)/lowest.txt -e ".[dev]"
-	$(LOWEST)/bin/python -m pytest -q -n auto --dist loadfile -m "not gpu"
+	$(LOWEST)/bin/python -m pytest -q -n auto --dist loadfile -m "not gpu and not engines"
+
+# The site, in build/site: docs/ and what is made from the code. A warning or a dead link is an error.
+docs: $(READY)
+	$(BIN)/python -m docs_build build/docs
+	$(BIN)/zensical build --clean --strict
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -20,8 +20,8 @@ from wasabi import table
 
 from spacy_kmgre.annotations import document_name, read_entities
 from spacy_kmgre.formats import FORMATS, Format
-from spacy_kmgre.formats.base import guess_source
 from spacy_kmgre.formats.counts import Counts
+from spacy_kmgre.formats.recognise import guess_source
 
 # Each program prints a line for each thing that it counts. $5 is a mention's type, $6 its identifiers, with | between.
 # A mention with the identifier "-1" is an entity of its own, told apart by its offsets.
@@ -174,7 +174,7 @@ import re, sys
 from pathlib import Path
 import spacy
 from spacy_kmgre.formats import FORMATS
-from spacy_kmgre.formats.base import guess_source
+from spacy_kmgre.formats.recognise import guess_source
 
 source, target = map(Path, sys.argv[1:])
 FORMATS["jsonl"].write(guess_source(source).read(source, spacy.blank("en").vocab), target)

@@ -87,8 +87,15 @@ def get_entities(doc: Doc) -> list[Entity]:
 
 def set_entities(doc: Doc, entities: Iterable[Entity]) -> None:
     """Write entities in place of those on the Doc, under its prefix (the setter of `doc._.entities`; see
-    `replace_entities` for their keys)."""
-    replace_entities(doc, entities, doc.user_data.get(PREFIX_USED, ENTITY_PREFIX))
+    `replace_entities` for their keys).
+
+    :raises ValueError: Where anything but entities is given.
+    """
+    found = list(entities) if isinstance(entities, Iterable) and not isinstance(entities, str) else [entities]
+    for entity in found:
+        if not isinstance(entity, Entity):
+            raise ValueError(Errors.E092.format(value=entity))
+    replace_entities(doc, found, doc.user_data.get(PREFIX_USED, ENTITY_PREFIX))
 
 
 def get_entity(span: Span) -> Entity | None:

@@ -125,6 +125,9 @@ def _number(field: str, value: Any) -> float:
 def _entity_key(doc: Doc, label: str, field: str, value: Any) -> str:
     if isinstance(value, Span):
         return _key_of_mention(doc, label, field, value)
+    for mention in value.mentions[:1] if isinstance(value, Entity) else ():
+        if mention.doc is not doc and mention.doc.text != doc.text:
+            raise ValueError(Errors.E077.format(label=label, text=mention.text))
     key = value.key if isinstance(value, Entity) else value
     if not isinstance(key, str):
         raise ValueError(_lacking(field, value))

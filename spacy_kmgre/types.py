@@ -1,7 +1,8 @@
 """What a user reads off a Doc: entities, mention pairs and relations."""
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import FrozenInstanceError, dataclass
 from typing import Any, NoReturn, SupportsIndex, TypeVar
 
 from spacy.tokens import Span
@@ -21,6 +22,29 @@ class _View:
         return self
 
 
+# What to do instead of changing a field.
+_WAYS = {
+    "Entity": "Change the mentions in doc.spans, or assign all entities to doc._.entities.",
+    "MentionPair": "Assign all relations to doc._.relations; dataclasses.replace makes a changed one.",
+    "Relation": "doc._.add_relation(head, tail, label) adds a relation, in place of one with the same head, tail and "
+    "label; doc._.relations = [...] replaces all, and dataclasses.replace(relation, ...) makes a changed one.",
+}
+V = TypeVar("V", bound=type)
+
+
+def _frozen(kind: V) -> V:
+    """Let the error of a frozen dataclass say what to do instead."""
+
+    def refuse(_view: Any, field: str, *_value: Any) -> NoReturn:
+        name = kind.__name__
+        words = {"MentionPair": "mention pair"}.get(name, name.lower())
+        raise FrozenInstanceError(Errors.E091.format(field=field, kind=words, way=_WAYS[name]))
+
+    kind.__setattr__ = kind.__delattr__ = refuse  # type: ignore[assignment,method-assign]  # mypy wants one class
+    return kind
+
+
+@_frozen
 @dataclass(frozen=True)
 class Entity(_View):
     """A cluster of mentions of one thing.
@@ -46,6 +70,7 @@ class Entity(_View):
         return max(self.mentions, key=_specificity).text if self.mentions else ""
 
 
+@_frozen
 @dataclass(frozen=True)
 class MentionPair(_View):
     """A mention of the head entity with one of the tail entity.
@@ -73,6 +98,7 @@ class MentionPair(_View):
         }
 
 
+@_frozen
 @dataclass(frozen=True)
 class Relation(_View):
     """A labelled, directed relation between two entities of a Doc.
@@ -151,6 +177,13 @@ def label_title(label: str, text: str) -> str:
     :param text: The label in words, "" where none are known.
     """
     return f"{text} ({label})" if text not in ("", label) else label
+
+
+def label_words(label: str) -> str:
+    """Return the words that a label is made of, such as "place of birth" of "placeOfBirth" and "PLACE_OF_BIRTH";
+    "" where it has none, as P22."""
+    words = re.split(r"[\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label))
+    return " ".join(words).strip().lower() if any(len(word) > 2 for word in words) else ""
 
 
 def _specificity(mention: Span) -> tuple[float, int, int]:

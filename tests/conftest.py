@@ -1,7 +1,9 @@
 """Tiny encoders made on the spot: 2 layers, width 32, random weights, a vocabulary of characters and words."""
 
+import os
 import string
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,17 @@ from spacy_kmgre.pipeline.relations import KmgreRelations
 
 torch.set_num_threads(1)
 
-# The same examples every time, so that a red run is about the change. `--hypothesis-profile random` searches on.
+# The same examples every time, so that a red run is about the change. `--hypothesis-profile random` searches on, and
+# THOROUGH=1 tries more examples of what takes long.
 settings.register_profile("random", derandomize=False)
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
+
+
+def tries(count: int) -> int:
+    """How many examples of something slow to try: `count`, or ten times as many with THOROUGH=1."""
+    return count * 10 if os.environ.get("THOROUGH") else count
+
 
 NAME = "kmgre_relations"
 
@@ -80,6 +89,32 @@ def tiny_encoder(tmp_path_factory) -> str:
     return str(folder)
 
 
+def pipeline_with(
+    name: str,
+    architecture: str = "KMGRE",
+    encoder: dict[str, Any] | None = None,
+    component: dict[str, Any] | None = None,
+    **settings: Any,
+) -> Language:
+    """A blank pipeline with the component on the encoder of that name."""
+    settings.setdefault("head_width", 32)
+    if architecture == "ATLOP":
+        settings.setdefault("head", "linear")
+    nlp = spacy.blank("en")
+    model = {
+        "@architectures": f"spacy_kmgre.{architecture}.v1",
+        "encoder": {
+            "@architectures": "spacy_kmgre.Encoder.v1",
+            "name": name,
+            "overlap": 16,
+            **(encoder or {}),
+        },
+        **settings,
+    }
+    nlp.add_pipe("kmgre_relations", config={"model": model, **(component or {})})
+    return nlp
+
+
 @pytest.fixture
 def make_nlp(tiny_encoder) -> Callable[..., Language]:
     """Makes a blank pipeline with the component on the tiny encoder.
@@ -87,31 +122,7 @@ def make_nlp(tiny_encoder) -> Callable[..., Language]:
     Keyword arguments: `architecture` ("KMGRE" or "ATLOP"), `encoder` and `component` (settings), and those
     of the architecture.
     """
-
-    def make(
-        architecture: str = "KMGRE",
-        encoder: dict[str, Any] | None = None,
-        component: dict[str, Any] | None = None,
-        **settings: Any,
-    ) -> Language:
-        settings.setdefault("head_width", 32)
-        if architecture == "ATLOP":
-            settings.setdefault("head", "linear")
-        nlp = spacy.blank("en")
-        model = {
-            "@architectures": f"spacy_kmgre.{architecture}.v1",
-            "encoder": {
-                "@architectures": "spacy_kmgre.Encoder.v1",
-                "name": tiny_encoder,
-                "overlap": 16,
-                **(encoder or {}),
-            },
-            **settings,
-        }
-        nlp.add_pipe("kmgre_relations", config={"model": model, **(component or {})})
-        return nlp
-
-    return make
+    return partial(pipeline_with, tiny_encoder)
 
 
 def annotate(doc: Doc, *clusters: Sequence[Sequence[int]], label: str = "X") -> Doc:
@@ -157,17 +168,24 @@ def make_example(nlp: Language) -> Example:
     return Example(make_doc(nlp), reference)
 
 
-@pytest.fixture
-def trained(make_nlp) -> Language:
-    """A component that has learned the example of `make_example` by heart."""
+@pytest.fixture(scope="session")
+def one_example_folder(tiny_encoder, tmp_path_factory) -> Path:
+    """The saved pipeline that has learned the example of `make_example` by heart."""
     torch.manual_seed(0)
-    nlp = make_nlp()
+    nlp = pipeline_with(tiny_encoder)
     example = make_example(nlp)
     optimizer = nlp.initialize(lambda: [example])
     optimizer.learn_rate = 3e-3
     for _ in range(60):
         nlp.update([example], sgd=optimizer)
-    return nlp
+    nlp.to_disk(folder := tmp_path_factory.mktemp("trained") / "model")
+    return folder
+
+
+@pytest.fixture
+def trained(one_example_folder) -> Language:
+    """A component of one's own that has learned the example of `make_example` by heart."""
+    return spacy.load(one_example_folder)
 
 
 def make_other_doc(nlp: Language) -> Doc:

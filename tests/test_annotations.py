@@ -32,7 +32,7 @@ from spacy_kmgre.annotations import (
     write_ents,
 )
 
-from .conftest import RELATIONS, annotate, make_doc
+from .conftest import RELATIONS, annotate, make_doc, tries
 
 NLP = spacy.blank("en")
 
@@ -402,7 +402,7 @@ def docs(draw) -> Doc:
     return doc
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tries(10), deadline=None)
 @given(docs())
 def test_any_relations_survive(doc: Doc):
     stored = dicts(doc)
@@ -412,7 +412,7 @@ def test_any_relations_survive(doc: Doc):
         assert dicts(copy(doc)) == stored
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tries(10), deadline=None)
 @given(docs())
 def test_any_entities_survive_rewriting(doc: Doc):
     entities = read_entities(doc)

@@ -1,15 +1,20 @@
-"""Model folders from strangers: nothing in them is run, and nothing asks the user to run it."""
+"""Model folders from strangers: nothing in them is run, nothing asks the user to run it, and what is broken is refused
+at once."""
 
 import json
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import spacy
 import srsly
+import torch
+from safetensors.torch import load, save
 
 from spacy_kmgre.model.huggingface import empty_transformer, load_pretrained
 from spacy_kmgre.model.thinc_shim import get_shim
@@ -92,7 +97,8 @@ def make_hostile(trained_folder, tmp_path):
     """Saves a trained pipeline whose weights file has been changed; gives its folder and the marker's path."""
 
     def make(attack: Callable[[dict[str, Any]], None], with_file: bool = True) -> tuple[Path, Path]:
-        marker = tmp_path / "marker"
+        folder = tmp_path / f"hostile_{attack.__name__.strip('<>')}"
+        marker = folder.with_suffix(".marker")
         nlp = spacy.load(trained_folder("KMGRE"))
         shim = get_shim(component(nlp).model)
         message = srsly.msgpack_loads(shim.to_bytes())
@@ -100,10 +106,71 @@ def make_hostile(trained_folder, tmp_path):
         if with_file:
             message["tokenizer"]["stranger.py"] = CODE.format(marker=str(marker)).encode()
         shim.to_bytes = lambda: srsly.msgpack_dumps(message)  # type: ignore[method-assign]
-        nlp.to_disk(tmp_path / "hostile")
-        return tmp_path / "hostile", marker
+        nlp.to_disk(folder)
+        return folder, marker
 
     return make
+
+
+def set_tensor(name: str, change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[dict[str, Any]], None]:
+    """Changes one saved tensor, and the checksum with it."""
+
+    def attack(message: dict[str, Any]) -> None:
+        weights = load(message["weights"])
+        weights[name] = change(weights[name])
+        message["weights"] = save({name: value.contiguous() for name, value in weights.items()})
+        message["checksum"] = zlib.crc32(message["weights"])
+
+    return attack
+
+
+def set_encoder(**values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda message: message["encoder"].update(values)
+
+
+def flip_a_bit(message: dict[str, Any]) -> None:
+    data = bytearray(message["weights"])
+    data[-5] ^= 1
+    message["weights"] = bytes(data)
+
+
+def larger_tokenizer(message: dict[str, Any]) -> None:
+    tokenizer = json.loads(message["tokenizer"]["tokenizer.json"])
+    tokenizer["model"]["vocab"]["stranger"] = 100_000
+    message["tokenizer"]["tokenizer.json"] = json.dumps(tokenizer).encode()
+
+
+# What is wrong, and what the message says of it.
+HEAD = "extractor.head.output.weight"
+BROKEN: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
+    "NaN": (set_tensor(HEAD, lambda value: value * torch.nan), f"{HEAD} holds numbers that are not finite"),
+    "infinity": (set_tensor(HEAD, lambda value: value + torch.inf), "not finite"),
+    "integers": (set_tensor(HEAD, lambda value: value.int()), f"{HEAD} holds torch.int32"),
+    "another shape": (set_tensor(HEAD, lambda value: value[:, :-1]), f"{HEAD} has the shape"),
+    "no τ": (set_tensor("tau", lambda value: value * torch.nan), "τ is nan"),
+    "τ above 1": (set_tensor("tau", lambda value: value + 1.5), "τ is"),
+    "a flipped bit": (flip_a_bit, "checksum"),
+    "384 GB": (set_encoder(intermediate_size=1_500_000_000), "its configuration asks for"),
+    "no width": (set_encoder(hidden_size=-32), "E013"),
+    "layers": (set_encoder(num_hidden_layers=200_000), "num_hidden_layers = 200000"),
+    "no layers": (set_encoder(num_hidden_layers=-1), "num_hidden_layers = -1"),
+    "fewer layers": (set_encoder(num_hidden_layers=1), "is unknown"),
+    "classes": (lambda message: message.update(classes=10**9), "extractor.head.output.bias"),
+    "another's tokenizer": (larger_tokenizer, "numbers word pieces up to 100000"),
+}
+
+
+@pytest.mark.parametrize("attack, reason", BROKEN.values(), ids=BROKEN)
+def test_a_broken_model_is_refused_at_once(make_hostile, attack, reason):
+    """It is refused when it is loaded, in a second and with little memory, and not at the first document."""
+    folder, _ = make_hostile(attack, with_file=False)
+    process = psutil.Process()
+    before, start = process.memory_info().rss, process.cpu_times().user
+    with pytest.raises(ValueError, match="E015") as error:
+        spacy.load(folder)
+    assert reason in str(error.value) and str(folder) in str(error.value)
+    assert process.cpu_times().user - start < 10
+    assert process.memory_info().rss - before < 100 * 2**20
 
 
 @pytest.mark.parametrize("with_file", [True, False])
@@ -124,22 +191,48 @@ def test_a_file_that_no_tokenizer_has(make_hostile):
     assert not marker.exists()
 
 
-@pytest.mark.parametrize(
-    "attack", [tokenizer_with_code, encoder_with_code], ids=lambda attack: attack.__name__
-)
-def test_standard_input_is_never_an_answer(make_hostile, attack):
-    folder, marker = make_hostile(attack)
-    for command in (
-        ["-c", f"import spacy; spacy.load({str(folder)!r})"],
-        ["-m", "spacy", "kmgre", "extract", str(folder), "-", "-o", str(folder.parent / "out.jsonl")],
-    ):
-        done = subprocess.run(
-            [sys.executable, *command], input="yes, Ann founded Acme\ny\n", capture_output=True, text=True
-        )
-        assert done.returncode != 0
-        assert "KMGRE E028" in done.stdout + done.stderr
-        assert "[y/N]" not in done.stdout + done.stderr
-        assert not marker.exists()
+# Importing spaCy and transformers takes most of the time, so that one process makes all attempts. The first line that
+# it prints is what it did, the rest what it said.
+ATTEMPTS = """
+import io, json, sys
+from contextlib import redirect_stderr, redirect_stdout
+
+import spacy
+from spacy.cli import setup_cli
+
+said, results = io.TextIOWrapper(io.BytesIO(), write_through=True), []
+for folder in sys.argv[1:]:
+    with redirect_stdout(said), redirect_stderr(said):
+        try:
+            spacy.load(folder)
+            results.append("loaded")
+        except ValueError as error:
+            results.append(str(error))
+        sys.argv = ["spacy", "kmgre", "extract", folder, "-", "-o", folder + ".jsonl"]
+        try:
+            setup_cli()
+        except SystemExit as end:
+            results.append(end.code)
+print(json.dumps([results, sys.stdin.read()]))
+print(said.buffer.getvalue().decode())
+"""
+
+
+def test_standard_input_is_never_an_answer(make_hostile):
+    """What a library asks of a user who may say yes is neither asked nor read."""
+    folders, markers = zip(*map(make_hostile, (tokenizer_with_code, encoder_with_code)))
+    answers = "yes, Ann founded Acme\n" + "y\n" * 8
+    command = [sys.executable, "-c", ATTEMPTS, *map(str, folders)]
+    done = subprocess.run(command, input=answers, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    first, said = done.stdout.split("\n", 1)
+    results, left = json.loads(first)
+    assert ["KMGRE E028" in str(result) for result in results] == [True, False] * len(folders)
+    assert results[1::2] == [1] * len(folders)
+    assert " ".join(said.split()).count("KMGRE E028") == len(folders)
+    assert left == answers
+    assert "[y/N]" not in said + done.stderr
+    assert not any(marker.exists() for marker in markers)
 
 
 @pytest.fixture

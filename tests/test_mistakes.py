@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 from spacy_kmgre.cli import kmgre
 from spacy_kmgre.formats.docbin import write_corpus
 from spacy_kmgre.training.corpus import create_corpus_reader
+from spacy_kmgre.training.em import em_callback
 
 from .conftest import NAME, RELATIONS, annotate, component, make_doc, make_example
 from .formats.samples import DOCRED, PUBTATOR
@@ -164,6 +165,70 @@ def other_labels(desk: Desk) -> None:
     desk.nlp.evaluate([example])
 
 
+def change(get: Callable[[Desk], Any], field: str) -> Callable[[Desk], Any]:
+    """Change a field of what belongs to the Doc."""
+    return lambda desk: setattr(get(desk), field, "owns")
+
+
+def relations_of_another_text(desk: Desk) -> None:
+    other = annotate(Doc(desk.nlp.vocab, words=["Bob", "owns", "Bolt"]), [(0, 1)], [(2, 3)])
+    desk.doc._.relations = [other._.add_relation("entity_1", "entity_2", "owns")]
+
+
+def labels_in_one_string(desk: Desk) -> None:
+    nlp = desk.make()
+    component(nlp).initialize(lambda: [make_example(nlp)], nlp=nlp, labels="founded")
+
+
+def phases_of(name: str, *, others: bool = False) -> Callable[[Desk], Any]:
+    """Run the callback of EM for a component of this name."""
+
+    def run(desk: Desk) -> None:
+        desk.nlp.add_pipe("sentencizer")
+        if others:
+            desk.nlp.rename_pipe(NAME, "rels")
+        em_callback(name)(desk.nlp, {"step": 0, "epoch": 0})
+
+    return run
+
+
+def entities_of_a_text(_desk: Desk) -> None:
+    spacy.blank("en").add_pipe("kmgre_entities")("Ann founded Acme.")  # type: ignore[arg-type]  # the mistake
+
+
+def other_prefixes(desk: Desk) -> None:
+    desk.nlp.add_pipe("kmgre_entities", before=NAME, config={"prefix": "ent_"})
+    doc = Doc(desk.nlp.vocab, words=["Ann", "founded", "Acme"])
+    doc.ents = [Span(doc, 0, 1, label="PER"), Span(doc, 2, 3, label="ORG")]
+    assert not desk.nlp(doc)._.relations
+
+
+def save_without_the_component(desk: Desk) -> None:
+    desk.nlp.to_disk(desk.folder / "model", exclude=[NAME])
+    spacy.load(desk.folder / "model")
+
+
+def corpus_of_relations_alone(desk: Desk) -> None:
+    for key in list(desk.doc.spans):
+        del desk.doc.spans[key]
+    DocBin(docs=[desk.doc], store_user_data=True).to_disk(desk.folder / "train.spacy")
+    list(create_corpus_reader(desk.folder / "train.spacy")(desk.nlp))
+
+
+def weights_of_another_architecture(desk: Desk) -> None:
+    component(desk.make("ATLOP")).from_bytes(component(desk.nlp).to_bytes())
+
+
+def replaced(desk: Desk) -> None:
+    desk.nlp.replace_pipe(NAME, NAME)
+    desk.nlp(make_doc(desk.nlp))
+
+
+def empty_dev(desk: Desk) -> None:
+    DocBin().to_disk(desk.folder / "dev.spacy")
+    list(create_corpus_reader(desk.folder / "dev.spacy")(desk.nlp))
+
+
 def command(*arguments: str, files: dict[str, str] | None = None) -> Callable[[Desk], Any]:
     """Run a command in which MODEL and CORPUS stand for the newcomer's, and other names for files in the folder."""
 
@@ -223,6 +288,60 @@ MISTAKES: dict[str, tuple[Callable[[Desk], Any], str, str]] = {
     "sentences that nobody has found": (no_sentences, "E076.*sentence 0", "sentencizer"),
     "a score that is no number": (relation(score="high"), "E071.*'score'", "a number"),
     "a score above 1": (relation(score=1.5), "E003.*1.5", r"\[0, 1\]"),
+    "change a relation": (
+        change(lambda desk: desk.doc._.relations[0], "label"),
+        "E091.*'label' of this relation",
+        r"doc\._\.relations = ",
+    ),
+    "change the head of a relation": (
+        change(lambda desk: desk.doc._.relations[0], "head"),
+        "E091.*'head'",
+        r"doc\._\.add_relation",
+    ),
+    "change an entity": (
+        change(lambda desk: desk.doc._.entities[0], "label"),
+        "E091.*'label' of this entity",
+        r"doc\.spans",
+    ),
+    "change a mention pair": (
+        change(lambda desk: desk.nlp(desk.doc)._.relations[0].key_mention_pairs[0], "share"),
+        "E091.*'share'.*mention pair",
+        r"doc\._\.relations",
+    ),
+    "entities that are spans": (
+        lambda desk: setattr(desk.doc._, "entities", [desk.doc[0:1]]),
+        "E092.*Ann",
+        r"doc\.spans\['entity_1'\] = ",
+    ),
+    "entities that are lists of spans": (
+        lambda desk: setattr(desk.doc._, "entities", [[desk.doc[0:1], desk.doc[3:4]]]),
+        "E092.*Ann, Acme",
+        r"doc\.spans\['entity_1'\] = ",
+    ),
+    "entities in a dict": (
+        lambda desk: setattr(desk.doc._, "entities", {"entity_1": [desk.doc[0:1]]}),
+        "E092.*entity_1",
+        r"doc\.spans\['entity_1'\] = ",
+    ),
+    "entities that are None": (
+        lambda desk: setattr(desk.doc._, "entities", None),
+        "E092.*None",
+        r"doc\.spans\['entity_1'\] = ",
+    ),
+    "relations of another text": (relations_of_another_text, "E077.*'Bob'", r"doc\[span\.start"),
+    "relations that are tuples": (
+        put("relations", [("entity_1", "founded", "entity_2")]),
+        "E002.*'head'.*founded",
+        "the key of a span group",
+    ),
+    "a head that is a text": (relation(head="Ann Lee"), "E001.*'Ann Lee'", "Groups there.*entity_1"),
+    "evidence in words": (relation(evidence=["Ann founded"]), "E071.*'evidence'", "the number of a sentence"),
+    "evidence that ends before it begins": (relation(evidence=[[3, 1]]), r"E004.*\[3, 1\]", "14 tokens"),
+    "relations of no component": (
+        lambda desk: desk.nlp(desk.doc)._.relations_of("founded"),
+        "E610.*'founded'",
+        "Those that have: kmgre_relations",
+    ),
     "pickle a relation": (
         lambda desk: pickle.dumps(desk.doc._.relations[0]),
         "E078.*relation",
@@ -233,6 +352,18 @@ MISTAKES: dict[str, tuple[Callable[[Desk], Any], str, str]] = {
         "E080.*a Doc",
         r"write_corpus\(\[doc\]",
     ),
+    "write a corpus of texts": (
+        lambda desk: write_corpus(["Ann founded Acme."], desk.folder / "t.spacy"),  # type: ignore[list-item]  # the mistake
+        "E080.*type str",
+        r"write_corpus\(\[doc\]",
+    ),
+    "write a corpus of examples": (
+        lambda desk: write_corpus([make_example(desk.nlp)], desk.folder / "t.spacy"),  # type: ignore[list-item]  # the mistake
+        "E080.*type Example",
+        "`reference` is the gold Doc",
+    ),
+    "a corpus without entities": (corpus_of_relations_alone, "W110.*train.spacy", "write the entities"),
+    "an empty dev corpus": (empty_dev, "E112.*dev.spacy", "kmgre convert"),
     "write a corpus as JSON": (
         lambda desk: write_corpus([], desk.folder / "x.json"),
         "E081.*x.json",
@@ -242,6 +373,52 @@ MISTAKES: dict[str, tuple[Callable[[Desk], Any], str, str]] = {
     "train on JSON": (corpus_of_json, "E112.*train.json", "spacy kmgre convert"),
     "a threshold above 1": (put("threshold", 1.5), "E023.*threshold = 1.5", "between 0 and 1"),
     "a threshold in letters": (put("threshold", "high"), "E023.*threshold = 'high'", "a number"),
+    "a threshold of true": (put("threshold", True), "E023.*threshold = True", "a number"),
+    "a threshold as text": (put("threshold", "0.3"), "E023.*threshold = '0.3'", "a number"),
+    "a threshold that is no number": (put("threshold", float("nan")), "E023.*nan", "between 0 and 1"),
+    "a threshold of a label in capitals": (
+        put("thresholds", {"FOUNDED": 0.3}),
+        "E024.*'FOUNDED'",
+        "Its labels: founded",
+    ),
+    "a misspelt setting": (put("treshold", 0.3), "E094.*'treshold'", "Is it 'threshold'"),
+    "labels in one string": (labels_in_one_string, "E093.*'founded'", "a list of strings"),
+    "phases of another component": (
+        phases_of("sentencizer"),
+        "E090.*'sentencizer'",
+        "there: kmgre_relations",
+    ),
+    "phases of a component that was renamed": (
+        phases_of(NAME, others=True),
+        "E090.*does not have",
+        "there: rels",
+    ),
+    "entities of a text": (entities_of_a_text, "E095.*Ann founded", r"nlp\('\.\.\.'\) makes a Doc"),
+    "relations of texts": (
+        lambda desk: list(component(desk.nlp).pipe(["Ann founded Acme."])),
+        "E095.*Ann founded",
+        r"nlp\('\.\.\.'\) makes a Doc",
+    ),
+    "entities with another prefix": (other_prefixes, "W015.*ent_1", "`prefix`"),
+    "save without the component": (save_without_the_component, "E015.*model", "whole"),
+    "weights of another architecture": (
+        weights_of_another_architecture,
+        "E016.*level = 'mention'",
+        "the config says",
+    ),
+    "replace the component": (replaced, "E014.*no weights", r"nlp\.initialize"),
+    "an unknown table of types": (
+        lambda _desk: spacy.blank("en").add_pipe("kmgre_entities", config={"types": "ontonotes"}),
+        "E410.*'ontonotes'",
+        "ontonotes_docred",
+    ),
+    "an unknown rule": (
+        lambda _desk: spacy.blank("en").add_pipe(
+            "kmgre_entities", config={"entities": {"@misc": "spacy_kmgre.ner_entities.v2", "rules": "gld"}}
+        ),
+        "E412.*'gld'",
+        "gold, pretrained",
+    ),
     "a misspelt choice": (put("allowed_triples", "corpsu"), "E023.*'corpsu'", "'corpus'"),
     "predict before initialize": (before_initialize, "E014.*no weights", r"nlp\.initialize"),
     "initialize without relations": (no_relations, "E021.*no example has a relation", r"doc\._\.relations"),

@@ -9,6 +9,8 @@ from spacy.tokens import Doc
 from spacy_kmgre.annotations import project_entities, read_entities
 from spacy_kmgre.retokenize import split_tokens
 
+from .conftest import tries
+
 NLP = spacy.blank("en")
 
 
@@ -82,7 +84,7 @@ def texts_and_tokens(draw):
     return tokenize(), tokenize()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tries(100), deadline=None)
 @given(texts_and_tokens(), st.data())
 def test_no_mention_is_lost_between_two_tokenizations(docs: tuple[Doc, Doc], data):
     source, target = docs

@@ -1,4 +1,4 @@
-"""spaCy's own commands with the configs of this package, as docs/spacy_commands.md says."""
+"""spaCy's own commands with the configs of this package, as docs/reference/spacy_commands.md says."""
 
 import json
 from pathlib import Path
@@ -154,7 +154,7 @@ def test_info(trained_folder):
 
 def test_every_command_of_the_table_is_one_of_spacy():
     """`package`, `project` and `debug config` have tests of their own."""
-    table = (ROOT / "docs" / "spacy_commands.md").read_text(encoding="utf8")
+    table = (ROOT / "docs" / "reference" / "spacy_commands.md").read_text(encoding="utf8")
     names = [line.split("`")[1].split() for line in table.splitlines() if line.startswith("| `")]
     assert len(names) > 15
     for name in names:

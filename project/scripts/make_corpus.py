@@ -18,9 +18,9 @@ from wasabi import msg
 
 from spacy_kmgre.annotations import document_name
 from spacy_kmgre.formats import FORMATS
-from spacy_kmgre.formats.base import guess_source
 from spacy_kmgre.formats.counts import Counts
 from spacy_kmgre.formats.docbin import write_corpus
+from spacy_kmgre.formats.recognise import guess_source
 from spacy_kmgre.formats.split import PARTS, Split
 from spacy_kmgre.synthetic import generate_documents
 

@@ -1,6 +1,6 @@
 """Arguments that several commands have, and checks of arguments that need more than typer does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,13 @@ class RelatedEntities(str, Enum):
 
     pipeline = "pipeline"
     given = "given"
+
+
+class Engine(str, Enum):
+    """What runs a pipeline over documents."""
+
+    plain = "plain"
+    ray = "ray"
 
 
 class ExportCommand(TyperCommand):
@@ -63,6 +70,37 @@ def known_export(name: str) -> str:
     return checked(partial(find_export, Path()), name)
 
 
+def parse_workers(value: str) -> tuple[int, int]:
+    """Read a number of workers, "2", or the smallest and the largest, "1:8"; one where nothing is given.
+
+    :raises ValueError: Where it is neither.
+    """
+    least, _, most = (value or "1").partition(":")
+    if least.isdecimal() and (not most or most.isdecimal()) and 0 < int(least) <= int(most or least):
+        return int(least), int(most or least)
+    raise ValueError(f"{value!r} is neither a number of workers, such as 2, nor a range, such as 1:8")
+
+
+def known_workers(value: str) -> str:
+    """Check a number of workers."""
+    return checked(parse_workers, value)
+
+
+def check_engine(engine: Engine, options: Mapping[str, Any], n_process: int) -> None:
+    """See that a run has the options of its engine only.
+
+    :param options: The options of Ray, by name.
+    :raises ValueError: Where it has others.
+    """
+    from ..errors import Errors
+
+    given = [name for name, value in options.items() if value] if engine is Engine.plain else []
+    if engine is Engine.ray and n_process != 1:
+        given = ["--n-process"]
+    if given:
+        raise ValueError(Errors.E373.format(options=", ".join(given), engine=engine.value))
+
+
 def python_file(path: Path | None) -> Path | None:
     """Check the name of a Python file."""
     if path is not None and path.suffix != ".py":
@@ -93,6 +131,10 @@ TEXT_COLUMN = Opt("text", help="The column of a CSV or Parquet source that holds
 ID_COLUMN = Opt(
     "",
     help="The column of a CSV or Parquet source that names the documents; without it, the rows' numbers do",
+)
+ENTITIES_COLUMN = Opt(
+    "",
+    help="The column of a CSV or Parquet source that holds the entities, as in JSON Lines; in CSV it holds JSON",
 )
 GPU = Opt(-1, "--gpu-id", "-g", help="The number of the GPU, -1 for the CPU")
 ENTITIES = Opt(

@@ -1,6 +1,5 @@
 """What the commands that run a pipeline have in common."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,27 +10,12 @@ from spacy.util import is_package
 
 from ..errors import Errors
 from ..extraction.sources import PIPELINE, is_pipeline
-from ..formats.files import check_replaceable
 from ..pipeline.relations import KmgreRelations
 
 NO_PIPELINE = (
     f"is no pipeline: that is a folder with {' and '.join(PIPELINE)}, such as training/model-best, or the name of a "
     "package. The pipeline comes first, and what it reads after it: are the arguments in the wrong order?"
 )
-
-
-def check_output(output: Path, sources: Iterable[str | Path], *, force: bool) -> None:
-    """See that a command may write an output. It replaces a file only where it is told to, and never a folder that
-    holds something.
-
-    :param sources: What the command reads, which stays whatever it is told.
-    :raises ValueError: Where something is in the way.
-    """
-    if output.resolve() in (Path(source).resolve() for source in sources):
-        raise ValueError(Errors.E532.format(path=output))
-    check_replaceable(output)
-    if output.is_file() and not force:
-        raise ValueError(Errors.E331.format(path=output))
 
 
 def load_pipeline(

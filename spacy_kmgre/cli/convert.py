@@ -21,13 +21,13 @@ from ..formats.base import (
     SCORES,
     SHARED,
     get_format,
-    guess_source,
-    guess_target,
 )
 from ..formats.counts import Counts
 from ..formats.docbin import SPACY
 from ..formats.nothing import warn_of_nothing
+from ..formats.recognise import guess_source, guess_target
 from ..formats.split import PARTS, Split
+from .output import check_output
 from .printing import failing, plural
 
 
@@ -58,12 +58,13 @@ def convert(
             written = get_format(target_format)
         targets = [target] if split is None else list(_part_paths(target, written, split).values())
         for path in targets:
-            if path.is_file() and not force:
-                raise ValueError(Errors.E331.format(path=path))
+            check_output(path, (), force=force)  # A corpus may take its own place.
         docs = read_source(source, source_format, counts, limit=limit, lang=lang, options=options)
         first = next(docs, None)
         if first is None:
-            raise ValueError(Errors.E147.format(path=source))
+            show_reasons(counts)
+            left = ", ".join(f"{oddity}: {number:,}" for oddity, number in sorted(counts.oddities.items()))
+            raise ValueError(Errors.E147.format(path=source, left=f" ({left})" if left else ""))
         docs = tqdm(chain([first], docs), unit=" documents", disable=None)
         docs = _count_losses(docs, written, counts)
         if split is None:

@@ -68,7 +68,13 @@ def _format_params() -> list[Any]:
             Parameter(
                 name,
                 Parameter.KEYWORD_ONLY,
-                default=Opt(option.default, *flags, help=help, exists=bool(loads)),
+                default=Opt(
+                    option.default,
+                    *flags,
+                    help=help,
+                    exists=bool(loads),
+                    path_type=Path,  # type: ignore[arg-type]  # click takes it, and typer hands it on.
+                ),
                 annotation=Path | None if loads else type(option.default),
             )
         )

@@ -15,22 +15,15 @@ from spacy.training import Example
 from ..annotations import relation_data
 from ..errors import Errors
 from ..evaluation.gold_entities import between_gold_entities
-from ..extraction.sources import (
-    TABLES,
-    TEXTS,
-    Reader,
-    Source,
-    find_sources,
-    is_pipeline,
-    splits_sentences,
-    to_annotate,
-)
+from ..extraction.reader import Reader, splits_sentences, to_annotate
+from ..extraction.sources import TABLES, TEXTS, Source, find_sources, is_pipeline
 from ..extraction.tables import DEFAULT, ENDINGS, Columns
 from ..formats.counts import Counts
 from ..formats.files import replacing
 from .arguments import RelatedEntities, parse_overrides
-from .common import check_output, load_pipeline
+from .common import load_pipeline
 from .convert import read_source
+from .output import check_output
 from .pipelines import split_overrides
 from .printing import failing
 from .tally import Tally

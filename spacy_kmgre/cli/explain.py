@@ -68,7 +68,8 @@ def explain_cli(
     """
     from ..evaluation.explain import check_labels, explain
     from ..evaluation.gold_entities import between_gold_entities
-    from ..extraction.sources import Reader, find_sources, splits_sentences
+    from ..extraction.reader import Reader, splits_sentences
+    from ..extraction.sources import find_sources
     from .common import load_pipeline
 
     config = parse_overrides(ctx, ctx.args)
@@ -99,7 +100,7 @@ def _choose(items: Iterable["Item"], name: str | None, source: Path) -> "Item":
         if name is None or item.name == name:
             return item
     if name is None:
-        raise ValueError(Errors.E147.format(path=source))
+        raise ValueError(Errors.E147.format(path=source, left=""))
     raise ValueError(Errors.E345.format(name=name, path=source))
 
 

@@ -68,8 +68,8 @@ def export_cli(
     from ..errors import Errors
     from ..export import export_docs, find_export
     from ..formats.counts import Counts
-    from .common import check_output
     from .convert import read_source
+    from .output import check_output
     from .printing import failing, plural
 
     names = ", ".join(map(str, sources))

@@ -5,19 +5,17 @@ from collections.abc import Sequence
 from contextlib import ExitStack, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 from wasabi import msg
 
-from ..entities.global_ids import find_rule
-from ..evaluation.gold_entities import between_gold_entities
 from ..export import Export, find_export
 from ..extraction.journal import Journal
+from ..extraction.reader import Reader, splits_sentences
 from ..extraction.run import Plan, Summary, extract, stream
-from ..extraction.sources import STDIN, Reader, count_items, find_sources, splits_sentences
+from ..extraction.sources import STDIN, count_items, find_sources
 from ..extraction.tables import DEFAULT, Columns
-from .common import load_pipeline
+from .opening import Choice
 from .printing import failing, plural
 
 STDOUT = STDIN
@@ -25,34 +23,27 @@ STDOUT = STDIN
 SHOWN = 5
 # The exit status where some documents failed and the others are written.
 SOME_FAILED = 3
+# The exit status where somebody stopped the run.
+INTERRUPTED = 130
 
 
 def extract_relations(
-    model: str,
+    choice: Choice,
     sources: Sequence[Path],
     target: Path,
     *,
+    plan: Plan,
     source_format: str | None = None,
     target_format: str = "",
+    columns: Columns = DEFAULT,
     resume: bool = False,
     force: bool = False,
-    batch_size: int = 16,
-    n_process: int = 1,
-    max_length: int | None = None,
-    columns: Columns = DEFAULT,
-    entity_ids: str = "",
-    given_entities: bool = False,
-    component: str = "kmgre_relations",
-    code: Path | None = None,
-    use_gpu: int = -1,
-    config: dict[str, Any] | None = None,
 ) -> int:
     """Write the relations of documents, and say what went wrong.
 
+    :param choice: The pipeline.
     :param target: The file or folder to write; "-" is standard output.
-    :param columns: The columns of tables that hold the texts and the names of documents.
-    :param entity_ids: What gives entities identifiers over documents: "kb_id", or the name of a registered function.
-    :param given_entities: Whether to relate the entities that the documents come with, and run no other component.
+    :param columns: The columns of tables that hold the texts, the names and the entities of documents.
     :returns: The exit status: 0, or 3 where documents failed.
     """
     piped = target == STDOUT
@@ -61,45 +52,43 @@ def extract_relations(
         if piped:  # Only the results go to standard output.
             stack.enter_context(redirect_stdout(sys.stderr))
             target_format = target_format or "jsonl"
-        stack.enter_context(failing(f"Could not extract relations with {model}"))
-        plan = Plan(batch_size, n_process)
+        stack.enter_context(failing(f"Could not extract relations with {choice.model}"))
         found = find_sources(sources, source_format, columns)
         make_export = find_export(target, target_format, option="--to")
-        nlp = load_pipeline(model, component, config=config, code=code, use_gpu=use_gpu)
-        plan = replace(plan, identify=find_rule(entity_ids) if entity_ids else None)
+        nlp = choice.load(stack)
         export = make_export(nlp.meta)
-        nlp.max_length = max_length or nlp.max_length
-        if use_gpu >= 0 and plan.processes > 1:
+        if choice.use_gpu >= 0 and plan.processes > 1:
             msg.warn("A GPU is for one process: several may not be able to use it (--n-process)")
-        if given_entities:
-            stack.enter_context(between_gold_entities(nlp, component))
         made = () if piped else Journal(target).paths
         reader = Reader(nlp, splits_sentences(nlp), made, columns)
         items = reader.read(found)
         total = count_items(found)
         bar = stack.enter_context(tqdm(total=total, unit=" documents", disable=None, smoothing=0.05))
-        plan = replace(plan, progress=bar.update)
+        plan = replace(plan, progress=bar.update, identify=choice.find_rule())
         try:
             if piped:
                 summary = stream(nlp, items, file, export, plan=plan)
             else:
-                settings: dict[str, str | int] = {"component": component, "max_length": nlp.max_length}
-                settings["entities"] = given_entities
-                if entity_ids:
-                    settings["entity_ids"] = entity_ids
+                settings = choice.settings(nlp)
                 summary = extract(
                     nlp, items, target, export, plan=plan, settings=settings, resume=resume, force=force
                 )
         except KeyboardInterrupt:
             bar.close()
-            msg.warn("Interrupted" if piped else "Interrupted. --resume goes on from here.", exits=130)
+            msg.warn(
+                "Interrupted" if piped else "Interrupted. --resume goes on from here.", exits=INTERRUPTED
+            )
         bar.close()
-        if reader.passed_over:
-            first = reader.passed_over[0].name
-            number = plural(len(reader.passed_over), "file")
-            msg.warn(f"Not read: {number} with other endings in the folders, such as {first}")
+        tell_passed_over(reader.passed_over)
         report(summary, target, export, piped)
     return SOME_FAILED if summary.failed else 0
+
+
+def tell_passed_over(files: Sequence[Path]) -> None:
+    """Say which files of folders were not read."""
+    if files:
+        number = plural(len(files), "file")
+        msg.warn(f"Not read: {number} with other endings in the folders, such as {files[0].name}")
 
 
 def report(summary: Summary, target: Path, export: Export, piped: bool) -> None:

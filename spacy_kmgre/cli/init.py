@@ -11,6 +11,7 @@ from wasabi import msg
 from ..errors import Errors
 from ..training.corpus import create_corpus_reader
 from ..training.recipe import Choice, CorpusFacts, fit, look_at
+from .output import check_output
 from .printing import failing, plural
 
 PACKAGE = "package:"
@@ -32,8 +33,7 @@ def write_config(
     :param gpu: Whether the training is on a GPU; where None, whether there is one.
     """
     with failing(f"Could not write {output}"):
-        if output.exists() and not force:
-            raise ValueError(Errors.E331.format(path=output))
+        check_output(output, [corpus, *([dev] if dev else [])], force=force)
         on_gpu = torch.cuda.is_available() if gpu is None else gpu
         choice = Choice(corpus, dev, config, encoder, on_gpu, lang)
         facts = _look(corpus, lang)

@@ -120,8 +120,9 @@ def _suggest(
 
     from ..export import find_export
     from ..extraction.journal import Journal
+    from ..extraction.reader import Reader, splits_sentences
     from ..extraction.run import extract
-    from ..extraction.sources import Reader, count_items, find_sources, splits_sentences
+    from ..extraction.sources import count_items, find_sources
     from ..extraction.suggest import RankedExport, Rule
     from .common import load_pipeline
     from .extract import SOME_FAILED, report

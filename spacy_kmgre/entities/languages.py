@@ -81,6 +81,7 @@ ENGLISH = Language(
     male=_MALE,
     female=_FEMALE,
     titles=_TITLES
+    | word_set("justices judges senators presidents professors generals drs messrs")
     | word_set("congressman congresswoman representative rep coach inspector detective constable speaker"),
     before_titles=word_set(
         "prime vice first former deputy acting chief attorney crown foreign late lieutenant brigadier rear field "

@@ -9,7 +9,19 @@ from dataclasses import dataclass
 from spacy.tokens import Doc, Span, Token
 
 from .languages import Language, word_set
-from .names import CONJUNCTIONS, PERSON, PLACE, PREPOSITIONS, VALUE, Name, NameRules, Words, fold
+from .names import (
+    CONJUNCTIONS,
+    GENERATIONS,
+    PERSON,
+    PLACE,
+    PREPOSITIONS,
+    VALUE,
+    Name,
+    NameRules,
+    Words,
+    fold,
+)
+from .short_forms import is_legal_form
 from .stated_aliases import LONGEST_DEFINITION, defined_terms
 
 _POSSESSIVES = ("'s", "’s", "'", "’")
@@ -17,6 +29,8 @@ _JOINING = ("-", "–", "/")
 _QUOTES = word_set("\" “ ” „ « » ` `` '' ‘")
 _NEVER_FIRST = _QUOTES | word_set(", ; : ) ] / - – —")
 _NEVER_LAST = _QUOTES | PREPOSITIONS | CONJUNCTIONS | word_set(", ; : ( [ / - – — the a an")
+_BULLETS = word_set("- – — • * · > # |")
+_SAINTS = word_set("st saint")
 _YEAR = re.compile(r"\d{4}s?")
 _DAY = re.compile(r"[12]?\d|3[01]")
 _UNITS = word_set("km m cm mm mi ft kg ha mph hp km² m² MW GW kW GB MB GHz MHz nm")
@@ -34,6 +48,9 @@ class MentionRules:
     )
     trim_possessives: bool = True  # "Oslo's" gives "Oslo".
     trim_edges: bool = True  # "( Oslo and" gives "Oslo": quotes, brackets, small words and line breaks go.
+    whole_names: bool = (
+        True  # "Acme" and "LLC" in "Acme, LLC" are one mention; a line of a list or a header ends one.
+    )
     trim_amounts: bool = True  # "more than 3,000" gives "3,000"; "the late 1990s" gives "1990s".
     whole_values: bool = True  # Of "16 October 1891" and "15 km", "October 1891" and "15" are no mentions.
     periods: bool = True  # "1971 to 1997" gives two mentions.
@@ -60,7 +77,7 @@ class MentionFinder:
 
     def find(self, doc: Doc, spans: Sequence[Span]) -> list[Span]:
         """Find the mentions, in text order."""
-        found = [mention for span in spans for mention in self._mentions(span)]
+        found = [mention for span in self._whole_names(spans) for mention in self._mentions(span)]
         if self._rules.whole_values:
             found = self._without_parts_of_values(found)
         if self._rules.repeats:
@@ -86,15 +103,15 @@ class MentionFinder:
         tokens = span.doc
         while True:
             before = start, end
-            if end - start > 1 and self._rules.trim_articles and self._is_article(tokens[start]):
+            if end - start > 1 and self._rules.trim_articles and self._is_article(tokens[start], span.label_):
                 start += 1
-            if end - start > 1 and self._rules.trim_possessives and self._language.possessive:
+            if end - start > 1 and self._rules.trim_possessives and self._has_possessive(span):
                 end -= tokens[end - 1].text in _POSSESSIVES
             if self._rules.trim_edges:
                 start, end = self._without_edges(tokens, start, end)
             if self._rules.trim_amounts and self._is_value(span):
                 start += self._words_before(tokens[start:end])
-                if end - start > 1:
+                if end - start > 1 and tokens[end - 2].text not in _JOINING:  # "67-year-old" stays.
                     end -= tokens[end - 1].lower_ in self._language.after_amounts
             if before == (start, end):
                 break
@@ -132,10 +149,31 @@ class MentionFinder:
             return start + 1, end
         return start, end
 
-    def _is_article(self, token: Token) -> bool:
+    def _has_possessive(self, span: Span) -> bool:
+        """Return whether "'s" at the end is a possessive. It is a part of "St. John's"."""
+        saint = span[0].lower_.rstrip(".") in _SAINTS and self._kinds.get(span.label_) != PERSON
+        return self._language.possessive and not saint
+
+    def _whole_names(self, spans: Sequence[Span]) -> list[Span]:
+        """The spans, in which a company has its legal form, and none goes from one line of a list or a header into
+        the next."""
+        if not self._rules.whole_names:
+            return list(spans)
+        found: list[Span] = []
+        for span in map(_first_line, spans):
+            last = found[-1] if found else None
+            if last is not None and _is_form_of(span, last, self._kinds):
+                found[-1] = Span(span.doc, last.start, span.end, label="ORG", kb_id=last.kb_id)
+            else:
+                found.append(span)
+        return found
+
+    def _is_article(self, token: Token, label: str) -> bool:
         """Return whether a token is an article that is no part of the name: it is in small letters, or begins
-        a sentence."""
+        a sentence. "De" is a part of a person's name."""
         word = token.lower_.replace("’", "'")
+        if self._kinds.get(label) == PERSON and (word in PREPOSITIONS or word == "d'"):
+            return False
         return word in self._language.determiners and (token.is_lower or bool(token.is_sent_start))
 
     def _words_before(self, span: Span) -> int:
@@ -182,7 +220,7 @@ class MentionFinder:
             fits = words[0][0].isupper() and len(span.text) > 1 and len(words) <= _MOST_WORDS
             if fits and not self._is_value(span):
                 names.setdefault(words, span)
-                if self._kinds.get(span.label_) == PERSON and len(words) > 1 and len(words[-1]) > 2:
+                if self._kinds.get(span.label_) == PERSON and _ends_with_surname(words):
                     names.setdefault(words[-1:], span)
         by_first: dict[str, list[tuple[str, ...]]] = defaultdict(list)
         for words in sorted(names, key=len, reverse=True):
@@ -224,10 +262,12 @@ def vote(names: Sequence[tuple[Name, str, str]], kinds: Mapping[str, str]) -> li
             label = _PLACE
         votes[name.words, identity][label] += 1
     types = {key: counted.most_common(1)[0][0] for key, counted in votes.items()}
-    surnames = {
-        name.core[-1:]: label
+    surnames: dict[Words, str] = {
+        part: label
         for name, identity, _ in names
-        if kinds.get(label := types[name.words, identity]) == PERSON and len(name.core) > 1
+        if kinds.get(label := types[name.words, identity]) == PERSON
+        for part, has_surname in name.parts
+        if has_surname and len(part) == 1
     }
     found = []
     for name, identity, _ in names:
@@ -246,11 +286,9 @@ def defined_types(doc: Doc, names: Sequence[tuple[Span, Name, str]], rules: Name
     """
     types: dict[Words, str] = {}
     for span, name, label in names:
-        if span.end < len(doc) and doc[span.end].text == "(" and name.kind not in (PERSON, VALUE):
-            for term in defined_terms(
-                [token.text for token in doc[span.end : span.end + LONGEST_DEFINITION]]
-            ):
-                types.setdefault(rules.name(term, name.kind, name.language).words, label)
+        following = [token.text for token in doc[span.end : span.end + LONGEST_DEFINITION]]
+        for term in defined_terms(name.text, name.kind, following):
+            types.setdefault(rules.name(term, name.kind, name.language).words, label)
     return [label if name.kind == VALUE else types.get(name.words, label) for _, name, label in names]
 
 
@@ -269,6 +307,36 @@ def _is_title(token: Token, language: Language) -> bool:
 
 def _is_capital(token: Token) -> bool:
     return bool(token.text[0].isupper())
+
+
+def _ends_with_surname(words: tuple[str, ...]) -> bool:
+    """Return whether the last word of a person's name is a surname, and neither "Jr." nor a place as in "Eugene of
+    Savoy"."""
+    last = words[-1]
+    return (
+        len(words) > 1 and len(last) > 2 and words[-2] != "of" and fold(last.rstrip(".")) not in GENERATIONS
+    )
+
+
+def _first_line(span: Span) -> Span:
+    """Return the span up to a line break where a new item begins there: after a blank line, before a bullet or before
+    a word with a colon, as in a header. Text that is broken into lines has names over two lines."""
+    doc = span.doc
+    for token in span[1:]:
+        if token.is_space and "\n" in token.text:
+            rest = doc[token.i + 1 : span.end]
+            header = span.end < len(doc) and doc[span.end].text == ":"
+            bullet = len(rest) and rest[0].text in _BULLETS
+            if token.text.count("\n") > 1 or header or bullet or any(part.text == ":" for part in rest):
+                return _part(span, span.start, token.i)
+    return span
+
+
+def _is_form_of(span: Span, name: Span, kinds: Mapping[str, str]) -> bool:
+    """Return whether a span is the legal form of the name right before it, perhaps after a comma."""
+    between = span.doc[name.end : span.start].text if span.start >= name.end else "-"
+    joined = between in ("", ",") and kinds.get(name.label_) != VALUE
+    return joined and all(is_legal_form(token.text) for token in span) and not is_legal_form(name.text)
 
 
 def _part(span: Span, start: int, end: int) -> Span:

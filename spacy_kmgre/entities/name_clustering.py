@@ -10,14 +10,16 @@ from spacy.tokens import Doc, Span
 from ..types import Entity
 from .aliases import AliasTable
 from .grouping import DisjointSets, identifier, most_common
-from .names import PERSON, VALUE, Name, NameRules, Words
+from .names import VALUE, Name, NameRules, Words
 from .short_forms import ShortForms
 from .stated_aliases import (
     LONGEST_DEFINITION,
+    LONGEST_LIFE,
     LONGEST_STATEMENT,
     NEXT_MENTIONS,
     defined_terms,
     is_stated_alias,
+    without_dates,
 )
 
 T = TypeVar("T")
@@ -85,12 +87,34 @@ class NameClustering:
             kb_id = str(self._groups.marks(root)[0] or "")
             yield Entity(tuple(mention.span for mention in mentions), "", label, kb_id)
 
-    def join_equal(self, words: Callable[[Name], Words]) -> None:
+    def join_equal(self) -> None:
         """Join names with equal words."""
         first: dict[tuple[str, Words], int] = {}
         self._groups.join(
-            (first.setdefault((form.label, words(form.name)), form.node), form.node) for form in self._forms
+            (first.setdefault((form.label, form.name.words), form.node), form.node) for form in self._forms
         )
+
+    def join_cores(self) -> None:
+        """Join names that are equal but for titles.
+
+        Where several persons have a surname, "Dr. Sullivan" and "Mr. Sullivan" hardly are one person; whom each of
+        them means is then left to later rules.
+        """
+        bearers: dict[tuple[str, Words], set[int]] = defaultdict(set)
+        titled: dict[tuple[str, Words], set[Words]] = defaultdict(set)
+        for form in self._forms:
+            for part, has_surname in form.name.parts:
+                if has_surname:
+                    bearers[form.label, part].add(self._groups.find(form.node))
+            if form.name.words != form.name.core:
+                titled[form.label, form.name.core].add(form.name.words)
+        first: dict[tuple[str, Words], int] = {}
+        links = []
+        for form in self._forms:
+            key = form.label, form.name.core
+            if len(titled.get(key, ())) < 2 or len(bearers.get(key, ())) < 2:
+                links.append((first.setdefault(key, form.node), form.node))
+        self._groups.join(links)
 
     def join_aliases(self, table: AliasTable) -> None:
         """Join names that stand in one row of a table. A name that two rows would join joins none."""
@@ -108,8 +132,9 @@ class NameClustering:
         the name that defines it."""
         self._join_defined_terms(rules)
         candidates: dict[int, set[int]] = defaultdict(set)
-        for number, first in enumerate(self._mentions):
-            for second in self._mentions[number + 1 : number + 1 + NEXT_MENTIONS]:
+        named = [mention for mention in self._mentions if mention.name.kind != VALUE]
+        for number, first in enumerate(named):
+            for second in named[number + 1 : number + 1 + NEXT_MENTIONS]:
                 if first.label == second.label and first.node != second.node and self._states(first, second):
                     candidates[second.node].add(self._groups.find(first.node))
         self._join_unambiguous(candidates)
@@ -120,9 +145,8 @@ class NameClustering:
         defined: dict[tuple[str, Words], set[int]] = defaultdict(set)
         for mention in self._mentions:
             end = mention.span.end
-            if self._words[end : end + 1] != ["("] or mention.name.kind in (PERSON, VALUE):
-                continue
-            for term in defined_terms(self._words[end : end + LONGEST_DEFINITION]):
+            following = self._words[end : end + LONGEST_DEFINITION]
+            for term in defined_terms(mention.name.text, mention.name.kind, following):
                 words = rules.name(term, mention.name.kind, mention.name.language).words
                 defined[mention.label, words].add(self._groups.find(mention.node))
         candidates: dict[int, set[int]] = {}
@@ -133,9 +157,9 @@ class NameClustering:
 
     def _states(self, first: _NamedMention, second: _NamedMention) -> bool:
         start, stop, end = first.span.end, second.span.start, second.span.end
-        if stop - start > LONGEST_STATEMENT:
+        if stop - start > LONGEST_STATEMENT + LONGEST_LIFE:
             return False
-        between, following = self._words[start:stop], self._words[end : end + 3]
+        between, following = without_dates(self._words[start:stop]), self._words[end : end + 3]
         return is_stated_alias(first.name.text, between, second.name.text, following, first.name.kind)
 
     def join_short_forms(self, rule: ShortForms) -> None:

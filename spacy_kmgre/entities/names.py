@@ -27,8 +27,8 @@ PREPOSITIONS = word_set(
 )
 CONJUNCTIONS = word_set("and or et ou und oder y e i oraz &")
 SMALL_WORDS = PREPOSITIONS | CONJUNCTIONS | word_set("the a an la le les el los las der die das den")
-_PATRONYMIC = word_set("ibn bin ben bint")
-_GENERATIONS = word_set("jr jnr sr snr i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi")
+_NO_SURNAME_AFTER = word_set("ibn bin ben bint of")
+GENERATIONS = word_set("jr jnr sr snr i ii iii iv v vi vii viii ix x xi xii xiii xiv xv xvi")
 # A longer name is hardly a person's, so it has no parts.
 _MOST_WORDS = 8
 
@@ -36,6 +36,8 @@ _WORD = re.compile(r"[^\W_]+(?:&[^\W_]+)*[+#]*|[&+#]+")
 _INITIALS = re.compile(r"\b[^\W\d_](?:\.\s?[^\W\d_])+\b\.?")
 _POSSESSIVE = re.compile(r"(?<=\w)\s*['’]s?\s*$")
 _APOSTROPHES = re.compile(r"\s+(?=['’]s\b)|['’‘ʼ`ʾʿ]")
+_NO_LETTERS = re.compile(r"[.\s]")
+_NICKNAME = re.compile(r"(?<=\w )[\"“„«]\s*([^\"“”„«»]*?)\s*[\"”»](?= \w)")
 _ASIDE = re.compile(r"[\"“„«(\[]\s*(.*?)\s*[\"”»)\]]")
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 _LETTERS = str.maketrans(dict(zip("łŁøØđĐðı", "lLoOdDdi"), æ="ae", Æ="AE", œ="oe", Œ="OE"))
@@ -65,6 +67,7 @@ class Name:
     :param core: The words without a person's titles and without asides in quotes or brackets.
     :param gender: "male" or "female" where a person's title tells it, else None.
     :param language: The language of the text.
+    :param nickname: The words in quotes within a person's name.
     """
 
     text: str
@@ -74,26 +77,38 @@ class Name:
     core: Words
     gender: str | None = None
     language: Language = ENGLISH
+    nickname: Words = ()
+
+    @cached_property
+    def letters(self) -> Words:
+        """The core, in which each initial is a word: "J. M. Okonkwo" has three words here."""
+        joined = {fold(_NO_LETTERS.sub("", found)) for found in _INITIALS.findall(self.text)}
+        words = (tuple(word) if fold(word) in joined else (word,) for word in self.core)
+        return tuple(part for word in words for part in word)
 
     @cached_property
     def parts(self) -> list[tuple[Words, bool]]:
         """The parts of a person's name, each with whether it ends with the last word, the surname.
 
         A part is a beginning, an end or a word of the name. It begins neither with an initial nor with the
-        father's name (after "ibn"). "Jr." or "II" belongs to no part, and the rest of such a name is no part
-        either: it is the name of another person.
+        father's name (after "ibn") nor with a place (after "of"). "Jr." or "II" belongs to no part, and the rest of
+        such a name is no part either: it is the name of another person. A nickname stands for the given names.
+        "Martin & Sons" has no parts.
         """
-        if self.kind != PERSON or not 1 < len(self.core) <= _MOST_WORDS:
+        if self.kind != PERSON or not 1 < len(self.core) <= _MOST_WORDS or "&" in self.core:
             return []
         folded = tuple(map(fold, self.core))
-        end = len(folded) - (folded[-1] in _GENERATIONS)
+        end = len(folded) - (folded[-1] in GENERATIONS)
         runs = {(0, stop) for stop in range(1, end)}
         runs.update((start, stop) for start in range(1, end) for stop in (start + 1, end))
-        return [
+        parts = [
             (self.core[start:stop], stop == end)
             for start, stop in sorted(runs)
-            if len(folded[start]) > 1 and (not start or folded[start - 1] not in _PATRONYMIC)
+            if len(folded[start]) > 1 and (not start or folded[start - 1] not in _NO_SURNAME_AFTER)
         ]
+        if self.nickname:
+            parts += [(self.nickname, False), ((*self.nickname, self.core[end - 1]), True)]
+        return parts
 
 
 @dataclass(frozen=True)
@@ -119,6 +134,7 @@ class NameRules:
         written = self._written(text, language)
         words = self._compared(written, language)
         core, gender = words, None
+        nickname: Words = ()
         if kind == PERSON:
             gender = _gender(words, language)
             if self.titles:
@@ -127,7 +143,9 @@ class NameRules:
                     self._compared(self._written(rest, language), language) if _WORD.search(rest) else words
                 )
                 core = core[count_titles(core, language) :]
-        return Name(text, kind, written, words, core, gender, language)
+                if found := _NICKNAME.search(text):
+                    nickname = self._compared(self._written(found[1], language), language)
+        return Name(text, kind, written, words, core, gender, language, nickname)
 
     def _written(self, text: str, language: Language) -> Words:
         text = unicodedata.normalize("NFKC", text)
@@ -135,7 +153,7 @@ class NameRules:
             text = _POSSESSIVE.sub("", text)
         if self.articles:
             text = _without_elided(text, language)
-        text = _INITIALS.sub(lambda found: re.sub(r"[.\s]", "", found.group()) + " ", text)
+        text = _INITIALS.sub(lambda found: _NO_LETTERS.sub("", found.group()) + " ", text)
         return tuple(_WORD.findall(_APOSTROPHES.sub("", text))) or (text,)
 
     def _compared(self, words: Words, language: Language) -> Words:

@@ -146,8 +146,8 @@ class NerEntities:
         spans = doc.ents if not self.key else doc.spans.get(self.key) or ()
         mentions = MentionFinder(self.mention_rules, self.kinds, words).find(doc, spans)
         clustering = NameClustering(doc, self._names(mentions, words))
-        clustering.join_equal(lambda name: name.words)
-        clustering.join_equal(lambda name: name.core)
+        clustering.join_equal()
+        clustering.join_cores()
         for table in self._alias_tables(doc.vocab.lang, words):
             clustering.join_aliases(table)
         if self.rules.stated_aliases and words.statements:

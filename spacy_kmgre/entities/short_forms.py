@@ -12,6 +12,21 @@ _LEGAL_FORMS = word_set(
 )
 
 
+# Words with which the names of many companies begin.
+_COMMON = word_set(
+    "first new general united american british international national global standard royal great north south east "
+    "west northern southern eastern western central pacific atlantic bank saint deutsche banque societe china us uk"
+)
+# The words that these forms shorten.
+_SHORTENED = {
+    "incorporated": "inc",
+    "corporation": "corp",
+    "company": "co",
+    "limited": "ltd",
+    "aktiebolag": "ab",
+}
+
+
 class ShortForms(NamedTuple):
     """A rule that joins a short form to its long form: the longer name for which it stands.
 
@@ -27,8 +42,20 @@ class ShortForms(NamedTuple):
     after: bool = False
 
 
+def is_legal_form(word: str) -> bool:
+    """Return whether a word is a legal form of a company, such as "Inc." or "L.P."."""
+    return fold(word.replace(".", "")) in _LEGAL_FORMS
+
+
+def _shortened(name: Name) -> Words:
+    """Return the words of a name with a short legal form: "Acme Corporation" is "Acme Corp.\""""
+    last = name.core[-1]
+    return (*name.core[:-1], _SHORTENED.get(fold(last), last)) if len(name.core) > 1 else name.core
+
+
 def _legal_forms(name: Name) -> Iterator[Words]:
     if name.kind in (ORGANISATION, OTHER):
+        yield _shortened(name)
         yield from _without_legal_form(name.words)
 
 
@@ -56,7 +83,7 @@ def _first_letters(name: Name) -> Iterator[str]:
     and country. A person's name needs three words or more for that."""
     if name.kind == VALUE or (name.kind == PERSON and not _has_initials(name)):
         return
-    written = tuple(map(fold, name.core if name.kind == PERSON else name.written))
+    written = tuple(map(fold, name.letters if name.kind == PERSON else name.written))
     for words in (written, written[-len(name.words) :], *_without_legal_form(written), *_bodies(name)):
         for kept in (words, [word for word in words if word not in SMALL_WORDS]):
             if len(kept) > 1:
@@ -66,7 +93,7 @@ def _first_letters(name: Name) -> Iterator[str]:
 def _has_initials(name: Name) -> bool:
     """Return whether a person may be called by the first letters of the name, as JFK is. A word such as
     "Committee" is no surname."""
-    return len(name.core) >= 3 and fold(name.core[-1]) not in name.language.heads
+    return len(name.letters) >= 3 and fold(name.core[-1]) not in name.language.heads
 
 
 def _bodies(name: Name) -> Iterator[Words]:
@@ -104,9 +131,12 @@ def _given_names(name: Name) -> Iterator[Words]:
 
 def _heads(name: Name) -> Iterator[Words]:
     """Yield what may be left of the name of a body, an agreement or an event: its last word, the name without
-    its country, or what stands before "of". "Clause of the Constitution" is no constitution."""
+    its country, or what stands before "of". "Clause of the Constitution" is no constitution. A company with a
+    legal form may be called by the beginning of its name, as Lockheed Martin Corp. is."""
     if name.kind not in (ORGANISATION, OTHER) or len(name.words) == 1:
         return
+    if name.kind == ORGANISATION and (stems := list(_without_legal_form(name.words))):
+        yield from (stems[-1][:end] for end in range(1, len(stems[-1])) if _begins_company(stems[-1], end))
     words, heads = tuple(map(fold, name.words)), name.language.heads
     preposition = next((place for place, word in enumerate(words) if word in PREPOSITIONS), len(words))
     if preposition < len(words):
@@ -119,6 +149,18 @@ def _heads(name: Name) -> Iterator[Words]:
                 yield name.words[end:]
 
 
+def _begins_company(words: Words, end: int) -> bool:
+    """Return whether the first words of a company's name may stand for it: they say more than "First", "General" or
+    a country, and no word that joins follows."""
+    left, right = tuple(map(fold, words[:end])), fold(words[end])
+    return (
+        len(left[-1]) > 2
+        and left[-1] not in SMALL_WORDS | _COMMON
+        and (end > 1 or left[0] not in _COMMON)
+        and right not in SMALL_WORDS
+    )
+
+
 def _is_plural(word: str, name: Name) -> bool:
     """Return whether the last word of a name is in the plural, and the name does not begin with a small
     word."""
@@ -128,7 +170,7 @@ def _is_plural(word: str, name: Name) -> bool:
 
 # The keys are names of `NameRules`. Rules are applied in this order, the surest first.
 SHORT_FORMS: dict[str, ShortForms] = {
-    "legal_forms": ShortForms(_legal_forms),
+    "legal_forms": ShortForms(_legal_forms, asks=_shortened),
     "acronyms": ShortForms(_first_letters, asks=_acronym),
     "initials": ShortForms(_initials),
     "surnames": ShortForms(_surnames, rivals=_given_names),

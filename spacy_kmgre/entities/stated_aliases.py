@@ -12,7 +12,9 @@ from .names import PERSON, PLACE, PREPOSITIONS, SMALL_WORDS, VALUE, fold
 LONGEST_STATEMENT = 8
 NEXT_MENTIONS = 2
 # The largest number of tokens after a name in which a bracket that defines terms must end.
-LONGEST_DEFINITION = 20
+LONGEST_DEFINITION = 30
+# The largest number of tokens of a bracket with dates, as that of a life.
+LONGEST_LIFE = 16
 
 _ADVERB = (
     "(?:also|and|at|better|best|both|but|commonly|currently|first|formerly|generally|informally|initially|is|later|"
@@ -39,8 +41,13 @@ _SPACES = re.compile(r"\s+")
 # Between these, a name in another script is the same name: "Chupong (Thai: ชูพงษ์)", "Αλιάγας / Aliagas".
 _OTHER_SCRIPT = re.compile(r",? ?\([^()]*|/")
 # Contracts and filings define terms in this way; the quotes are what tells a definition from an aside.
-_DEFINITION = re.compile(r"\s*,?\s*\(([^()]*[\"“”][^()]*)\)")
+_DEFINITION = re.compile(r"\s*(?:, an? [^(),;.\"“”]{1,80})?,?\s*\(([^()]*[\"“”][^()]*)\)")
 _TERM = re.compile(r"[\"“”]\s*(?:[Tt]he )?([^\"“”]*[^\"“”\s,.])\s*[,.]?\s*[\"“”]")
+# A person and a place are defined by "the" only; a bracket with a mere name in quotes may be what a person plays.
+_OFFICE = re.compile(r"\b[Tt]he\s+[\"“”]\s*([^\"“”]*[^\"“”\s,.])\s*[,.]?\s*[\"“”]")
+_YEAR = re.compile(r"\d{4}")
+_PASSIVE = re.compile(r"\b(?:is|was|were|as)\b")
+_SUBJECT = re.compile(r"\b(?:who|which|that)\b")
 _CLOSING = word_set(") , ; /")
 
 
@@ -60,7 +67,11 @@ def is_stated_alias(
     lower = gap.lower()
     if _OTHER_SCRIPT.fullmatch(gap) and _script(first) != _script(second):
         return True
-    if _CALLED.fullmatch(lower) or _OR.fullmatch(lower) or _LANGUAGE.fullmatch(gap):
+    if (
+        (_CALLED.fullmatch(lower) and not _is_active(lower))
+        or _OR.fullmatch(lower)
+        or _LANGUAGE.fullmatch(gap)
+    ):
         return True
     if _BORN.fullmatch(lower):
         return kind == PERSON
@@ -75,13 +86,37 @@ def is_stated_alias(
     return False
 
 
-def defined_terms(following: Sequence[str]) -> list[str]:
-    """Find the terms that a bracket after a name defines for it: '("Acme" or the "Company")'.
+def defined_terms(name: str, kind: str, following: Sequence[str]) -> list[str]:
+    """Find the terms that a bracket after a name defines for it: '("Acme" or the "Company")'. What the name is may
+    stand between: ', a Texas company ("Acme")'.
 
+    :param kind: The kind of the name. A person gets a term with "the" only, and a place one that repeats a word of its
+        name: 'at 4 Main Street, Austin (the "Premises")' does not define Austin.
     :param following: The tokens after the name.
     """
-    bracket = _DEFINITION.match(" ".join(following))
-    return [found[1] for found in _TERM.finditer(bracket[1])] if bracket else []
+    bracket = _DEFINITION.match(" ".join(following)) if following and following[0] in "(," else None
+    if kind == VALUE or not bracket:
+        return []
+    terms = [found[1] for found in (_OFFICE if kind == PERSON else _TERM).finditer(bracket[1])]
+    if kind == PLACE:
+        terms = [term for term in terms if {*_words(term)} & {*_words(name)}]
+    return terms
+
+
+def without_dates(between: Sequence[str]) -> Sequence[str]:
+    """Return the tokens between two names without a bracket of dates at the beginning: "(12 May 1888 – 1961)"."""
+    if between and between[0] == "(" and ")" in between:
+        end = between.index(")")
+        if end <= LONGEST_LIFE and any(map(_YEAR.fullmatch, between[:end])):
+            return between[end + 1 :]
+    return between
+
+
+def _is_active(gap: str) -> bool:
+    """Return whether the first name is the one that calls: "Ann called Bob", "Ann, who named Bob"."""
+    if _PASSIVE.search(gap):
+        return False
+    return gap[0] not in "(),;:" or bool(_SUBJECT.search(gap))
 
 
 def _words(name: str) -> list[str]:

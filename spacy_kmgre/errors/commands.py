@@ -2,6 +2,8 @@
 
 
 class CommandErrors:
+    """Errors of the command line, of extraction, exports and pages, and of readers of entities."""
+
     # Generated corpus (E30x)
     E300 = "[KMGRE E300] The generated corpus has no part {part!r}. Its parts: {known}."
     E301 = "[KMGRE E301] The number of documents to generate must not be negative, got: {count}."
@@ -60,6 +62,45 @@ class CommandErrors:
         "[KMGRE E352] An older version of spacy-kmgre has begun a run and left its results in the folder {folder}. "
         "This version cannot go on with them. --force deletes them and starts again."
     )
+
+    # Many documents, one machine or several (E365 to E399)
+    E365 = "[KMGRE E365] An Extractor gives no table {table!r}, but one of: {known}."
+    E366 = (
+        "[KMGRE E366] The table to extract from has no column {name!r}. Its columns: {known}. Name the columns with "
+        "text, id and entities: Extractor(model, text='body', id='')."
+    )
+    E367 = (
+        "[KMGRE E367] A run with --engine ray has begun {path} and not finished it. Resume with --engine ray, or name "
+        "another output."
+    )
+    E368 = (
+        "[KMGRE E368] The sources have about {total:,} words: at --part-words {words} these are fewer parts than the "
+        "{workers} workers. Some would have nothing to do, and what a worker has done of a part is lost when it is "
+        "killed. --part-words {most} or less will do, and without it a number is chosen."
+    )
+    E369 = (
+        "[KMGRE E369] {workers} workers with {each:g} {name} each leave none of the {there:g} {name} for reading, or "
+        "need more than there are, and Ray would wait for ever. --workers {most} is the most here."
+    )
+    E370 = (
+        "[KMGRE E370] The pipeline {path} on the machine {machine} differs from the one that the run was begun with. "
+        "Each machine needs the same."
+    )
+    E371 = (
+        "[KMGRE E371] With --engine ray, sources and output are files and folders that each machine sees, not "
+        "standard input or output."
+    )
+    E372 = (
+        "[KMGRE E372] {export} cannot be written part by part, as --engine ray does. Name parquet, jsonl or csv with "
+        "--to, and write {export} of it: spacy kmgre export."
+    )
+    E373 = "[KMGRE E373] These options are not for --engine {engine}: {options}."
+    E374 = "[KMGRE E374] --dry-run reads a sample of files and folders, not standard input."
+    E376 = (
+        "[KMGRE E376] Ray would listen at an address that other machines reach, as it was imported before this run. "
+        "Start a process of its own for it, or name a running cluster with --address."
+    )
+    E375 = "[KMGRE E375] There are no documents to measure."
 
     # Readers of entities (E40x)
     E400 = (

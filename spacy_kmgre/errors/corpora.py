@@ -2,8 +2,10 @@
 
 
 class CorpusErrors:
+    """Errors of corpora and their formats."""
+
     # Corpora and texts of one's own (E080-E089)
-    E080 = "[KMGRE E080] write_corpus takes a list of Docs, got a Doc: write_corpus([doc], '{path}')."
+    E080 = "[KMGRE E080] write_corpus takes a list of Docs, got {what}: write_corpus([doc], '{path}')."
     E081 = (
         "[KMGRE E081] write_corpus writes spaCy's DocBin, and {path} ends in {ending}. Write {spacy}; or in another "
         "format: FORMATS[name].write(docs, path), from spacy_kmgre.formats, where name is one of: {names}."
@@ -128,7 +130,7 @@ class CorpusErrors:
     E146 = (
         "[KMGRE E146] {path} should be a JSON object of names: each a string, or null to leave a label out."
     )
-    E147 = "[KMGRE E147] {path} holds no documents."
+    E147 = "[KMGRE E147] {path} holds no documents that are read{left}."
     E148 = "[KMGRE E148] {where}: a relation without a label. --default-label gives one to such relations."
     E149 = "[KMGRE E149] {path} is no file that could be replaced. Name another one."
     E150 = (

@@ -2,6 +2,8 @@
 
 
 class PipelineErrors:
+    """Errors of Docs, models and components."""
+
     # Doc (E0xx)
     E001 = (
         "[KMGRE E001] Relation {label!r} refers to the entity {key!r}, but the Doc has no span group of that "
@@ -86,6 +88,9 @@ class PipelineErrors:
         "[KMGRE E028] Refused at {place}: {reason}. A model is data here, and no code that comes with one is run. Take "
         "an encoder and a tokenizer that the library transformers has itself."
     )
+    E029 = (
+        "[KMGRE E029] The weights, the tokenizer and the configuration do not fit, or are damaged: {reason}."
+    )
 
     # Relations written by hand (E070-E079)
     E070 = (
@@ -147,6 +152,29 @@ class PipelineErrors:
     E064 = (
         "[KMGRE E064] {path} is not in spaCy's own format, which `spacy train` reads. Convert it first: "
         "python -m spacy kmgre convert {path} {target}"
+    )
+
+    # More of the first hour (E09x)
+    E090 = (
+        "[KMGRE E090] The callback {callback} in [training.before_update] is for the component {name!r}, which "
+        "{problem}. Set its `component` to the name of the relation component in the pipeline. Relation components "
+        "there: {known}."
+    )
+    E091 = (
+        "[KMGRE E091] The field {field!r} of this {kind} cannot be changed, as it is a view of its Doc. {way}"
+    )
+    E092 = (
+        "[KMGRE E092] doc._.entities takes a list of Entity objects, got: {value!r}. To write one by hand, set its "
+        "span group: doc.spans['entity_1'] = [span, ...], with the type as the spans' label."
+    )
+    E093 = (
+        "[KMGRE E093] The labels of {name!r} are {value!r}; they have to be a list of strings, such as "
+        "['born_in', 'founded']."
+    )
+    E094 = "[KMGRE E094] {name!r} has no setting {setting!r}. Is it {close!r}? The settings: {known}."
+    E095 = (
+        "[KMGRE E095] {name!r} takes {expected}, got: {value!r}. nlp('...') makes a Doc of a text, and runs the "
+        "pipeline."
     )
 
     # Several components, and Docs of Docs (E61x)

@@ -2,6 +2,8 @@
 
 
 class Warnings:
+    """All warnings, by their codes."""
+
     W001 = (
         "[KMGRE W001] {name!r}: {count} entities of {document!r} lie outside the encoded text (max_pieces = {limit}): "
         "their pairs are skipped."

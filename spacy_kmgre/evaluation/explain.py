@@ -66,6 +66,7 @@ class RelationReason:
     mention_pairs: list[MentionPairReason]
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
         return {**vars(self), "mention_pairs": [pair.to_dict() for pair in self.mention_pairs]}
 
 

@@ -51,6 +51,14 @@ class Export(ABC):
     def encode(self, doc: Doc) -> bytes:
         """What the output needs of one document, whose id is `doc.user_data["title"]`."""
 
+    def encode_failure(self, name: str, error: str) -> bytes | None:
+        """What the output needs of a document that failed. None, where it does not hold such documents.
+
+        :param name: The id of the document.
+        :param error: What is wrong with it, in one line.
+        """
+        return None
+
     @abstractmethod
     def write(self, documents: Iterable[bytes], path: Path) -> None:
         """Write the output.

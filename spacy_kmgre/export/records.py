@@ -61,6 +61,11 @@ def document_record(doc: Doc) -> Record:
     }
 
 
+def failure_record(name: str, error: str) -> Record:
+    """The record of a document that failed: its name and its error, and nothing that was found in it."""
+    return {"document": name, "entities": [], "relations": [], "error": error}
+
+
 def number_names(records: Iterable[Record]) -> Iterator[Record]:
     """The records, in which each document has a name of its own, and each entity without an id has one that begins
     with that name.

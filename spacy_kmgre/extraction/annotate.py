@@ -1,6 +1,6 @@
 """Runs a pipeline over documents, of which each may fail by itself."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -22,17 +22,19 @@ class Item:
 
     :param name: Its title, or its place in the source.
     :param make: The function that makes it, or raises what is wrong with it.
+    :param words: The number of its words, by estimate.
     """
 
     name: str
     make: Callable[[], Doc]
+    words: int = 0
 
 
 class Outcome(NamedTuple):
     """A document that is done.
 
     :param name: Its name.
-    :param data: What the export made of it, None for a document that failed.
+    :param data: What the export made of it, None for a document that is not in the output.
     :param entities: The number of its entities.
     :param relations: The number of its relations.
     :param error: What is wrong with it in one line, None for a document that did not fail.
@@ -45,31 +47,48 @@ class Outcome(NamedTuple):
     error: str | None = None
 
 
+def leave_out(name: str, error: str) -> None:
+    """Encode a document that failed for an output that does not hold such documents."""
+
+
 @dataclass(frozen=True)
 class Annotator:
     """Annotates documents and encodes them.
 
     :param nlp: The pipeline.
     :param encode: The function that makes bytes of an annotated Doc.
-    :param batch_size: The number of documents that go through a component at a time.
     :param identify: What gives entities identifiers over documents, None for none.
+    :param encode_failure: The function that makes bytes of the name and the error of a document that failed, or None
+        where the output does not hold such documents.
     """
 
     nlp: Language
     encode: Callable[[Doc], bytes]
-    batch_size: int
     identify: Callable[[Entity], str] | None = None
+    encode_failure: Callable[[str, str], bytes | None] = leave_out
 
-    def run(self, items: Sequence[Item], progress: Progress) -> list[Outcome]:
-        """Annotate and encode documents; each outcome is in the place of its item."""
-        # Words that only these documents have are forgotten with them.
-        with self.nlp.memory_zone():
-            docs = annotate(self.nlp, items, self.batch_size, progress)
-            return [self._outcome(item, doc) for item, doc in zip(items, docs)]
+    def run(self, batches: Iterable[Sequence[Item]], progress: Progress) -> Iterator[list[Outcome]]:
+        """Annotate and encode documents.
+
+        :param batches: Documents that go through the pipeline together.
+        :returns: The outcomes of each batch, in order; each is in the place of its item.
+        """
+        for items in batches:
+            # Words that only these documents have are forgotten with them.
+            with self.nlp.memory_zone():
+                docs = annotate(self.nlp, items, progress)
+                outcomes = [self._outcome(item, doc) for item, doc in zip(items, docs)]
+                del docs
+            yield outcomes
+
+    def failure(self, item: Item, error: Exception) -> Outcome:
+        """The outcome of a document that failed."""
+        outcome = failure(item, error)
+        return outcome._replace(data=self.encode_failure(outcome.name, outcome.error or ""))
 
     def _outcome(self, item: Item, doc: Doc | Exception) -> Outcome:
         if isinstance(doc, Exception):
-            return failure(item, doc)
+            return self.failure(item, doc)
         try:
             doc.user_data.setdefault(TITLE, item.name)
             if self.identify is not None:
@@ -78,13 +97,11 @@ class Annotator:
             sizes = len(all_entities(doc)), len(relation_data(doc))
             return Outcome(printable(item.name), self.encode(doc), *sizes)
         except Exception as error:
-            return failure(item, error)
+            return self.failure(item, error)
 
 
-def annotate(
-    nlp: Language, items: Sequence[Item], batch_size: int, progress: Progress
-) -> list[Doc | Exception]:
-    """Run the pipeline over documents.
+def annotate(nlp: Language, items: Sequence[Item], progress: Progress) -> list[Doc | Exception]:
+    """Run the pipeline over documents that go through it together.
 
     Where a component fails, spaCy drops the batch that the document is in. The documents of that batch are then
     made again, and run one by one.
@@ -101,7 +118,7 @@ def annotate(
             progress(1)
     # A component may raise without a word on which document it was; each of them has its turn below.
     with _errors(nlp, ignore_error), suppress(Exception):
-        for doc, found in nlp.pipe(docs, as_tuples=True, batch_size=batch_size):
+        for doc, found in nlp.pipe(docs, as_tuples=True, batch_size=len(items)):
             if found is not None:  # A component may hand on another Doc, which has no place.
                 results[found] = doc
                 progress(1)

@@ -18,8 +18,10 @@ from ..errors import Errors
 from ..formats.files import check_replaceable
 from .annotate import Outcome
 
+# The folder in an output that a run on several machines has begun (see parts.py).
+CHECKPOINTS = "_checkpoints"
 TABLES = (
-    "CREATE TABLE IF NOT EXISTS run (settings TEXT, part_size INTEGER)",
+    "CREATE TABLE IF NOT EXISTS run (settings TEXT)",
     "CREATE TABLE IF NOT EXISTS documents"
     " (number INTEGER PRIMARY KEY, name TEXT, data BLOB, entities INTEGER, relations INTEGER, error TEXT)",
 )
@@ -45,16 +47,13 @@ class Journal:
         """The files and folders that a run makes."""
         return self.output, self.errors, self.path, self.folder, self.rollback
 
-    def begin(
-        self, settings: dict[str, str | int], part_size: int, *, resume: bool = False, force: bool = False
-    ) -> int | None:
+    def begin(self, settings: dict[str, str | int], *, resume: bool = False, force: bool = False) -> bool:
         """Begin a run, or go on with one.
 
         :param settings: The settings that must be the same when a run goes on.
-        :param part_size: The number of documents between two commits.
         :param resume: Whether to go on with an earlier run.
         :param force: Whether to begin anew. An earlier output stays until the new one is complete.
-        :returns: The part size with which the run began; None where the output is complete and is to be resumed.
+        :returns: Whether there is something to do: not where the output is complete and is to be resumed.
         :raises ValueError: Where an earlier run is in the way and neither switch says what to do with it, where it
             had other settings, is damaged or still at work, and where the output is a folder that holds something.
         """
@@ -62,11 +61,13 @@ class Journal:
             check_replaceable(self.output)
         elif self.path.is_dir():
             raise ValueError(Errors.E352.format(folder=self.path))
+        elif (self.output / CHECKPOINTS).exists():
+            raise ValueError(Errors.E367.format(path=self.output))
         elif self.path.exists() and not resume:
             raise ValueError(Errors.E332.format(path=self.output, journal=self.path))
         elif not self.path.exists() and _holds_something(self.output):
             if resume:
-                return None
+                return False
             raise ValueError(Errors.E331.format(path=self.output))
         _delete(self.path)  # Older versions had a folder of parts.
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,12 +80,12 @@ class Journal:
                 db.execute("DELETE FROM run")
                 db.execute("DELETE FROM documents")
             if db.execute("SELECT count(*) FROM run").fetchone() == (0,):
-                db.execute("INSERT INTO run VALUES (?, ?)", (json.dumps(settings), part_size))
-            known, size = db.execute("SELECT settings, part_size FROM run").fetchone()
+                db.execute("INSERT INTO run (settings) VALUES (?)", (json.dumps(settings),))
+            (known,) = db.execute("SELECT settings FROM run").fetchone()
         changed = {name for name, _ in settings.items() ^ json.loads(known).items()}
         if changed:
             raise ValueError(Errors.E333.format(path=self.output, names=", ".join(sorted(changed))))
-        return int(size)
+        return True
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
         """Add a part, whole or not at all."""
@@ -106,14 +107,14 @@ class Journal:
         _delete(self.folder)
         self.folder.mkdir()
         whole = self.folder / f"whole{self.output.suffix}"
-        data = self._select("SELECT data FROM documents WHERE error IS NULL ORDER BY number")
+        data = self._select("SELECT data FROM documents WHERE data IS NOT NULL ORDER BY number")
         write((row[0] for row in data), whole)
         errors = self.folder / self.errors.name
         with errors.open("w", encoding="ascii") as file:
             rows = self._select("SELECT name, error FROM documents WHERE error IS NOT NULL ORDER BY number")
             for name, error in rows:
                 file.write(json.dumps({"id": name, "error": error}) + "\n")
-        _sync(self.folder)
+        sync(self.folder)
         if errors.stat().st_size:
             errors.replace(self.errors)
         else:
@@ -173,11 +174,11 @@ def _delete(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Flush a file, or all of a folder, to the disk."""
     if path.is_dir():
         for inside in path.iterdir():
-            _sync(inside)
+            sync(inside)
         _sync_folder(path)
     else:
         with path.open("rb+") as file:

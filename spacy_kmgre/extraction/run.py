@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,11 +15,12 @@ from ..errors import Errors
 from ..export import Export, StreamExport
 from ..types import Entity
 from .annotate import Annotator, Item, Outcome, Progress, printable
+from .batches import split_by_words
 from .journal import Journal
 from .workers import Workers, start_workers
 
-# The batches of each process between two parts.
-BATCHES, BATCHES_OF_WORKERS = 4, 16
+# The batches of each process in a part, which is written as a whole.
+BATCHES = 4
 
 
 @dataclass
@@ -28,7 +29,7 @@ class Summary:
 
     :param documents: The number of documents, those that failed included.
     :param repeated: The number of documents that have the name of an earlier one.
-    :param failed: The documents that are not in the output: {"id", "error"}.
+    :param failed: The documents that failed: {"id", "error"}.
     :param complete: Whether the output was there already; only `failed` is known of it then.
     """
 
@@ -56,16 +57,18 @@ class Summary:
 class Plan:
     """How documents go through the pipeline.
 
-    :param batch_size: The number of documents that go through a component at a time.
+    :param batch_size: The largest number of documents that go through the pipeline together.
     :param n_process: The number of processes, -1 for one on each CPU core.
     :param progress: A function that gets the number of documents that are done since its last call.
     :param identify: What gives entities identifiers over documents (see `identify_entities`), None for none.
+    :param batch_words: The largest number of words of these documents. A document that has more goes alone.
     """
 
     batch_size: int = 16
     n_process: int = 1
     progress: Progress = lambda _: None
     identify: Callable[[Entity], str] | None = None
+    batch_words: int = 10_000
 
     def __post_init__(self) -> None:
         if self.n_process < -1 or self.n_process == 0:
@@ -80,8 +83,13 @@ class Plan:
 
     @property
     def part_size(self) -> int:
-        """The documents of a part: a multiple of the batch size, so that a run that goes on has the same batches."""
-        return self.batch_size * (BATCHES if self.processes == 1 else BATCHES_OF_WORKERS * self.processes)
+        """The number of batches in a part. A part ends where a batch does, so a run that goes on has the same
+        batches."""
+        return BATCHES * self.processes
+
+    def batches(self, items: Iterable[Item]) -> Iterator[list[Item]]:
+        """The documents in batches of like numbers of words."""
+        return split_by_words(items, self.batch_words, self.batch_size)
 
 
 def extract(
@@ -97,7 +105,8 @@ def extract(
 ) -> Summary:
     """Write the relations of documents to a file or folder, which is complete or not there.
 
-    A document that fails is left out and listed in TARGET.errors.jsonl; the others go on. Memory does not grow with the
+    A document that fails is listed in TARGET.errors.jsonl, and left out where the export has no place for its error;
+    the others go on. Memory does not grow with the
     number of documents, but for the hashes of their names.
 
     :param settings: What must be the same when a run goes on, beside the pipeline and the export.
@@ -110,8 +119,7 @@ def extract(
     settings = {"format": export.name, "pipeline": fingerprint(nlp), **(settings or {})}
     summary = Summary()
     with closing(Journal(target)) as journal:
-        part_size = journal.begin(settings, plan.part_size, resume=resume, force=force)
-        if part_size is None:
+        if not journal.begin(settings, resume=resume, force=force):
             return Summary(failed=journal.read_errors(), complete=True)
         rest = iter(items)
         for outcome in journal.outcomes():
@@ -122,7 +130,8 @@ def extract(
                 raise ValueError(Errors.E334.format(number=number, expected=outcome.name, found=name))
             plan.progress(1)
         with _annotating(nlp, export, plan) as annotator:
-            while part := annotator.run(list(islice(rest, part_size)), plan.progress):
+            batches = annotator.run(plan.batches(rest), plan.progress)
+            while part := list(chain.from_iterable(islice(batches, plan.part_size))):
                 journal.add(part)
                 for outcome in part:
                     summary.add(outcome)
@@ -146,11 +155,10 @@ def stream(
         raise ValueError(Errors.E339.format(export=export.name))
     file.write(export.header)
     summary = Summary()
-    rest = iter(items)
 
     def encoded() -> Iterator[bytes]:
-        while part := annotator.run(list(islice(rest, plan.part_size)), plan.progress):
-            for outcome in part:
+        for batch in annotator.run(plan.batches(items), plan.progress):
+            for outcome in batch:
                 summary.add(outcome)
                 if outcome.data is not None:
                     yield outcome.data
@@ -164,7 +172,7 @@ def stream(
 @contextmanager
 def _annotating(nlp: Language, export: Export, plan: Plan) -> Iterator[Annotator | Workers]:
     """What annotates the documents: this process, or several others."""
-    annotator = Annotator(nlp, export.encode, plan.batch_size, plan.identify)
+    annotator = Annotator(nlp, export.encode, plan.identify, export.encode_failure)
     if plan.processes == 1:
         yield annotator
     else:

@@ -45,6 +45,7 @@ class Rule:
     annotated: Mapping[str, int] | None = None
 
     def threshold_of(self, label: str) -> float:
+        """The threshold of a label."""
         return self.thresholds.get(label, self.threshold)
 
     def near(self, label: str, score: float) -> float:

@@ -1,10 +1,10 @@
 """Tables of texts as sources: CSV and Parquet, with a document in each row."""
 
 import csv
+import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +14,8 @@ CSV, PARQUET = "csv", "parquet"
 # The endings of tables, and their forms.
 ENDINGS = {".csv": CSV, ".tsv": CSV, ".parquet": PARQUET}
 DELIMITERS = ",;\t"
+# The rows of a Parquet file that memory holds.
+ROWS = 100
 
 
 @dataclass(frozen=True)
@@ -22,15 +24,37 @@ class Columns:
 
     :param text: The name of the column of texts.
     :param id: The name of the column of documents' names, "" where the number of the row is the name.
+    :param entities: The name of the column of entities, "" where the documents come without: lists of what
+        `jsonl.schema.json` calls an entity, in CSV as JSON.
     """
 
     text: str = "text"
     id: str = ""
+    entities: str = ""
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def names(self) -> list[str]:
         """The names of the columns."""
-        return (self.text, self.id) if self.id else (self.text,)
+        return [name for name in (self.text, self.id, self.entities) if name]
+
+    def row(self, number: int, values: Mapping[str, Any]) -> "Row":
+        """The row of a table.
+
+        :param values: Its values, by the names of the columns.
+        """
+        name = values[self.id] if self.id else None
+        title = "" if name is None else str(name)
+        text = values[self.text]
+        if not isinstance(text, str):
+            return Row(number, title, error=f"no text, but {text!r}, in the column {self.text!r}")
+        if not self.entities:
+            return Row(number, title, text)
+        found = values[self.entities]
+        try:
+            found = json.loads(found or "[]") if isinstance(found, str) else found
+            return Row(number, title, text, [_entity(entity) for entity in _items(found)])
+        except ValueError as error:
+            return Row(number, title, error=f"no list of entities in the column {self.entities!r}: {error}")
 
 
 DEFAULT = Columns()
@@ -41,12 +65,15 @@ class Row(NamedTuple):
 
     :param number: Its number, from 1 on.
     :param name: The name of the document, "" where the table has none.
-    :param text: A function that gives the text, or raises what is wrong with the row.
+    :param entities: Its entities as JSON Lines has them, None where the documents come without.
+    :param error: What is wrong with the row, None where nothing is.
     """
 
     number: int
     name: str
-    text: Callable[[], str]
+    text: str = ""
+    entities: list[Any] | None = None
+    error: str | None = None
 
 
 def check_table(path: Path, form: str, columns: Columns) -> None:
@@ -55,7 +82,10 @@ def check_table(path: Path, form: str, columns: Columns) -> None:
     :raises ValueError: Where it has not; the message lists those it has.
     """
     known = _parquet_file(path).schema_arrow.names if form == PARQUET else _csv_header(path)
-    for name, option in ((columns.text, "--text-column"), (columns.id, "--id-column")):
+    options = zip(
+        (columns.text, columns.id, columns.entities), ("--text-column", "--id-column", "--entities-column")
+    )
+    for name, option in options:
         if name and name not in known:
             shown = ", ".join(map(repr, known)) or "none"
             raise ValueError(Errors.E083.format(path=path, name=name, option=option, known=shown))
@@ -66,7 +96,15 @@ def read_table(path: Path, form: str, columns: Columns) -> Iterator[Row]:
 
     :raises ValueError: Where the file cannot be read on.
     """
-    return _read_parquet(path, columns) if form == PARQUET else _read_csv(path, columns)
+    for row in _read_parquet(path, columns) if form == PARQUET else _read_csv(path, columns):
+        if row.error is not None:
+            row = row._replace(error=Errors.E086.format(path=path, number=row.number, what=row.error))
+        yield row
+
+
+def count_rows(path: Path) -> int:
+    """The number of rows of a Parquet file."""
+    return int(_parquet_file(path).metadata.num_rows)
 
 
 def _read_csv(path: Path, columns: Columns) -> Iterator[Row]:
@@ -74,14 +112,13 @@ def _read_csv(path: Path, columns: Columns) -> Iterator[Row]:
         reader = _csv_reader(path, file)
         try:
             header = next(reader)
-            places = [header.index(name) for name in columns.names]
             for number, fields in enumerate(filter(None, reader), 1):
-                if len(fields) != len(header):
+                if len(fields) == len(header):
+                    # Of columns of one name, the first counts.
+                    yield columns.row(number, dict(zip(reversed(header), reversed(fields))))
+                else:
                     found = f"{len(fields)} fields, and the first line has {len(header)}"
-                    yield Row(number, "", _failing(Errors.E086.format(path=path, number=number, what=found)))
-                    continue
-                text, *name = (fields[place] for place in places)
-                yield Row(number, "".join(name), partial(str, text))
+                    yield Row(number, "", error=found)
         except (csv.Error, UnicodeDecodeError) as error:
             where = f"{path} line {reader.line_num + 1}"
             raise ValueError(Errors.E088.format(where=where, error=error)) from error
@@ -106,16 +143,10 @@ def _csv_reader(path: Path, file: Any) -> Any:
 
 def _read_parquet(path: Path, columns: Columns) -> Iterator[Row]:
     number = 0
-    for batch in _parquet_file(path).iter_batches(batch_size=1000, columns=list(columns.names)):
-        values = [batch.column(name).to_pylist() for name in columns.names]
-        for text, *name in zip(*values):
+    for batch in _parquet_file(path).iter_batches(batch_size=ROWS, columns=columns.names):
+        for values in batch.to_pylist():
             number += 1
-            title = "" if not name or name[0] is None else str(name[0])
-            if isinstance(text, str):
-                yield Row(number, title, partial(str, text))
-            else:
-                what = f"no text, but {text!r}, in the column {columns.text!r}"
-                yield Row(number, title, _failing(Errors.E086.format(path=path, number=number, what=what)))
+            yield columns.row(number, values)
 
 
 def _parquet_file(path: Path) -> Any:
@@ -130,8 +161,18 @@ def _parquet_file(path: Path) -> Any:
         raise ValueError(Errors.E087.format(path=path, error=error)) from error
 
 
-def _failing(message: str) -> Callable[[], str]:
-    def fail() -> str:
-        raise ValueError(message)
+def _items(value: Any) -> list[Any]:
+    """A value as a list, which is empty where the value is missing."""
+    if value is None:
+        return []
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+        raise ValueError(repr(value))
+    return list(value)
 
-    return fail
+
+def _entity(value: Any) -> Any:
+    """An entity of a table as JSON Lines has it. The table of documents that `extract` writes calls its label type."""
+    if not isinstance(value, Mapping):
+        return value
+    found = {"label": value.get("type"), **value}
+    return {**found, "mentions": _items(found.get("mentions"))}

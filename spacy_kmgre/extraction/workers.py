@@ -8,10 +8,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import islice
+from itertools import chain
 from multiprocessing import Process
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -21,10 +21,12 @@ from spacy.tokens.underscore import Underscore
 from spacy.vocab import Vocab
 
 from ..errors import Errors
-from .annotate import Annotator, Item, Outcome, Progress, failure
+from .annotate import Annotator, Item, Outcome, Progress
 
 # The seconds that the exit code of a process may come after the end of its pipe.
 DYING = 5.0
+# The batches of each worker that are begun before the first of them is returned: so many pass a long document by.
+AHEAD = 32
 
 
 class Workers:
@@ -38,46 +40,56 @@ class Workers:
         self.annotator = annotator
         self.processes = processes
 
-    def run(self, items: Sequence[Item], progress: Progress) -> list[Outcome]:
-        """Annotate and encode documents, as `Annotator.run` does.
+    def run(self, batches: Iterable[Sequence[Item]], progress: Progress) -> Iterator[list[Outcome]]:
+        """Annotate and encode documents, as `Annotator.run` does. While one worker has a long document, the others go
+        on with what comes after it.
 
         :raises ChildProcessError: Where a worker process ended.
         """
-        outcomes: dict[int, Outcome] = {}
-        free = list(self.processes)
-        busy: dict[Connection, list[int]] = {}
-        with self.annotator.nlp.memory_zone():
-            docs = self._docs(items, outcomes, progress)
-            batches = iter(lambda: list(islice(docs, self.annotator.batch_size)), [])
-            while True:
-                for batch in islice(batches, len(free)):
-                    connection = free.pop()
-                    busy[connection] = [place for place, *_ in batch]
+        rest = enumerate(batches)
+        following = 0
+        # The batches that are begun and not returned, by their numbers, and those of them that a worker has.
+        begun: dict[int, list[Outcome]] = {}
+        busy: dict[Connection, tuple[int, list[int]]] = {}
+        while True:
+            for connection in [connection for connection in self.processes if connection not in busy]:
+                if len(begun) < AHEAD * len(self.processes) and (found := next(rest, None)) is not None:
+                    number, batch = found
+                    begun[number], documents = self._prepare(batch, progress)
+                    busy[connection] = number, list(documents)
                     with self._ended(connection):
-                        connection.send([document for _, *document in batch])
-                if not busy:
-                    return [outcomes[place] for place in range(len(items))]
-                # A worker that is free is ready only where it has ended.
-                ready = wait(self.processes)
-                for connection in [connection for connection in self.processes if connection in ready]:
-                    with self._ended(connection):
-                        found = connection.recv()
-                    outcomes |= zip(busy.pop(connection), found)
-                    free.append(connection)
-                    progress(len(found))
+                        connection.send(list(documents.values()))
+            if not begun:
+                return
+            at_work = {number for number, _ in busy.values()}
+            while following in begun and following not in at_work:
+                yield begun.pop(following)
+                following += 1
+            # A worker that is free is ready only where it has ended.
+            ready = wait(self.processes) if busy else []
+            for connection in [connection for connection in self.processes if connection in ready]:
+                with self._ended(connection):
+                    outcomes = connection.recv()
+                number, places = busy.pop(connection)
+                for place, outcome in zip(places, outcomes):
+                    begun[number][place] = outcome
+                progress(len(places))
 
-    def _docs(
-        self, items: Sequence[Item], outcomes: dict[int, Outcome], progress: Progress
-    ) -> Iterator[tuple[int, str, bytes]]:
-        """The place, name and bytes of each document that can be made. The others go to the outcomes."""
-        for place, item in enumerate(items):
-            try:
-                data = item.make().to_bytes()
-            except Exception as error:
-                outcomes[place] = failure(item, error)
-                progress(1)
-            else:
-                yield place, item.name, data
+    def _prepare(
+        self, items: Sequence[Item], progress: Progress
+    ) -> tuple[list[Outcome], dict[int, tuple[str, bytes]]]:
+        """The outcomes of a batch, of which those that a worker is to find are empty, and the name and the bytes of
+        each document that is to be sent, by its place."""
+        outcomes = [Outcome(item.name) for item in items]
+        documents = {}
+        with self.annotator.nlp.memory_zone():
+            for place, item in enumerate(items):
+                try:
+                    documents[place] = item.name, item.make().to_bytes()
+                except Exception as error:
+                    outcomes[place] = self.annotator.failure(item, error)
+                    progress(1)
+        return outcomes, documents
 
     @contextmanager
     def _ended(self, connection: Connection) -> Iterator[None]:
@@ -124,7 +136,7 @@ def _work(
     Underscore.load_state(extensions)
     while True:
         items = [Item(name, partial(_read, annotator.nlp.vocab, data)) for name, data in connection.recv()]
-        connection.send(annotator.run(items, lambda _: None))
+        connection.send(list(chain.from_iterable(annotator.run([items], lambda _: None))))
 
 
 def _read(vocab: Vocab, data: bytes) -> Doc:

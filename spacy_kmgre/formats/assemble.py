@@ -20,12 +20,11 @@ from ..relation_input import relation_data_of
 from ..retokenize import split_tokens
 from ..types import Entity
 from .counts import Counts
-from .options import ReaderOptions, option
+from .offsets import Offsets as Offsets
+from .offsets import counted_otherwise
+from .offsets import squeeze as squeeze
+from .options import UNLABELLED, ReaderOptions, option
 
-Offsets = tuple[int, int]
-
-# Soft hyphen, zero-width space, byte order mark.
-INVISIBLE = dict.fromkeys((0xAD, 0x200B, 0xFEFF))
 # Thai and Lao, Burmese, Khmer, kana, Chinese characters.
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
@@ -77,11 +76,6 @@ def spaces_between(words: Sequence[str]) -> list[bool]:
     return [*(left and right for left, right in pairwise(spaced)), *[False] * bool(words)]
 
 
-def squeeze(text: str) -> str:
-    """Remove white space and invisible characters, to compare texts that may differ in nothing else."""
-    return "".join(text.translate(INVISIBLE).split())
-
-
 def annotate(
     doc: Doc,
     entities: Iterable[Entity],
@@ -110,7 +104,7 @@ def annotate(
             counts.note("relations of an entity with itself (left out)")
             continue
         if not label and options.lenient:
-            counts.note("relations left out, as they have no label")
+            counts.note(UNLABELLED)
             continue
         text = (texts or {}).get(label) or relation.get("label_text", "")
         counts.note("labels without a text", texts is not None and not text)
@@ -202,6 +196,12 @@ class TextDocs(Generic[Options_co]):
             are lenient.
         :raises ValueError: Where its words are not there and the options are not lenient.
         """
+        if expected and squeeze(text[max(0, start) : max(0, end)]) != squeeze(expected):
+            counted = counted_otherwise(text, start, end, expected)
+            self.counts.note(
+                "mentions whose offsets do not count characters (put right)", counted is not None
+            )
+            start, end = counted or (start, end)
         if not 0 <= start < end <= len(text):
             error = Errors.E121.format(where=where, start=start, end=end, length=len(text))
         elif expected is not None and squeeze(text[start:end]) != squeeze(expected):

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import Field, dataclass, fields
 from functools import partial
-from itertools import islice
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,8 +26,7 @@ from .options import ReaderOptions as ReaderOptions
 from .options import option as option
 from .peek import Peek
 
-# The largest number of files of a folder that are looked at to recognise its format.
-FILES = 100
+GROUP = "spacy_kmgre_formats"  # of entry points
 
 # What a Doc can hold and a format may have no place for.
 IDENTIFIERS = "identifiers"
@@ -137,6 +136,9 @@ class Format:
         several = path.is_dir() and not self.folders
         for file in self._files(path, counts) if several else [path]:
             try:
+                if several and is_archive(file):
+                    yield from self._drafts(file, vocab, counts, settings)
+                    continue
                 for draft in self.reader(file, vocab, counts, settings) if self.reader else ():
                     yield Draft(draft.title, partial(_made, file, draft.make, counts, settings))
             except ValueError as error:
@@ -158,8 +160,12 @@ class Format:
         return found
 
     def recognises(self, peek: Peek) -> bool:
-        """Whether a file has the format by its contents, or by an ending that tells. What is broken may have it."""
+        """Whether a file has the format by its contents, or by an ending that tells, or is an archive that holds such
+        files. What is broken may have it."""
         try:
+            if is_archive(peek.path):
+                with unpacked(peek.path) as folder:
+                    return any(self.recognises(Peek(file)) for file in walk_files(folder))
             return self.sniff(peek) or (peek.ending in self.endings and not peek.is_json)
         except ValueError:
             return True
@@ -198,7 +204,9 @@ class Formats(Mapping[str, Format]):
     """The registered formats by name, in alphabetical order. A format is imported when it is asked for."""
 
     def __init__(self) -> None:
-        self._registry = catalogue.create("spacy_kmgre_formats", entry_points=True)
+        self._registry = catalogue.create(GROUP)  # what this process registers
+        # Packages bring the others. To look at all that is installed takes milliseconds, so that it is done once.
+        self._installed = {point.name: point for point in entry_points(group=GROUP)}
 
     def register(self, form: Format) -> Format:
         """Register a format for this process. A package registers its formats by entry points instead."""
@@ -206,17 +214,14 @@ class Formats(Mapping[str, Format]):
         return form
 
     def __getitem__(self, name: str) -> Format:
-        try:
-            form: Format = self._registry.get(name)
-        except catalogue.RegistryError as error:
-            raise KeyError(name) from error
+        form: Format = self._registry.get_all().get(name) or self._installed[name].load()
         return form
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._registry.get_all()))
+        return iter(sorted({*self._installed, *self._registry.get_all()}))
 
     def __len__(self) -> int:
-        return len(self._registry.get_all())
+        return sum(1 for _ in self)
 
 
 FORMATS = Formats()
@@ -251,58 +256,6 @@ def get_format(name: str) -> Format:
     return FORMATS[name]
 
 
-def guess_source(path: Path) -> Format:
-    """Recognise the format of a file or folder that is there to read.
-
-    A source has the format that recognises its contents, else the format of its ending. Many formats are JSON, so
-    the ending of a JSON file tells nothing. A folder that no format recognises as a whole has the format of its files.
-
-    :raises ValueError: Where no format or several recognise it, or where it is broken.
-    """
-    if is_archive(path):
-        with unpacked(path) as folder, renaming(folder, path):
-            return guess_source(folder)
-    found = _recognise(Peek(path))
-    for file in islice(walk_files(path), FILES) if path.is_dir() and not found else ():
-        found |= _recognise(Peek(file))
-    return _only(list(found.values()), path, "--from", sources())
-
-
-def _recognise(peek: Peek) -> dict[str, Format]:
-    """The formats of a source by name.
-
-    :raises ValueError: Where no format recognises it, and it is broken.
-    """
-    found, broken = {}, None
-    for name, form in sources().items():
-        try:
-            if form.sniff(peek):
-                found[name] = form
-        except ValueError as error:
-            broken = error
-    if broken and not found:
-        raise broken
-    if not found and not peek.is_json:
-        found = {name: form for name, form in sources().items() if peek.ending in form.endings}
-    return found
-
-
-def guess_target(path: Path) -> Format:
-    """Find the format of a file to write by its ending.
-
-    :raises ValueError: Where the ending stands for no format or several.
-    """
-    found = [form for form in targets().values() if path.suffix.lower() in form.endings]
-    return _only(found, path, "--to", targets())
-
-
-def _only(found: list[Format], path: Path, option: str, known: Iterable[str]) -> Format:
-    if len(found) != 1:
-        names = ", ".join([form.name for form in found] or known)
-        raise ValueError(Errors.E145.format(path=path, option=option, known=names))
-    return found[0]
-
-
 def _made(
     path: Path,
     make: Callable[[], Doc | None],
@@ -317,8 +270,7 @@ def _made(
     with counts.leaving_out(loss, options.lenient):
         try:
             doc = make()
-            if doc is not None and not all(data["label"].strip() for data in relation_data(doc)):
-                raise ValueError(Errors.E148.format(where=f"{path} {document_name(doc)!r}"))
+            _check_labels(path, doc)
         except ValueError as error:
             raise ValueError(Errors.E363.format(error=error)) from error
         return doc
@@ -331,12 +283,17 @@ def _renamed(folder: Path, path: Path, make: Callable[[], Doc | None]) -> Doc | 
         return make()
 
 
+def _check_labels(path: Path | str, doc: Doc | None) -> None:
+    """See that the relations of a Doc, if there is one, have labels."""
+    if doc is not None and not all(data["label"].strip() for data in relation_data(doc)):
+        raise ValueError(Errors.E148.format(where=f"{path} {document_name(doc)!r}".lstrip()))
+
+
 def _checked(doc: Doc) -> Doc:
     """See that a Doc's relations have labels and are between entities that have mentions."""
+    _check_labels("", doc)
     known = {entity.key for entity in read_entities(doc)}
     for data in relation_data(doc):
-        if not data["label"].strip():
-            raise ValueError(Errors.E148.format(where=repr(document_name(doc))))
         for key in (data["head"], data["tail"]):
             if key not in known:
                 name = document_name(doc)

@@ -5,6 +5,7 @@ annotations; relations name two identifiers, or two annotations.
 Comeau et al. 2013, "BioC: a minimalist approach to interoperability for biomedical text processing"
 """
 
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -18,7 +19,7 @@ from spacy.vocab import Vocab
 from ..annotations import TITLE
 from ..errors import Errors
 from .assemble import Offsets, Passage, TextDocs
-from .base import IDENTIFIERS, SHARED, Draft, Format
+from .base import IDENTIFIERS, SCORES, SHARED, Draft, Format
 from .bioc_relations import Names, Place, read_infons, read_triples
 from .compression import open_file
 from .counts import Counts
@@ -32,6 +33,7 @@ from .identifiers import (
     part_novelty,
     part_passages,
     shared_identifiers,
+    split_identifiers,
 )
 from .xml import check_characters, first_element, saying_not_xml
 
@@ -40,8 +42,20 @@ CHUNK = 1 << 16
 # many and ten times the text that is there. A small file would fill the memory otherwise.
 LARGEST_GAP = 100_000
 GAP_PER_CHARACTER = 10
-# Infons that hold a mention's identifiers, in the order of preference.
-ID_INFONS = ("identifier", "MESH", "NCBI Gene", "NCBI GENE", "cui")
+# Infons that hold a mention's identifiers, in the order of preference, in small letters and without what is no letter.
+ID_INFONS = (
+    "identifier",
+    "mesh",
+    "ncbigene",
+    "entrezgene",
+    "cui",
+    "umls",
+    "normalizedid",
+    "conceptid",
+    "entityid",
+    "kbid",
+    "accession",
+)
 
 
 def _read(path: Path, vocab: Vocab, counts: Counts, options: IdentifierOptions) -> Iterator[Draft]:
@@ -95,7 +109,7 @@ def read_document(document: ET.Element, place: Place, docs: TextDocs[IdentifierO
     """
     if document.find(".//document") is not None:
         raise ValueError(Errors.E130.format(where=place.of(document), what="a document within a document"))
-    layout = _Layout(place)
+    layout = _Layout(place, docs.counts)
     annotations, relations = [], []
     for passage in document.findall("passage"):
         parts = passage.findall("sentence")
@@ -112,15 +126,17 @@ def read_document(document: ET.Element, place: Place, docs: TextDocs[IdentifierO
     for scope, annotation in annotations:
         mention = None
         with docs.leaving_out("annotations left out, as they are not as BioC has them"):
-            mention = _mention(annotation, place, layout.text, docs)
+            mention = _mention(annotation, place, layout, scope, docs)
         for part in scope:
             known = names.setdefault(part, {}).setdefault(annotation.get("id", ""), [])
             known.append(len(mentions) if mention else None)
         mentions += [mention] if mention else []
+    identifiers = {name for mention in mentions for name in split_identifiers(mention.identifiers)} - {NONE}
     triples: list[Triple] = []
     for scope, relation in relations:
         with docs.leaving_out("relations left out, as they refer to nothing or say nothing"):
-            triples += read_triples(relation, [names.get(part, {}) for part in reversed(scope)], place, docs)
+            scopes = [names.get(part, {}) for part in reversed(scope)]
+            triples += read_triples(relation, scopes, identifiers, place, docs)
     clusters, data = join_identified(mentions, triples, docs.counts, docs.options.composites)
     return docs.make(
         place.of(document),
@@ -134,10 +150,15 @@ def read_document(document: ET.Element, place: Place, docs: TextDocs[IdentifierO
 
 
 class _Layout:
-    """The text of a document, put together from passages and their offsets."""
+    """The text of a document, put together from passages and their offsets.
 
-    def __init__(self, place: Place):
+    :ivar starts: Where the passages and sentences begin.
+    """
+
+    def __init__(self, place: Place, counts: Counts):
         self.place = place
+        self.counts = counts
+        self.starts: dict[ET.Element, int] = {}
         self.text = ""
         self.written = 0
         self.passages: list[Passage] = []
@@ -156,6 +177,10 @@ class _Layout:
         offset = _number(where, "offset", part.findtext("offset"))
         text = part.findtext("text") or ""
         before = len(self.text)
+        if before and not offset:
+            self.counts.note("passages whose offset is 0, put after those before")
+            offset = before + 1
+        self.starts[part] = offset
         self.written += len(text)
         gaps = offset + len(text) - self.written
         if not 0 <= offset - before <= LARGEST_GAP or gaps > LARGEST_GAP + GAP_PER_CHARACTER * self.written:
@@ -165,9 +190,16 @@ class _Layout:
 
 
 def _mention(
-    annotation: ET.Element, place: Place, text: str, docs: TextDocs[IdentifierOptions]
+    annotation: ET.Element,
+    place: Place,
+    layout: _Layout,
+    scope: Sequence[ET.Element],
+    docs: TextDocs[IdentifierOptions],
 ) -> Mention | None:
-    """A mention; None where it is left out."""
+    """A mention; None where it is left out.
+
+    :param scope: The parts of the document that the annotation is in, the nearest one last.
+    """
     where = place.of(annotation)
     infons = read_infons(annotation)
     if infons.get("CompositeRole") == "IndividualMention":
@@ -182,9 +214,14 @@ def _mention(
         raise ValueError(Errors.E130.format(where=where, what="an annotation without a location"))
     start, end = min(locations)[0], max(end for _, end in locations)
     docs.counts.note("discontinuous mentions, read from their first to their last part", len(locations) > 1)
-    words = annotation.findtext("text") if len(locations) == 1 else None
+    words = (annotation.findtext("text") or None) if len(locations) == 1 else None
+    text, shift = layout.text, layout.starts.get(scope[-1], 0)
+    if shift and words and words != text[start:end] and words == text[shift + start : shift + end]:
+        docs.counts.note("mentions whose offsets count from their passage")
+        start, end = shift + start, shift + end
     offsets = docs.mention(where, text, start, end, words)
-    identifiers = next((infons[key] for key in ID_INFONS if infons.get(key)), NONE)
+    plain = {re.sub(r"[\W_]", "", key.lower()): value for key, value in infons.items()}
+    identifiers = next((plain[key] for key in ID_INFONS if plain.get(key)), NONE)
     return offsets and Mention(*offsets, infons.get("type", ""), identifiers)
 
 
@@ -242,7 +279,12 @@ def document_data(doc: Doc, number: int) -> dict[str, Any]:
 def _relation_data(number: int, triple: Triple) -> dict[str, Any]:
     kind, novelty = part_novelty(triple.label)
     infons = {"entity1": str(triple.head), "entity2": str(triple.tail), "type": kind}
-    return {"id": f"R{number}", "infons": {**infons, **({"novel": novelty} if novelty else {})}, "nodes": []}
+    score = {"score": str(triple.score)} if triple.score != 1.0 else {}
+    return {
+        "id": f"R{number}",
+        "infons": {**infons, **({"novel": novelty} if novelty else {}), **score},
+        "nodes": [],
+    }
 
 
 def _elements(document: Mapping[str, Any]) -> Iterator[str]:
@@ -284,6 +326,6 @@ BIOC = Format(
     settings=IdentifierOptions,
     endings=(".xml",),
     sniff=lambda peek: peek.start.lstrip().startswith("<") and "<collection" in peek.start,
-    holds=frozenset({IDENTIFIERS, SHARED}),
+    holds=frozenset({IDENTIFIERS, SCORES, SHARED}),
     changes=shared_identifiers,
 )

@@ -9,19 +9,20 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import BeforeValidator
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from .assemble import TextDocs
-from .base import IDENTIFIERS, SHARED, Draft, Format
+from .base import IDENTIFIERS, SCORES, SHARED, Draft, Format
 from .bioc import document_data, read_document
 from .bioc_relations import Place
 from .counts import Counts
 from .files import read_json_items
 from .identifiers import IdentifierOptions, shared_identifiers
-from .models import LIST, Model, Spared, Text, Title, check, present
+from .models import LIST, Model, Number, Spared, Text, Title, check, present
 from .peek import Peek
 
 # The fields that hold the documents of a collection.
@@ -30,42 +31,59 @@ PASSAGES = "passages"
 
 
 class Node(Model):
+    """What a relation refers to."""
+
     refid: Title = ""
     role: Title = ""
 
 
 class Noted(Model):
-    infons: dict[Text, Any] | None = None
+    """Anything that has infons."""
+
+    # Some programs write an empty list for an object without fields.
+    infons: Annotated[dict[Text, Any] | None, BeforeValidator(lambda value: value or None)] = None
 
 
 class Location(Model):
-    offset: int
-    length: int
+    """A stretch of characters."""
+
+    offset: Number
+    length: Number
 
 
 class Annotation(Noted):
+    """A mention with its places."""
+
     id: Title | None = None
     text: Text | None = None
     locations: list[Location]
 
 
 class Relation(Noted):
+    """A relation between annotations."""
+
     id: Title | None = None
     nodes: list[Spared[Node]] = LIST
 
 
 class Part(Noted):
-    offset: int
+    """A sentence, or a passage as far as it is like one."""
+
+    offset: Number
     text: Text | None = None
     annotations: list[Spared[Annotation]] = LIST
     relations: list[Spared[Relation]] = LIST
 
 
 class PassagePart(Part):
+    """A passage, which may have sentences."""
+
     sentences: list[Spared[Part]] = LIST
 
 
 class Document(Noted):
+    """A document with its passages."""
+
     id: Title | None = None
     passages: list[Spared[PassagePart]]
     annotations: list[Spared[Annotation]] = LIST
@@ -122,10 +140,13 @@ def _element(tag: str, item: Model, spot: str, spots: dict[ET.Element, str]) -> 
 
 
 def _infon(value: Any) -> str | None:
-    """The text of an infon: of an object, as PubTator3 has them for the ends of a relation, its identifier. Lists,
-    truth values and null name nothing."""
+    """The text of an infon: of an object, as PubTator3 has them for the ends of a relation, its identifier; of a list,
+    all of them. Truth values and null name nothing."""
     if isinstance(value, dict):
-        value = value.get("identifier")
+        found = (value.get(name) for name in ("identifier", "normalized_id", "accession", "id"))
+        value = next((item for item in found if item is not None), None)
+    if isinstance(value, list):
+        return "|".join(filter(None, map(_infon, value))) or None
     return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
 
 
@@ -150,7 +171,7 @@ def _sniff(peek: Peek) -> bool:
         or {"PubTator3"} & item.keys()
         or {"documents", "source"} <= item.keys()
         for item in peek.objects
-    )
+    ) or any(PASSAGES in document for document in peek.first("documents"))
 
 
 BIOC_JSON = Format(
@@ -161,6 +182,6 @@ BIOC_JSON = Format(
     settings=IdentifierOptions,
     default_ending=".json",
     sniff=_sniff,
-    holds=frozenset({IDENTIFIERS, SHARED}),
+    holds=frozenset({IDENTIFIERS, SCORES, SHARED}),
     changes=shared_identifiers,
 )

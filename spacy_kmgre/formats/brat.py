@@ -12,7 +12,6 @@ counted, unless the options say otherwise; attributes (A, M) and notes (#) are. 
 https://brat.nlplab.org/standoff.html
 """
 
-import itertools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -35,9 +34,10 @@ from .mentions import MentionGraph, MentionOptions, coreferring_labels, part_men
 from .options import option
 
 PARTS = re.compile(r"(\S+) (\d{1,9} \d{1,9}(?:;\d{1,9} \d{1,9})*)")
-RELATION = re.compile(r"(\S+) +([^\s:]+):(\S+) +([^\s:]+):(\S+)")
+RELATION = re.compile(r"(\S+) +([^\s:]+):(\S+) +([^\s:]+):(\S+)((?: +[^\s:]+:\S+)*)")
 EQUIV = re.compile(r"(\S+)((?: +\S+){2,})")
-REFERENCE = re.compile(r"\S+ (\S+) (\S.*)")
+# BioNLP's tasks name the two: Annotation:T1 Referent:id.
+REFERENCE = re.compile(r"\S+ +(?:Annotation:)?(\S+) +(?:Referent:)?(\S.*)")
 EVENT = re.compile(r"\S+:(\S+)((?: +\S+:\S+)*)")
 ANNOTATIONS = (".ann", ".a1", ".a2")
 LEFT_OUT = {
@@ -132,7 +132,7 @@ def _read_document(name: str, file: Path, annotations: list[Path], docs: TextDoc
 
 
 def _lines(path: Path, docs: TextDocs[BratOptions]) -> Iterator[Line]:
-    for number, line in read_lines(path, docs.counts):
+    for number, line in read_lines(path, docs.counts, docs.options.lenient):
         if line.strip():
             where = f"{path} line {number}"
             with docs.leaving_out(BROKEN):
@@ -197,8 +197,7 @@ class _Standoff:
         elif kind == "*":
             name, mentions = line.match(EQUIV).groups()
             self.counts.note(f"statements that mentions are one, called {name}", name != "Equiv")
-            for one, other in itertools.pairwise(mentions.split()):
-                self._join(line, one, other)
+            self._join_all(line, [mention.rpartition(":")[2] for mention in mentions.split()])
         elif kind == "N":
             name, kb_id = line.match(REFERENCE, texts=True).groups()
             if self._is_left_out(name):
@@ -213,19 +212,21 @@ class _Standoff:
             raise ValueError(Errors.E137.format(where=line.where, line=line.name[:80]))
 
     def _add_relation(self, line: Line) -> None:
-        label, role, head, other, tail = line.match(RELATION).groups()
-        if (role, other) == ("Arg2", "Arg1"):
+        label, role, head, other, tail, more = line.match(RELATION).groups()
+        if (role.lower(), other.lower()) == ("arg2", "arg1"):
             head, tail = tail, head
-        if self._is_left_out(head) or self._is_left_out(tail):
+        if more:
+            self.counts.note("relations left out, as they have not two arguments")
+        elif self._is_left_out(head) or self._is_left_out(tail):
             self.counts.note(EVENT_RELATIONS)
         else:
             self.graph.relate(line.where, self._named(head), self._named(tail), label)
 
-    def _join(self, line: Line, one: str, other: str) -> None:
-        if self._is_left_out(one) or self._is_left_out(other):
-            self.counts.note("coreference of events (left out)")
-        else:
-            self.graph.join(line.where, self._named(one), self._named(other))
+    def _join_all(self, line: Line, names: list[str]) -> None:
+        """Join the mentions that are there, whatever else is named between them."""
+        kept = [name for name in names if not self._is_left_out(name)]
+        self.counts.note("coreference of events (left out)", len(names) - len(kept))
+        self.graph.join_all(line.where, map(self._named, kept))
 
     def _is_left_out(self, name: str) -> bool:
         """Whether a name is that of an event, and these are left out."""
@@ -239,7 +240,7 @@ class _Standoff:
 def _add_mention(line: Line, graph: MentionGraph[str]) -> None:
     label, offsets = line.match(PARTS, texts=True).groups()
     parts = [tuple(map(int, part.split())) for part in offsets.split(";")]
-    words: str | None = "\t".join(line.columns[1:])
+    words: str | None = "\t".join(line.columns[1:]) or None
     if len(parts) > 1:
         graph.docs.counts.note("discontinuous mentions, read from their first to their last part")
         if squeeze("".join(graph.text[start:end] for start, end in parts)) == squeeze(words or ""):

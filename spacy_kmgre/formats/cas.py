@@ -176,6 +176,7 @@ class _Layers:
     def __init__(self, cas: Any, options: CasOptions):
         self.cas = cas
         self.feature = options.label_feature
+        self.default_label = options.default_label
         wanted = {name.strip() for name in options.layers.split(",")} - {""}
         self.spans: list[Any] = []
         self.relations: list[Any] = []
@@ -202,7 +203,7 @@ class _Layers:
         for layer in self.relations:
             for number, relation in enumerate(self.cas.select(layer)):
                 head, tail = (getattr(relation, end, None) for end in ENDS)
-                label = self.label(relation) or layer.name.rpartition(".")[2]
+                label = self.label(relation) or self.default_label or layer.name.rpartition(".")[2]
                 yield f"{layer.name}[{number}]", _number(head), _number(tail), label
         for layer in self.spans:
             for number, host in enumerate(self.cas.select(layer)):

@@ -40,6 +40,7 @@ def import_cassis() -> Any:
 
 
 def write_xmi(docs: Iterable[Doc], path: Path) -> None:
+    """Write Docs as UIMA CAS XMI."""
     path.mkdir()
     types = _types()
     types.to_xml(path / "TypeSystem.xml")
@@ -49,6 +50,7 @@ def write_xmi(docs: Iterable[Doc], path: Path) -> None:
 
 
 def write_json(docs: Iterable[Doc], path: Path) -> None:
+    """Write Docs as UIMA CAS JSON."""
     path.mkdir()
     types = _types()
     for doc, file in _files(docs, path, ".json"):

@@ -5,6 +5,7 @@ grow beyond `LARGEST_RATIO`.
 """
 
 import bz2
+import codecs
 import gzip
 import io
 import lzma
@@ -76,11 +77,31 @@ class _ZstdFile:
         return found
 
 
+class _Utf16File:
+    """A stream of UTF-16, as UTF-8."""
+
+    def __init__(self, file: BinaryIO):
+        self.file = file
+        self.decoder = codecs.getincrementaldecoder("utf-16")()
+        self.data = b""
+
+    def read(self, size: int) -> bytes:
+        """Read at most `size` bytes; none at the end."""
+        while not self.data and (packed := self.file.read(BLOCK)):
+            self.data = self.decoder.decode(packed).encode("utf8")
+        if not self.data:
+            self.decoder.decode(b"", final=True)  # it raises an error where the file ends within a character
+        found, self.data = self.data[:size], self.data[size:]
+        return found
+
+
 OPENERS: dict[re.Pattern[bytes], Callable[[Any], Any]] = {
     re.compile(rb"\x1f\x8b\x08"): lambda file: gzip.GzipFile(fileobj=file),
     re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"): bz2.BZ2File,
     re.compile(rb"\xfd7zXZ\0"): lzma.LZMAFile,
     re.compile(rb"\x28\xb5\x2f\xfd"): _open_zstd,
+    # XML says itself how it is encoded.
+    re.compile(rb"\xff\xfe(?!<\0)|\xfe\xff(?!\0<)"): _Utf16File,
 }
 
 
@@ -90,7 +111,8 @@ def bare_name(path: Path) -> Path:
 
 
 def open_file(path: Path) -> BinaryIO:
-    """Open a file to read its bytes, which are unpacked on the way where it is compressed.
+    """Open a file to read its bytes, which are unpacked on the way where it is compressed. Text in UTF-16, as programs
+    on Windows write it, is read as UTF-8.
 
     :raises ValueError: Where it is in zstandard's format and nothing is there to read it. Reading raises one where the
         file is damaged, or grows too much.
@@ -124,6 +146,8 @@ class _Bounded(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         try:
             data = self.stream.read(len(buffer))
+        except UnicodeError as error:
+            raise ValueError(Errors.E120.format(where=self.path, error=error)) from error
         except Exception as error:  # what a damaged file raises depends on the library
             raise ValueError(Errors.E360.format(path=self.path, error=error)) from error
         self.budget.spend(len(data))

@@ -31,7 +31,8 @@ def write_corpus(docs: Iterable[Doc], path: str | Path) -> None:
 
     Relations and titles are user data, which a DocBin leaves out by default. Missing parent folders are made.
 
-    :raises ValueError: Where `docs` is a single Doc, or the file's name has the ending of another format.
+    :raises ValueError: Where `docs` is a single Doc or has anything but Docs, or the file's name has the ending of
+        another format.
     """
     path = Path(path)
     ending = path.suffix.lower()
@@ -42,9 +43,18 @@ def write_corpus(docs: Iterable[Doc], path: str | Path) -> None:
             Errors.E081.format(path=path, ending=ending, spacy=path.with_suffix(SUFFIX), names=names)
         )
     if isinstance(docs, Doc):
-        raise ValueError(Errors.E080.format(path=path))
+        raise ValueError(Errors.E080.format(path=path, what="a Doc"))
     with replacing(path) as temporary:
-        _write_file(docs, temporary)
+        _write_file(_checked(docs, path), temporary)
+
+
+def _checked(docs: Iterable[Doc], path: Path) -> Iterator[Doc]:
+    for doc in docs:
+        if not isinstance(doc, Doc):
+            kind = type(doc).__name__
+            hint = ", whose `reference` is the gold Doc" if kind == "Example" else ""
+            raise ValueError(Errors.E080.format(path=path, what=f"a list with a value of type {kind}{hint}"))
+        yield doc
 
 
 def _write_file(docs: Iterable[Doc], path: Path) -> None:

@@ -17,46 +17,63 @@ from .base import KEY_PAIRS, SHARED, Format
 from .files import write_json_lines
 from .mentions import MentionGraph, MentionOptions, coreferring_labels, part_mentions
 from .models import LIST, Model, Spared, Text, Title, check, json_reader, present
+from .offsets import whole_words
 from .peek import Peek
+
+# The fields that hold spans: with relations, without, and in exports of the first versions, whose labels are numbers.
+SPANS = ("entities", "label", "labels", "annotations")
 
 
 class Entity(Model):
-    id: int
+    """A span of doccano."""
+
+    id: Title = ""
     start_offset: int
     end_offset: int
-    label: Text = ""
+    label: Title = ""
 
     @model_validator(mode="before")
     @classmethod
     def _from_list(cls, data: Any) -> Any:
         """Read the [start, end, label] of an export of spans without relations."""
         if isinstance(data, list) and len(data) == 3:
-            return {"id": 0, "start_offset": data[0], "end_offset": data[1], "label": data[2]}
+            return {"start_offset": data[0], "end_offset": data[1], "label": data[2]}
         return data
 
 
 class Relation(Model):
-    from_id: int
-    to_id: int
-    type: Text = ""
+    """A relation between two spans."""
+
+    from_id: Title
+    to_id: Title
+    type: Title = Field("", validation_alias=AliasChoices("type", "label"))
 
 
 class Document(Model):
+    """A line of doccano's export."""
+
     text: Text = Field(validation_alias=AliasChoices("text", "data"))
     title: Title = Field("", validation_alias=AliasChoices("title", "id"))
-    entities: list[Spared[Entity]] = Field(
-        default_factory=list, validation_alias=AliasChoices("entities", "label", "labels")
-    )
+    entities: list[Spared[Entity]] = LIST
     relations: list[Spared[Relation]] = LIST
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_other_field(cls, data: Any) -> Any:
+        """Read the spans of the first field that has some."""
+        name = next((name for name in SPANS if data.get(name)), "") if isinstance(data, dict) else ""
+        return {**data, "entities": data[name]} if name else data
 
 
 def _read_document(where: str, data: Any, docs: TextDocs[MentionOptions]) -> Doc:
     document = check(Document, where, data, docs.spared)
-    named = isinstance(data, dict) and "entities" in data
-    graph: MentionGraph[int] = MentionGraph(docs, document.text)
-    for number, entity in present(document.entities):
-        at, name = f"{where} entities[{number}]", entity.id if named else number
-        graph.add(at, name, entity.start_offset, entity.end_offset, entity.label)
+    graph: MentionGraph[str] = MentionGraph(docs, document.text)
+    found = list(present(document.entities))
+    given = [(entity.start_offset, entity.end_offset) for _, entity in found]
+    offsets = whole_words(document.text, given)
+    docs.counts.note("documents whose offsets count UTF-16 code units (put right)", offsets != given)
+    for (number, entity), (start, end) in zip(found, offsets):
+        graph.add(f"{where} entities[{number}]", entity.id or f"entities[{number}]", start, end, entity.label)
     for number, relation in present(document.relations):
         graph.relate(f"{where} relations[{number}]", relation.from_id, relation.to_id, relation.type)
     return graph.make(where, document.title)
@@ -95,7 +112,9 @@ DOCCANO = Format(
     writer=lambda docs, path: write_json_lines(map(_document, itertools.count(1), docs), path),
     settings=MentionOptions,
     default_ending=".jsonl",
-    sniff=lambda peek: any("start_offset" in entity for entity in peek.first("entities")) or _has_spans(peek),
+    sniff=lambda peek: (
+        any("start_offset" in span for name in SPANS for span in peek.first(name)) or _has_spans(peek)
+    ),
     holds=frozenset({KEY_PAIRS, SHARED}),
     changes=coreferring_labels,
 )

@@ -22,16 +22,19 @@ from ..annotations import ENTITY_PREFIX, TITLE, document_name, read_entities, re
 from ..errors import Errors
 from ..types import Entity
 from .assemble import Offsets, annotate, spaces_between, squeeze
-from .base import EVIDENCE, SHARED, Draft, Format, ReaderOptions, guess_source, option
+from .base import EVIDENCE, SHARED, Draft, Format, ReaderOptions, option
 from .counts import Counts
 from .files import read_json_items, write_json_list
-from .models import LIST, Model, Spared, Text, check, json_drafts, named, present
+from .models import LIST, Model, Spared, Text, Title, check, json_drafts, named, present
+from .recognise import guess_source
 from .words import whole_sentences
 
 DANGLING = "relations left out, as they refer to nothing"
 
 
 class Mention(Model):
+    """A mention, by its sentence and its words."""
+
     sent_id: int
     pos: list[int]
     name: Text = ""
@@ -41,23 +44,29 @@ class Mention(Model):
 class Relation(Model):
     """The label of an entity pair and its evidence, the numbers of sentences."""
 
-    r: Text
+    r: Text = ""
     evidence: list[int] = LIST
 
 
 class Label(Relation):
+    """A relation between two entities, with its evidence."""
+
     h: int
     t: int
 
 
 class Submitted(Relation):
-    title: Text
+    """A relation of a submission."""
+
+    title: Title
     h_idx: int
     t_idx: int
 
 
 class Document(Model):
-    title: Text
+    """A document of DocRED."""
+
+    title: Title = ""
     sents: list[list[Text]]
     vertexSet: list[Spared[list[Spared[Mention]]]]
     labels: list[Spared[Label]] = LIST
@@ -119,7 +128,8 @@ def _read_document(where: str, data: Any, vocab: Vocab, counts: Counts, options:
         spaces=spaces_between(words),
         sent_starts=[position == 0 for sent in sents for position in range(len(sent))],
     )
-    doc.user_data[TITLE] = document.title
+    if document.title:
+        doc.user_data[TITLE] = document.title
     entities: dict[int, Entity] = {}
     for number, mentions in enumerate(document.vertexSet):
         entity = _read_entity(
@@ -132,7 +142,7 @@ def _read_document(where: str, data: Any, vocab: Vocab, counts: Counts, options:
     for number, label in present(document.labels):
         at = f"{where} labels[{number}]"
         with counts.leaving_out(DANGLING, options.lenient):
-            labels.append(_relation(at, label.h, label.t, label, entities, bounds, counts, options.lenient))
+            labels.append(_relation(at, label.h, label.t, label, entities, bounds, counts, options))
     return annotate(doc, entities.values(), labels, counts, options)
 
 
@@ -181,16 +191,17 @@ def _relation(
     entities: Mapping[int, Entity],
     sentences: list[Offsets],
     counts: Counts,
-    lenient: bool,
+    options: ReaderOptions,
 ) -> dict[str, Any]:
     """The relation in the form that `relation_data_of` takes."""
+    options.check_label(where, relation.r)
     for entity in (head, tail):
         if entity not in entities:
             raise ValueError(Errors.E104.format(where=where, entity=entity, known=sorted(entities)))
     evidence = set(relation.evidence)
     known = {sentence for sentence, (start, end) in enumerate(sentences) if start < end}
     unknown = sorted(evidence - known)
-    with counts.leaving_out("evidence left out, as there is no such sentence", lenient):
+    with counts.leaving_out("evidence left out, as there is no such sentence", options.lenient):
         if unknown:
             raise ValueError(Errors.E105.format(where=where, sentence=unknown[0], known=sorted(known)))
     counts.note("evidence that its label lists twice", len(relation.evidence) - len(evidence))
@@ -305,7 +316,7 @@ def _submitted(
                     numbers,
                     sentences,
                     counts,
-                    options.lenient,
+                    options,
                 )
             )
     return annotate(doc, numbers.values(), data, counts, options)

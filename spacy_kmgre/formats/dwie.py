@@ -22,7 +22,7 @@ from .base import IDENTIFIERS, SHARED, Draft, Format, option
 from .counts import Counts
 from .docred import DANGLING, entity_numbers
 from .files import file_name
-from .models import LIST, Model, Spared, Text, check, json_drafts, present
+from .models import LIST, Model, Spared, Text, Title, check, json_drafts, present
 
 TYPE = "type::"
 # The roots of DWIE's types say little. An entity's label is the first of the general types that it has.
@@ -44,17 +44,23 @@ class DwieOptions(TextOptions):
 
 
 class Tagged(Model):
-    id: Text
+    """A document as far as its tags."""
+
+    id: Title
     tags: list[Text] = LIST
 
 
 class Concept(Model):
+    """An entity of DWIE."""
+
     concept: int
     tags: list[Text] = LIST
     link: Text | None = None
 
 
 class Mention(Model):
+    """A mention, by its characters."""
+
     begin: int
     end: int
     text: Text | None = None
@@ -62,12 +68,16 @@ class Mention(Model):
 
 
 class Relation(Model):
+    """A relation between two concepts."""
+
     s: int
-    p: Text
+    p: Text = ""
     o: int
 
 
 class Document(Model):
+    """A document of DWIE."""
+
     content: Text
     concepts: list[Spared[Concept]]
     mentions: list[Spared[Mention]]
@@ -99,6 +109,7 @@ def _read_document(place: str, data: Any, docs: TextDocs[DwieOptions]) -> Doc | 
     for number, relation in present(document.relations):
         at = f"{where} relations[{number}]"
         with docs.leaving_out(DANGLING):
+            docs.options.check_label(at, relation.p)
             head, tail = (places.get(_find(at, end, concepts).key) for end in (relation.s, relation.o))
             if head is None or tail is None:
                 docs.counts.note("relations left out, as an entity has no mentions")

@@ -30,6 +30,7 @@ from .peek import Peek
 from .words import Words, whole_sentences
 
 GOLD = ("ner", "relations", "clusters")
+RELATED = "[first, last, first, last, label], the words of head and tail"
 PREDICTED = tuple(f"predicted_{name}" for name in GOLD)
 
 
@@ -44,6 +45,8 @@ class DygieOptions(MentionOptions):
 
 
 class Document(Model):
+    """A document of DyGIE++."""
+
     doc_key: Title = Field("", validation_alias=AliasChoices("doc_key", "doc_id"))
     sentences: list[list[Text]]
     events: list[list[Any]] = LIST
@@ -98,10 +101,11 @@ class _Reader:
     def add_relations(self, where: str, sentences: Sequence[Sequence[list[Any]]]) -> None:
         for at, item in _items(where, sentences):
             with self.docs.leaving_out("relations left out, as they refer to nothing"):
-                _check(at, item, 4, "[first, last, first, last, label], the words of head and tail")
+                label = item[4] if len(item) > 4 else None
+                _check(at, [*item[:4], label or ""], 4, RELATED)
                 head, tail = self._mention(at, item[:2]), self._mention(at, item[2:4])
                 score = item[-1] if isinstance(item[-1], float) and 0 <= item[-1] <= 1 else 1.0
-                self.graph.relate(at, head, tail, item[4], score)
+                self.graph.relate(at, head, tail, label or "", score)
 
     def add_clusters(self, where: str, clusters: Sequence[Sequence[list[Any]]]) -> None:
         for number, cluster in enumerate(clusters):

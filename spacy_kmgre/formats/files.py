@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import ijson
 
@@ -36,25 +36,28 @@ NAME_BYTES = 240
 SHORT = 40
 
 
-def read_lines(path: Path, counts: Counts | None = None) -> Iterator[tuple[int, str]]:
+def read_lines(path: Path, counts: Counts, lenient: bool = False) -> Iterator[tuple[int, str]]:
     """Read the lines of a UTF-8 file without their ends, each with its number from 1 on.
 
     A line ends in a line feed; a carriage return before the line feed belongs to the end.
 
     :param counts: Takes note of a last line without an end. In a format whose lines can be cut and still be
         valid, nothing else shows that the file is not whole.
-    :raises ValueError: Where a line is not UTF-8.
+    :param lenient: Leave out and count lines that are not UTF-8.
+    :raises ValueError: Where a line is not UTF-8 and reading is not lenient.
     """
     with open_file(path) as file:
         for number, line in enumerate(file, 1):
-            try:
-                text = line.decode("utf-8-sig" if number == 1 else "utf8")
-            except UnicodeDecodeError as error:
-                where = f"{path} line {number}"
-                raise ValueError(Errors.E120.format(where=where, error=error)) from error
-            if counts is not None:
-                counts.note("files that end inside a line, as if cut off", not text.endswith("\n"))
-            yield number, text.rstrip("\n").rstrip("\r")
+            with counts.leaving_out("lines left out, as they are not text in UTF-8", lenient):
+                yield number, _decode_line(path, number, line).rstrip("\n").rstrip("\r")
+            counts.note("files that end inside a line, as if cut off", not line.endswith(b"\n"))
+
+
+def _decode_line(path: Path, number: int, line: bytes) -> str:
+    try:
+        return line.decode("utf-8-sig" if number == 1 else "utf8")
+    except UnicodeDecodeError as error:
+        raise ValueError(Errors.E120.format(where=f"{path} line {number}", error=error)) from error
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
@@ -178,7 +181,7 @@ def read_json_list(path: Path) -> Iterator[Any]:
     with open_file(path) as file:
         _skip_mark(file)
         try:
-            for item in _list_items(path, file):
+            for item in _list_items(path, _EndedByNewline(file)):
                 yield item
                 number += 1
         except (ijson.JSONError, UnicodeDecodeError) as error:
@@ -193,7 +196,23 @@ def _skip_mark(file: Any) -> None:
         file.read(len(BOM_UTF8))
 
 
-def _list_items(path: Path, file: BinaryIO) -> Iterator[Any]:
+class _EndedByNewline:
+    """A file with one more newline at its end: ijson finds nothing wrong with a string that has only begun, until
+    something comes that no string may have."""
+
+    def __init__(self, file: IO[bytes]):
+        self.file = file
+        self.ended = False
+
+    def read(self, size: int) -> bytes:
+        data = self.file.read(size)
+        if data or not size or self.ended:
+            return data
+        self.ended = True
+        return b"\n"
+
+
+def _list_items(path: Path, file: _EndedByNewline) -> Iterator[Any]:
     """Read the items of a JSON list.
 
     `ijson.items` would do, but its memory grows with the square of the depth; `ijson.ObjectBuilder` is slow.

@@ -27,6 +27,8 @@ VARIANT = re.compile(r"(tmVar:)?[a-z]?\|[A-Za-z]{2,}\|")
 # What an entity is called in a file that has several mentions or a relation, but no identifier.
 MADE_UP = re.compile(ENTITY_PREFIX + r"\d+")
 SEPARATOR = re.compile("[|;]")
+# What else may stand between the parts of an identifier, of which relations may name one.
+PARTS = re.compile(r"[/+\s]+")
 NOVELTIES = ("Novel", "No")
 # Parts of a variant's identifier that say where it belongs, not what it is.
 CONTEXT = re.compile(r"(VariantGroup|Corresponding\w*|OriginalGene|CA#):")
@@ -72,6 +74,7 @@ class Triple(NamedTuple):
     head: str | int
     tail: str | int
     label: str
+    score: float = 1.0
 
 
 def split_identifiers(text: str) -> list[str]:
@@ -133,13 +136,15 @@ def join_identified(
         kb_id = "" if identifier == NONE or MADE_UP.fullmatch(identifier) else identifier
         clusters.append(Cluster([mentions[number][:2] for number in numbers], label=label, kb_id=kb_id))
     relations = []
-    for head, tail, label in triples:
+    for head, tail, label, score in triples:
         heads, tails = index.find(head), index.find(tail)
         if not (heads and tails):
             counts.note("relations left out, as no mention has the identifier")
             continue
         counts.note("relations that name several entities, one of each", len(heads) * len(tails) > 1)
-        relations += [{"head": one, "tail": other, "label": label} for one in heads for other in tails]
+        relations += [
+            {"head": one, "tail": other, "label": label, "score": score} for one in heads for other in tails
+        ]
     return clusters, relations
 
 
@@ -169,6 +174,8 @@ class _Index:
 
     :ivar labels: The types of the entities.
     :ivar places: The entities that an identifier has.
+    :ivar parts: The identifiers by their parts between slashes and the like: A/B by A and by B.
+    :ivar bare: The identifiers by what they are without the name of a database: MESH:D1 by D1.
     :ivar of_mention: The entities that a mention belongs to.
     """
 
@@ -176,6 +183,8 @@ class _Index:
         self.counts = counts
         self.labels: list[str] = []
         self.places: dict[str, list[int]] = {}
+        self.parts: dict[str, set[str]] = {}
+        self.bare: dict[str, set[str]] = {}
         self.of_mention: dict[int, list[int]] = {}
 
     def add(self, place: int, label: str, identifier: str, mentions: Iterable[int]) -> None:
@@ -185,6 +194,10 @@ class _Index:
             self.of_mention.setdefault(number, []).append(place)
         for name in dict.fromkeys((identifier, *_variant_names(identifier))) if identifier != NONE else ():
             self.places.setdefault(name, []).append(place)
+            for part in filter(None, PARTS.split(name)):
+                self.parts.setdefault(part, set()).add(name)
+                for bare in _without_database(part):
+                    self.bare.setdefault(bare, set()).add(name)
 
     def find(self, end: str | int) -> list[int]:
         """The entities that a relation calls by an identifier, by several, or by a mention; none where there are
@@ -200,13 +213,32 @@ class _Index:
             found = [self._choose(self.places[name], kind) for name in names if name in self.places]
             if found:
                 return list(dict.fromkeys(place for places in found for place in places))
-        return []
+        return self._find_otherwise(end, kind)
+
+    def _find_otherwise(self, end: str, kind: str) -> list[int]:
+        """The entities whose identifiers are written otherwise; none where a name could be that of several."""
+        found: list[int] = []
+        for part in PARTS.split(_without_type(end)[-1]):
+            without = (self.parts.get(bare, ()) for bare in _without_database(part))
+            forms = (self.parts.get(part, ()), self.bare.get(part, ()), *without)
+            names = next(filter(None, forms), ())
+            if len(names) == 1:
+                found += self._choose(self.places[next(iter(names))], kind)
+        self.counts.note("identifiers that relations write otherwise than mentions", bool(found))
+        return list(dict.fromkeys(found))
 
     def _choose(self, places: list[int], kind: str) -> list[int]:
         """The entity of that type, else the first one."""
         typed = [place for place in places if self.labels[place] == kind] or places
         self.counts.note("relations with an identifier of several types", len(typed) > 1)
         return typed[:1]
+
+
+def _without_database(identifier: str) -> Iterator[str]:
+    """What is left of an identifier without the names before it: MESH:D1, then D1, for Chemical:MESH:D1."""
+    while ":" in identifier:
+        identifier = identifier.partition(":")[2]
+        yield identifier
 
 
 def _variant_names(identifier: str) -> Iterable[str]:
@@ -240,7 +272,12 @@ def part_identified(doc: Doc) -> tuple[list[Mention], list[Triple]]:
         for (start, end, label), identifiers in sorted(found.items(), key=lambda item: item[0])
     ]
     triples = [
-        Triple(quote_identifier(names[data["head"]]), quote_identifier(names[data["tail"]]), data["label"])
+        Triple(
+            quote_identifier(names[data["head"]]),
+            quote_identifier(names[data["tail"]]),
+            data["label"],
+            data["score"],
+        )
         for data in relation_data(doc)
     ]
     return mentions, triples

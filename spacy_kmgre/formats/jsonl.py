@@ -16,7 +16,7 @@ from ..errors import Errors
 from .assemble import Cluster, Offsets, TextDocs, TextOptions, check_order
 from .base import Format
 from .files import write_json_lines
-from .models import LIST, Model, Spared, Text, check, json_reader, named, present
+from .models import LIST, Model, Spared, Text, Title, check, json_reader, named, present
 from .peek import Peek
 
 SCHEMA = Path(__file__).with_name("jsonl.schema.json")
@@ -29,11 +29,15 @@ EntityNumber = Annotated[Number, Field(description="A place in the list of entit
 
 
 class Characters(Model):
+    """A stretch of characters."""
+
     start: Number
     end: Number
 
 
 class Mention(Characters):
+    """A mention, by its characters."""
+
     text: Text = Field(
         default_factory=str,
         description="Where it is given, it must be what the text has at the offsets, white space aside.",
@@ -41,6 +45,8 @@ class Mention(Characters):
 
 
 class JsonEntity(Model):
+    """An entity with its mentions."""
+
     key: str = Field(
         default_factory=str,
         pattern=f"^{ENTITY_PREFIX}[0-9]+$",
@@ -54,6 +60,8 @@ class JsonEntity(Model):
 
 
 class KeyPair(Model):
+    """A key mention pair with its scores."""
+
     head: Characters
     tail: Characters
     key_score: Share = Field(1.0, description="The probability that the pair is key, for any relation.")
@@ -62,6 +70,8 @@ class KeyPair(Model):
 
 
 class JsonRelation(Model):
+    """A relation between two entities."""
+
     head: EntityNumber
     tail: EntityNumber
     label: Text
@@ -74,6 +84,8 @@ class JsonRelation(Model):
 
 
 class Pipeline(Model):
+    """The pipeline that has found the relations."""
+
     name: Text = Field("", description="Its language and name, such as en_core_web_sm.")
     version: Text = ""
 
@@ -82,7 +94,7 @@ class JsonDocument(Model):
     """One line of a JSON lines file. All offsets are Unicode characters of `text`, from 0 on; an end is the first
     character after."""
 
-    title: Text = Field("", description="What messages call the document; an identifier.")
+    title: Title = Field("", description="What messages call the document; an identifier.")
     text: Text
     tokens: list[Pair] = Field(
         default_factory=list,
@@ -180,14 +192,15 @@ def document_from_json(where: str, data: Any, docs: TextDocs[TextOptions]) -> Do
     for number, entity in present(line.entities):
         at = f"{where} entities[{number}]"
         key = entity.key or f"{ENTITY_PREFIX}{number + 1}"
-        if key in keys:
-            raise ValueError(Errors.E134.format(where=at, name=key))
-        keys.add(key)
-        mentions = _mentions(at, line.text, entity, docs, strip=tokens is None)
-        docs.counts.note("entities without mentions", not mentions)
-        if mentions:
-            kept[number] = len(clusters)
-            clusters.append(Cluster(mentions, entity.label, entity.kb_id, key, entity.id))
+        with docs.leaving_out("entities left out, as their key is taken"):
+            if key in keys:
+                raise ValueError(Errors.E134.format(where=at, name=key))
+            keys.add(key)
+            mentions = _mentions(at, line.text, entity, docs, strip=tokens is None)
+            docs.counts.note("entities without mentions", not mentions)
+            if mentions:
+                kept[number] = len(clusters)
+                clusters.append(Cluster(mentions, entity.label, entity.kb_id, key, entity.id))
     relations = []
     for number, relation in present(line.relations):
         at = f"{where} relations[{number}]"

@@ -10,9 +10,9 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, BeforeValidator, Field
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
@@ -22,9 +22,10 @@ from .assemble import TextDocs
 from .base import KEY_PAIRS, SCORES, SHARED, Draft, Format
 from .counts import Counts
 from .files import write_json_list
-from .label_studio_regions import Readings, Region, find_text, same_words
+from .label_studio_regions import Readings, Region, Value, choose_text, find_text, same_words
 from .mentions import MentionGraph, MentionOptions, coreferring_labels, part_mentions
 from .models import LIST, Model, Score, Spared, Text, Title, check, json_drafts
+from .offsets import Offsets
 from .options import option
 
 # The types of results that are mentions: of plain text, HTML and dialogues, with a label or without.
@@ -34,6 +35,8 @@ DRAWN = {"start", "startOffset", "globalOffsets"}
 
 
 class Annotation(Model):
+    """What one person has annotated in a task."""
+
     was_cancelled: bool = False
     completed_by: Any = None
     ground_truth: Any = False
@@ -41,6 +44,8 @@ class Annotation(Model):
 
 
 class Task(Model):
+    """A task of Label Studio."""
+
     data: dict[str, Any]
     id: Title = ""
     annotations: list[Spared[Annotation]] = Field(
@@ -72,15 +77,24 @@ class LabelStudioOptions(MentionOptions):
 
 
 class Result(Model):
+    """A region or a relation of an annotation."""
+
     type: Text
     id: Title = ""
 
 
+def _listed(labels: Any) -> Any:
+    """A list of labels where there is one label, and without null."""
+    return [label for label in labels if label is not None] if isinstance(labels, list) else [labels]
+
+
 class Link(Model):
+    """A relation between two regions."""
+
     from_id: Title
     to_id: Title
     direction: Literal["right", "left", "bi"] = "right"
-    labels: list[Text] = LIST
+    labels: Annotated[list[Text], BeforeValidator(_listed)] = LIST
     score: Score = 1.0
 
 
@@ -118,7 +132,9 @@ class _Tasks:
                 result = check(Result, at, item)
                 if result.type == "relation":
                     links.append((at, check(Link, at, item)))
-                elif result.type in LABELLED or (result.type in UNLABELLED and _is_drawn(item)):
+                elif (result.type in LABELLED and not _is_timed(item)) or (
+                    result.type in UNLABELLED and _is_drawn(item)
+                ):
                     regions.append((at, check(Region, at, item)))
                 else:
                     self.docs.counts.note(f"results of type {result.type} (left out)")
@@ -132,13 +148,31 @@ class _Tasks:
 
     def _graph(self, where: str, task: Task, regions: list[tuple[str, Region]]) -> MentionGraph[str]:
         """A graph of the regions of a task, in its text."""
-        values = [region.value for _, region in regions]
         wanted = self.docs.options.text_field
-        self.field, text = find_text(where, task.data, values, wanted, self.field)
+        texts: dict[str, list[Value]] = {}
+        for _, region in regions:
+            texts.setdefault(region.to_name, []).append(region.value)
+        name = choose_text(task.data, texts, wanted)
+        self.field, text = find_text(where, task.data, texts.get(name, []), wanted, self.field)
         graph: MentionGraph[str] = MentionGraph(self.docs, text.text)
+        others = {
+            other for other, values in texts.items() if other != name and not all(map(text.fits, values))
+        }
+        for _, region in regions:
+            if region.to_name in others:
+                self.docs.counts.note("regions of another text of the task (left out)")
+                graph.leave_out(region.id)
+        regions = [(at, region) for at, region in regions if region.to_name not in others]
+        values = [region.value for _, region in regions]
         given = [(text.offsets(value), value.text) for value in values]
         readings = Readings(text.text, [(offsets, words) for offsets, words in given if offsets])
+        places: dict[str, Offsets | None] = {}
         for (offsets, words), (at, region) in zip(given, regions):
+            if region.id in places and places[region.id] == offsets:
+                # A region has a result for each control that labels it.
+                self.docs.counts.note("labels beyond a region's first (left out)")
+                continue
+            places[region.id] = offsets
             with self.docs.leaving_out("regions left out, as they have no offsets in the text"):
                 graph.leave_out(region.id)
                 if offsets is None:
@@ -169,6 +203,14 @@ def _is_drawn(item: Any) -> bool:
     """Whether a result marks a part of a text."""
     value = item.get("value")
     return isinstance(value, dict) and not DRAWN.isdisjoint(value)
+
+
+def _is_timed(item: Any) -> bool:
+    """Whether a result marks a part of audio: its offsets are seconds, or it has a channel."""
+    value = item.get("value")
+    return isinstance(value, dict) and (
+        "channel" in value or any(isinstance(value.get(name), float) for name in ("start", "end"))
+    )
 
 
 def _add_region(where: str, region: Region, offsets: tuple[int, int], graph: MentionGraph[str]) -> None:

@@ -13,8 +13,8 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 from ..errors import Errors
-from .assemble import Offsets, squeeze
 from .models import LIST, Model, Text, Title
+from .offsets import Offsets, is_whole, squeeze
 
 # Fields of a task's data that are not its text, although they may be strings.
 NO_TEXT = ("title", "id", "meta_info")
@@ -24,6 +24,8 @@ TURN_END = "\n"
 
 
 class Span(Model):
+    """A stretch of characters, or of what else a region counts."""
+
     start: int
     end: int
 
@@ -46,9 +48,17 @@ class Value(Model):
     def all_labels(self) -> list[str]:
         return [*self.labels, *self.hypertextlabels, *self.paragraphlabels]
 
+    @property
+    def in_html(self) -> bool:
+        """Whether it is a place in what a browser shows of HTML: it has such a label, or names elements."""
+        return bool(self.hypertextlabels) or str(self.start).startswith("/")
+
 
 class Region(Model):
+    """A region of text with its labels."""
+
     id: Title
+    to_name: Title = ""
     value: Value
 
 
@@ -56,10 +66,12 @@ class TaskText(NamedTuple):
     """The text of a task.
 
     :param turns: Where each turn of a dialogue begins.
+    :param shown: Whether it is what a browser shows of HTML.
     """
 
     text: str
     turns: tuple[int, ...] = ()
+    shown: bool = False
 
     def offsets(self, value: Value) -> Offsets | None:
         """What a region gives as its offsets in the whole text; None where it gives none."""
@@ -123,7 +135,23 @@ def find_text(
     if len(names) != 1:
         raise ValueError(Errors.E135.format(where=where, known=", ".join(data) or "none"))
     forms = texts[names[0]]
-    return names[0], max(forms, key=lambda form: sum(map(form.fits, regions)))
+    html = any(region.in_html for region in regions)  # such regions may come without their words
+    return names[0], max(forms, key=lambda form: (sum(map(form.fits, regions)), form.shown and html))
+
+
+def choose_text(data: Mapping[str, Any], texts: Mapping[str, Sequence[Value]], field: str) -> str:
+    """Which of a task's texts is read, by the name that its regions have for it: one whose regions are in the field
+    that the options name, else the one with most regions.
+
+    :param texts: The regions of each text.
+    :param field: The field that the options name, or "".
+    """
+
+    def rank(name: str) -> tuple[bool, int]:
+        forms = _texts(data.get(field))
+        return any(_holds_all(form, texts[name]) for form in forms), len(texts[name])
+
+    return max(texts, key=rank, default="")
 
 
 def _holds_all(text: TaskText, regions: Iterable[Value]) -> bool:
@@ -135,7 +163,7 @@ def _texts(value: Any) -> Iterator[TaskText]:
     if isinstance(value, str):
         yield TaskText(value)
         if "<" in value:
-            yield TaskText(_Shown.of(value))
+            yield TaskText(_Shown.of(value), shown=True)
     elif isinstance(value, list) and value:
         turns = [turn.get("text") if isinstance(turn, dict) else None for turn in value]
         texts = [turn for turn in turns if isinstance(turn, str)]
@@ -178,8 +206,10 @@ class Readings:
         wide, two = any(character > "\uffff" for character in text), "\r\n" in text
         ways = [(wide_too, two_too) for two_too in {False, two} for wide_too in {False, wide}]
         self.maps = [self._map(*way) for way in sorted(ways)]
+        regions = list(regions)
         proven = Counter(self._proven(offsets, words) for offsets, words in regions if words is not None)
-        self.order = sorted(range(len(self.maps)), key=lambda way: -proven[way])
+        whole = Counter(way for offsets, words in regions if words is None for way in self._whole(offsets))
+        self.order = sorted(range(len(self.maps)), key=lambda way: (-proven[way], -whole[way]))
 
     def _map(self, wide: bool, two: bool) -> dict[int, int] | None:
         """The characters by their offsets, where some count twice or not at all; None where each counts once."""
@@ -211,20 +241,19 @@ class Readings:
                 return way
         return None
 
+    def _whole(self, offsets: Offsets) -> list[int]:
+        """The ways to count in which no word is cut."""
+        found = ((way, self._read(way, offsets)) for way in range(len(self.maps)))
+        return [way for way, place in found if place and is_whole(self.text, *place)]
+
     def characters(self, offsets: Offsets, words: str | None) -> Offsets:
-        """The offsets in characters: where the words are; without words, where no word is cut; else as they are."""
+        """The offsets in characters: where the words are; without words, where no word is cut, or as those of the other
+        regions count; else as they are."""
         way = self._proven(offsets, words)
         if way is None and words is None:
-            found = ((way, self._read(way, offsets)) for way in self.order)
-            way = next((way for way, place in found if place and self._is_whole(place)), None)
+            whole = self._whole(offsets)
+            way = next((way for way in self.order if way in whole), self.order[0])
         return offsets if way is None else self._read(way, offsets) or offsets
-
-    def _is_whole(self, offsets: Offsets) -> bool:
-        """Whether a part of the text has white space at neither end, and cuts no word."""
-        start, end = offsets
-        words = self.text[start:end]
-        cut = any(self.text[at - 1 : at + 1].isalnum() and 0 < at < len(self.text) for at in offsets)
-        return words == words.strip() and not cut
 
 
 def same_words(found: str, words: str) -> bool:

@@ -8,6 +8,7 @@ Writing goes the other way round.
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Generic, NamedTuple, TypeVar
 
 from spacy.tokens import Doc, Span
@@ -16,7 +17,7 @@ from ..annotations import read_entities, relation_data, suggested_by
 from ..errors import Errors
 from ..types import Relation
 from .assemble import Cluster, Offsets, TextDocs, TextOptions
-from .options import option
+from .options import UNLABELLED, option
 
 COREF = "COREF"
 # The name of a mention in its document.
@@ -91,11 +92,27 @@ class MentionGraph(Generic[Name]):
             else:
                 self.docs.counts.note("coreference left out with its mention")
 
+    def join_all(self, where: str, names: Iterable[Name]) -> None:
+        """Say that mentions are one entity: those of them that are there, where reading is lenient."""
+        found: list[Name] = []
+        for name in names:
+            with self.docs.leaving_out("mentions left out of coreference, as they are not there"):
+                if self._find(where, name):
+                    found.append(name)
+                else:
+                    self.docs.counts.note("coreference left out with its mention")
+        self.same += pairwise(found)
+
     def relate(self, where: str, head: Name, tail: Name, label: str, score: float = 1.0) -> None:
         """Relate two mentions. The label of coreference joins them."""
         if label.lower() == self.docs.options.coref_label.lower():
             self.join(where, head, tail)
             return
+        with self.docs.leaving_out(UNLABELLED):
+            self.docs.options.check_label(where, label)
+            self._link(where, head, tail, label, score)
+
+    def _link(self, where: str, head: Name, tail: Name, label: str, score: float) -> None:
         with self.docs.leaving_out("relations left out, as they refer to nothing"):
             if self._both(where, head, tail):
                 self.links.append((head, tail, label, score))

@@ -12,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StringConstraints,
     ValidationError,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
@@ -30,6 +31,7 @@ from .files import read_json_items
 M = TypeVar("M", bound="Model")
 T = TypeVar("T")
 Options = TypeVar("Options", bound=TextOptions)
+DIGITS = re.compile("[0-9]{1,9}")
 LEFT_OUT = "items left out, as they are not as the format has them"
 
 
@@ -54,8 +56,9 @@ def _or_none(value: Any, check_item: ValidatorFunctionWrapHandler, info: Validat
             raise _explain(error, info.context.where) from error
 
 
-# A string that can be encoded. Only where there is a constraint does pydantic find half a surrogate pair.
-Text = Annotated[str, Field(min_length=0)]
+# A string that can be encoded. Only where there is a constraint does pydantic find half a surrogate pair. Before
+# version 2.11.10, a `Field` here would give the default of one field of this type to others.
+Text = Annotated[str, StringConstraints(min_length=0)]
 # An item of a list that is None where it is not as it should be and reading is lenient: the others keep their numbers.
 if TYPE_CHECKING:
     Spared = Annotated[T | None, "an item that may be left out"]
@@ -65,6 +68,13 @@ else:
 LIST: Any = Field(default_factory=list)
 # A number from 0 to 1.
 Score = Annotated[float, Field(ge=0, le=1)]
+# A number that may be written as a string of digits, as where a program has made JSON of XML.
+Number = Annotated[
+    int,
+    BeforeValidator(
+        lambda value: int(value) if isinstance(value, str) and DIGITS.fullmatch(value) else value
+    ),
+]
 # A name that may be written as a number.
 Title = Annotated[Text, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
 

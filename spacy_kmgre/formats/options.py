@@ -11,6 +11,7 @@ from ..errors import Errors
 from .files import read_json
 
 T = TypeVar("T")
+UNLABELLED = "relations left out, as they have no label"
 
 
 def option(default: T, help: str, load: Callable[[Path, Vocab], T] | None = None) -> T:
@@ -67,3 +68,12 @@ class ReaderOptions:
         "Labels that say that there is no relation, such as No-rel or NA,Other: relations with one are left out",
     )
     self_relations: bool = option(True, "Keep relations of an entity with itself, which no model predicts")
+
+    def check_label(self, where: str, label: str) -> None:
+        """See that a relation has a label, or gets one.
+
+        :param where: The place of the relation, for messages.
+        :raises ValueError: Where it has not.
+        """
+        if not (label.strip() or self.default_label):
+            raise ValueError(Errors.E148.format(where=where))

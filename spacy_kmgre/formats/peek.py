@@ -9,7 +9,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
 from .compression import bare_name, open_file
-from .files import LIST, json_layout, read_json_items, walk_files
+from .files import read_json_items, walk_files
 
 # Bytes of a file to look at.
 BYTES = 4000
@@ -71,13 +71,15 @@ class Peek:
             return []
 
     def _objects(self) -> list[dict[str, Any]]:
-        most = 1 if json_layout(self.path) == LIST else VALUES
         found, broken = [], None
-        for _, parse in islice(read_json_items(self.path), most):
-            try:
-                found.append(parse())
-            except ValueError as error:
-                broken = broken or error
+        try:
+            for _, parse in islice(read_json_items(self.path), VALUES):
+                try:
+                    found.append(parse())
+                except ValueError as error:
+                    broken = broken or error
+        except ValueError as error:  # what is broken of a list hides the rest of it
+            broken = broken or error
         if broken and not found:
             raise broken
         return [item for item in found if isinstance(item, dict)]

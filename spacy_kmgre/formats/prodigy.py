@@ -15,11 +15,13 @@ from .assemble import Offsets, TextDocs
 from .base import KEY_PAIRS, SCORES, Format
 from .files import write_json_lines
 from .mentions import Link, MentionGraph, MentionOptions, coreferring_labels, part_mentions
-from .models import LIST, Model, Score, Spared, Text, Title, check, json_reader, present
+from .models import LIST, Model, Score, Spared, Text, check, json_reader, present
 from .peek import Peek
 
 
 class Characters(Model):
+    """A stretch of characters."""
+
     start: int
     end: int
 
@@ -29,33 +31,43 @@ class Characters(Model):
 
 
 class JsonSpan(Characters):
+    """A span of Prodigy."""
+
     text: Text = ""
     label: Text = ""
 
 
 class JsonRelation(Model):
+    """A relation of Prodigy."""
+
     head: int | None = None
     child: int | None = None
-    head_span: Characters | None = None
-    child_span: Characters | None = None
+    head_span: JsonSpan | None = None
+    child_span: JsonSpan | None = None
     label: Text = ""
     score: Score = 1.0
 
 
-class Meta(Model):
-    title: Title = ""
-
-
 class Answered(Model):
+    """A task as far as it has an answer."""
+
     answer: str = "accept"
 
 
 class Document(Answered):
+    """A task with text, spans and relations."""
+
     text: Text
     tokens: list[Characters] = LIST
     spans: list[Spared[JsonSpan]] = LIST
     relations: list[Spared[JsonRelation]] = LIST
-    meta: Meta = Meta()
+    meta: Any = None
+
+    @property
+    def title(self) -> str:
+        """The title, where `meta`, which may hold anything, has one."""
+        title = self.meta.get("title") if isinstance(self.meta, dict) else None
+        return str(title) if isinstance(title, str | int) else ""
 
 
 def _read_document(where: str, data: Any, docs: TextDocs[MentionOptions]) -> Doc | None:
@@ -76,12 +88,12 @@ def _read_document(where: str, data: Any, docs: TextDocs[MentionOptions]) -> Doc
         with docs.leaving_out("relations left out, as they refer to nothing"):
             head = _end(at, relation.head_span, relation.head, tokens, graph)
             child = _end(at, relation.child_span, relation.child, tokens, graph)
-            for offsets in (head, child):
+            for offsets, end in ((head, relation.head_span), (child, relation.child_span)):
                 if offsets not in graph.mentions:
                     docs.counts.note("words that are related and no span")
-                    graph.add(at, offsets, *offsets)
+                    graph.add(at, offsets, *offsets, end.label if end else "")
             graph.relate(at, head, child, relation.label, relation.score)
-    return graph.make(where, document.meta.title, tokens or None)
+    return graph.make(where, document.title, tokens or None)
 
 
 def _end(
@@ -91,13 +103,14 @@ def _end(
     tokens: list[Offsets],
     graph: MentionGraph[Offsets],
 ) -> Offsets:
-    """The offsets of a relation's head or child: its span, or the span that its token is in, or the token."""
+    """The offsets of a relation's head or child: its span, or the shortest span that its token is in, or the token."""
     if span is not None:
         return span.offsets
     if number is None or not 0 <= number < len(tokens):
         raise ValueError(Errors.E131.format(where=where, reference=number, known=f"{len(tokens)} tokens"))
     start, stop = tokens[number]
-    return next((span for span in graph.mentions if span[0] <= start and stop <= span[1]), (start, stop))
+    around = [span for span in graph.mentions if span[0] <= start and stop <= span[1]]
+    return min(around, key=lambda span: span[1] - span[0], default=(start, stop))
 
 
 def _document(doc: Doc) -> dict[str, Any]:
@@ -150,7 +163,8 @@ def _relation(head: Span, child: Span, link: Link) -> dict[str, Any]:
 
 def _sniff(peek: Peek) -> bool:
     marked = any({"_task_hash", "_input_hash", "_view_id"} & item.keys() for item in peek.objects)
-    return marked or any("child" in relation for relation in peek.first("relations"))
+    spans = any({"start", "end"} <= span.keys() for span in peek.first("spans"))
+    return marked or spans or any("child" in relation for relation in peek.first("relations"))
 
 
 PRODIGY = Format(

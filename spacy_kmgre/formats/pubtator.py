@@ -3,7 +3,7 @@
     ID|t|title
     ID|a|abstract
     ID <tab> start <tab> end <tab> words <tab> type <tab> identifier [<tab> words of a composite's parts]
-    ID <tab> label <tab> identifier <tab> identifier [<tab> Novel or No]
+    ID <tab> label <tab> identifier <tab> identifier [<tab> Novel or No, or a score]
     ID <tab> identifier <tab> identifier <tab> Subject:identifier
 
 An empty line ends a document. Offsets count the title, one character, and the abstract.
@@ -27,6 +27,7 @@ from .counts import Counts
 from .files import read_lines
 from .identifiers import (
     NONE,
+    NOVELTIES,
     IdentifierOptions,
     Mention,
     Triple,
@@ -41,7 +42,7 @@ from .identifiers import (
 
 HEADING = re.compile(r"([^|\t]+)\|([ta])\|(.*)", re.DOTALL)
 OFFSET = re.compile(r"\d{1,9}")
-RELATION = re.compile(r"[^\t]+\t(?!\d+\t)[^\t]+\t[^\t]+\t[^\t]+(\t(Novel|No))?\t?")
+RELATION = re.compile(r"[^\t]+\t(?!\d+\t)[^\t]*\t[^\t]+\t[^\t]+(\t(Novel|No|[01](\.\d+)?))?\t*")
 # BioREDirect says in a line or a column of its own which of a relation's two arguments is the subject.
 DIRECTION = re.compile(r"(Subject|Object|Direction):", re.IGNORECASE)
 ENDS = re.compile(r"[\t\r\n]")
@@ -49,15 +50,20 @@ ENDS = re.compile(r"[\t\r\n]")
 
 def _read(path: Path, vocab: Vocab, counts: Counts, options: IdentifierOptions) -> Iterator[Draft]:
     docs = TextDocs(vocab, counts, options)
-    for lines in _documents(path, counts):
-        heading = HEADING.fullmatch(lines[0][1])
-        yield Draft(heading[1] if heading else "", partial(_read_document, path, lines, docs))
+    try:
+        for lines in _documents(path, counts, options.lenient):
+            heading = HEADING.fullmatch(lines[0][1])
+            yield Draft(heading[1] if heading else "", partial(_read_document, path, lines, docs))
+    except ValueError as error:
+        if options.lenient:
+            raise
+        yield Draft.broken("", ValueError(Errors.E348.format(error=error)))
 
 
-def _documents(path: Path, counts: Counts) -> Iterator[list[tuple[int, str]]]:
+def _documents(path: Path, counts: Counts, lenient: bool) -> Iterator[list[tuple[int, str]]]:
     """The lines of each document. Where an empty line is missing, a title begins the next document."""
     lines: list[tuple[int, str]] = []
-    for number, line in read_lines(path, counts):
+    for number, line in read_lines(path, counts, lenient):
         heading = HEADING.fullmatch(line)
         if lines and (not line.strip() or (heading and heading[2] == "t")):
             yield lines
@@ -127,17 +133,23 @@ def _annotation(
         line = "\t".join(columns)
     if columns[0] != name:
         raise ValueError(Errors.E125.format(where=where, line=line[:80]))
-    if len(columns) in (5, 6, 7) and OFFSET.fullmatch(columns[1]) and OFFSET.fullmatch(columns[2]):
+    if len(columns) >= 5 and OFFSET.fullmatch(columns[1]) and OFFSET.fullmatch(columns[2]):
         start, end, words, label = int(columns[1]), int(columns[2]), columns[3], columns[4]
         offsets = docs.mention(where, text, start, end, words)
-        docs.counts.note("composite mentions whose parts are named (left out)", len(columns) == 7)
+        others = [column for column in columns[6:] if column.strip()]
+        docs.counts.note("composite mentions whose parts are named (left out)", len(others) == 1)
+        docs.counts.note("mentions with columns that PubTator has not (left out)", len(others) > 1)
         return offsets and Mention(*offsets, label, columns[5] if len(columns) > 5 else NONE)
     if not RELATION.fullmatch(line):
         raise ValueError(Errors.E126.format(where=where, line=line[:80]))
-    label, head, tail = columns[1:4]
-    if len(columns) > 4 and columns[4]:
-        label = add_novelty(label, columns[4], docs.options.novelty, docs.counts)
-    return Triple(unquote(head), unquote(tail), label)
+    label, head, tail, more, *_ = [*columns[1:], ""]
+    docs.options.check_label(where, label)
+    score = 1.0
+    if more in NOVELTIES:
+        label = add_novelty(label, more, docs.options.novelty, docs.counts)
+    elif more:
+        score = min(float(more), 1.0)
+    return Triple(unquote(head), unquote(tail), label, score)
 
 
 def _write(docs: Iterable[Doc], path: Path) -> None:
@@ -173,7 +185,7 @@ def _lines(name: str, doc: Doc) -> Iterator[str]:
     mentions, triples = part_identified(doc)
     for start, stop, label, identifiers in mentions:
         yield "\t".join((name, str(start), str(stop), text[start:stop], ENDS.sub(" ", label), identifiers))
-    for head, tail, label in triples:
+    for head, tail, label, _ in triples:
         kind, novelty = part_novelty(ENDS.sub(" ", label))
         if kind.isdecimal():
             raise ValueError(Errors.E151.format(name=name, label=kind))

@@ -5,7 +5,7 @@ entities that begin at two tokens: {(token, token): {label: value}}. `spancat` h
 no relations.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,8 @@ from .assemble import annotate
 from .base import IDENTIFIERS, KEY_PAIRS, SCORES, Draft, Format, ReaderOptions, option
 from .counts import Counts
 from .docbin import REL, SPANS_KEY, holds_rel, holds_spans, read_docbins
+
+MALFORMED = "relations left out, as they are not what doc._.rel holds"
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def _related(doc: Doc, counts: Counts, options: RelComponentOptions) -> Doc:
     keys, entities = _entities(spans, options.same_names)
     begins = {span.start: (span, key) for span, key in zip(spans, keys)}
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for head, tail, label, value in _values(doc):
+    for head, tail, label, value in _values(doc, counts, options.lenient):
         if value < options.least_value:
             continue
         if head not in begins or tail not in begins:
@@ -100,19 +102,24 @@ def _related(doc: Doc, counts: Counts, options: RelComponentOptions) -> Doc:
     return annotate(doc, entities, relations, counts, options)
 
 
-def _values(doc: Doc) -> Iterator[tuple[int, int, str, float]]:
+def _values(doc: Doc, counts: Counts, lenient: bool) -> Iterator[tuple[int, int, str, float]]:
     """The tokens of head and tail, the label and the value of what `doc._.rel` says."""
     found = doc.user_data.get(REL) or {}
-    for pair, labels in found.items() if isinstance(found, Mapping) else [(found, None)]:
+
+    def check(right: bool, item: str) -> None:
+        if not right:
+            raise ValueError(Errors.E605.format(name=document_name(doc), item=item[:80]))
+
+    pairs: Iterable[tuple[Any, Any]] = found.items() if isinstance(found, Mapping) else [(found, None)]
+    for pair, labels in pairs:
         tokens = isinstance(pair, Sequence) and len(pair) == 2 and all(type(token) is int for token in pair)
-        if not tokens or not isinstance(labels, Mapping):
-            raise ValueError(Errors.E605.format(name=document_name(doc), item=f"{pair!r}: {labels!r}"[:80]))
-        for label, value in labels.items():
-            if not isinstance(label, str) or not isinstance(value, int | float) or not 0 <= value <= 1:
-                raise ValueError(
-                    Errors.E605.format(name=document_name(doc), item=f"{label!r}: {value!r}"[:80])
-                )
-            yield pair[0], pair[1], label, float(value)
+        with counts.leaving_out(MALFORMED, lenient):
+            check(tokens and isinstance(labels, Mapping), f"{pair!r}: {labels!r}")
+            for label, value in labels.items():
+                right = isinstance(label, str) and isinstance(value, int | float) and 0 <= value <= 1
+                with counts.leaving_out(MALFORMED, lenient):
+                    check(right, f"{label!r}: {value!r}")
+                    yield pair[0], pair[1], label, float(value)
 
 
 def _grouped(doc: Doc, counts: Counts, options: SpancatOptions) -> Doc:

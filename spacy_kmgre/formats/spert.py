@@ -1,17 +1,17 @@
 """JSON of SpERT, in which CoNLL04 is: a list of sentences, with mentions and relations between them.
 
     tokens      words
-    entities    {"type", "start", "end"} of each mention, in words; or `tags`, in the BILOU scheme
+    entities    {"type", "start", "end"} of each mention, in words; or `tags`, in the BILOU or BIO scheme
     relations   {"type", "head", "tail"}, numbers of mentions
 
 Every mention is an entity of its own. https://github.com/lavis-nlp/spert
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from spacy.tokens import Doc
-from spacy.training.iob_utils import tags_to_entities
+from spacy.training.iob_utils import iob_to_biluo, tags_to_entities
 
 from ..errors import Errors
 from .assemble import TextDocs
@@ -23,18 +23,24 @@ from .words import Words
 
 
 class Mention(Model):
-    type: Text
+    """A mention, by its words."""
+
+    type: Text = ""
     start: int
     end: int
 
 
 class Relation(Model):
-    type: Text
+    """A relation between two mentions."""
+
+    type: Text = ""
     head: int
     tail: int
 
 
 class Document(Model):
+    """A sentence of SpERT."""
+
     orig_id: Title = ""
     tokens: list[Text]
     entities: list[Spared[Mention]] | None = None
@@ -62,10 +68,15 @@ def _mentions(where: str, document: Document, docs: TextDocs[MentionOptions]) ->
     found = []
     with docs.leaving_out("documents whose tags are not in the BILOU scheme (read without mentions)"):
         try:
-            found = tags_to_entities(document.tags or [])
+            found = tags_to_entities(_bilou(document.tags or []))
         except ValueError as error:
             raise ValueError(Errors.E602.format(where=where, error=error)) from error
     return [Mention(type=label, start=start, end=last + 1) for label, start, last in found]
+
+
+def _bilou(tags: list[str]) -> Iterable[str]:
+    """Tags in the BILOU scheme, of those in it or in the simpler BIO."""
+    return tags if any(tag.startswith(("L-", "U-")) for tag in tags) else iob_to_biluo(tags)
 
 
 def _sniff(peek: Peek) -> bool:

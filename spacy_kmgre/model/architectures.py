@@ -5,15 +5,16 @@ this module."""
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
 from ..errors import Errors
 from . import maths
-from .choices import check_gone, chosen
+from .choices import check_gone, check_range, chosen
 from .context import Weigh
-from .heads import HeadSettings, bilinear_head, linear_head
+from .heads import HeadSettings, bilinear_head, label_text_head, linear_head
 
 if TYPE_CHECKING:
     from .encoder import Encoder
@@ -182,14 +183,14 @@ def build_encoder(
     :param tokenizer_config: Settings for AutoTokenizer.from_pretrained; `trust_remote_code` stays off, whatever it
         says.
     :param transformer_config: Settings for AutoConfig.from_pretrained; `trust_remote_code` stays off here too.
-    :raises ValueError: Where windows would not advance, or `untyped_rate` is not between 0 and 1.
+    :raises ValueError: Where windows would not advance, or a number is outside its range.
     """
     if max_length is not None and max_length - 4 <= overlap:
         expected = "below max_length - 4"
         raise ValueError(Errors.E023.format(setting="overlap", value=overlap, expected=expected))
-    if not 0.0 <= untyped_rate <= 1.0:
-        expected = "between 0 and 1"
-        raise ValueError(Errors.E023.format(setting="untyped_rate", value=untyped_rate, expected=expected))
+    check_range(0, overlap=overlap)
+    check_range(1, max_pieces=max_pieces, batch_pieces=batch_pieces)
+    check_range(0, 1, untyped_rate=untyped_rate)
     return EncoderSettings(
         name=name,
         max_length=max_length,
@@ -244,7 +245,7 @@ def build_kmgre(
 
     :param head: A block of the config such as
         {"@architectures": "spacy_kmgre.BilinearHead.v1", "width": 768}; or one of the short names "linear",
-        as in the paper, and "bilinear", as in ATLOP.
+        as in the paper, "label_text", which begins with the labels in words, and "bilinear", as in ATLOP.
     :param head_width: The width of a "bilinear" head.
     :param head_block: The width of the groups of a "bilinear" head.
     :param context: A block of the config such as {"@architectures": "spacy_kmgre.PooledContext.v1"}; or one
@@ -268,10 +269,14 @@ def build_kmgre(
         0, as in the papers, an untrained model predicts about half of all relations of all pairs.
     :param shared_layers: A setting that is gone, as are the three after it. Each keeps its only value, so
         that saved pipelines load.
-    :raises ValueError: For an unknown head or context, or another value of a setting that is gone.
+    :raises ValueError: For an unknown head or context, a number outside its range, or another value of a
+        setting that is gone.
     """
     check_gone(shared_layers=shared_layers, pseudo_labels=pseudo_labels, key_pairs=key_pairs)
     check_gone(negative_weight=negative_weight)
+    check_range(0, 1, xi=xi, alpha=alpha)
+    check_range(0, gamma=gamma, evidence_focus=evidence_focus)
+    check_range(-inf, threshold_prior=threshold_prior)
     return _model(
         "kmgre",
         KMGRESettings(
@@ -307,6 +312,8 @@ def build_atlop(
     attention that the two entities have in common. The settings are those of `build_kmgre`.
     """
     check_gone(negative_weight=negative_weight)
+    check_range(0, evidence_focus=evidence_focus)
+    check_range(-inf, threshold_prior=threshold_prior)
     return _model(
         "atlop",
         ATLOPSettings(
@@ -322,9 +329,14 @@ def build_atlop(
 
 
 def _head(head: Any, width: int, block: int) -> HeadSettings:
+    check_range(1, head_width=width, head_block=block)
     if isinstance(head, HeadSettings):
         return head
-    heads = {"linear": linear_head(), "bilinear": bilinear_head(width, block)}
+    heads = {
+        "linear": linear_head(),
+        "label_text": label_text_head(),
+        "bilinear": bilinear_head(width, block),
+    }
     found: HeadSettings = chosen("head", head, heads)
     return found
 

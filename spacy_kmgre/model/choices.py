@@ -1,6 +1,7 @@
-"""Checks of settings that have one of a few values, or only one that is left."""
+"""Checks of settings that have one of a few values, values within a range, or only one that is left."""
 
 from collections.abc import Mapping
+from math import inf, isfinite
 from typing import Any
 
 from ..errors import Errors
@@ -31,3 +32,14 @@ def chosen(setting: str, value: Any, choices: Mapping[str, Any]) -> Any:
         expected = f"one of {tuple(choices)}, or a block of its own"
         raise ValueError(Errors.E023.format(setting=setting, value=value, expected=expected))
     return choices[value]
+
+
+def check_range(low: float, high: float = inf, **settings: float | None) -> None:
+    """Check that settings are numbers within a range, or None.
+
+    :raises ValueError: Where one is below `low` or above `high`, or is not a finite number.
+    """
+    for setting, value in settings.items():
+        if value is not None and not (low <= value <= high and isfinite(value)):
+            expected = f"between {low:g} and {high:g}" if isfinite(high) else f"a number from {low:g} on"
+            raise ValueError(Errors.E023.format(setting=setting, value=value, expected=expected))

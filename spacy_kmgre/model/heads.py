@@ -18,6 +18,10 @@ from torch import Tensor, nn
 
 from .context import Contexts
 
+# How fast labels learn from one another. An embedding has hundreds of entries, so that a step of M moves a
+# logit much further than one of w_c does.
+SHARING = 0.2
+
 
 class Projected(NamedTuple):
     """Documents as a head sees them before any pair is known; R rows are mentions or entities.
@@ -37,7 +41,10 @@ class Head(nn.Module, ABC):
 
     :param features: The width of what the last layer reads.
     :param classes: The number C of classes, TH included.
+    :cvar reads_texts: Whether the head has a use for the labels in words.
     """
+
+    reads_texts = False
 
     def __init__(self, features: int, classes: int):
         super().__init__()
@@ -67,6 +74,12 @@ class Head(nn.Module, ABC):
         :returns: Logits. *Shape:* (P, C)
         """
 
+    def read_texts(self, texts: Tensor) -> None:
+        """Take embeddings of the labels in words, before training. A head that has no use for them leaves them.
+
+        :param texts: One row a class, zero where there is no text, as for TH. *Shape:* (C, d)
+        """
+
     def resize(self, classes: int) -> None:
         """Make room for more classes; those that are there keep their weights."""
         old, new = self.output, nn.Linear(self.output.in_features, classes)
@@ -94,6 +107,43 @@ class LinearHead(Head):
         # Indexing would give the same, but its gradient takes long to add up.
         sides = projected.head.index_select(0, head) + projected.tail.index_select(0, tail)
         return sides + contexts(projected.context) + self.output.bias
+
+
+class LabelTextHead(LinearHead):
+    """A linear head whose weights for the context begin at the embeddings of the labels in words, and whose
+    labels share what they learn as far as their texts are alike: w_c + e_c (I + M), where e_c is the
+    embedding, I stands at the context, and M is learned. PRiSM (Choi et al., 2023) adds a similarity of pair
+    and text to each logit in the same way.
+
+    :param width: The width d of hidden states.
+    :param classes: The number C of classes.
+    """
+
+    reads_texts = True
+    texts: Tensor
+
+    def __init__(self, width: int, classes: int):
+        super().__init__(width, classes)
+        self.register_buffer("texts", torch.zeros(classes, width))
+        self.shared = nn.Parameter(torch.zeros(width, 3 * width))
+
+    def read_texts(self, texts: Tensor) -> None:
+        """Centre the embeddings, and scale them to the length of the other weights, so that they all begin alike."""
+        known = texts.abs().sum(dim=1, keepdim=True) > 0
+        if known.sum() > 1:
+            texts = torch.where(known, texts - texts[known[:, 0]].mean(dim=0), 0.0)
+        with torch.no_grad():
+            length = self.output.weight[:, -self.texts.shape[1] :].norm(dim=1).mean()
+            self.texts.copy_(length * nn.functional.normalize(texts, dim=1))
+
+    def project(self, rows: Tensor, hidden: Tensor) -> Projected:
+        weight = self.output.weight + SHARING * self.texts @ self.shared
+        of_head, of_tail, of_context = weight.chunk(3, dim=1)
+        return Projected(rows @ of_head.T, rows @ of_tail.T, hidden @ (of_context + self.texts).T)
+
+    def resize(self, classes: int) -> None:
+        super().resize(classes)
+        self.texts = nn.functional.pad(self.texts, (0, 0, 0, classes - len(self.texts)))
 
 
 class BilinearHead(Head):
@@ -165,6 +215,11 @@ def linear_head() -> HeadSettings:
     """Choose one linear layer over both sides of a pair and its context, as in the paper
     (`spacy_kmgre.LinearHead.v1`)."""
     return HeadSettings("linear", LinearHead)
+
+
+def label_text_head() -> HeadSettings:
+    """Choose a linear head that begins with the labels in words (`spacy_kmgre.LabelTextHead.v1`)."""
+    return HeadSettings("label_text", LabelTextHead)
 
 
 def bilinear_head(width: int = 768, block: int = 64) -> HeadSettings:

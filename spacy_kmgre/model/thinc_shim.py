@@ -11,10 +11,8 @@ from typing import Any
 import numpy as np
 import srsly
 import torch
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
 from thinc.api import Model, Optimizer, Shim, get_torch_default_device
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import Errors
 from .architectures import EncoderSettings, NetworkSettings
@@ -22,6 +20,7 @@ from .batch import PairScores
 from .encoder import Encoder
 from .huggingface import (
     describe,
+    embed,
     empty_transformer,
     load_pretrained,
     longest_input,
@@ -32,11 +31,10 @@ from .network import KEY, RELATION, Network
 from .optimizer import make_optimizer, step
 from .pieces import Document, Pieces, make_pieces
 from .rates import find_rates
+from .weights import check_layers, check_shapes, check_vocabulary, load_weights, save_weights
 
 # The hashes of the training corpus' relations, kept with the model for Ign F1.
 KNOWN_FACTS = "known_facts"
-# The name of τ among the saved weights.
-TAU = "tau"
 # The names of settings in weights that earlier versions saved.
 FORMER_NAMES = {"head.inner": "head_width", "head.block": "head_block"}
 
@@ -102,6 +100,7 @@ class NetworkShim(Shim):
     bytes.
 
     :param read: The function that makes documents of Docs.
+    :ivar label_texts: The labels in words, "" where there are none, for heads that begin with them.
     :ivar total_steps: The number of steps of the training, None where it is unknown.
     :ivar highest_learn_rates: The highest learning rates of heads and of encoders so far.
 
@@ -115,6 +114,7 @@ class NetworkShim(Shim):
         self.settings = settings
         self.network: Network[Any] | None = None
         self.tokenizer: Any = None
+        self.label_texts: Sequence[str] = ()
         self._limit = 0
         self._adamw: torch.optim.AdamW | None = None
         self._updates = 0
@@ -141,7 +141,13 @@ class NetworkShim(Shim):
         self.tokenizer, transformers = load_pretrained(
             encoder.name, encoder.tokenizer_config, encoder.transformer_config, self.settings.encoders
         )
-        self._place(self._build(transformers, classes))
+        check_vocabulary(self.tokenizer, transformers[0])
+        network = self._build(transformers, classes)
+        head = network.extractor.head
+        if head.reads_texts and any(self.label_texts):
+            texts = embed(transformers[0], self.tokenizer, self.label_texts)
+            head.read_texts(nn.functional.pad(texts, (0, 0, 1, 0)))  # TH has no text.
+        self._place(network)
 
     def _build(self, transformers: Sequence[Any], classes: int) -> Network[Any]:
         batch_pieces, mixed = self.settings.encoder.batch_pieces, self.settings.mixed_precision
@@ -244,13 +250,11 @@ class NetworkShim(Shim):
         safetensors."""
         if self.network is None:
             return b""
-        weights = {name: value.contiguous() for name, value in self.network.state_dict().items()}
-        weights[TAU] = torch.tensor(self.network.tau, dtype=torch.float64)
         message = {
             "settings": self.settings.structure,
             "classes": self.network.extractor.head.classes,
             "tokenizer": tokenizer_to_files(self.tokenizer),
-            "weights": save_tensors(weights),
+            **save_weights(self.network, self.network.tau),
             **describe(self.network.extractor.encoder.transformer),
         }
         found: bytes = srsly.msgpack_dumps(message)
@@ -269,20 +273,27 @@ class NetworkShim(Shim):
             with torch.inference_mode(False):  # Tensors made in inference mode can never be trained.
                 message = srsly.msgpack_loads(bytes_data)
                 self._check_structure(message["settings"])
+                weights, tau = load_weights(message)
+                check_layers(message["encoder"], weights)
+                with torch.device("meta"):  # It takes no memory.
+                    check_shapes(self._empty(message), weights)
                 tokenizer = tokenizer_from_files(message["tokenizer"])
-                transformers = [
-                    empty_transformer(message["encoder"], message["attention"])
-                    for _ in range(self.settings.encoders)
-                ]
-                network = self._build(transformers, message["classes"])
-                weights = load_tensors(message["weights"])
-                network.tau = weights.pop(TAU).item()
-                network.load_state_dict(weights, strict=True)
+                network = self._empty(message)
+                network.load_state_dict(weights)
+                network.tau = tau
+                check_vocabulary(tokenizer, network.extractor.encoder.transformer)
         except Exception as error:  # Its class depends on what is broken.
             raise ValueError(Errors.E013.format(error=error)) from error
         self.tokenizer = tokenizer
         self._place(network)
         return self
+
+    def _empty(self, message: dict[str, Any]) -> Network[Any]:
+        """Make the network that a message of `to_bytes` describes, with random weights."""
+        transformers = [
+            empty_transformer(message["encoder"], message["attention"]) for _ in range(self.settings.encoders)
+        ]
+        return self._build(transformers, message["classes"])
 
     def _check_structure(self, saved: dict[str, Any]) -> None:
         for key, now in self.settings.structure.items():

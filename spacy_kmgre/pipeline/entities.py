@@ -15,7 +15,7 @@ from ..entities.type_tables import TypeTable, with_types
 from ..errors import Warnings
 from ..retokenize import group_spans
 from ..types import Entity
-from .notices import WarnOnce
+from .notices import WarnOnce, checked_docs
 
 
 class KmgreEntities(Pipe):
@@ -52,6 +52,7 @@ class KmgreEntities(Pipe):
 
     def __call__(self, doc: Doc) -> Doc:
         """Write the entities of a Doc."""
+        checked_docs(self.name, [doc])
         if self.overwrite or not read_entities(doc, self.prefix):
             found = with_types(self.entities(doc), self.types)
             reads_ents = isinstance(self.entities, NerEntities)

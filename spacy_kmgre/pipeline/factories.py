@@ -5,17 +5,15 @@ torch and transformers are imported when a component is made, not when spaCy lis
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from spacy.language import Language
 from spacy.pipeline import Pipe, TrainablePipe
 from spacy.tokens import Doc
+from thinc.api import Model
 
 from ..annotations import ENTITY_PREFIX
 from ..types import Entity
-
-if TYPE_CHECKING:
-    from ..model.thinc_shim import RelationModel
 
 DEFAULT_CONFIG = {
     "model": {
@@ -64,7 +62,7 @@ SCORE_WEIGHTS: dict[str, float | None] = {
 def make_relation_component(
     nlp: Language,
     name: str,
-    model: "RelationModel",
+    model: Model[Any, Any],
     entities: Callable[[Doc], list[Entity]],
     threshold: float,
     max_labels: int,

@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..annotations import PASSAGES, document_name, relation_data
-from ..errors import Warnings, listed
+from ..errors import Errors, Warnings, listed
 from ..types import Entity
 
 # The largest number of labels and span groups that a message lists.
@@ -41,6 +41,19 @@ class WarnOnce:
         if (message, about) not in self._given:
             self._given.add((message, about))
             warnings.warn(message.format(name=self.name, **values), stacklevel=3)
+
+
+def checked_docs(name: str, docs: Iterable[Doc]) -> list[Doc]:
+    """Return the Docs that a component has got.
+
+    :param name: The component's name.
+    :raises ValueError: Where something is no Doc, such as a text.
+    """
+    found = list(docs)
+    for doc in found:
+        if not isinstance(doc, Doc):
+            raise ValueError(Errors.E095.format(name=name, expected="Docs", value=doc))
+    return found
 
 
 def warn_of_no_entities(warn: WarnOnce, docs: Iterable[Doc], entities: Iterable[Sequence[Entity]]) -> None:

@@ -22,7 +22,7 @@ from ..model.network import KEY, RELATION
 from ..model.phases import Phase
 from ..model.pieces import Document, Gold
 from ..model.thinc_shim import KNOWN_FACTS, ModelInput, RelationModel
-from ..types import Entity
+from ..types import Entity, label_words
 from . import examples as reading
 from . import notices
 from .decode import Prediction, as_data, decode, evidence_of
@@ -85,7 +85,8 @@ class KmgreRelations(RelationComponent):
     def predict(self, docs: Iterable[Doc]) -> list[tuple[list[Entity], list[Prediction]]]:
         """Find the entities of each Doc, and the relations between them by number."""
         controls = self.controls
-        entities, chunks = self._score_pairs(list(docs), controls)
+        docs = notices.checked_docs(self.name, docs)
+        entities, chunks = self._score_pairs(docs, controls)
         types = [[entity.label for entity in of_doc] for of_doc in entities]
         found: list[list[Prediction]] = [[] for _ in entities]
         for scores in chunks:
@@ -195,6 +196,8 @@ class KmgreRelations(RelationComponent):
         notices.warn_of_order(self._warn_once, nlp)
         if nlp is not None and reading.reads_without_entities(nlp):
             warnings.warn(Warnings.W012.format(name=self.name), stacklevel=2)
+        if isinstance(labels, str):
+            raise ValueError(Errors.E093.format(name=self.name, value=labels))
         found = reading.learn(get_examples())
         for label in sorted(found.labels) if labels is None else labels:
             self.add_label(label)
@@ -206,6 +209,7 @@ class KmgreRelations(RelationComponent):
         self.cfg[TYPES] = sorted(found.types)
         self.model.attrs[KNOWN_FACTS] = np.array(sorted(found.facts), dtype=np.uint64)
         self.model.set_dim("nO", len(self.labels) + 1, force=True)
+        self._shim.label_texts = [self.label_text(label) or label_words(label) for label in self.labels]
         self.model.initialize()
 
     def update(

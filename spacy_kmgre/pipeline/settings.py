@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from functools import partial
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
@@ -80,7 +81,12 @@ def _check(name: str, value: Any, right: bool, expected: str) -> None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, Real)
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def misspelt(name: str) -> str:
+    """Return the setting that a name nearly is, "" where it is one or resembles none."""
+    return "" if name in NAMES else next(iter(get_close_matches(name, NAMES, n=1, cutoff=0.9)), "")
 
 
 def _is_text(value: Any) -> bool:

@@ -20,7 +20,7 @@ from ..model.pieces import Document
 from ..model.rates import encoder_rate, is_default
 from ..model.thinc_shim import KNOWN_FACTS, NetworkShim, RelationModel, build_model, get_shim
 from .notices import WarnOnce
-from .settings import Setting, Settings, changes, merge
+from .settings import NAMES, Setting, Settings, changes, merge, misspelt
 
 TYPES = "types"
 Self = TypeVar("Self", bound="RelationComponent")
@@ -55,6 +55,15 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
     calibration = Setting()
     label_texts = Setting()
     merge_relations = Setting()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute. A name that is nearly a setting's is an error, as nothing would read it."""
+        close = misspelt(name)
+        if close and not hasattr(self, name):
+            raise AttributeError(
+                Errors.E094.format(name=self.name, setting=name, close=close, known=", ".join(NAMES))
+            )
+        super().__setattr__(name, value)
 
     def __init__(self, vocab: Vocab, model: RelationModel, name: str, settings: Settings):
         self.vocab = vocab

@@ -11,7 +11,7 @@ from spacy.language import Language
 
 from ..errors import Errors
 from ..model.phases import Phase
-from .steps import training_steps
+from .steps import learner, training_steps
 
 ALTERNATE = ("epoch", "step", "joint")
 
@@ -62,9 +62,10 @@ def em_callback(
     tell_steps = training_steps(component)
 
     def before_update(nlp: Language, args: dict[str, Any]) -> None:
+        pipe = learner(nlp, component, "spacy_kmgre.em.v1")
         tell_steps(nlp, args)
         step, epoch = args["step"], args["epoch"]
-        nlp.get_pipe(component).start_step(  # type: ignore[attr-defined]
+        pipe.start_step(
             step=step,
             epoch=epoch,
             phase=phase_at(step, epoch, warmup_epochs, alternate),

@@ -17,6 +17,7 @@ from thinc.api import Config
 
 from ..annotations import read_entities, relation_data
 from ..errors import Errors
+from ..types import label_words
 
 FOLDER = files(__package__.rpartition(".")[0]) / "configs"
 COMPONENT = "kmgre_relations"
@@ -36,6 +37,8 @@ MULTILINGUAL = "bert-base-multilingual-cased"
 LEAST_STEPS = 1000
 # A corpus of at least so many documents may be learned in updates of several documents.
 MANY = 1000
+# Up to so many documents a head gains from the labels in words.
+FEW = 200
 RATES = {
     "learn_rate": "The highest learning rate of encoders; it rises and falls with the number of steps.",
     "head_learn_rate": "The highest learning rate of the layers that begin at random.",
@@ -56,6 +59,7 @@ class CorpusFacts:
     :param relations: The number of relations.
     :param typed: Whether any entity has a type.
     :param evidence: Whether any relation has evidence.
+    :param in_words: Whether most labels have words.
     :param groups: The names of the span groups.
     """
 
@@ -64,6 +68,7 @@ class CorpusFacts:
     relations: int
     typed: bool
     evidence: bool
+    in_words: bool
     groups: Sequence[str]
 
 
@@ -72,13 +77,18 @@ def look_at(docs: Iterable[Doc]) -> CorpusFacts:
     documents = entities = relations = 0
     typed = evidence = False
     groups: dict[str, None] = {}
+    in_words: dict[str, bool] = {}
     for doc in docs:
         found, data = read_entities(doc), relation_data(doc)
         documents, entities, relations = documents + 1, entities + len(found), relations + len(data)
         typed = typed or any(entity.label for entity in found)
         evidence = evidence or any(relation["evidence"] for relation in data)
+        for relation in data:
+            words = relation.get("label_text") or label_words(relation["label"])
+            in_words[relation["label"]] = bool(words)
         groups.update(dict.fromkeys(doc.spans))
-    return CorpusFacts(documents, entities, relations, typed, evidence, list(groups))
+    most = sum(in_words.values()) > len(in_words) / 2
+    return CorpusFacts(documents, entities, relations, typed, evidence, most, list(groups))
 
 
 @dataclass(frozen=True)
@@ -232,6 +242,9 @@ def _set_model(recipe: Recipe, facts: CorpusFacts) -> None:
         reason = "The relations of the corpus have no evidence sentences."
         recipe.set(f"{model}.evidence_keys", False, reason)
         recipe.set(f"{model}.evidence_focus", 0.0)
+    if facts.in_words and facts.documents <= FEW and recipe.get(f"{model}.head") == "linear":
+        reason = "The labels have words, from which a head learns more where documents are few."
+        recipe.set(f"{model}.head", "label_text", reason)
     threshold = f"components.{COMPONENT}.threshold"
     reason = (
         "F is best at a threshold of about half the F that is reached: "

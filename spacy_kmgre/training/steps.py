@@ -6,6 +6,8 @@ from typing import Any
 from spacy.language import Language
 from spacy.util import registry, resolve_dot_names
 
+from ..errors import Errors
+
 
 def planned_steps(nlp: Language) -> int | None:
     """Return the number of steps that `[training]` asks for. It is the lesser of `max_steps` and `max_epochs`
@@ -33,7 +35,20 @@ def training_steps(component: str = "kmgre_relations") -> Callable[[Language, di
 
     def before_update(nlp: Language, args: dict[str, Any]) -> None:
         if args["step"] == 0:
-            pipe: Any = nlp.get_pipe(component)
-            pipe.total_steps = planned_steps(nlp)
+            learner(nlp, component, "spacy_kmgre.training_steps.v1").total_steps = planned_steps(nlp)
 
     return before_update
+
+
+def learner(nlp: Language, component: str, callback: str) -> Any:
+    """Return the component that a callback is for.
+
+    :param callback: The callback's name, for the error.
+    :raises ValueError: Where there is no relation component of that name.
+    """
+    if component in nlp.pipe_names and hasattr(nlp.get_pipe(component), "start_step"):
+        return nlp.get_pipe(component)
+    problem = "finds no relations" if component in nlp.component_names else "the pipeline does not have"
+    found = [name for name, pipe in nlp.pipeline if hasattr(pipe, "start_step")]
+    known = ", ".join(found) or "none"
+    raise ValueError(Errors.E090.format(callback=callback, name=component, problem=problem, known=known))

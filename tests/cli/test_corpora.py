@@ -161,6 +161,7 @@ def test_what_a_format_has_no_place_for_is_counted(tmp_path: Path):
         (["docs.jsonl", "docs.jsonl/out.jsonl"], 1, "docs.jsonl"),
         (["empty.json", "out.jsonl"], 1, "E145"),
         (["empty.pubtator", "out.jsonl"], 1, "E147"),
+        (["ignored.jsonl", "out.jsonl"], 1, "ignored by the annotator (left out): 1"),
         (["docs.jsonl", "docs.jsonl"], 1, "E331"),
         (["docs.jsonl", "-"], 2, "standard output"),
         (["docs.jsonl", "pipe", "--to", "jsonl"], 1, "E149"),
@@ -180,6 +181,9 @@ def test_what_is_wrong_is_said_without_a_traceback(tmp_path: Path, monkeypatch, 
     (tmp_path / "empty.json").write_text("[]")
     (tmp_path / "empty.pubtator").write_text("\n")
     (tmp_path / "broken.json").write_text('[{"title" "x"}]')
+    srsly.write_jsonl(
+        tmp_path / "ignored.jsonl", [{"text": "a", "answer": "ignore", "_view_id": "relations"}]
+    )
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "returns.pubtator").write_bytes(b"1|t|a\r1|a|b\r\r2|t|c\r\n")
     entities = [{"mentions": [{"start": start, "end": start + 1}]} for start in (0, 2)]

@@ -10,6 +10,7 @@ from spacy.tokens import Doc
 from typer.testing import CliRunner
 
 from spacy_kmgre.cli import kmgre
+from spacy_kmgre.cli.planning import duration
 
 from ..conftest import NAME, component
 from ..extraction.conftest import line, write_lines
@@ -224,3 +225,30 @@ def test_documents_without_tokens(model, kmgre, tmp_path):
     assert result.exit_code == 0, result.output
     (data,) = srsly.read_jsonl(tmp_path / "out.jsonl")
     assert data["text"] == "" and data["entities"] == data["relations"] == []
+
+
+def test_dry_run(model, source, tmp_path):
+    result = run(model, source, "--dry-run", "--n-process", 3, "-o", tmp_path / "out.jsonl")
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.output.split())
+    assert "documents/s" in said and "By a sample of 3 documents" in said and "1,024" in said
+    # Three processes are a row, among the usual numbers.
+    assert [row.split()[0] for row in result.output.splitlines() if row.startswith("3 ")]
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+    assert "E374" in failed(model, "-", "--dry-run")
+    (tmp_path / "none.jsonl").touch()
+    assert "E375" in failed(model, tmp_path / "none.jsonl", "--dry-run")
+
+
+@pytest.mark.parametrize(
+    "seconds, shown",
+    [(0.2, "1 s"), (59, "59 s"), (3725, "1 h 2 min"), (90_000, "1 d 1 h"), (86_400, "1 d 0 h")],
+)
+def test_durations(seconds: float, shown: str):
+    assert duration(seconds) == shown
+
+
+def test_batches_of_words(model, source, tmp_path):
+    result = run(model, source, "--batch-words", 1, "-o", tmp_path / "out.jsonl")
+    assert result.exit_code == 0 and len(list(srsly.read_jsonl(tmp_path / "out.jsonl"))) == 3
+    assert run(model, source, "--batch-words", 0, "-o", tmp_path / "out.jsonl").exit_code == 2

@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 
 from spacy_kmgre.cli import kmgre
 from spacy_kmgre.formats.docbin import write_corpus
-from spacy_kmgre.training.recipe import DOCUMENTS, FOLDER, LEAST_STEPS, Choice, CorpusFacts, fit
+from spacy_kmgre.training.recipe import DOCUMENTS, FOLDER, LEAST_STEPS, Choice, CorpusFacts, fit, look_at
 
-from ..conftest import make_examples
+from ..conftest import make_doc, make_examples
 
 CPU, GPU = "kmgre_minilm_cpu", "kmgre_bert_gpu"
 
@@ -39,6 +39,7 @@ def facts(documents: int, **changes: Any) -> CorpusFacts:
         "relations": 9,
         "typed": True,
         "evidence": True,
+        "in_words": True,
         "groups": ["entity_1"],
         **changes,
     }
@@ -86,11 +87,35 @@ def test_a_config_fits_a_corpus_of_any_size(documents, name, gpu, typed, evidenc
     model = recipe.config["components"]["kmgre_relations"]["model"]
     assert typed or not model["encoder"].get("typed_markers")
     assert evidence or not (model.get("evidence_keys") or model.get("evidence_focus"))
+    assert (model["head"] == "label_text") <= (documents <= 200)
     text = recipe.to_str("a header")
     assert text.startswith("# a header\n")
     assert Config().from_str(text, interpolate=False) == recipe.config
     for place, reason in recipe.reasons.items():
         assert reason.split()[0] in text, place
+
+
+@pytest.mark.parametrize(
+    "documents, in_words, head", [(50, True, "label_text"), (50, False, "linear"), (400, True, "linear")]
+)
+def test_labels_in_words_serve_small_corpora(documents, in_words, head):
+    recipe = fit(Choice(Path("t")), facts(documents, in_words=in_words))
+    assert recipe.get("components.kmgre_relations.model.head") == head
+
+
+@pytest.mark.parametrize(
+    "labels, texts, in_words",
+    [
+        (["founded"], {}, True),
+        (["P22", "P57"], {}, False),
+        (["P22", "P57"], {"P22": "father", "P57": "director"}, True),
+    ],
+)
+def test_which_labels_have_words(labels, texts, in_words):
+    doc = make_doc(spacy.blank("en"))
+    for label in labels:
+        doc._.add_relation("entity_1", "entity_2", label, label_text=texts.get(label, ""))
+    assert look_at([doc]).in_words == in_words
 
 
 def test_the_config_trains_and_says_why(corpus, tiny_encoder, tmp_path):

@@ -3,7 +3,12 @@ import re
 import pytest
 
 from spacy_kmgre.entities.names import ORGANISATION, OTHER, PERSON, PLACE, VALUE
-from spacy_kmgre.entities.stated_aliases import LONGEST_STATEMENT, is_stated_alias
+from spacy_kmgre.entities.stated_aliases import (
+    LONGEST_STATEMENT,
+    defined_terms,
+    is_stated_alias,
+    without_dates,
+)
 
 
 def stated(text: str, kind: str) -> bool:
@@ -66,6 +71,11 @@ def test_statements(kind: str, text: str):
         (PERSON, "[Ann] and [Bob]"),
         (PERSON, "[Ann] , [Bob]"),
         (PERSON, "[Ann] knows [Bob]"),
+        (PERSON, "[Ann] called [Bob]"),
+        (PERSON, "[Carl Lee] named [Saxifraga]"),
+        (PERSON, "[Ann] later called [Bob]"),
+        (PERSON, "[Ann] , who named [Bob] his heir"),
+        (ORGANISATION, "[Acme] renamed [Bolt]"),
         (PERSON, "[Ann] [Bob]"),
         (PERSON, "[Ann] ( 1992 ) met [कुश] )"),
         (PERSON, "[Ann] met [कुश] )"),
@@ -94,6 +104,45 @@ def test_statements(kind: str, text: str):
 )
 def test_what_states_no_alias(kind: str, text: str):
     assert not stated(text, kind)
+
+
+@pytest.mark.parametrize(
+    "kind, name, following, terms",
+    [
+        (
+            ORGANISATION,
+            "Acme",
+            '( together with its parts , " Acme , " " we " or the " Company " )',
+            ["Acme", "we", "Company"],
+        ),
+        (ORGANISATION, "Acme", ', a Texas limited partnership ( " Landlord " )', ["Landlord"]),
+        (ORGANISATION, "Acme", ', an agency ( the " Agency " )', ["Agency"]),
+        (ORGANISATION, "Acme", ', Ann and a company ( " Bolt " )', []),
+        (ORGANISATION, "Acme", 'is here ( " Bolt " )', []),
+        (PLACE, "Austin", '( the " Premises " )', []),
+        (PLACE, "State of Texas", '( the " State " )', ["State"]),
+        (PERSON, "Ann Lee", '( the " Guarantor " )', ["Guarantor"]),
+        (PERSON, "Ann Lee", '( " Jaws " )', []),
+        (VALUE, "1990", '( the " Date " )', []),
+        (ORGANISATION, "Acme", "", []),
+    ],
+)
+def test_what_a_bracket_defines(kind: str, name: str, following: str, terms: list[str]):
+    assert defined_terms(name, kind, following.split()) == terms
+
+
+@pytest.mark.parametrize(
+    "between, left",
+    [
+        ("( 12 May 1888 – 9 July 1961 ) , known as", ", known as"),
+        ("( born 1970 ) also known as", "also known as"),
+        ("( in Oslo ) , known as", "( in Oslo ) , known as"),
+        ("( 1970", "( 1970"),
+        (", known as", ", known as"),
+    ],
+)
+def test_dates_of_a_life_may_stand_between(between: str, left: str):
+    assert list(without_dates(between.split())) == left.split()
 
 
 def test_a_long_way_is_no_statement():

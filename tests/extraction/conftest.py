@@ -10,7 +10,8 @@ from spacy import Language
 from spacy.tokens import Doc
 
 from spacy_kmgre.extraction.annotate import Item
-from spacy_kmgre.extraction.sources import Reader, find_sources, splits_sentences
+from spacy_kmgre.extraction.reader import Reader, splits_sentences
+from spacy_kmgre.extraction.sources import find_sources
 
 
 @Language.component("test_fails")

@@ -39,7 +39,7 @@ def write_all(
     target: Path, outcomes: list[Outcome] = OUTCOMES, resume: bool = False, force: bool = False
 ) -> None:
     with closing(Journal(target)) as journal:
-        if journal.begin(SETTINGS, 2, resume=resume, force=force):
+        if journal.begin(SETTINGS, resume=resume, force=force):
             for start in range(len(list(journal.outcomes())), len(outcomes), 2):
                 journal.add(outcomes[start : start + 2])
             journal.finish(join)
@@ -48,7 +48,7 @@ def write_all(
 def begin(target: Path, count: int = 2) -> Journal:
     """A run that ended after some documents."""
     with closing(Journal(target)) as journal:
-        journal.begin(SETTINGS, 2)
+        journal.begin(SETTINGS)
         journal.add(OUTCOMES[:count])
     return journal
 
@@ -72,7 +72,7 @@ def test_a_run_goes_on_with_what_it_was_begun_with(tmp_path: Path):
     target = tmp_path / "out.txt"
     begin(target)
     with closing(Journal(target)) as journal:
-        assert journal.begin(SETTINGS, 99, resume=True) == 2
+        assert journal.begin(SETTINGS, resume=True)
         assert list(journal.outcomes()) == [Outcome("a", None, 2, 1), OUTCOMES[1]]
     write_all(target, resume=True)
     assert target.read_bytes() == WHOLE
@@ -83,9 +83,9 @@ def test_other_settings_are_refused(tmp_path: Path):
     begin(target)
     for other in ({"format": "csv"}, {}, {**SETTINGS, "more": 1}):
         with closing(Journal(target)) as journal, pytest.raises(ValueError, match=r"E333.*: (format|more)"):
-            journal.begin(other, 2, resume=True)
+            journal.begin(other, resume=True)
     with closing(Journal(target)) as journal:
-        assert journal.begin({"format": "csv"}, 3, force=True) == 3
+        assert journal.begin({"format": "csv"}, force=True)
         assert list(journal.outcomes()) == []
 
 
@@ -98,10 +98,10 @@ def test_an_earlier_run_is_not_passed_over(tmp_path: Path):
     for resume in (False, True):
         with closing(Journal(target)) as journal:
             if resume:
-                assert journal.begin(SETTINGS, 2, resume=True) is None
+                assert not journal.begin(SETTINGS, resume=True)
             else:
                 with pytest.raises(ValueError, match="E331"):
-                    journal.begin(SETTINGS, 2)
+                    journal.begin(SETTINGS)
     assert target.read_bytes() == WHOLE
 
 
@@ -109,11 +109,11 @@ def test_force_keeps_the_output_until_another_is_complete(tmp_path: Path):
     target = tmp_path / "out.txt"
     write_all(target)
     with closing(Journal(target)) as journal:
-        journal.begin(SETTINGS, 2, force=True)
+        journal.begin(SETTINGS, force=True)
         journal.add([Outcome("new", b"new\n")])
     assert target.read_bytes() == WHOLE and journal.errors.exists()
     with closing(Journal(target)) as journal:
-        journal.begin(SETTINGS, 2, resume=True)
+        journal.begin(SETTINGS, resume=True)
         assert [outcome.name for outcome in journal.outcomes()] == ["new"]
         assert target.read_bytes() == WHOLE
         journal.finish(join)
@@ -128,7 +128,7 @@ def test_an_output_that_cannot_be_made_leaves_the_journal(tmp_path: Path):
         raise ValueError("no such relation")
 
     with closing(Journal(target)) as journal, pytest.raises(ValueError, match="no such relation"):
-        journal.begin(SETTINGS, 2)
+        journal.begin(SETTINGS)
         journal.add(OUTCOMES)
         journal.finish(fail)
     assert not target.exists()
@@ -177,7 +177,7 @@ def test_an_output_that_is_a_folder(tmp_path: Path):
     target = tmp_path / "out"
     target.mkdir()
     with closing(Journal(target)) as journal:
-        journal.begin(SETTINGS, 2)
+        journal.begin(SETTINGS)
         journal.add(OUTCOMES)
         journal.finish(write)
     assert (target / "1").read_bytes() == b"two\n" and names(target) == {"0", "1", "2"}
@@ -195,13 +195,13 @@ def test_a_full_disk(tmp_path: Path, monkeypatch):
 
     monkeypatch.setattr(sqlite3, "connect", small)
     with closing(Journal(target)) as journal:
-        journal.begin(SETTINGS, 2)
+        journal.begin(SETTINGS)
         journal.add(OUTCOMES[:2])
         with pytest.raises(OSError, match=r"E351.*out\.txt\.partial.*full"):
             journal.add([OUTCOMES[2], Outcome("large", bytes(100_000))])
     monkeypatch.undo()
     with closing(Journal(target)) as journal:
-        journal.begin(SETTINGS, 2, resume=True)
+        journal.begin(SETTINGS, resume=True)
         assert [outcome.name for outcome in journal.outcomes()] == ["a", "b"]
     write_all(target, resume=True)
     assert target.read_bytes() == WHOLE
@@ -277,7 +277,7 @@ def test_killed_at_random(tmp_path: Path):
         if target.exists():
             break
         with closing(Journal(target)) as journal:
-            journal.begin(SETTINGS, 2, resume=True)
+            journal.begin(SETTINGS, resume=True)
             counts.append(len(list(journal.outcomes())))
     assert counts == sorted(counts) and len(set(counts)) > 2 and not any(count % 2 for count in counts)
     write_all(target, outcomes, resume=True)
@@ -291,7 +291,7 @@ from pathlib import Path
 from spacy_kmgre.extraction.journal import Journal
 
 journal = Journal(Path(sys.argv[1]))
-journal.begin({}, 2, resume=True)
+journal.begin({}, resume=True)
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -308,4 +308,4 @@ def test_two_processes_do_not_write_one_output(tmp_path: Path):
                 write_all(target, **{switch: True})
         other.kill()
     with closing(Journal(target)) as journal:
-        assert journal.begin({}, 3, resume=True) == 2
+        assert journal.begin({}, resume=True)

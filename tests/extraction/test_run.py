@@ -61,8 +61,8 @@ def test_every_document_once_and_in_order(nlp, source, tmp_path):
 
 
 def test_parts_hold_whole_batches():
-    assert Plan(16).part_size == 64 and Plan(3, 2).part_size == 96
-    assert Plan(4, -1).part_size % 4 == 0
+    assert Plan(16).part_size == 4 and Plan(3, 2).part_size == 8
+    assert Plan(4, -1).part_size == 4 * (os.cpu_count() or 1)
     for n_process in (0, -2):
         with pytest.raises(ValueError, match="E023"):
             Plan(4, n_process)
@@ -321,8 +321,8 @@ def wait_in_workers(folder: Path) -> None:
 
     nlp = spacy.blank("xx")
     nlp.add_pipe("test_waits")
-    with start_workers(Annotator(nlp, Doc.to_bytes, 1), 2) as workers:
-        workers.run([Item(text, partial(nlp.make_doc, text)) for text in "ab"], print)
+    with start_workers(Annotator(nlp, Doc.to_bytes), 2) as workers:
+        list(workers.run([[Item(text, partial(nlp.make_doc, text))] for text in "ab"], print))
 
 
 def alive(pid: int) -> bool:
@@ -348,7 +348,7 @@ def test_workers_end_with_their_parent(tmp_path):
 def test_results_are_those_of_the_items(nlp, source):
     items = read(nlp, source)
     with nlp.memory_zone():
-        docs = annotate(nlp, items, 4, print)
+        docs = annotate(nlp, items, print)
         assert [doc.user_data["title"] for doc in docs] == [item.name for item in items]
         assert all(set(doc.user_data) == set(nlp(item.make()).user_data) for doc, item in zip(docs, items))
         del docs
@@ -376,7 +376,7 @@ def test_a_killed_worker_ends_the_run(nlp, tmp_path, monkeypatch, method: str):
     assert time.monotonic() - killed < 10
     assert "SIGKILL" in str(error.value) or os.name == "nt"
     assert not multiprocessing.active_children() and not target.exists()
-    assert count_documents(target) == 32
+    assert count_documents(target) in range(8, 48, 8)
     run(nlp, source, target, Plan(1), resume=True)
     assert target.read_bytes() == whole.read_bytes()
 
@@ -390,11 +390,34 @@ def bulky(doc: Doc) -> bytes:
 def test_a_worker_killed_while_it_answers(nlp, source):
     items = read(nlp, source)
     for delay in (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3):
-        with start_workers(Annotator(nlp, bulky, 1), 2) as workers:
+        with start_workers(Annotator(nlp, bulky), 2) as workers:
             victim = multiprocessing.active_children()[0]
             timer = Timer(delay, victim.kill)
             timer.start()
             with suppress(ChildProcessError):
-                workers.run(items, print)
+                list(workers.run([[item] for item in items], print))
             timer.join()
         assert not victim.is_alive() and not multiprocessing.active_children()
+
+
+def test_a_long_document_does_not_hold_others_back(nlp, tmp_path):
+    """Other workers go on with what comes after it, and the order stays."""
+
+    @Language.component("test_lingers")
+    def lingers(doc):
+        """The first document takes until the last one is done."""
+        last = tmp_path / "last"
+        if doc.text.endswith(" 29"):
+            last.touch()
+        assert "linger" not in doc.text or wait(last.exists)
+        return doc
+
+    nlp.add_pipe("test_lingers", first=True)
+    lines = [line(0, "Acme lingers near Bolt"), *(line(number) for number in range(1, 30))]
+    items = read(nlp, write_lines(tmp_path / "in.jsonl", lines))
+    with start_workers(Annotator(nlp, Doc.to_bytes), 2) as workers:
+        done: list[int] = []
+        found = workers.run(([item] for item in items), done.append)
+        (first,) = next(found)
+        assert first.name == "doc 0" and first.error is None and sum(done) >= 29
+        assert [outcome.name for batch in found for outcome in batch] == [item.name for item in items[1:]]

@@ -17,10 +17,10 @@ from spacy_kmgre.cli import kmgre
 from spacy_kmgre.export import find_export
 from spacy_kmgre.extraction.suggest import RankedExport, Rule
 from spacy_kmgre.formats import FORMATS
-from spacy_kmgre.formats.base import guess_source
 from spacy_kmgre.formats.counts import Counts
+from spacy_kmgre.formats.recognise import guess_source
 
-from ..conftest import NAME, annotate, component
+from ..conftest import NAME, annotate, component, tries
 from .conftest import line, write_lines
 
 NLP = spacy.blank("en")
@@ -88,7 +88,7 @@ def test_each_label_has_its_threshold(tmp_path):
     assert [relation["label"] for relation in first["relations"]] == ["a"]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tries(15), deadline=None)
 @given(
     scores=st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 1)), max_size=12),
     margin=st.floats(0.001, 1),

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc
 
 from spacy_kmgre.annotations import TITLE
-from spacy_kmgre.extraction.sources import Reader, find_sources
+from spacy_kmgre.extraction.reader import Reader
+from spacy_kmgre.extraction.sources import find_sources
 from spacy_kmgre.extraction.tables import Columns, read_table
 
 NLP = spacy.blank("en")
@@ -147,7 +148,7 @@ def test_any_cells_come_back(tmp_path_factory, rows: list[tuple[str, str]]):
     folder = tmp_path_factory.mktemp("tables")
     expected = [body for _, body in rows]
     path = write_csv(folder / "x.csv", rows, quoting=csv.QUOTE_ALL)
-    assert [row.text() for row in read_table(path, "csv", Columns("body"))] == expected
+    assert [row.text for row in read_table(path, "csv", Columns("body"))] == expected
     if rows:
         path = write_parquet(folder / "x.parquet", rows)
-        assert [(row.name, row.text()) for row in read_table(path, "parquet", Columns("body", "id"))] == rows
+        assert [(row.name, row.text) for row in read_table(path, "parquet", Columns("body", "id"))] == rows

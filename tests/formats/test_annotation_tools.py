@@ -11,9 +11,9 @@ from spacy.tokens import Doc, Span
 
 from spacy_kmgre.annotations import relation_data, store_relations
 from spacy_kmgre.formats import FORMATS
-from spacy_kmgre.formats.base import guess_source
 from spacy_kmgre.formats.counts import Counts
 from spacy_kmgre.formats.mentions import part_mentions
+from spacy_kmgre.formats.recognise import guess_source
 
 from .samples import DOCCANO, LABEL_STUDIO, PRODIGY, VOCAB, clusters, lines, read, relations, sample, texts
 
@@ -199,9 +199,9 @@ def test_doccano(tmp_path):
             r"result\[2\]: 'value\.labels' should be a valid list",
         ),
         ("doccano", "entities.0.end_offset", 99, "E121", r"line 1 entities\[0\]"),
-        ("doccano", "entities.1.id", 10, "E134", r"entities\[1\]: 10"),
-        ("doccano", "entities.1.id", "10", "E102", r"'entities\[1\]\.id' should be a valid integer"),
-        ("doccano", "relations.0.to_id", 99, "E131", r"relations\[0\].*refers to 99"),
+        ("doccano", "entities.1.id", 10, "E134", r"entities\[1\]: '10'"),
+        ("doccano", "entities.1.id", [10], "E102", r"'entities\[1\]\.id' should be a valid string"),
+        ("doccano", "relations.0.to_id", 99, "E131", r"relations\[0\].*refers to '99'"),
         ("doccano", "relations.0.type", ..., "E148", ""),
         ("doccano", "text", "Lee \ud800", "E120", "line 1"),
     ],
@@ -224,7 +224,7 @@ def test_lenient(tmp_path, name, path, value):
     first, _ = read(name, changed(name, tmp_path, path, value), counts, lenient=True)
     assert counts.oddities["mentions left out, as their text is elsewhere"] == 1
     if name == "prodigy":  # whose relations give offsets of their own
-        assert clusters(first)[1] == ("entity_2", "", "", [(12, 16)])
+        assert clusters(first)[1] == ("entity_2", "ORG", "", [(12, 16)])
     else:
         assert ["Acme"] not in texts(first) and not first._.relations
         assert counts.oddities["relations left out with their mention"] == (

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from spacy_kmgre.formats.assemble import Cluster, Passage, TextDocs, TextOptions, check_order
 from spacy_kmgre.formats.counts import Counts
 
+from ..conftest import tries
 from .samples import VOCAB, clusters
 
 
@@ -18,7 +19,7 @@ TEXTS = st.text("ab .-é😀\n\t", min_size=1, max_size=25)
 DOCS = docs()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(80), deadline=None)
 @given(text=TEXTS, data=st.data())
 def test_offsets_are_exact_whatever_the_tokens(text: str, data: Any):
     offsets = st.tuples(st.integers(0, len(text) - 1), st.integers(1, len(text))).filter(

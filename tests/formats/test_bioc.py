@@ -75,7 +75,7 @@ LOCATION = '<location offset="0" length="7"/>'
         ("<offset>18</offset>", "<offset>16</offset>", "E129", "line 9 '101'.*16"),
         ("<offset>18</offset>", "<offset>999999999</offset>", "E129", "line 9 '101'"),
         ("<offset>18</offset>", "", "E130", "line 9 '101'.*offset ''"),
-        ('<infon key="relation">CID</infon>', "", "E130", "line 19 '101': a relation without a type"),
+        ('<infon key="relation">CID</infon>', "", "E148", "line 19 '101': a relation without a label"),
         ('<annotation id="b">', '<annotation id="a">', "E134", "line 33 '102': 'a' is the name of several"),
         ('refid="b"', 'refid="z"', "E131", "line 33 '102'.*'z'.*a, b"),
         ("</passage>", "", "E127", " is not XML: mismatched tag: line"),
@@ -156,7 +156,7 @@ def test_discontinuous_mentions_and_relations_of_three(write):
 
 def test_lenient(write):
     counts = Counts()
-    text = BIOC.replace('<location offset="11" length="8"/>', '<location offset="0" length="8"/>')
+    text = BIOC.replace('<location offset="11" length="8"/>', '<location offset="3" length="8"/>')
     _, second = read("bioc", write(text), counts, lenient=True)
     assert texts(second) == [["BRAF"]]
     assert counts.oddities["mentions left out, as their text is elsewhere"] == 1

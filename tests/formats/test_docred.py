@@ -18,6 +18,8 @@ from spacy_kmgre.formats.docbin import write_corpus
 from spacy_kmgre.formats.docred import read_docred
 from spacy_kmgre.types import Entity
 
+from ..conftest import tries
+
 DOCUMENT = {
     "title": "Ann Lee",
     "sents": [
@@ -185,7 +187,7 @@ def test_no_list_of_documents(write, content, code):
 
 def test_not_text(tmp_path):
     path = tmp_path / "docs.json"
-    path.write_bytes(b"\xff\xfe[]")
+    path.write_bytes(b"\xff\xff[]")
     with pytest.raises(ValueError, match="E120"):
         read(path)
 
@@ -193,7 +195,7 @@ def test_not_text(tmp_path):
 @pytest.mark.parametrize(
     "path, value, code, place",
     [
-        ("title", None, "E102", "'title' should be a valid string, got: None"),
+        ("title", ["x"], "E102", r"'title' should be a valid string, got: \['x'\]"),
         ("sents", None, "E102", "'sents' should be a valid list"),
         ("sents.1", "Acme .", "E102", r"'sents\[1\]' should be a valid list"),
         ("sents.1.0", 3, "E102", r"'sents\[1\]\[0\]' should be a valid string, got: 3"),
@@ -224,7 +226,8 @@ def test_not_text(tmp_path):
         ("vertexSet.1.0.sent_id", 3, "E103", "of sentence 3"),
         ("vertexSet.1.0.sent_id", -1, "E103", "of sentence -1"),
         ("labels.2", [0, 1], "E102", r"'labels\[2\]' should be an object"),
-        ("labels.2.r", None, "E102", r"'labels\[2\]\.r' should be a valid string"),
+        ("labels.2.r", None, "E148", r"labels\[2\]: a relation without a label"),
+        ("labels.2.r", 17, "E102", r"'labels\[2\]\.r' should be a valid string"),
         ("labels.2.h", "0", "E102", r"'labels\[2\]\.h' should be a valid integer"),
         ("labels.2.h", 3, "E104", r"labels\[2\]: the label points to the entity 3.*\[0, 1, 2\]"),
         ("labels.2.t", -1, "E104", r"labels\[2\]: the label points to the entity -1"),
@@ -244,7 +247,7 @@ def test_what_cannot_be_right(write, path, value, code, place):
 
 
 def test_missing_keys_and_evidence_in_an_empty_sentence(write):
-    for key in ("title", "sents", "vertexSet"):
+    for key in ("sents", "vertexSet"):
         data = document()
         del data[key]
         with pytest.raises(ValueError, match=rf"E102.*'{key}' is missing"):
@@ -364,7 +367,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.sampled_from(" ".join(PLACES).split()), value=JSON)
 def test_mangled_documents_give_a_named_error_or_a_document(write, place, value):
     path = write([changed(place, value)])
@@ -372,7 +375,7 @@ def test_mangled_documents_give_a_named_error_or_a_document(write, place, value)
     try:
         (doc,) = read(path, counts=counts)
     except ValueError as error:
-        assert re.match(r"\[KMGRE E10\d\] .*docs\.json\[0\]", str(error))
+        assert re.match(r"\[KMGRE E1(0\d|48)\] .*docs\.json\[0\]", str(error))
     else:
         assert len(doc._.relations) == counts.relations
         assert sum(len(entity.mentions) for entity in read_entities(doc)) == counts.mentions

@@ -10,7 +10,8 @@ import pytest
 import spacy
 from spacy.tokens import Doc, Span
 
-from spacy_kmgre.extraction.sources import Reader, find_sources
+from spacy_kmgre.extraction.reader import Reader
+from spacy_kmgre.extraction.sources import find_sources
 from spacy_kmgre.formats import FORMATS
 from spacy_kmgre.formats.base import targets
 

@@ -81,14 +81,14 @@ def test_invisible_characters_of_the_published_texts(tmp_path):
     "old, new, code, place",
     [
         ('"content": "Lee', '"no": "Lee', "E133", "'DW_1' has no `content`"),
-        ('"id": "DW_1"', '"id": 1', "E102", "'id' should be a valid string"),
+        ('"id": "DW_1"', '"id": [1]', "E102", "'id' should be a valid string"),
         ('"begin": 12', '"begin": 13', "E122", r"'DW_1' mentions\[1\].*'nn Lee', not 'Ann Lee'"),
         ('"begin": 12', '"begin": -12', "E121", r"mentions\[1\]"),
         ('"end": 46', '"end": 99', "E121", r"mentions\[3\]"),
         ('"concept": null', '"concept": 9', "E131", r"mentions\[3\].*refers to 9.*\[0, 1, 2\]"),
         ('"concept": 1,', '"concept": 0,', "E134", r"concepts\[1\]: 0"),
         ('"o": 2', '"o": 3', "E131", r"relations\[0\].*refers to 3"),
-        ('"p": "in0"', '"p": null', "E102", r"'relations\[1\]\.p' should be a valid string"),
+        ('"p": "in0"', '"p": null', "E148", r"relations\[1\]: a relation without a label"),
         ("Berlin", "Bonn", "E122", r"mentions\[2\].*not 'Berlin'"),
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from spacy_kmgre.formats.counts import Counts
 from spacy_kmgre.formats.files import (
     file_name,
     read_json_lines,
@@ -106,13 +107,25 @@ def test_a_deep_list_does_not_fill_the_memory(tmp_path):
             list(read_json_list(path))
 
 
+@pytest.mark.parametrize("junk", ['"', ' "]', "\n tru", "1", "]", "//"])
+@pytest.mark.parametrize("items", ["[]", "[1]"])
+def test_nothing_comes_after_a_list(tmp_path, items, junk):
+    path = tmp_path / "a.json"
+    path.write_text(items + " \n\n")
+    assert list(read_json_list(path)) == json.loads(items)
+    path.write_text(items + junk)
+    number = len(json.loads(items))
+    with pytest.raises(ValueError, match=rf"E100.*a\.json.*, in item {number}"):
+        list(read_json_list(path))
+
+
 def test_lines_end_in_line_feeds_alone(tmp_path):
     path = tmp_path / "lines.txt"
     path.write_bytes("\ufeffa\x85b\r\nc\u2028d\n\ne\rf".encode("utf8"))
-    assert list(read_lines(path)) == [(1, "a\x85b"), (2, "c\u2028d"), (3, ""), (4, "e\rf")]
+    assert list(read_lines(path, Counts())) == [(1, "a\x85b"), (2, "c\u2028d"), (3, ""), (4, "e\rf")]
     path.write_bytes(b"fine\nnot \xff fine\n")
     with pytest.raises(ValueError, match=r"E120.*lines.txt line 2 is not text"):
-        list(read_lines(path))
+        list(read_lines(path, Counts()))
 
 
 def test_json_lines(tmp_path):

@@ -15,12 +15,13 @@ from spacy_kmgre.formats.base import (
     KEY_PAIRS,
     SCORES,
     get_format,
-    guess_source,
     targets,
 )
 from spacy_kmgre.formats.counts import Counts
+from spacy_kmgre.formats.recognise import guess_source
 from spacy_kmgre.relation_input import relation_data_of
 
+from ..conftest import tries
 from .samples import SAMPLES, VOCAB, documents, facts, path_for, read, sample
 
 NAMES = list(FORMATS)
@@ -189,7 +190,9 @@ def test_formats_are_told_by_what_is_in_them(name, tmp_path):
 
 # Shrinking takes minutes here, as each example writes and reads files.
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
-QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES)
+QUICK = settings(
+    max_examples=tries(10), deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES
+)
 LABELS = st.sampled_from(["born_in", "a b", "Association:Novel", "é|ü", "COREFX"])
 
 

@@ -96,7 +96,7 @@ def test_the_schema_is_one_and_knows_the_sample():
     "path, value, code, place",
     [
         ("text", None, "E102", "'j1': 'text'"),
-        ("title", 3, "E102", "'title' should be a valid string"),
+        ("title", [3], "E102", "'title' should be a valid string"),
         ("tokens", [[0, 3]], "E123", "'j1': the token number 1"),
         ("tokens.0", [0], "E102", r"'tokens\[0\]' should have at least 2 items"),
         ("tokens.0", [0, "3"], "E102", r"'tokens\[0\]\[1\]' should be a valid integer"),

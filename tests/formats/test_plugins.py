@@ -1,5 +1,6 @@
 """Formats that other packages bring."""
 
+import json
 import os
 import subprocess
 import sys
@@ -13,7 +14,8 @@ from typer.testing import CliRunner
 
 from spacy_kmgre.cli import kmgre
 from spacy_kmgre.formats import FORMATS, Format, ReaderOptions, option
-from spacy_kmgre.formats.base import get_format, guess_source, guess_target
+from spacy_kmgre.formats.base import get_format
+from spacy_kmgre.formats.recognise import guess_source, guess_target
 
 from .samples import VOCAB, documents, facts, path_for, read, relations, sample, texts
 
@@ -97,31 +99,50 @@ def registered() -> Iterator[None]:
     catalogue.REGISTRY.update(before)
 
 
-def test_a_package_brings_a_format(plugin: Path, tmp_path: Path):
-    def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "spacy", "kmgre", *map(str, arguments)]
-        environment = {**os.environ, "PYTHONPATH": str(plugin), "COLUMNS": "200"}
-        return subprocess.run(command, capture_output=True, text=True, env=environment)
+COMMANDS = """
+import json, sys
+from spacy.cli._util import app
+from spacy.util import registry
+from typer.testing import CliRunner
 
-    shown = run("convert", "--help").stdout
+registry.cli.get_all()
+results = [CliRunner().invoke(app, ["kmgre", *command]) for command in json.load(sys.stdin)]
+print(json.dumps([[result.exit_code, result.output] for result in results]))
+"""
+
+
+def test_a_package_brings_a_format(plugin: Path, tmp_path: Path):
+    """All commands run in one process that has the package, since a new one spends seconds on imports."""
+    source, out = tmp_path / "in.txt", tmp_path / "out.jsonl"
+    source.write_text(TEXT)
+    commands = [
+        ["convert", "--help"],
+        ["convert", source, out, "--arrow", "=>"],
+        ["convert", out, tmp_path / "again.arrows"],
+        ["convert", out, tmp_path / "third.jsonl", "--arrow", "=>"],
+    ]
+    ran = subprocess.run(
+        [sys.executable, "-c", COMMANDS],
+        input=json.dumps([[str(argument) for argument in command] for command in commands]),
+        env={**os.environ, "PYTHONPATH": str(plugin), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (_, shown), (code, said), again, third = json.loads(ran.stdout.splitlines()[-1])
     assert "arrows             a format from outside (.arrows)" in shown
     assert "What relates two entities (arrows)" in " ".join(shown.split()) and "--arrow <str>" in shown
-    source = tmp_path / "in.txt"
-    source.write_text(TEXT)
-    done = run("convert", source, tmp_path / "out.jsonl", "--arrow", "=>")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "in.txt as arrows" in " ".join(done.stdout.split())
-    (doc,) = read("jsonl", tmp_path / "out.jsonl")
+    assert code == 0, said
+    assert "in.txt as arrows" in " ".join(said.split())
+    (doc,) = read("jsonl", out)
     assert texts(doc) == [["Lee"], ["Acme"]] and relations(doc) == [("Lee", "founded", "Acme")]
-    done = run("convert", tmp_path / "out.jsonl", tmp_path / "again.arrows")
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert again[0] == 0, again[1]
     assert (tmp_path / "again.arrows").read_text() == TEXT.replace("=>", "->").replace(
         "\nlee", "\nentity_1"
     ).replace("acme", "entity_2")
-    done = run("convert", tmp_path / "out.jsonl", tmp_path / "third.jsonl", "--arrow", "=>")
-    assert done.returncode == 1
-    assert "'jsonl' has no option 'arrow'" in " ".join(done.stdout.split())
-    assert "Formats that have the option: arrows." in " ".join(done.stdout.split())
+    assert third[0] == 1
+    assert "'jsonl' has no option 'arrow'" in " ".join(third[1].split())
+    assert "Formats that have the option: arrows." in " ".join(third[1].split())
 
 
 @pytest.mark.usefixtures("registered")

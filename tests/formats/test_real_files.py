@@ -8,6 +8,8 @@ import lzma
 import tarfile
 import zipfile
 from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,8 @@ import pytest
 from spacy_kmgre.annotations import store_relations
 from spacy_kmgre.formats import FORMATS
 from spacy_kmgre.formats import compression as packing
-from spacy_kmgre.formats.base import guess_source
 from spacy_kmgre.formats.counts import Counts
+from spacy_kmgre.formats.recognise import guess_source
 from spacy_kmgre.relation_input import relation_data_of
 
 from .samples import (
@@ -92,8 +94,12 @@ def test_folders_of_json_lines(name: str, tmp_path: Path):
 
 
 def zstd(data: bytes) -> bytes:
-    compress: bytes = pytest.importorskip("zstandard").ZstdCompressor().compress(data)
-    return compress
+    """Compress with Python's own module, which 3.14 brings, or with the library zstandard."""
+    if find_spec("compression"):
+        compress = import_module("compression.zstd").compress
+    else:
+        compress = pytest.importorskip("zstandard").ZstdCompressor().compress
+    return bytes(compress(data))
 
 
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {

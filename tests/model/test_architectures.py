@@ -159,3 +159,30 @@ def test_unknown_heads_and_contexts_are_named(setting, value):
 def test_settings_that_are_gone(setting, value):
     with pytest.raises(ValueError, match=f"KMGRE E023.*{setting} = {value!r}"):
         build_kmgre(build_encoder(), **{setting: value})
+
+
+@pytest.mark.parametrize(
+    "setting, value",
+    [
+        ("xi", 1.5),
+        ("xi", -0.1),
+        ("alpha", 2.0),
+        ("gamma", -1.0),
+        ("evidence_focus", -0.1),
+        ("head_width", 0),
+        ("threshold_prior", float("nan")),
+    ],
+)
+def test_numbers_outside_their_range(tiny_encoder, setting, value):
+    with pytest.raises(ValueError, match=f"E023.*{setting} = {value}"):
+        build_kmgre(build_encoder(tiny_encoder), **{setting: value})
+
+
+@pytest.mark.parametrize(
+    "setting, value",
+    [("overlap", -1), ("max_pieces", 0), ("batch_pieces", 0), ("untyped_rate", 1.5), ("max_length", 100)],
+)
+def test_numbers_of_the_encoder_outside_their_range(tiny_encoder, setting, value):
+    wrong = "overlap = 128" if setting == "max_length" else f"{setting} = {value}"
+    with pytest.raises(ValueError, match=f"E023.*{wrong}"):
+        build_encoder(tiny_encoder, **{setting: value})

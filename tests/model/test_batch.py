@@ -13,9 +13,10 @@ from spacy_kmgre.model import batch as batch_module
 from spacy_kmgre.model.batch import FlatBatch, PairIndex, PairScores, flatten, mention_pairs, pair_chunks
 from spacy_kmgre.model.pieces import Document
 
+from ..conftest import tries
 from .tiny import random_pieces
 
-law = settings(deadline=None, derandomize=True, max_examples=100)
+law = settings(deadline=None, derandomize=True, max_examples=tries(30))
 MENTIONS = 31  # of each document
 # Mentions may belong to several entities; an entity without mentions is in no pair.
 clusters_of_mentions = st.lists(

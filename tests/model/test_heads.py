@@ -7,11 +7,20 @@ import torch
 from torch import Tensor
 
 from spacy_kmgre.model import maths
-from spacy_kmgre.model.heads import BilinearHead, Head, LinearHead, bilinear_head, linear_head
+from spacy_kmgre.model.heads import (
+    SHARING,
+    BilinearHead,
+    Head,
+    LabelTextHead,
+    LinearHead,
+    bilinear_head,
+    label_text_head,
+    linear_head,
+)
 
 EXACT = {"rtol": 0.0, "atol": 1e-10}
 CLASSES = 5
-HEADS = {"linear": linear_head(), "bilinear": bilinear_head(48)}
+HEADS = {"linear": linear_head(), "bilinear": bilinear_head(48), "label_text": label_text_head()}
 
 
 class Inputs(NamedTuple):
@@ -50,6 +59,62 @@ def test_linear_head(mode, width, pairs):
     x = torch.cat([inputs.rows[inputs.head], inputs.rows[inputs.tail], inputs.context(mode)], dim=1)
     assert found.shape == (pairs, CLASSES)
     torch.testing.assert_close(found, x @ head.output.weight.T + head.output.bias, **EXACT)
+
+
+@pytest.fixture
+def texts() -> Tensor:
+    """The embeddings of the labels; TH has none, and the last label has none either."""
+    torch.manual_seed(1)
+    found = 3 + torch.randn(CLASSES, 32, dtype=torch.float64)
+    found[[0, -1]] = 0.0
+    return found
+
+
+@pytest.mark.parametrize("mode", maths.CONTEXT_MODES)
+def test_label_text_head(mode, texts):
+    inputs = make_inputs(32)
+    head = LabelTextHead(32, CLASSES).double()
+    head.read_texts(texts)
+    torch.nn.init.normal_(head.shared)
+    found = inputs.score(head, mode)
+    known = texts[1:-1] - texts[1:-1].mean(dim=0)
+    length = head.output.weight[:, 64:].norm(dim=1).mean()
+    context = inputs.context(mode)
+    for pair, (i, j) in enumerate(zip(inputs.head.tolist(), inputs.tail.tolist())):
+        x = torch.cat([inputs.rows[i], inputs.rows[j], context[pair]])
+        for number in range(CLASSES):
+            expected = head.output.weight[number] @ x + head.output.bias[number]
+            if 0 < number < CLASSES - 1:
+                text = length * known[number - 1] / known[number - 1].norm()
+                expected = expected + text @ context[pair] + SHARING * text @ head.shared @ x
+            torch.testing.assert_close(found[pair, number], expected, **EXACT)
+
+
+def test_a_label_without_text_begins_as_in_a_linear_head(texts):
+    inputs = make_inputs(32)
+    head, linear = LabelTextHead(32, CLASSES).double(), LinearHead(32, CLASSES).double()
+    linear.output = head.output
+    assert torch.equal(inputs.score(head, "per_head"), inputs.score(linear, "per_head"))
+    head.read_texts(texts)
+    found, expected = inputs.score(head, "per_head"), inputs.score(linear, "per_head")
+    assert torch.equal(found[:, [0, -1]], expected[:, [0, -1]])
+    assert not torch.isclose(found[:, 1:-1], expected[:, 1:-1]).any()
+
+
+def test_what_one_label_learns_moves_labels_of_like_texts(texts):
+    """A step for class 1 lifts class 2, whose text is nearly the same, and not class 3, whose text is another."""
+    inputs = make_inputs(32)
+    texts[2] = texts[1] + 0.01 * texts[3]
+    head = LabelTextHead(32, CLASSES).double()
+    head.read_texts(texts)
+    before = inputs.score(head, "per_head")
+    before[:, 1].sum().backward()
+    with torch.no_grad():
+        head.shared += 0.01 * head.shared.grad
+        change = (inputs.score(head, "per_head") - before).mean(dim=0)
+    assert change[1] > 0 and change[2] > 0.9 * change[1]
+    assert change[3] < 0.1 * change[1]
+    assert change[0] == change[-1] == 0.0
 
 
 @pytest.mark.parametrize("mode", maths.CONTEXT_MODES)
@@ -99,6 +164,7 @@ def test_gradients_reach_everything(name):
     inputs = make_inputs(32)
     leaves = [x.clone().requires_grad_() for x in inputs[:3]]
     head = HEADS[name].build(32, CLASSES, 0.0).double()
+    head.read_texts(torch.randn(CLASSES, 32))
     Inputs(*leaves, *inputs[3:]).score(head, "per_head").square().sum().backward()
     for leaf in [*leaves, *head.parameters()]:
         assert leaf.grad is not None and leaf.grad.abs().max() > 1e-6
@@ -108,6 +174,7 @@ def test_gradients_reach_everything(name):
 def test_more_classes_keep_what_is_learned(name):
     inputs = make_inputs(32)
     head = HEADS[name].build(32, CLASSES, 0.0).double()
+    head.read_texts(torch.randn(CLASSES, 32))
     before, weight, bias = inputs.score(head, "per_head"), head.output.weight, head.output.bias
     head.resize(CLASSES + 3)
     assert head.classes == CLASSES + 3
@@ -117,4 +184,4 @@ def test_more_classes_keep_what_is_learned(name):
     assert after.shape == (12, CLASSES + 3)
     torch.testing.assert_close(after[:, :CLASSES], before, **EXACT)
     assert all(parameter.requires_grad for parameter in head.parameters())
-    assert len(list(head.parameters())) == {"linear": 2, "bilinear": 6}[name]
+    assert len(list(head.parameters())) == {"linear": 2, "bilinear": 6, "label_text": 3}[name]

@@ -14,11 +14,12 @@ from transformers import AutoTokenizer, RobertaTokenizerFast
 
 from spacy_kmgre.model.pieces import Document, insert_markers, make_pieces, make_windows
 
+from ..conftest import tries
 from .tiny import random_pieces
 
 Offsets = Sequence[tuple[int, int]]
 
-law = settings(deadline=None, derandomize=True, max_examples=150)
+law = settings(deadline=None, derandomize=True, max_examples=tries(50))
 MARK = -7  # no piece has this number
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 import spacy
+import torch
 from spacy.tokens import DocBin
 from spacy.training import Example
 
@@ -9,9 +10,9 @@ from spacy_kmgre.evaluation.report import count_examples, make_report
 from spacy_kmgre.export.csv import CsvExport
 from spacy_kmgre.formats import FORMATS
 from spacy_kmgre.formats.counts import Counts
-from spacy_kmgre.types import Entity, Relation, label_title
+from spacy_kmgre.types import Entity, Relation, label_title, label_words
 
-from ..conftest import NAME, RELATIONS, make_doc
+from ..conftest import NAME, RELATIONS, make_doc, make_example
 
 TEXTS = {"founded": "founder of", "lives_in": "residence"}
 
@@ -82,3 +83,48 @@ def test_label_title():
     head, tail = Entity((), "entity_1"), Entity((), "entity_2")
     assert "label_text" not in Relation(head, tail, "P22").to_dict()
     assert Relation(head, tail, "P22", label_text="father").to_dict()["label_text"] == "father"
+
+
+def test_a_head_begins_with_the_labels_in_words(make_nlp, architecture, tmp_path):
+    """Labels of the same text begin with the same weights, and one without words begins without any."""
+    said = {"founded": "founder of", "lives_in": "founder of", "works_in": ""}
+    nlp = make_nlp(architecture, head="label_text", component={"label_texts": {**said, "P22": ""}})
+    example = make_example(nlp)
+    nlp.initialize(lambda: [example])
+    pipe = nlp.get_pipe(NAME)
+    head = pipe.model.shims[0].network.extractor.head
+    th, founded, lives_in, works_in = head.texts
+    assert torch.allclose(founded, lives_in) and founded.norm() > 0
+    assert works_in.norm() > 0 and not torch.allclose(founded, works_in)  # Its words are those of the label.
+    assert th.norm() == 0
+    pipe.add_label("P22")
+    assert head.texts[-1].norm() == 0
+    optimizer = nlp.resume_training()
+    optimizer.learn_rate = 3e-3
+    for _ in range(40):
+        nlp.update([example], sgd=optimizer)
+    doc = nlp(make_doc(nlp))
+    assert set(texts(doc)) == set(said)
+    nlp.to_disk(tmp_path / "pipeline")
+    loaded = spacy.load(tmp_path / "pipeline")
+    again = loaded(make_doc(loaded))
+    assert [relation.to_dict() for relation in again._.relations] == [
+        relation.to_dict() for relation in doc._.relations
+    ]
+
+
+@pytest.mark.parametrize(
+    "label, words",
+    [
+        ("per:placeOfBirth", "per place of birth"),
+        ("PLACE_OF_BIRTH", "place of birth"),
+        ("Cause-Effect(e1,e2)", "cause effect e e"),
+        ("père", "père"),
+        ("CID", "cid"),
+        ("P22", ""),
+        ("NA", ""),
+        ("1", ""),
+    ],
+)
+def test_label_words(label, words):
+    assert label_words(label) == words

@@ -25,14 +25,14 @@ def load(name: str) -> Language:
     return spacy.load(name)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def english() -> Language:
     nlp = load(ENGLISH)
     nlp.add_pipe("kmgre_entities", config={"types": "ontonotes_docred"})
     return nlp
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def french() -> Language:
     nlp = load(FRENCH)
     nlp.add_pipe("kmgre_entities", config={"types": "wikiner_docred"})

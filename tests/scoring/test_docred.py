@@ -16,6 +16,8 @@ from spacy_kmgre.annotations import store_relations
 from spacy_kmgre.relation_input import relation_data_of
 from spacy_kmgre.scoring.relations import relation_facts, score_relations
 
+from ..conftest import tries
+
 NLP = spacy.blank("en")
 JSON = list[dict[str, Any]]
 
@@ -186,7 +188,7 @@ def documents(draw, title: str) -> dict[str, Any]:
 
 
 @given(documents("train"), documents("one"), documents("two"))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(70), deadline=None)
 def test_random_documents(train, one, two):
     predictions = one["predictions"] + two["predictions"]
     labels = one["labels"] + two["labels"]

@@ -23,6 +23,8 @@ from spacy_kmgre.scoring.relations import (
 )
 from spacy_kmgre.scoring.tallies import RelationCounts, Tally
 
+from ..conftest import tries
+
 NLP = spacy.blank("en")
 Offsets = tuple[int, int]
 Row = tuple[str, str, str, Sequence[int]]
@@ -543,7 +545,7 @@ def is_known(item: dict, facts: set[tuple[str, str, str]]) -> bool:
 
 
 @given(st.lists(documents(), max_size=3), facts_strategy)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(50), deadline=None)
 def test_scores_equal_a_slow_recount(corpus, facts):
     examples = []
     for words, gold_clusters, predicted_clusters, gold, predicted in corpus:
@@ -562,7 +564,7 @@ some_types = st.lists(st.sampled_from(["", "PER", "LOC"]), min_size=4, max_size=
 
 
 @given(documents(), some_types, some_types)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(50), deadline=None)
 def test_losses_equal_a_slow_recount(document, gold_types, predicted_types):
     words, gold_clusters, predicted_clusters, gold, predicted = document
     docs = []

@@ -1,0 +1,322 @@
+"""Engines for many machines, with a cluster on this one: `make test-engines`. Each part is skipped where its library is
+not installed."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from ipaddress import ip_address
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import spacy
+import srsly
+from typer.testing import CliRunner
+
+from spacy_kmgre.cli import kmgre
+from spacy_kmgre.extraction import Extractor
+
+from .conftest import line, write_lines
+
+pytestmark = pytest.mark.engines
+
+# A pipeline that takes its time, so that a run can be killed in the midst of it, and that fails where the text says so.
+SLOW = """
+import time
+from spacy import Language
+
+@Language.component("test_slow")
+def slow(doc):
+    time.sleep(0.02)
+    if "explode" in doc.text:
+        raise RuntimeError("It did explode.")
+    return doc
+"""
+COLUMNS = ("--id-column", "id", "--entities-column", "entities")
+
+
+@pytest.fixture(scope="module")
+def slow(trained_folder, tmp_path_factory) -> tuple[Path, Path]:
+    """The folder of a slow pipeline, and its code."""
+    folder = tmp_path_factory.mktemp("slow")
+    code = folder / "slow.py"
+    code.write_text(SLOW)
+    exec(compile(SLOW, str(code), "exec"), {})
+    nlp = spacy.load(trained_folder("KMGRE"))
+    nlp.add_pipe("test_slow", first=True)
+    nlp.to_disk(folder / "model")
+    return folder / "model", code
+
+
+def write_parquet(path: Path, lines: list[dict[str, Any]], row_group: int = 20) -> Path:
+    pq.write_table(pa.Table.from_pylist(lines), path, row_group_size=row_group)
+    return path
+
+
+def run(*args: object, status: int = 0) -> str:
+    """What a command says that ends with that status."""
+    result = CliRunner().invoke(kmgre, ["extract", *map(str, args)])
+    assert result.exit_code == status, result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return " ".join(result.output.replace("│", " ").split())
+
+
+def tables(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Documents and relations, in an order that is the same for all engines."""
+    documents = pq.read_table(folder / "documents").to_pylist()
+    relations = pq.read_table(folder / "relations").to_pylist()
+    place = ("document", "head_key", "tail_key", "label")
+    return (
+        sorted(documents, key=lambda row: row["document"]),
+        sorted(relations, key=lambda row: [row[name] for name in place]),
+    )
+
+
+def assert_same(found: Path, wanted: Path) -> None:
+    """Each document once, with the same relations, whatever the order."""
+    documents, relations = tables(found)
+    wanted_documents, wanted_relations = tables(wanted)
+    assert documents == wanted_documents
+    assert len(relations) == len(wanted_relations) > 0
+    for one, other in zip(relations, wanted_relations):
+        assert one["score"] == pytest.approx(other["score"], abs=1e-5)
+        assert {**one, "score": 0, "key_mention_pairs": 0} == {**other, "score": 0, "key_mention_pairs": 0}
+
+
+def wait(condition: Callable[[], Any], seconds: float = 400.0) -> Any:
+    end = time.monotonic() + seconds
+    while not (found := condition()) and time.monotonic() < end:
+        time.sleep(0.01)
+    return found
+
+
+# Ray
+
+
+@pytest.fixture(scope="module")
+def ray_address() -> Iterator[str]:
+    """A cluster on this machine, as `extract --engine ray` starts one."""
+    if find_spec("ray") is None:
+        pytest.skip("Ray is not installed: pip install 'spacy-kmgre[ray]'")
+    from spacy_kmgre.extraction.cluster import Cluster
+
+    folder = tempfile.mkdtemp(prefix="kmgre")  # paths of sockets are short
+    before = os.environ.get("RAY_TMPDIR")
+    os.environ["RAY_TMPDIR"] = folder
+    try:
+        with Cluster((1, 2)).connect():
+            import ray
+
+            yield ray.get_runtime_context().gcs_address
+    finally:
+        del os.environ["RAY_TMPDIR"]
+        if before:
+            os.environ["RAY_TMPDIR"] = before
+        assert wait(lambda: not processes("raylet", "gcs_server", "ray::"))
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def processes(*names: str) -> list[psutil.Process]:
+    """The processes that this one has started, with such a name in their command."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            command = " ".join(process.cmdline())
+        except psutil.Error:
+            continue
+        if any(name in command for name in names):
+            found.append(process)
+    return found
+
+
+def test_ray_listens_on_loopback_only(ray_address):
+    assert ray_address.startswith("127.0.0.")
+    listening = set()
+    for process in processes("raylet", "gcs_server", "ray"):
+        for connection in process.net_connections():
+            if connection.status == psutil.CONN_LISTEN:
+                listening.add(connection.laddr.ip.removeprefix("::ffff:"))
+    assert listening and all(ip_address(ip).is_loopback for ip in listening), listening
+
+
+def test_ray_finds_what_the_plain_engine_finds(ray_address, slow, tmp_path):
+    """A document that fails, a very long one, an empty one and two of one name among the others."""
+    model, code = slow
+    lines = [line(number) for number in range(60)]
+    lines[7] = line(7, "Acme will explode near Bolt")
+    lines[20] = line(20, "Acme works near Bolt . " + "the company works . " * 12_500)
+    lines[30] = {"id": "doc 30", "text": "", "entities": []}
+    source = write_parquet(tmp_path / "in.parquet", lines)
+    common = (model, source, *COLUMNS, "--code", code)
+    run(*common, "-o", tmp_path / "wanted.parquet", status=3)
+    told = run(*common, "-o", tmp_path / "out.parquet", *RAY, "--part-words", 100, status=3)
+    assert "doc 7" in told and "RuntimeError: It did explode." in told and "1 document failed" in told
+    assert_same(tmp_path / "out.parquet", tmp_path / "wanted.parquet")
+    errors = [list(srsly.read_jsonl(tmp_path / f"{name}.parquet.errors.jsonl")) for name in ("out", "wanted")]
+    assert errors[0] == errors[1]
+    (failed,) = [row for row in tables(tmp_path / "out.parquet")[0] if row["error"]]
+    assert failed["document"] == "doc 7" and "It did explode." in failed["error"]
+    assert sorted(path.name for path in (tmp_path / "out.parquet").iterdir()) == ["documents", "relations"]
+    assert len(list((tmp_path / "out.parquet" / "documents").iterdir())) > 5
+    assert "is complete" in run(*common, "-o", tmp_path / "out.parquet", *RAY, "--resume", status=3)
+    assert "E141" in run(*common, "-o", tmp_path / "out.parquet", *RAY, status=1)
+
+
+RAY = ("--engine", "ray", "--workers", "2")
+
+
+def test_ray_killed_and_resumed(ray_address, slow, tmp_path):
+    """The driver is killed, then a worker of the run that goes on, which has one or two workers."""
+    model, code = slow
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "empty.txt").touch()
+    lines = [line(number) for number in range(100)]
+    source = write_lines(tmp_path / "in.jsonl", lines)
+    common = [model, tmp_path / "texts", source, "--code", code]
+    run(*common, "-o", tmp_path / "wanted.parquet")
+    target = tmp_path / "out.parquet"
+    common += ["-o", target, "--engine", "ray", "--workers", "1:2", "--part-words", 100, "--resume"]
+    checkpoints = target / "_checkpoints"
+    command = [sys.executable, "-m", "spacy", "kmgre", "extract", *map(str, common), "--address", ray_address]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as driver:
+        assert wait(lambda: list(checkpoints.rglob("*.part")))
+        driver.kill()
+    assert driver.returncode == -signal.SIGKILL and checkpoints.exists()
+    # What is told of another pipeline, of other sources, of the plain engine.
+    assert "E333" in run(*common, "--components.kmgre_relations.threshold=0.9", status=1)
+    more = write_lines(tmp_path / "more.jsonl", lines)
+    assert "differs from it in: sources" in run(model, more, *common[3:], status=1)
+    assert "E332" in run(*common[:-1], status=1)
+    assert "E367" in run(*common[:7], "--resume", status=1)
+    done = len(list(checkpoints.rglob("*.part")))
+
+    def kill_a_worker() -> None:
+        assert wait(lambda: len(list(checkpoints.rglob("*.part"))) > done + 1)
+        victims = processes("MapWorker")
+        assert victims
+        victims[0].kill()
+        killed.append(victims[0].pid)
+
+    killed: list[int] = []
+    killer = Thread(target=kill_a_worker)
+    killer.start()
+    told = run(*common)
+    killer.join()
+    assert killed and "in 101 documents" in told
+    assert_same(target, tmp_path / "wanted.parquet")
+
+
+def test_ray_refuses_what_would_hang_or_be_lost(ray_address, trained_folder, tmp_path):
+    source = write_lines(tmp_path / "in.jsonl", [line(1)])
+    common = (trained_folder("KMGRE"), source, "-o", tmp_path / "out.parquet")
+    assert "E369" in run(*common, "--engine", "ray", "--workers", "999", status=1)
+    assert "E369" in run(*common, *RAY, "--gpu-per-worker", "1", "--force", status=1)
+    assert "E368" in run(*common, *RAY, "--part-words", 1_000_000, "--force", status=1)
+    assert "E371" in run(trained_folder("KMGRE"), "-", "-o", tmp_path / "out.parquet", *RAY, status=1)
+    assert "E372" in run(*common[:3], tmp_path / "out.graphml", *RAY, status=1)
+    assert "in.jsonl" in run(*common[:3], source / "out.parquet", *RAY, status=1)
+    assert "E373" in run(*common, "--workers", "2", status=1)
+    assert "E373" in run(*common, *RAY, "--n-process", 2, status=1)
+    for workers in ("0", "3:1", "many"):
+        run(*common, "--engine", "ray", "--workers", workers, status=2)
+
+
+def test_ray_and_names_that_are_repeated(ray_address, trained_folder, tmp_path):
+    source = write_lines(tmp_path / "in.jsonl", [line(number) for number in (1, 2, 1)])
+    told = run(trained_folder("KMGRE"), source, "-o", tmp_path / "out", "--to", "jsonl", *RAY)
+    assert "Names of documents that were met before: 1" in told
+    (part,) = (tmp_path / "out").iterdir()
+    assert [data["title"] for data in srsly.read_jsonl(part)] == ["doc 1", "doc 2", "doc 1"]
+
+
+def test_map_batches_of_ray(ray_address, trained_folder, wanted):
+    import ray
+
+    data = ray.data.from_arrow(wanted["given"])
+    found = data.map_batches(
+        Extractor,
+        fn_constructor_args=[trained_folder("KMGRE")],
+        fn_constructor_kwargs={"entities": "entities"},
+        batch_format="pyarrow",
+        compute=ray.data.ActorPoolStrategy(size=1),
+    )
+    assert_equal(found.take_all(), wanted)
+
+
+# Spark and Dask
+
+
+@pytest.fixture(scope="module")
+def wanted(trained_folder) -> dict[str, Any]:
+    """A table of documents, and their relations."""
+    given = pa.Table.from_pylist([line(number) for number in range(1000)])
+    extractor = Extractor(trained_folder("KMGRE"), entities="entities")
+    return {"given": given, "relations": extractor(given).to_pylist()}
+
+
+def assert_equal(rows: list[Any], wanted: dict[str, Any]) -> None:
+    def key(row: Any) -> list[Any]:
+        return [row[name] for name in ("document", "head_key", "tail_key", "label")]
+
+    rows, expected = sorted(rows, key=key), sorted(wanted["relations"], key=key)
+    assert list(map(key, rows)) == list(map(key, expected))
+    for row, other in zip(rows, expected):
+        assert row["score"] == pytest.approx(other["score"], abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def spark(tmp_path_factory) -> Iterator[Any]:
+    pytest.importorskip("pyspark", reason="Spark is not installed: pip install pyspark")
+    if shutil.which("java") is None:
+        pytest.skip("Spark needs Java")
+    from pyspark.sql import SparkSession
+
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    settings = {
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("spark")),
+    }
+    session = SparkSession.builder.master("local[2]").config(map=settings).getOrCreate()
+    yield session
+    session.stop()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_map_in_pandas_of_spark(spark, trained_folder, wanted, tmp_path):
+    pq.write_table(wanted["given"], tmp_path / "in.parquet")
+    extractor = Extractor(trained_folder("KMGRE"), entities="entities")
+    frame = spark.read.parquet(str(tmp_path / "in.parquet")).repartition(4)
+    found = frame.mapInPandas(extractor.map, extractor.spark_schema)
+    assert_equal(found.collect(), wanted)
+    found = frame.limit(20).mapInArrow(extractor.map, extractor.spark_schema).collect()
+    assert len({row["document"] for row in found}) == 20
+
+
+def test_map_partitions_of_dask(trained_folder, wanted):
+    dask = pytest.importorskip(
+        "dask.dataframe", reason="Dask is not installed: pip install 'dask[dataframe]'"
+    )
+    extractor = Extractor(trained_folder("KMGRE"), entities="entities")
+    given = wanted["given"].slice(0, 100)
+    from dask import config
+
+    with config.set({"dataframe.convert-string": False}):  # It would make strings of lists of entities.
+        frame = dask.from_pandas(given.to_pandas(), npartitions=3).map_partitions(
+            extractor, meta=extractor.meta
+        )
+        found = frame.compute(scheduler="synchronous").to_dict("records")
+    names = set(given["id"].to_pylist())
+    assert_equal(found, {"relations": [row for row in wanted["relations"] if row["document"] in names]})
