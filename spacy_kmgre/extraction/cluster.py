@@ -7,6 +7,7 @@ part, writes it, and gives its counts. So no documents pass through the driver.
 import logging
 import os
 import pickle
+import warnings
 import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -250,7 +251,9 @@ def _run(
     context.enable_progress_bars = context.print_on_execution_start = False
     least, most = cluster.workers
     workers = ActorPoolStrategy(min_size=least, max_size=most, max_tasks_in_flight_per_actor=WAITING)
-    with DataContext.current(context):
+    with DataContext.current(context), warnings.catch_warnings():
+        # A source may have fewer parts than there are workers.
+        warnings.filterwarnings("ignore", message="The minimum number of concurrent actors")
         numbered = [{"number": number, "sources": pickle.dumps(unit)} for number, unit in enumerate(units)]
         data = ray.data.from_items(numbered, override_num_blocks=min(len(units), TASKS) or 1)
         tables = {"batch_format": "pyarrow", "batch_size": 1}
