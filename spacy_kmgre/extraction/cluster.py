@@ -7,8 +7,8 @@ part, writes it, and gives its counts. So no documents pass through the driver.
 import logging
 import os
 import pickle
-import warnings
 import platform
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
