@@ -1,12 +1,9 @@
 """`spacy kmgre extract --engine ray`."""
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
-from tqdm import tqdm
 from wasabi import msg
 
 from ..errors import Errors
@@ -17,49 +14,36 @@ from ..extraction.cluster import Cluster, Opened, extract_on_cluster
 from ..extraction.parts import Parts
 from ..extraction.reader import splits_sentences
 from ..extraction.records import RecordReader
-from ..extraction.run import Plan, fingerprint
+from ..extraction.run import fingerprint
 from ..extraction.sources import STDIN, count_items, find_sources
-from ..extraction.tables import DEFAULT, Columns
 from .extract import INTERRUPTED, SOME_FAILED, report, tell_passed_over
-from .opening import Choice
+from .opening import Choice, Job, progress_bar
 from .printing import failing
 
 
-def extract_with_ray(
-    choice: Choice,
-    sources: Sequence[Path],
-    target: Path,
-    *,
-    cluster: Cluster,
-    plan: Plan,
-    source_format: str | None = None,
-    target_format: str = "",
-    columns: Columns = DEFAULT,
-    resume: bool = False,
-    force: bool = False,
-) -> int:
+def extract_with_ray(choice: Choice, job: Job, cluster: Cluster) -> int:
     """Write the relations of documents with Ray, and say what went wrong.
 
     :returns: The exit status: 0, or 3 where documents failed.
     """
     with ExitStack() as stack:
         stack.enter_context(failing(f"Could not extract relations with {choice.model}"))
-        if STDIN in (target, *sources):
+        if STDIN in (job.target, *job.sources):
             raise ValueError(Errors.E371)
-        found = find_sources([path.absolute() for path in sources], source_format, columns)
-        make_export = find_export(target, target_format, option="--to")
+        found = find_sources([path.absolute() for path in job.sources], job.source_format, job.columns)
+        make_export = find_export(job.target, job.target_format, option="--to")
         nlp = choice.load(stack)
         choice.find_rule()
         export = make_export(nlp.meta)
         if not isinstance(export, (ParquetExport, StreamExport)):
             raise ValueError(Errors.E372.format(export=export.name))
-        parts = Parts(target, fingerprint(nlp))
-        reader = RecordReader(nlp.lang or "xx", splits_sentences(nlp), parts.paths, columns)
+        parts = Parts(job.target, fingerprint(nlp))
+        reader = RecordReader(nlp.lang or "xx", splits_sentences(nlp), parts.paths, job.columns)
         files = list(reader.files(found))
         settings = {
             **choice.settings(nlp),
             "format": export.name,
-            "columns": columns.names,
+            "columns": job.columns.names,
             "sources": [
                 [file.name, file.path.stat().st_size if file.path.exists() else -1] for file in files
             ],
@@ -67,13 +51,11 @@ def extract_with_ray(
         }
         cluster.check()
         free = ("part_words",) if cluster.part_words is None else ()
-        known = parts.begin(settings, free=free, resume=resume, force=force)
+        known = parts.begin(settings, free=free, resume=job.resume, force=job.force)
         if known is None:
             summary = parts.complete()
         else:
-            bar = stack.enter_context(
-                tqdm(total=count_items(found), unit=" documents", disable=None, smoothing=0.05)
-            )
+            bar = stack.enter_context(progress_bar(count_items(found)))
             try:
                 summary = extract_on_cluster(
                     partial(open_pipeline, choice.absolute(cluster.use_gpu), make_export),
@@ -81,7 +63,7 @@ def extract_with_ray(
                     reader,
                     parts,
                     cluster=cluster,
-                    plan=replace(plan, progress=bar.update),
+                    plan=replace(job.plan, progress=bar.update),
                     part_words=known["part_words"],
                     export=export,
                 )
@@ -90,7 +72,7 @@ def extract_with_ray(
                 msg.warn("Interrupted. --resume goes on from here.", exits=INTERRUPTED)
             bar.close()
         tell_passed_over(reader.passed_over)
-        report(summary, target, export, piped=False)
+        report(summary, job.target, export, piped=False)
     return SOME_FAILED if summary.failed else 0
 
 

@@ -6,16 +6,14 @@ from contextlib import ExitStack, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
-from tqdm import tqdm
 from wasabi import msg
 
 from ..export import Export, find_export
 from ..extraction.journal import Journal
 from ..extraction.reader import Reader, splits_sentences
-from ..extraction.run import Plan, Summary, extract, stream
+from ..extraction.run import Summary, extract, stream
 from ..extraction.sources import STDIN, count_items, find_sources
-from ..extraction.tables import DEFAULT, Columns
-from .opening import Choice
+from .opening import Choice, Job, progress_bar
 from .printing import failing, plural
 
 STDOUT = STDIN
@@ -27,25 +25,12 @@ SOME_FAILED = 3
 INTERRUPTED = 130
 
 
-def extract_relations(
-    choice: Choice,
-    sources: Sequence[Path],
-    target: Path,
-    *,
-    plan: Plan,
-    source_format: str | None = None,
-    target_format: str = "",
-    columns: Columns = DEFAULT,
-    resume: bool = False,
-    force: bool = False,
-) -> int:
+def extract_relations(choice: Choice, job: Job) -> int:
     """Write the relations of documents, and say what went wrong.
 
-    :param choice: The pipeline.
-    :param target: The file or folder to write; "-" is standard output.
-    :param columns: The columns of tables that hold the texts, the names and the entities of documents.
     :returns: The exit status: 0, or 3 where documents failed.
     """
+    target, plan, target_format = job.target, job.plan, job.target_format
     piped = target == STDOUT
     with ExitStack() as stack:
         file = sys.stdout.buffer
@@ -53,17 +38,16 @@ def extract_relations(
             stack.enter_context(redirect_stdout(sys.stderr))
             target_format = target_format or "jsonl"
         stack.enter_context(failing(f"Could not extract relations with {choice.model}"))
-        found = find_sources(sources, source_format, columns)
+        found = find_sources(job.sources, job.source_format, job.columns)
         make_export = find_export(target, target_format, option="--to")
         nlp = choice.load(stack)
         export = make_export(nlp.meta)
         if choice.use_gpu >= 0 and plan.processes > 1:
             msg.warn("A GPU is for one process: several may not be able to use it (--n-process)")
         made = () if piped else Journal(target).paths
-        reader = Reader(nlp, splits_sentences(nlp), made, columns)
+        reader = Reader(nlp, splits_sentences(nlp), made, job.columns)
         items = reader.read(found)
-        total = count_items(found)
-        bar = stack.enter_context(tqdm(total=total, unit=" documents", disable=None, smoothing=0.05))
+        bar = stack.enter_context(progress_bar(count_items(found)))
         plan = replace(plan, progress=bar.update, identify=choice.find_rule())
         try:
             if piped:
@@ -71,7 +55,14 @@ def extract_relations(
             else:
                 settings = choice.settings(nlp)
                 summary = extract(
-                    nlp, items, target, export, plan=plan, settings=settings, resume=resume, force=force
+                    nlp,
+                    items,
+                    target,
+                    export,
+                    plan=plan,
+                    settings=settings,
+                    resume=job.resume,
+                    force=job.force,
                 )
         except KeyboardInterrupt:
             bar.close()

@@ -1,15 +1,18 @@
-"""Which pipeline a command runs over many documents, and how."""
+"""Which pipeline a command runs over many documents, over which ones, and how."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from spacy.language import Language
+from tqdm import tqdm
 
 from ..entities.global_ids import find_rule
 from ..evaluation.gold_entities import between_gold_entities
+from ..extraction.run import Plan
+from ..extraction.tables import Columns
 from ..types import Entity
 from .common import load_pipeline
 
@@ -69,3 +72,35 @@ class Choice:
         if self.entity_ids:
             found["entity_ids"] = self.entity_ids
         return found
+
+
+@dataclass(frozen=True)
+class Job:
+    """What `extract` is to do with a pipeline, whatever its engine.
+
+    :param sources: The files and folders to read; "-" is standard input.
+    :param target: The file or folder to write; "-" is standard output.
+    :param plan: How documents go through the pipeline.
+    :param source_format: The format of the sources, None where they are to be recognised.
+    :param target_format: The name of the export, "" where the target's ending tells it.
+    :param columns: The columns of tables that hold the texts, the names and the entities of documents.
+    :param resume: Whether the run goes on where it was stopped.
+    :param force: Whether an output may be replaced.
+    """
+
+    sources: Sequence[Path]
+    target: Path
+    plan: Plan
+    source_format: str | None
+    target_format: str
+    columns: Columns
+    resume: bool
+    force: bool
+
+
+def progress_bar(total: int | None) -> "tqdm[Any]":
+    """A bar for documents, where there is a terminal to draw it.
+
+    :param total: The number of documents, None where it is unknown.
+    """
+    return tqdm(total=total, unit=" documents", disable=None, smoothing=0.05)

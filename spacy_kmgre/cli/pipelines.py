@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import typer
 from spacy.cli._util import Arg, Opt
@@ -145,7 +144,7 @@ def extract_cli(
     """
     from ..extraction.run import Plan
     from ..extraction.tables import Columns
-    from .opening import Choice
+    from .opening import Choice, Job
     from .printing import failing
 
     given = {
@@ -168,14 +167,7 @@ def extract_cli(
         most = parse_workers(workers)[1] if workers else plan.processes
         plan_extraction(choice, paths, plan=plan, source_format=source_format, columns=columns, workers=most)
         return
-    how: dict[str, Any] = {
-        "plan": plan,
-        "source_format": source_format,
-        "target_format": target_format,
-        "columns": columns,
-        "resume": resume,
-        "force": force,
-    }
+    job = Job(paths, output, plan, source_format, target_format, columns, resume, force)
     if engine is Engine.ray:
         with failing(f"Could not extract relations with {model}"):
             from ..export.base import require
@@ -185,7 +177,7 @@ def extract_cli(
         from .cluster import extract_with_ray
 
         cluster = Cluster(parse_workers(workers), address, gpu_per_worker, part_words)
-        raise typer.Exit(extract_with_ray(choice, paths, output, cluster=cluster, **how))
+        raise typer.Exit(extract_with_ray(choice, job, cluster))
     from .extract import extract_relations
 
-    raise typer.Exit(extract_relations(choice, paths, output, **how))
+    raise typer.Exit(extract_relations(choice, job))
