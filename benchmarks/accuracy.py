@@ -126,12 +126,20 @@ def run(
             environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
             command = [sys.executable, __file__, "one", json.dumps(job)]
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
-            row = json.loads(done.stdout.splitlines()[-1])
+            row = {**json.loads(done.stdout.splitlines()[-1]), "commit": commit()}
             srsly.write_jsonl(results, [row], append=True, append_new_line=False)
             msg.good(f"{called}, seed {number}: F {row['scores']['micro_f']}")
 
 
 PLACE = ("corpus", "recipe", "seed", "passes")
+
+
+def commit() -> str:
+    """The commit that the figures are of."""
+    found = subprocess.run(
+        ["git", "rev-parse", "--short=7", "HEAD"], stdout=subprocess.PIPE, text=True, check=True
+    )
+    return found.stdout.strip()
 
 
 def read(results: Path) -> list[dict[str, Any]]:

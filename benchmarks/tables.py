@@ -1,0 +1,173 @@
+"""Fills the tables of README.md from the rows in results/, so that no figure is typed.
+
+A table stands between `<!-- accuracy corpus=redocred passes=8 -->` and `<!-- end -->`: the first line names a function
+of this program and its arguments. `python benchmarks/tables.py` writes the tables, `--check` only says whether they are
+what the rows make of them.
+"""
+
+import re
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Annotated, Any
+
+import srsly
+import typer
+from wasabi import msg
+
+HERE = Path(__file__).parent
+README = HERE / "README.md"
+RESULTS = HERE / "results"
+MARKED = re.compile(r"<!-- (?!end )([^>]+) -->\n.*?<!-- end -->", re.DOTALL)
+
+Row = dict[str, Any]
+
+
+def main(check: Annotated[bool, typer.Option("--check", help="Change nothing")] = False) -> None:
+    """Write the tables of README.md anew."""
+    before = README.read_text(encoding="utf-8")
+    after = fill(before)
+    if check and after != before:
+        msg.fail("README.md differs from results/", "Run `python benchmarks/tables.py`.", exits=1)
+    if not check:
+        README.write_text(after, encoding="utf-8")
+    msg.good(f"{len(MARKED.findall(after))} tables")
+
+
+def fill(text: str) -> str:
+    """Put the tables that a text asks for between their marks."""
+
+    def replace(found: re.Match[str]) -> str:
+        name, *options = shlex.split(found[1])
+        table = TABLES[name](**dict(option.split("=", 1) for option in options))
+        return f"<!-- {found[1]} -->\n{table}<!-- end -->"
+
+    return MARKED.sub(replace, text)
+
+
+def read(name: str) -> list[Row]:
+    return [dict(row) for row in srsly.read_jsonl(RESULTS / f"{name}.jsonl", skip=True)]
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+# Accuracy
+
+
+def accuracy(corpus: str, passes: str) -> str:
+    """Recipes on a corpus: means and standard deviations over seeds. The recipes, and what they are called, are in
+    results/recipes.json."""
+    names: dict[str, str] = srsly.read_json(RESULTS / "recipes.json")
+    here = [row for row in read("accuracy") if row["corpus"] == corpus and f"{row['passes']:g}" == passes]
+    unknown = {row["recipe"] for row in here} - set(names)
+    if unknown:
+        msg.fail(f"results/recipes.json does not say what {sorted(unknown)} are", exits=1)
+    header = [
+        "",
+        "seeds",
+        "F",
+        "F at 0.5",
+        "F at the best threshold",
+        "M2",
+        "evidence F",
+        "CPU minutes",
+        "commit",
+    ]
+    own = {recipe: [row for row in here if row["recipe"] == recipe] for recipe in names}
+    return markdown(header, [[names[recipe], *_accuracy(rows)] for recipe, rows in own.items() if rows])
+
+
+def _accuracy(rows: Sequence[Row]) -> list[str]:
+    def shown(figure: Callable[[Row], float | None]) -> str:
+        return spread([value for value in map(figure, rows) if value is not None])
+
+    return [
+        str(len(rows)),
+        shown(lambda row: row["scores"]["micro_f"]),
+        shown(lambda row: row["f_at_half"]),
+        shown(lambda row: row["f_cross_validated"]),
+        shown(lambda row: row["scores"].get("m2_f")),
+        shown(lambda row: row["scores"].get("evidence_f") if row["evidence"] else None),
+        f"{fmean(row['cpu_seconds'] for row in rows) / 60:.0f}",
+        ", ".join(sorted({row["commit"] for row in rows})),
+    ]
+
+
+def spread(values: Sequence[float]) -> str:
+    if not values:
+        return ""
+    return f"{fmean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")
+
+
+# Speed
+
+
+def speed(task: str, device: str, docs: str, batch: str) -> str:
+    """The last run of each contender on a device, in the order of their speed."""
+    last: dict[str, Row] = {}
+    for row in read("speed"):
+        if (row["task"], str(row["docs"]), str(row["batch"])) == (task, docs, batch) and device in row[
+            "device"
+        ]:
+            last[row["contender"]] = row
+    rows = sorted(last.values(), key=lambda row: -row["documents_per_second"])
+    header = [
+        "",
+        "documents/s",
+        "time over that of the bare encoder",
+        "times the authors' code",
+        "MB",
+        "date",
+    ]
+    return markdown(header, [[row["contender"], *_speed(row)] for row in rows])
+
+
+def _speed(row: Row) -> list[str]:
+    ratios = [f"{row[key]:.2f}" if key in row else "" for key in ("over_bare", "over_authors")]
+    per_second = row["documents_per_second"]
+    shown = f"{per_second:.1f}" if per_second < 100 else f"{per_second:.0f}"
+    memory = row.get("megabytes")
+    return [shown, *ratios, "" if memory is None else f"{memory:,.0f}", row["date"]]
+
+
+# Documents and files
+
+
+def growth() -> str:
+    """One document of more and more words."""
+    header = ["words", "mentions", "mention pairs", "CPU seconds", "MB above idle"]
+    rows = [row for row in read("growth") if row["axis"] == "words"]
+    columns = ("words", "mentions", "mention_pairs", "cpu_seconds", "megabytes")
+    return markdown(header, [[f"{row[key]:,}" for key in columns] for row in rows])
+
+
+def exports() -> str:
+    """Each export, by the number of documents."""
+    header = ["", "documents", "MiB in use", "CPU seconds", "MiB written"]
+    columns = ("documents", "MiB", "CPU seconds", "MiB written")
+    rows = sorted(read("exports"), key=lambda row: row["documents"])
+    names = dict.fromkeys(row["export"] for row in read("exports"))
+    return markdown(
+        header,
+        [
+            [f"`{name}`", *(f"{row[key]:,}" for key in columns)]
+            for name in names
+            for row in rows
+            if row["export"] == name
+        ],
+    )
+
+
+TABLES: dict[str, Callable[..., str]] = {
+    "accuracy": accuracy,
+    "speed": speed,
+    "growth": growth,
+    "exports": exports,
+}
+
+if __name__ == "__main__":
+    typer.run(main)
