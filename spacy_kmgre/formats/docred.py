@@ -1,16 +1,14 @@
-"""DocRED's JSON, which Re-DocRED and others share, and the file of its official evaluation.
+"""DocRED's JSON, which Re-DocRED and others share.
 
 A file is a list of documents: `sents` are their tokens, `vertexSet` the entities as lists of mentions,
-`labels` the relations between entities, each with the numbers of its evidence sentences. A submission is
-a list of relations: `title`, `h_idx`, `t_idx`, `r`, `evidence`.
+`labels` the relations between entities, each with the numbers of its evidence sentences.
 https://github.com/thunlp/DocRED/tree/master/data
 """
 
 from collections import Counter
 from collections import Counter as CounterType
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -22,14 +20,16 @@ from ..annotations import ENTITY_PREFIX, TITLE, document_name, read_entities, re
 from ..errors import Errors
 from ..types import Entity
 from .assemble import Offsets, annotate, spaces_between, squeeze
-from .base import EVIDENCE, SHARED, Draft, Format, ReaderOptions, option
+from .base import EVIDENCE, SHARED, Draft, Format, ReaderOptions
 from .counts import Counts
-from .files import read_json_items, write_json_list
+from .files import write_json_list
 from .models import LIST, Model, Spared, Text, Title, check, json_drafts, named, present
-from .recognise import guess_source
+from .options import read_names
 from .words import whole_sentences
 
 DANGLING = "relations left out, as they refer to nothing"
+# DocRED's labels in words.
+LABEL_TEXTS = "rel_info.json"
 
 
 class Mention(Model):
@@ -55,14 +55,6 @@ class Label(Relation):
     t: int
 
 
-class Submitted(Relation):
-    """A relation of a submission."""
-
-    title: Title
-    h_idx: int
-    t_idx: int
-
-
 class Document(Model):
     """A document of DocRED."""
 
@@ -70,20 +62,6 @@ class Document(Model):
     sents: list[list[Text]]
     vertexSet: list[Spared[list[Spared[Mention]]]]
     labels: list[Spared[Label]] = LIST
-
-
-@dataclass(frozen=True)
-class SubmissionOptions(ReaderOptions):
-    """The options of DocRED's submissions.
-
-    :param documents: The Docs that a submission is about.
-    """
-
-    documents: Iterable[Doc] | None = option(
-        None,
-        "The documents that a docred_submission is about, in any format",
-        load=lambda path, vocab: guess_source(path).read(path, vocab, Counts()),
-    )
 
 
 def read_docred(
@@ -100,7 +78,8 @@ def read_docred(
     test part) have no relations.
 
     :param counts: Takes the sizes and the oddities. Without it the oddities come as one warning.
-    :param relation_names: Names for the relations' ids (P17: country); an id without a name stays.
+    :param relation_names: Names for the relations' ids (P17: country); an id without a name stays. Where none are given
+        and rel_info.json lies beside the file, its names are the relations' `label_text`.
     :raises ValueError: Where the file is not a list of documents, or a document cannot be right: a mention
         outside its sentence, a label that points to no entity, evidence in no sentence, a field that is
         missing or of another type. The message names the file, the document and the place in it.
@@ -109,7 +88,20 @@ def read_docred(
 
 
 def _read(path: Path, vocab: Vocab, counts: Counts, options: ReaderOptions) -> Iterator[Draft]:
+    options = _with_texts(path, options)
     return json_drafts(path, lambda where, data: _read_document(where, data, vocab, counts, options))
+
+
+def _with_texts(path: Path, options: ReaderOptions) -> ReaderOptions:
+    """Take the labels in words from the file that DocRED comes with, where it lies beside the corpus and nobody has
+    named another."""
+    beside = path.parent / LABEL_TEXTS
+    if options.label_texts is not None or options.relation_names is not None or not beside.is_file():
+        return options
+    try:
+        return replace(options, label_texts=read_names(beside))
+    except ValueError:  # It is another file of that name.
+        return options
 
 
 def _read_document(where: str, data: Any, vocab: Vocab, counts: Counts, options: ReaderOptions) -> Doc:
@@ -142,7 +134,7 @@ def _read_document(where: str, data: Any, vocab: Vocab, counts: Counts, options:
     for number, label in present(document.labels):
         at = f"{where} labels[{number}]"
         with counts.leaving_out(DANGLING, options.lenient):
-            labels.append(_relation(at, label.h, label.t, label, entities, bounds, counts, options))
+            labels.append(read_relation(at, label.h, label.t, label, entities, bounds, counts, options))
     return annotate(doc, entities.values(), labels, counts, options)
 
 
@@ -183,7 +175,7 @@ def _offsets(where: str, mention: Mention, sentences: list[Offsets]) -> Offsets:
     return first + pos[0], first + pos[1]
 
 
-def _relation(
+def read_relation(
     where: str,
     head: int,
     tail: int,
@@ -241,7 +233,7 @@ def _document(doc: Doc) -> dict[str, Any]:
                 "t": relation["t_idx"],
                 "evidence": relation["evidence"],
             }
-            for relation in _submission(doc)
+            for relation in submission(doc)
         ],
     }
 
@@ -258,7 +250,7 @@ def entity_numbers(doc: Doc) -> dict[int, Entity]:
     return dict(zip(numbers, entities))
 
 
-def _submission(doc: Doc) -> Iterator[dict[str, Any]]:
+def submission(doc: Doc) -> Iterator[dict[str, Any]]:
     """The Doc's relations as the official evaluation takes them."""
     numbers = {entity.key: number for number, entity in entity_numbers(doc).items()}
     sentences = whole_sentences(doc)
@@ -276,52 +268,6 @@ def _submission(doc: Doc) -> Iterator[dict[str, Any]]:
         }
 
 
-def _read_submission(
-    path: Path, _vocab: Vocab, counts: Counts, options: SubmissionOptions
-) -> Iterator[Draft]:
-    """Read a submission onto the documents that it is about, in place of the relations that they have."""
-    if options.documents is None:
-        raise ValueError(Errors.E107.format(path=path))
-    relations: dict[str, list[tuple[str, Submitted]]] = {}
-    for place, parse in read_json_items(path):
-        with counts.leaving_out(DANGLING, options.lenient):
-            data = parse()
-            where = named(place, data)
-            relation = check(Submitted, where, data)
-            relations.setdefault(relation.title, []).append((where, relation))
-    found = set()
-    for doc in options.documents:
-        title = document_name(doc)
-        found.add(title)
-        yield Draft(title, partial(_submitted, doc, relations.get(title, ()), counts, options))
-    missing = [title for title in relations if title not in found]
-    if missing:
-        with counts.leaving_out("documents of a submission that are not among those given", options.lenient):
-            raise ValueError(Errors.E108.format(path=path, count=len(missing), titles=missing[:3]))
-
-
-def _submitted(
-    doc: Doc, relations: Iterable[tuple[str, Submitted]], counts: Counts, options: SubmissionOptions
-) -> Doc:
-    numbers, sentences = entity_numbers(doc), whole_sentences(doc)
-    data = []
-    for where, relation in relations:
-        with counts.leaving_out(DANGLING, options.lenient):
-            data.append(
-                _relation(
-                    where,
-                    relation.h_idx,
-                    relation.t_idx,
-                    relation,
-                    numbers,
-                    sentences,
-                    counts,
-                    options,
-                )
-            )
-    return annotate(doc, numbers.values(), data, counts, options)
-
-
 DOCRED = Format(
     name="docred",
     description="JSON of DocRED and Re-DocRED: one list of documents, their words without the spaces between",
@@ -329,15 +275,5 @@ DOCRED = Format(
     writer=lambda docs, path: write_json_list(map(_document, docs), path),
     default_ending=".json",
     sniff=lambda peek: any("vertexSet" in item for item in peek.objects),
-    holds=frozenset({EVIDENCE, SHARED}),
-)
-SUBMISSION = Format(
-    name="docred_submission",
-    description="file of DocRED's official evaluation: one list of relations, read onto --documents",
-    reader=_read_submission,
-    writer=lambda docs, path: write_json_list((item for doc in docs for item in _submission(doc)), path),
-    settings=SubmissionOptions,
-    default_ending=".json",
-    sniff=lambda peek: any({"h_idx", "t_idx", "r"} <= item.keys() for item in peek.objects),
     holds=frozenset({EVIDENCE, SHARED}),
 )

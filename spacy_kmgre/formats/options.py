@@ -24,7 +24,11 @@ def option(default: T, help: str, load: Callable[[Path, Vocab], T] | None = None
     return field(default=default, metadata={"help": help, "load": load})
 
 
-def _read_names(path: Path, _vocab: Vocab) -> Mapping[str, str | None]:
+def read_names(path: Path, _vocab: Vocab | None = None) -> Mapping[str, str | None]:
+    """Read names of labels from a JSON object.
+
+    :raises ValueError: Where the file has no such object.
+    """
     names = read_json(path)
     if not isinstance(names, dict) or not all(isinstance(name, str | None) for name in names.values()):
         raise ValueError(Errors.E146.format(path=path))
@@ -49,13 +53,13 @@ class ReaderOptions:
     relation_names: Mapping[str, str | None] | None = option(
         None,
         "JSON object of names for relation labels, such as rel_info.json (P17: country); null leaves one out",
-        load=_read_names,
+        load=read_names,
     )
     label_texts: Mapping[str, str | None] | None = option(
         None,
         "JSON object of texts for relation labels, such as rel_info.json: the label stays (P17), its text goes beside "
         "it (country)",
-        load=_read_names,
+        load=read_names,
     )
     lenient: bool = option(
         False,

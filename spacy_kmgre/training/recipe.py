@@ -37,8 +37,6 @@ MULTILINGUAL = "bert-base-multilingual-cased"
 LEAST_STEPS = 1000
 # A corpus of at least so many documents may be learned in updates of several documents.
 MANY = 1000
-# Up to so many documents a head gains from the labels in words.
-FEW = 200
 RATES = {
     "learn_rate": "The highest learning rate of encoders; it rises and falls with the number of steps.",
     "head_learn_rate": "The highest learning rate of the layers that begin at random.",
@@ -242,9 +240,13 @@ def _set_model(recipe: Recipe, facts: CorpusFacts) -> None:
         reason = "The relations of the corpus have no evidence sentences."
         recipe.set(f"{model}.evidence_keys", False, reason)
         recipe.set(f"{model}.evidence_focus", 0.0)
-    if facts.in_words and facts.documents <= FEW and recipe.get(f"{model}.head") == "linear":
-        reason = "The labels have words, from which a head learns more where documents are few."
-        recipe.set(f"{model}.head", "label_text", reason)
+    if recipe.get(f"{model}.head") == "label_text":
+        reason = (
+            "What the model knows of a label begins with the label's words."
+            if facts.in_words
+            else "This head would begin with the labels' words, but few have any: `convert --label-texts` gives them."
+        )
+        recipe.explain(f"{model}.head", reason)
     threshold = f"components.{COMPONENT}.threshold"
     reason = (
         "F is best at a threshold of about half the F that is reached: "

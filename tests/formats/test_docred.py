@@ -149,6 +149,19 @@ def test_optional_fields(write):
     assert relations[0] == ("entity_2", "P17", "entity_3", [])
 
 
+def test_labels_in_words_lie_beside_the_corpus(write):
+    path = write([DOCUMENT])
+    label = DOCUMENT["labels"][0]["r"]
+    (path.parent / "rel_info.json").write_text(json.dumps({label: "country of it"}))
+    (doc,) = read_docred(path, Vocab())
+    assert {r.label_text for r in doc._.relations if r.label == label} == {"country of it"}
+    (doc,) = read_docred(path, Vocab(), relation_names={label: "land"})
+    assert {r.label_text for r in doc._.relations} <= {""}
+    (path.parent / "rel_info.json").write_text("[1]")
+    (doc,) = read_docred(path, Vocab())
+    assert {r.label_text for r in doc._.relations} <= {""}
+
+
 def test_relation_names(write):
     counts = Counts()
     (doc,) = read(write([document()]), counts=counts, relation_names={"P17": "country", "P112": "founder"})
