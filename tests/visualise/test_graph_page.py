@@ -48,7 +48,8 @@ def test_the_card_of_an_edge_has_its_mention_pairs(browser, save):
     wait_for_canvas(browser)
     assert browser.texts("#hint")
     browser.click(".relation", 1)
-    assert browser.texts(".statement .because") == ["75 % She → Oslo", "25 % Ann Lee → Oslo"]
+    because = [text.split() for text in browser.texts(".statement .because")]
+    assert because == ["75 % She → to Oslo".split(), "25 % Ann Lee → to Oslo".split()]
     assert browser.texts(".why > .note")[0].startswith("%: the part of each key mention pair")
     assert not browser.texts("#hint")
     browser.run("chooseNode(0)")
