@@ -48,8 +48,8 @@ def test_the_card_of_an_edge_has_its_mention_pairs(browser, save):
     wait_for_canvas(browser)
     assert browser.texts("#hint")
     browser.click(".relation", 1)
-    because = [text.split() for text in browser.texts(".statement .because")]
-    assert because == ["75 % She → to Oslo".split(), "25 % Ann Lee → to Oslo".split()]
+    because = [" ".join(text.split()) for text in browser.texts(".statement .because")]
+    assert because == ["75 % She → to Oslo", "25 % Ann Lee → to Oslo"]
     assert browser.texts(".why > .note")[0].startswith("%: the part of each key mention pair")
     assert not browser.texts("#hint")
     browser.run("chooseNode(0)")
@@ -61,10 +61,12 @@ def test_the_card_of_an_edge_has_its_mention_pairs(browser, save):
 # The names on the canvas, and those of which another covers a part.
 NAMES = """
     const named = canvas.nodes(".named").map((node) => {
-      const { x1, x2, y1, y2 } = node.renderedBoundingBox({ includeNodes: false, includeEdges: false, includeOverlays: false });
+      const name = { includeNodes: false, includeEdges: false, includeOverlays: false };
+      const { x1, x2, y1, y2 } = node.renderedBoundingBox(name);
       return { number: node.data("number"), x1, x2, y1, y2 };
     });
-    const covered = named.filter((a) => named.some((b) => a !== b && a.x1 < b.x2 && b.x1 < a.x2 && a.y1 < b.y2 && b.y1 < a.y2));
+    const meet = (a, b) => a !== b && a.x1 < b.x2 && b.x1 < a.x2 && a.y1 < b.y2 && b.y1 < a.y2;
+    const covered = named.filter((a) => named.some((b) => meet(a, b)));
     return [named.map(({ number }) => number), byDegree[0], covered.length];
 """
 
