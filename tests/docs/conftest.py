@@ -78,8 +78,6 @@ def train(nlp: Language, golds: list[Doc], **component: Any) -> None:
 
 def blank() -> Language:
     nlp = spacy.blank("en")
-    # Special cases of English, of which the texts have none, take most of the time that loading a tokenizer takes.
-    nlp.tokenizer.rules = {}
     nlp.add_pipe("sentencizer")
     return nlp
 
