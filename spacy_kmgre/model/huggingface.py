@@ -110,7 +110,8 @@ def load_pretrained(
         _check_no_code(config.to_dict(), name)
         # The kind that a configuration names may differ from its class.
         _check_kind(type(config).model_type)
-        _check_attention(config._attn_implementation)
+        if config._attn_implementation is not None:  # transformers 5 leaves the choice to the model.
+            _check_attention(config._attn_implementation)
         if not has_plain_attention(config):  # Only eager attention returns its weights.
             settings = {**transformer_config, "attn_implementation": "eager", **how}
             config = AutoConfig.from_pretrained(source, **settings)

@@ -102,9 +102,7 @@ def make_pieces(
     )
     marker = tokenizer(" " + MARKER, add_special_tokens=False)["input_ids"][-1]
     openings: dict[str, int] = {"": marker}
-    body = [-1]  # No word piece has this number.
-    frame = tokenizer.build_inputs_with_special_tokens(body)
-    prefix, suffix = frame[: frame.index(-1)], frame[frame.index(-1) + 1 :]
+    prefix, suffix = _special_pieces(tokenizer)
     capacity = max_length - len(prefix) - len(suffix)
     result = []
     for document, ids, offsets in zip(documents, encoded["input_ids"], encoded["offset_mapping"]):
@@ -134,6 +132,18 @@ def make_pieces(
             )
         )
     return result
+
+
+def _special_pieces(tokenizer: Any) -> tuple[list[int], list[int]]:
+    """Return the special pieces that stand before a text and after it."""
+    if hasattr(tokenizer, "build_inputs_with_special_tokens"):
+        framed = tokenizer.build_inputs_with_special_tokens([-1])  # No word piece has this number.
+        place = framed.index(-1)
+        return framed[:place], framed[place + 1 :]
+    # transformers 5 leaves this to the library tokenizers.
+    found = tokenizer("a", return_special_tokens_mask=True)
+    ids, is_special = list(found["input_ids"]), list(found["special_tokens_mask"])
+    return ids[: is_special.index(0)], ids[len(ids) - is_special[::-1].index(0) :]
 
 
 def insert_markers(

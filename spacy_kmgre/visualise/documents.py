@@ -8,6 +8,7 @@ from spacy.training import Example
 
 from ..errors import Errors
 from .data import document_data
+from .labels import label_hint
 from .options import Options
 from .page import make_frame_or_page, make_page
 
@@ -49,7 +50,7 @@ def render(
         },
         title=title,
         styles=("base.css", "document.css", "page.css"),
-        scripts=("dom.js", "text.js", "arcs.js", "reasons.js", "page.js"),
+        scripts=("dom.js", "text.js", "arcs.js", "reasons.js", "places.js", "page.js"),
         minify=minify,
     )
     return make_frame_or_page(html, title, page=page, jupyter=jupyter)
@@ -58,15 +59,17 @@ def render(
 def documents_data(docs: Iterable[Doc | Example], options: Options) -> dict[str, Any]:
     """What the page shows of documents.
 
-    :returns: "documents", and whether any of them is "compared" with gold relations.
+    :returns: "documents", whether any of them is "compared" with gold relations, and a "hint" where labels lack words.
     """
-    rows, compared = [], False
+    rows, compared, hint = [], False, ""
     for doc in docs:
         if isinstance(doc, Example):
             rows.append(document_data(doc.predicted, doc.reference, options.labels))
             compared = True
+            hint = hint or label_hint([*doc.predicted._.relations, *doc.reference._.relations])
         elif isinstance(doc, Doc):
             rows.append(document_data(doc, labels=options.labels))
+            hint = hint or label_hint(doc._.relations)
         else:
             raise TypeError(Errors.E503.format(kind=type(doc).__name__))
-    return {"documents": rows, "compared": compared}
+    return {"documents": rows, "compared": compared, "hint": hint}

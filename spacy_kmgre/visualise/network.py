@@ -6,7 +6,9 @@ from typing import Any
 from spacy.tokens import Doc
 
 from ..entities.global_ids import Identify, known_id
-from ..graph import CorpusGraph, build_graph
+from ..graph import CorpusGraph, Statement, build_graph
+from .data import DIGITS
+from .labels import label_hint
 from .layout import place_nodes
 from .options import Options
 from .page import make_frame_or_page, make_page
@@ -14,6 +16,8 @@ from .quotes import quote_relation
 
 # The number of statements of an edge that the page quotes. The others are counted.
 QUOTED = 20
+# The number of key mention pairs of a statement that the page names. The others are counted.
+PAIRS = 3
 LIMIT = 1000
 
 
@@ -65,6 +69,7 @@ def graph_data(graph: CorpusGraph, limit: int = LIMIT, labels: Iterable[str] = (
     number = {node: place for place, node in enumerate(used)}
     places = place_nodes(len(used), [(number[edge.head], number[edge.tail]) for edge in shown])
     return {
+        "hint": label_hint(statement.relation for edge in shown for statement in edge.statements),
         "documents": graph.documents,
         "all": {"nodes": len(graph.nodes), "edges": len(edges)},
         "nodes": [
@@ -88,15 +93,22 @@ def graph_data(graph: CorpusGraph, limit: int = LIMIT, labels: Iterable[str] = (
                 "name": edge.name,
                 "score": edge.score,
                 "count": len(edge.statements),
-                "statements": [
-                    {
-                        "document": statement.document,
-                        "score": statement.relation.score,
-                        "quotes": quote_relation(statement.relation),
-                    }
-                    for statement in edge.statements[:QUOTED]
-                ],
+                "statements": [_statement_data(statement) for statement in edge.statements[:QUOTED]],
             }
             for edge in shown
         ],
+    }
+
+
+def _statement_data(statement: Statement) -> dict[str, Any]:
+    pairs = statement.relation.key_mention_pairs
+    return {
+        "document": statement.document,
+        "score": statement.relation.score,
+        "pairs": [
+            {"head": pair.head.text, "tail": pair.tail.text, "share": round(pair.share, DIGITS)}
+            for pair in pairs[:PAIRS]
+        ],
+        "more": max(0, len(pairs) - PAIRS),
+        "quotes": quote_relation(statement.relation),
     }

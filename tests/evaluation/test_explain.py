@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import pytest
 import spacy
@@ -186,6 +187,14 @@ def run(*args: object) -> str:
     result = CliRunner().invoke(kmgre, ["explain", *map(str, args)])
     assert result.exit_code == 0, result.output
     return result.output
+
+
+def test_labels_without_words_are_explained(trained_folder, source, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "400")
+    assert "Wikidata" not in run(trained_folder("KMGRE"), source)
+    monkeypatch.setattr("spacy_kmgre.visualise.labels.PROPERTY", re.compile("lives_in"))
+    shown = run(trained_folder("KMGRE"), source)
+    assert shown.count("lives_in is an identifier of Wikidata") == 1 and "--label-texts" in shown
 
 
 def test_tables(trained_folder, source):

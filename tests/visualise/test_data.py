@@ -176,6 +176,11 @@ def test_notebooks():
     one = doc._.relations[1]._repr_html_()
     assert re.sub("<[^>]*>", "", one).split("\n")[2:] and "75 %" in one and "25 %" in one
     assert "lives in" in one and one.count("<div dir") == 3
+    for shown in (table, one):
+        assert "in the score" in shown and "label_texts" not in shown
+    doc._.relations = [{**doc._.relations[0].to_dict(), "label": "P112"}]
+    for shown in (doc._.relations._repr_html_(), doc._.relations[0]._repr_html_()):
+        assert "P112 is an identifier of Wikidata" in shown and shown.count("label_texts") == 1
     assert "no relations" in spacy.blank("en")("x")._.relations._repr_html_()
     for number in range(20):
         odd = hostile_doc(number)._.relations

@@ -43,6 +43,52 @@ def test_nodes_edges_and_their_sentences(browser, save):
 
 
 @pytest.mark.browser
+def test_the_card_of_an_edge_has_its_mention_pairs(browser, save):
+    browser.open(save(render_graph([make_doc()], page=True)))
+    wait_for_canvas(browser)
+    assert browser.texts("#hint")
+    browser.click(".relation", 1)
+    because = [" ".join(text.split()) for text in browser.texts(".statement .because")]
+    assert because == ["75 % She → to Oslo", "25 % Ann Lee → to Oslo"]
+    assert browser.texts(".why > .note")[0].startswith("%: the part of each key mention pair")
+    assert not browser.texts("#hint")
+    browser.run("chooseNode(0)")
+    names = [name for name in browser.texts("button") if "\n" not in name]
+    assert {"Whole graph", "All relations"} <= set(names) and len(set(names)) == len(names)
+    browser.check_silence()
+
+
+# The names on the canvas, and those of which another covers a part.
+NAMES = """
+    const named = canvas.nodes(".named").map((node) => {
+      const name = { includeNodes: false, includeEdges: false, includeOverlays: false };
+      const { x1, x2, y1, y2 } = node.renderedBoundingBox(name);
+      return { number: node.data("number"), x1, x2, y1, y2 };
+    });
+    const meet = (a, b) => a !== b && a.x1 < b.x2 && b.x1 < a.x2 && a.y1 < b.y2 && b.y1 < a.y2;
+    const covered = named.filter((a) => named.some((b) => meet(a, b)));
+    return [named.map(({ number }) => number), byDegree[0], covered.length];
+"""
+
+
+@pytest.mark.browser
+def test_a_graph_opens_with_names_none_over_another(browser, save):
+    browser.open(save(render_graph(generate_documents(VOCAB, 60), page=True)))
+    wait_for_canvas(browser)
+    named, first, covered = browser.run(NAMES)
+    assert first in named and len(named) > 10 and covered == 0
+    browser.run("canvas.zoom(3 * canvas.zoom())")
+    time.sleep(0.5)
+    nearer, _, covered = browser.run(NAMES)
+    assert len(nearer) > len(named) and covered == 0
+    browser.run("chooseEdge(0)")
+    assert sorted(browser.run(NAMES)[0]) == sorted(
+        browser.run("return [DATA.edges[0].head, DATA.edges[0].tail]")
+    )
+    browser.check_silence()
+
+
+@pytest.mark.browser
 def test_a_click_on_the_canvas_opens_the_sentences(browser, save):
     browser.open(save(render_graph([make_doc()], page=True)))
     wait_for_canvas(browser)

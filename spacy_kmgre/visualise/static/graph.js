@@ -6,9 +6,11 @@ const DATA = readData();
 const BATCH = 100;
 // Where there are more edges they are straight and without arrows, but for those of what is chosen.
 const MANY = DATA.edges.length > 400;
-// The zoom from which on all names are shown, and the number of characters of a name.
-const READABLE = 0.65;
+// Names: their height on the screen whatever the zoom is, their number of characters, and the room around each, all in
+// pixels but the second.
+const FONT = 12;
 const NAME = 28;
+const ROOM = { x: 18, y: 10 };
 // The pixels around the whole graph, in which lie the buttons and the legend.
 const MARGIN = 110;
 
@@ -32,17 +34,17 @@ function looks() {
     { selector: "node", style: {
       "background-color": "data(color)",
       width: "data(size)", height: "data(size)",
-      color: ink, "font-size": 11, "text-valign": "bottom", "text-margin-y": 3, "text-outline-color": paper, "text-outline-width": 2,
+      color: ink, "text-valign": "bottom", "text-outline-color": paper,
     } },
-    { selector: "node.named", style: { label: "data(text)" } },
+    { selector: "node.named", style: { label: "data(text)", "font-size": "data(font)", "text-outline-width": "data(outline)", "text-margin-y": "data(outline)" } },
     { selector: "edge", style: {
       width: "data(width)", "line-color": line, opacity: 0.55, "curve-style": MANY ? "haystack" : "bezier",
       "target-arrow-shape": "triangle", "target-arrow-color": line, "arrow-scale": 0.8,
     } },
     { selector: ".hidden", style: { display: "none" } },
     { selector: ".faint", style: { opacity: 0.12 } },
-    { selector: "edge.near", style: { opacity: 0.9, "curve-style": "bezier", label: "data(text)", "font-size": 10, color: ink,
-      "text-rotation": "autorotate", "text-outline-color": paper, "text-outline-width": 2 } },
+    { selector: "edge.near", style: { opacity: 0.9, "curve-style": "bezier", label: "data(text)", "font-size": "data(font)", color: ink,
+      "text-rotation": "autorotate", "text-outline-color": paper, "text-outline-width": "data(outline)", "z-index-compare": "manual", "z-index": 1 } },
     { selector: "edge.chosen", style: { "line-color": accent, "target-arrow-color": accent, opacity: 1, width: 4, color: accent } },
     { selector: "node.chosen", style: { "border-width": 3, "border-color": accent } },
   ];
@@ -82,13 +84,23 @@ function sketch() {
     pen.arc(x, y, nodeSize(node) / 2, 0, 2 * Math.PI);
     pen.fill();
   }
+  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+  pen.font = `${FONT}px Helvetica Neue, Helvetica, sans-serif`;  // as cytoscape.js has it
+  [pen.textAlign, pen.textBaseline, pen.lineJoin, pen.lineWidth] = ["center", "top", "round", 4];
+  [pen.strokeStyle, pen.fillStyle] = [variable("--paper"), variable("--ink")];
+  for (const number of namesToShow(zoom)) {
+    const place = DATA.nodes[number];
+    const [x, y] = [zoom * place.x + pan.x, zoom * (place.y + nodeSize(place) / 2) + pan.y + 2];
+    pen.strokeText(shortName(place), x, y);
+    pen.fillText(shortName(place), x, y);
+  }
   byId("graph").append(node);
 }
 
 function startCanvas() {
   const elements = [
     ...DATA.nodes.map((node, number) => ({ group: "nodes", position: { x: node.x, y: node.y }, data: {
-      id: `n${number}`, number, text: node.text.length > NAME ? `${node.text.slice(0, NAME)}…` : node.text,
+      id: `n${number}`, number, text: shortName(node),
       color: typeColor(node.label), size: nodeSize(node) } })),
     ...DATA.edges.map((edge, number) => ({ group: "edges", data: {
       id: `e${number}`, number, text: edge.name, source: `n${edge.head}`, target: `n${edge.tail}`, width: edgeWidth(edge) } })),
@@ -104,7 +116,7 @@ function startCanvas() {
   canvas.on("tap", "edge", (event) => chooseEdge(event.target.data("number")));
   canvas.on("tap", "node", (event) => chooseNode(event.target.data("number")));
   canvas.on("tap", (event) => { if (event.target === canvas) { state.edge = -1; state.node = -1; update(); } });
-  canvas.on("zoom", () => { if (readable !== (canvas.zoom() >= READABLE)) updateNames(); });
+  canvas.on("zoom", () => { clearTimeout(naming); naming = setTimeout(updateNames, 60); });
   canvas.one("render", () => byId("sketch").remove());
   if (state.edge >= 0 || state.node >= 0 || state.threshold > 0 || state.query) updateCanvas();
   else updateNames();
@@ -120,12 +132,48 @@ function wholeView() {
   return { zoom, pan: { x: box.width / 2 - zoom * (left + right) / 2, y: box.height / 2 - zoom * (top + bottom) / 2 } };
 }
 
-let readable = false;
+let naming = 0;
 
-/** Shows the names of all nodes where they can be read, else those of what is chosen. */
+function shortName(node) {
+  return node.text.length > NAME ? `${node.text.slice(0, NAME)}…` : node.text;
+}
+
+// The numbers of nodes, those with the most relations first.
+const byDegree = (() => {
+  const degrees = DATA.nodes.map(() => 0);
+  for (const edge of DATA.edges) for (const end of [edge.head, edge.tail]) degrees[end] += edge.count;
+  return [...degrees.keys()].sort((a, b) => degrees[b] - degrees[a] || a - b);
+})();
+
+/** The nodes whose names have room at a zoom: those with the most relations first, none over another's name. */
+function namesToShow(zoom) {
+  const [rows, chosen] = [new Map(), new Set()];
+  for (const number of byDegree) {
+    const node = DATA.nodes[number];
+    const half = 0.29 * FONT * Math.min(node.text.length, NAME) + ROOM.x;
+    const [x, y] = [zoom * node.x, zoom * (node.y + nodeSize(node) / 2)];
+    const row = Math.floor(y / (FONT + ROOM.y));
+    const beside = [row - 1, row, row + 1].flatMap((near) => rows.get(near) ?? []);
+    if (beside.some((other) => Math.abs(other.y - y) < FONT + ROOM.y && Math.abs(other.x - x) < other.half + half)) continue;
+    rows.set(row, [...(rows.get(row) ?? []), { x, y, half }]);
+    chosen.add(number);
+  }
+  return chosen;
+}
+
+/** Shows the names that have room, or those of what is chosen. */
 function updateNames() {
-  readable = canvas.zoom() >= READABLE;
-  canvas.batch(() => canvas.nodes().forEach((node) => { node.toggleClass("named", readable || node.hasClass("chosen") || node.hasClass("beside")); }));
+  const [zoom, chosen] = [canvas.zoom(), canvas.nodes(".chosen, .beside")];
+  const names = chosen.length ? new Set(chosen.map((node) => node.data("number"))) : namesToShow(zoom);
+  const size = { font: FONT / zoom, outline: 2 / zoom };
+  canvas.batch(() => {
+    canvas.nodes().forEach((node) => {
+      const named = names.has(node.data("number"));
+      if (named) node.data(size);
+      if (named !== node.hasClass("named")) node.toggleClass("named", named);
+    });
+    canvas.edges(".near").forEach((edge) => { edge.data(size); });
+  });
 }
 
 function isVisible(edge, search) {
@@ -171,7 +219,11 @@ function row(number) {
     item.append(el("div", { class: "why" },
       ...edge.statements.map((statement) => el("div", { class: "statement" },
         el("header", {}, el("bdi", {}, DATA.documents[statement.document]), el("span", {}, score(statement.score))),
+        ...statement.pairs.map((pair) => el("p", { class: "because" }, el("b", { title: "The pair’s part in the score of the relation" }, percent(pair.share)), " ",
+          el("bdi", {}, pair.head), el("span", { class: "arrow", "aria-hidden": "true" }, " → "), el("span", { class: "unseen" }, "to "), el("bdi", {}, pair.tail))),
+        statement.more > 0 && el("p", { class: "because" }, plural(statement.more, "more key mention pair")),
         ...statement.quotes.map((pieces) => quoteNode(pieces, edge)))),
+      edge.statements.some(({ pairs }) => pairs.length) && el("p", { class: "note" }, "%: the part of each key mention pair in the relation’s score. The text is that of the first pair."),
       hidden > 0 && el("p", { class: "note" }, `${plural(hidden, "more place")} not shown`)));
   }
   return item;
@@ -186,6 +238,7 @@ function update() {
   byId("relations").replaceChildren(...visible.slice(0, state.rows).map(row));
   byId("more").hidden = visible.length <= state.rows;
   byId("empty").hidden = visible.length > 0;
+  byId("hint").hidden = !visible.length || state.edge >= 0 || state.node >= 0;
   byId("count").textContent = visible.length === DATA.edges.length ? NUMBERS.format(visible.length) : `${NUMBERS.format(visible.length)} of ${NUMBERS.format(DATA.edges.length)}`;
   byId("threshold-value").textContent = state.threshold.toFixed(2);
   byId("about-entity").hidden = state.node < 0;
@@ -210,6 +263,7 @@ function updateCanvas() {
     canvas.edges().forEach((edge) => {
       const number = edge.data("number");
       edge.toggleClass("hidden", DATA.edges[number].score < state.threshold);
+      if (near.has(number)) edge.data({ font: FONT, outline: 2 });
       edge.toggleClass("near", near.has(number));
       edge.toggleClass("chosen", number === state.edge);
       edge.toggleClass("faint", near.size > 0 ? !near.has(number) : Boolean(search) && !among.has(number));
@@ -229,7 +283,7 @@ function chooseEdge(number) {
   update();
   const edge = DATA.edges[number];
   if (!edge) return;
-  byId("relations").querySelector('[aria-expanded="true"]')?.scrollIntoView({ block: "nearest" });
+  byId("relations").querySelector('[aria-expanded="true"]')?.closest("li").scrollIntoView({ block: "nearest" });
   if (canvas) bringIntoView(canvas.getElementById(`e${number}`).connectedNodes());
   byId("said").textContent = `${DATA.nodes[edge.head].text}, ${edge.name}, ${DATA.nodes[edge.tail].text}, ${plural(edge.count, "place")}`;
 }

@@ -5,7 +5,7 @@ const DATA = readData();
 // The number of entities that are shown above a text before one asks for all.
 const CHIPS = 24;
 
-const state = { document: 0, relation: -1, entity: -1, threshold: DATA.threshold, query: "", hidden: new Set() };
+const state = { document: 0, relation: -1, pair: 0, entity: -1, threshold: DATA.threshold, query: "", hidden: new Set() };
 // What is built for the document on show.
 let shown = { text: null, items: [], chips: [] };
 
@@ -99,9 +99,10 @@ function show(number) {
   const facts = [plural(doc.entities.length, "entity", "entities"), plural(doc.relations.length, "relation"),
     doc.sentences.length && plural(doc.sentences.length, "sentence")].filter(Boolean).join(" · ");
   shown = { text, items: doc.relations.map((relation, place) => relationItem(doc, relation, place)), chips: buildChips(doc) };
+  const [up, down] = beyond.map(({ node }) => node);
   byId("document").replaceChildren(
-    el("h2", { dir: "auto", id: "title" }, doc.title), el("p", { class: "facts" }, facts), ...shown.chips,
-    doc.text.trim() ? text.node : el("p", { class: "note" }, "The document has no text."),
+    up, el("h2", { dir: "auto", id: "title" }, doc.title), el("p", { class: "facts" }, facts), ...shown.chips,
+    doc.text.trim() ? text.node : el("p", { class: "note" }, "The document has no text."), down,
   );
   byId("relations").replaceChildren(...shown.items.map(({ item }) => item));
   byId("document").scrollTop = 0;
@@ -156,21 +157,15 @@ function chooseEntity(number) {
   update();
 }
 
-function reveal(pieces) {
-  const box = byId("document").getBoundingClientRect();
-  const place = pieces[0]?.getBoundingClientRect();
-  if (!place || (place.top > box.top + 40 && place.bottom < box.bottom - 40)) return;
-  byId("document").scrollBy({ top: place.top - box.top - box.height / 3 });
-}
-
 function chooseRelation(place) {
   state.relation = place;
+  state.pair = 0;
   update();
   const doc = DATA.documents[state.document];
   const relation = doc.relations[place];
   if (!relation) return;
-  const lit = shown.text.node.querySelector(".mention.lit");
-  if (lit) reveal([lit]);
+  if (relation.pairs.length) showPair(0);
+  else reveal([...shown.text.node.querySelectorAll(".mention.lit")]);
   shown.items[place].item.scrollIntoView({ block: "nearest" });
   const because = relation.pairs.map((pair) =>
     `${mentionText(doc, relation.head, pair.head)} to ${mentionText(doc, relation.tail, pair.tail)}, ${percent(pair.share)}`);
@@ -211,6 +206,7 @@ function lightUp(doc) {
     }
   });
   drawArcs(text, relation);
+  updateBeyond();
 }
 
 // What follows from the state.
@@ -266,7 +262,10 @@ function updateVerdicts(doc) {
   byId("rates").textContent = `precision ${rate(right, right + wrong)} · recall ${rate(right, gold)} · F ${rate(2 * right, right + wrong + gold)}`;
 }
 
-const sizes = new ResizeObserver(() => drawArcs(shown.text, DATA.documents[state.document].relations[state.relation]));
+const sizes = new ResizeObserver(() => {
+  drawArcs(shown.text, DATA.documents[state.document].relations[state.relation]);
+  updateBeyond();
+});
 
 byId("documents").append(...index.map(({ item }) => item));
 byId("previous").addEventListener("click", () => step(-1));

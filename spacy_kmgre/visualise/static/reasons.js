@@ -22,7 +22,9 @@ function relationItem(doc, relation, place) {
 function buildReasons(doc, relation) {
   const why = el("div", { class: "why" });
   if (relation.pairs.length) {
-    why.append(el("h3", {}, `Because of ${plural(relation.pairs.length, "key mention pair")}`));
+    why.append(el("h3", {}, `Because of ${plural(relation.pairs.length, "key mention pair")}`),
+      el("p", { class: "note legend" }, "%: the pair’s part in the relation’s score; together 100 %. key and relation: how " +
+        "probable it is, from 0 to 1, that the pair says anything of how the two are related, and that it says this."));
     const items = relation.pairs.map((pair, number) => pairItem(doc, relation, pair, number));
     const leading = relation.pairs.filter((pair, number) => !number || pair.share >= WEAK).length;
     why.append(el("ol", { class: "pairs" }, ...items.slice(0, leading)));
@@ -36,11 +38,12 @@ function buildReasons(doc, relation) {
   }
   if (relation.evidence.length) {
     const links = relation.evidence.map((number) => {
-      const link = el("button", { type: "button" }, `sentence ${number + 1}`);
+      const link = el("button", { type: "button" }, el("span", { class: "unseen" }, "sentence "), el("b", {}, `${number + 1}`), " ",
+        el("bdi", {}, doc.text.slice(...doc.sentences[number]).trim()));
       link.addEventListener("click", () => reveal(shown.text.sentences[number]));
-      return link;
+      return el("li", {}, link);
     });
-    why.append(el("h3", {}, "Evidence"), el("div", { class: "evidence-links" }, ...links));
+    why.append(el("h3", {}, `Evidence: ${plural(links.length, "sentence")}`), el("ul", { class: "evidence-links" }, ...links));
   }
   return why;
 }
@@ -49,14 +52,14 @@ function pairItem(doc, relation, pair, number) {
   const name = (role) => paint(el("bdi", { class: `mention ${role}` }, mentionText(doc, relation[role], pair[role])), doc.entities[relation[role]], relation[role]);
   const item = el("li", { class: "pair", "data-pair": number },
     el("header", {},
-      el("span", { class: "part", title: "The pair's share in the relation's score" }, percent(pair.share)),
+      el("span", { class: "part", title: "The pair’s part in the score of this relation" }, percent(pair.share)),
       el("span", {}, name("head"), el("span", { class: "arrow", "aria-hidden": "true" }, " → "), el("span", { class: "unseen" }, "to "), name("tail")),
-      el("span", { class: "scores", title: "The probability that the pair is key, and that it has the relation" },
+      el("span", { class: "scores", title: "key: how probable it is that the pair says anything. relation: how probable it is that it says this relation" },
         `key ${score(pair.key)} · relation ${score(pair.relation)}`)),
     ...quotePair(doc, relation, pair));
   item.addEventListener("pointerenter", () => point(number));
   item.addEventListener("pointerleave", () => point(-1));
-  item.addEventListener("click", () => reveal(shown.text.mentions[relation.head][pair.head]));
+  item.addEventListener("click", () => showPair(number));
   return item;
 }
 
@@ -64,9 +67,10 @@ function mentionText(doc, entity, place) {
   return doc.text.slice(...doc.entities[entity].mentions[place]);
 }
 
-/** Fades the arcs of other mention pairs. */
+/** Fades the arcs of other mention pairs, and shows that of this one where it is a weak one. */
 function point(pair) {
   for (const part of shown.text.node.querySelectorAll("[data-pair]")) {
     part.classList.toggle("faded", pair >= 0 && part.dataset.pair !== String(pair));
+    part.classList.toggle("pointed", part.dataset.pair === String(pair));
   }
 }

@@ -27,6 +27,8 @@ function buildText(doc) {
     let piece;
     if (span.order === 0) {
       piece = el("span", { class: "sentence", "data-sentence": span.number });
+      // A style sheet shows the number, so that it is no part of the text.
+      if (doc.sentences.length > 1 && !sentences[span.number].length) piece.dataset.number = span.number + 1;
       sentences[span.number].push(piece);
     } else {
       piece = el("mark", { class: "mention", "data-entity": span.number });
