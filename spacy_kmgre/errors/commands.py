@@ -101,6 +101,15 @@ class CommandErrors:
         "Start a process of its own for it, or name a running cluster with --address."
     )
     E375 = "[KMGRE E375] There are no documents to measure."
+    E377 = (
+        "[KMGRE E377] A worker on the machine {machine} cannot go on. What is done is kept, and --resume goes on from "
+        "there once this is mended: {error}"
+    )
+    E378 = (
+        "[KMGRE E378] A part of the documents was tried {times} times, and each time its worker was killed, most "
+        "likely because the machine has too little memory. What is done is kept, and --resume goes on from there, "
+        "with fewer --workers or a smaller --batch-words. Of all documents, a very long one needs the most memory."
+    )
 
     # Readers of entities (E40x)
     E400 = (

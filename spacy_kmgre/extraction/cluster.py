@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import ip_address
 from itertools import chain, groupby
 from typing import Any, NamedTuple
@@ -21,11 +22,11 @@ import pyarrow as pa
 
 from ..errors import Errors
 from ..export import Export
-from .annotate import Annotator
+from .annotate import Annotator, Outcome
 from .batches import split_by_words
 from .parts import Done, Parts, Total
 from .reader import Reader, splits_sentences
-from .records import RecordReader
+from .records import Record, RecordReader
 from .run import Plan, Summary, fingerprint
 from .sources import TEXT, Source
 
@@ -35,6 +36,8 @@ READING, WORKING = 0.5, 1
 FEWEST, MOST, PARTS_EACH = 5_000, 200_000, 8
 # The parts that wait at a worker, the one at work included: more would wait behind a long one.
 WAITING = 2
+# How often a part is done again whose worker was killed. Ray would go on for ever with one that kills each worker.
+RETRIES = 3
 # What keeps Ray on this machine, where it is for this machine alone, and from reporting on itself to its makers.
 # Without the first setting it takes 127.0.0.1 for a name of the machine, and listens at the address that others see.
 LOCAL = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
@@ -163,32 +166,53 @@ def read_parts(
 
 
 class Worker:
-    """Annotates parts and writes them.
+    """Annotates parts and writes them. It loads the pipeline when it has its first part.
+
+    What keeps it from going on is a row, as Ray would try an error several times and show where in its own code it
+    came from.
 
     :param open_pipeline: The function that makes the pipeline ready.
     :param parts: Where the parts are written.
     :param plan: How documents go through the pipeline.
-    :raises ValueError: Where the pipeline is not the one with which the run was begun.
     """
 
     def __init__(self, open_pipeline: Callable[[], Opened], parts: Parts, plan: Plan):
-        self.annotator, self.export, self.context = open_pipeline()
-        nlp = self.annotator.nlp
-        found = fingerprint(nlp)
-        if found != parts.checkpoints.name:
-            raise ValueError(Errors.E370.format(machine=platform.node(), path=nlp.path))
-        self.reader = Reader(nlp, splits_sentences(nlp))
+        self.open_pipeline = open_pipeline
         self.parts = parts
         self.plan = plan
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        found = []
-        for part in batch.to_pylist():
-            items = map(self.reader.item, pickle.loads(part["records"]))
-            batches = self.annotator.run(self.plan.batches(items), lambda _: None)
-            outcomes = list(chain.from_iterable(batches))
-            found.append(self.parts.write(part["name"], outcomes, self.export).to_json())
-        return pa.table({"done": found})
+        done, error = [], ""
+        try:
+            for part in batch.to_pylist():
+                outcomes = self._annotate(pickle.loads(part["records"]))
+                done.append(self.parts.write(part["name"], outcomes, self.opened.export).to_json())
+        except (ImportError, OSError, ValueError) as problem:
+            error = Errors.E377.format(machine=platform.node(), error=problem)
+            done.append("")
+        return pa.table({"done": done, "error": [error] * len(done)})
+
+    @cached_property
+    def opened(self) -> Opened:
+        """The pipeline.
+
+        :raises ValueError: Where it is not the one with which the run was begun.
+        """
+        opened = self.open_pipeline()
+        nlp = opened.annotator.nlp
+        if fingerprint(nlp) != self.parts.checkpoints.name:
+            raise ValueError(Errors.E370.format(machine=platform.node(), path=nlp.path))
+        return opened
+
+    @cached_property
+    def reader(self) -> Reader:
+        """What makes documents of records."""
+        nlp = self.opened.annotator.nlp
+        return Reader(nlp, splits_sentences(nlp))
+
+    def _annotate(self, records: Iterable[Record]) -> list[Outcome]:
+        batches = self.plan.batches(map(self.reader.item, records))
+        return list(chain.from_iterable(self.opened.annotator.run(batches, lambda _: None)))
 
 
 def extract_on_cluster(
@@ -209,7 +233,9 @@ def extract_on_cluster(
     :param parts: The output of a run that was begun.
     :param part_words: The number of words of a part, with which the run was begun.
     :param export: What writes the output where there are no documents.
-    :raises ValueError: Where the cluster is too small (see `Cluster.connect`), or has another pipeline.
+    :raises ValueError: Where the cluster is too small (see `Cluster.connect`).
+    :raises OSError: Where a worker cannot go on. The finished parts are kept.
+    :raises ChildProcessError: Where workers are killed by one part again and again. The finished parts are kept.
     """
     total = Total()
     done = set()
@@ -240,9 +266,13 @@ def split_units(files: Iterable[Source], part_words: int) -> Iterator[list[Sourc
 def _run(
     units: Sequence[Any], reading: tuple[Any, ...], working: tuple[Any, ...], cluster: Cluster
 ) -> Iterator[Done]:
-    """What is known of each part, when it is done."""
+    """What is known of each part, when it is done.
+
+    :raises OSError: See `extract_on_cluster`.
+    """
     import ray.data
     from ray.data import ActorPoolStrategy, DataContext
+    from ray.exceptions import RayActorError
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = DataContext.get_current().copy()
@@ -264,7 +294,13 @@ def _run(
             compute=workers,
             num_cpus=WORKING,
             num_gpus=cluster.gpu_per_worker,
+            max_task_retries=RETRIES,
             **tables,
         )
-        for row in data.iter_rows():
-            yield Done.from_json(row["done"])
+        try:
+            for row in data.iter_rows():
+                if row["error"]:
+                    raise OSError(row["error"])
+                yield Done.from_json(row["done"])
+        except RayActorError as error:
+            raise ChildProcessError(Errors.E378.format(times=RETRIES + 1)) from error
