@@ -106,9 +106,9 @@ class CommandErrors:
         "there once this is mended: {error}"
     )
     E378 = (
-        "[KMGRE E378] A part of the documents was tried {times} times, and each time its worker was killed, most "
-        "likely because the machine has too little memory. What is done is kept, and --resume goes on from there, "
-        "with fewer --workers or a smaller --batch-words. Of all documents, a very long one needs the most memory."
+        "[KMGRE E378] The documents from {first!r} to {last!r} were tried {times} times, and each time the worker was "
+        "killed, most likely because the machine has too little memory. The longest of them, {longest!r}, has about "
+        "{words:,} words. Fewer --workers on a machine or a smaller --batch-words need less."
     )
 
     # Readers of entities (E40x)

@@ -36,8 +36,8 @@ READING, WORKING = 0.5, 1
 FEWEST, MOST, PARTS_EACH = 5_000, 200_000, 8
 # The parts that wait at a worker, the one at work included: more would wait behind a long one.
 WAITING = 2
-# How often a part is done again whose worker was killed. Ray would go on for ever with one that kills each worker.
-RETRIES = 3
+# How often a part is tried. Ray would go on for ever with one whose workers are killed.
+TRIES = 3
 # What keeps Ray on this machine, where it is for this machine alone, and from reporting on itself to its makers.
 # Without the first setting it takes 127.0.0.1 for a name of the machine, and listens at the address that others see.
 LOCAL = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
@@ -185,7 +185,7 @@ class Worker:
         done, error = [], ""
         try:
             for part in batch.to_pylist():
-                outcomes = self._annotate(pickle.loads(part["records"]))
+                outcomes = self._annotate(part["name"], pickle.loads(part["records"]))
                 done.append(self.parts.write(part["name"], outcomes, self.opened.export).to_json())
         except (ImportError, OSError, ValueError) as problem:
             error = Errors.E377.format(machine=platform.node(), error=problem)
@@ -210,7 +210,19 @@ class Worker:
         nlp = self.opened.annotator.nlp
         return Reader(nlp, splits_sentences(nlp))
 
-    def _annotate(self, records: Iterable[Record]) -> list[Outcome]:
+    def _annotate(self, name: str, records: Sequence[Record]) -> list[Outcome]:
+        tries = self.parts.count_try(name)
+        if tries > TRIES:
+            longest = max(records, key=lambda record: record.words)
+            raise ValueError(
+                Errors.E378.format(
+                    times=TRIES,
+                    first=records[0].name,
+                    last=records[-1].name,
+                    longest=longest.name,
+                    words=longest.words,
+                )
+            )
         batches = self.plan.batches(map(self.reader.item, records))
         return list(chain.from_iterable(self.opened.annotator.run(batches, lambda _: None)))
 
@@ -234,8 +246,7 @@ def extract_on_cluster(
     :param part_words: The number of words of a part, with which the run was begun.
     :param export: What writes the output where there are no documents.
     :raises ValueError: Where the cluster is too small (see `Cluster.connect`).
-    :raises OSError: Where a worker cannot go on. The finished parts are kept.
-    :raises ChildProcessError: Where workers are killed by one part again and again. The finished parts are kept.
+    :raises OSError: Where a worker cannot go on, or a part kills its workers. The finished parts are kept.
     """
     total = Total()
     done = set()
@@ -272,7 +283,6 @@ def _run(
     """
     import ray.data
     from ray.data import ActorPoolStrategy, DataContext
-    from ray.exceptions import RayActorError
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = DataContext.get_current().copy()
@@ -294,13 +304,9 @@ def _run(
             compute=workers,
             num_cpus=WORKING,
             num_gpus=cluster.gpu_per_worker,
-            max_task_retries=RETRIES,
             **tables,
         )
-        try:
-            for row in data.iter_rows():
-                if row["error"]:
-                    raise OSError(row["error"])
-                yield Done.from_json(row["done"])
-        except RayActorError as error:
-            raise ChildProcessError(Errors.E378.format(times=RETRIES + 1)) from error
+        for row in data.iter_rows():
+            if row["error"]:
+                raise OSError(row["error"])
+            yield Done.from_json(row["done"])

@@ -10,7 +10,7 @@ import spacy
 
 from spacy_kmgre.export import find_export
 from spacy_kmgre.extraction.annotate import Annotator
-from spacy_kmgre.extraction.cluster import Cluster, Opened, Worker, read_parts, split_units
+from spacy_kmgre.extraction.cluster import TRIES, Cluster, Opened, Worker, read_parts, split_units
 from spacy_kmgre.extraction.parts import Done, Parts
 from spacy_kmgre.extraction.records import RecordReader
 from spacy_kmgre.extraction.run import Plan, fingerprint
@@ -67,11 +67,25 @@ def test_a_worker_says_why_it_cannot_go_on(trained_folder, source, nlp, parts, t
 
     open_it = partial(open_pipeline, trained_folder("KMGRE"))
     other = Parts(tmp_path / "out", "another pipeline")
+    other.checkpoints.mkdir()
     assert "E377" in (told := error(Worker(open_it, other, Plan()))) and "E370" in told
     assert "no_model" in error(Worker(partial(open_pipeline, tmp_path / "no_model"), parts, Plan()))
     parts.checkpoints.rename(tmp_path / "moved")
     parts.checkpoints.touch()
     assert "Not a directory" in error(Worker(open_it, parts, Plan()))
+
+
+def test_a_part_whose_workers_are_killed_is_given_up(trained_folder, source, parts):
+    worker = Worker(partial(open_pipeline, trained_folder("KMGRE")), parts, Plan())
+    table = read(source, 1000)
+    (name,) = table["name"].to_pylist()
+    for _ in range(TRIES):
+        parts.count_try(name)
+    (row,) = worker(table).to_pylist()
+    assert "E378" in row["error"] and "'doc 0' to 'doc 9'" in row["error"]
+    assert parts.begin({}, resume=True) == {}
+    (row,) = worker(table).to_pylist()
+    assert not row["error"] and not list(parts.checkpoints.glob("*.tries"))
 
 
 def test_parts_that_suit_the_sources(tmp_path):
