@@ -99,7 +99,7 @@ def assert_same(found: Path, wanted: Path) -> None:
         assert {**one, "score": 0, "key_mention_pairs": 0} == {**other, "score": 0, "key_mention_pairs": 0}
 
 
-def wait(condition: Callable[[], Any], seconds: float = 400.0) -> Any:
+def wait(condition: Callable[[], Any], seconds: float = 1200.0) -> Any:
     end = time.monotonic() + seconds
     while not (found := condition()) and time.monotonic() < end:
         time.sleep(0.2)  # A look at all processes takes time, which the workers have not.
