@@ -101,6 +101,15 @@ class CommandErrors:
         "Start a process of its own for it, or name a running cluster with --address."
     )
     E375 = "[KMGRE E375] There are no documents to measure."
+    E377 = (
+        "[KMGRE E377] A worker on the machine {machine} cannot go on. What is done is kept, and --resume goes on from "
+        "there once this is mended: {error}"
+    )
+    E378 = (
+        "[KMGRE E378] The documents from {first!r} to {last!r} were tried {times} times, and each time the worker was "
+        "killed, most likely because the machine has too little memory. The longest of them, {longest!r}, has about "
+        "{words:,} words. Fewer --workers on a machine or a smaller --batch-words need less."
+    )
 
     # Readers of entities (E40x)
     E400 = (

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import ip_address
 from itertools import chain, groupby
 from typing import Any, NamedTuple
@@ -21,11 +22,11 @@ import pyarrow as pa
 
 from ..errors import Errors
 from ..export import Export
-from .annotate import Annotator
+from .annotate import Annotator, Outcome
 from .batches import split_by_words
 from .parts import Done, Parts, Total
 from .reader import Reader, splits_sentences
-from .records import RecordReader
+from .records import Record, RecordReader
 from .run import Plan, Summary, fingerprint
 from .sources import TEXT, Source
 
@@ -35,6 +36,8 @@ READING, WORKING = 0.5, 1
 FEWEST, MOST, PARTS_EACH = 5_000, 200_000, 8
 # The parts that wait at a worker, the one at work included: more would wait behind a long one.
 WAITING = 2
+# How often a part is tried. Ray would go on for ever with one whose workers are killed.
+TRIES = 3
 # What keeps Ray on this machine, where it is for this machine alone, and from reporting on itself to its makers.
 # Without the first setting it takes 127.0.0.1 for a name of the machine, and listens at the address that others see.
 LOCAL = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
@@ -163,32 +166,65 @@ def read_parts(
 
 
 class Worker:
-    """Annotates parts and writes them.
+    """Annotates parts and writes them. It loads the pipeline when it has its first part.
+
+    What keeps it from going on is a row, as Ray would try an error several times and show where in its own code it
+    came from.
 
     :param open_pipeline: The function that makes the pipeline ready.
     :param parts: Where the parts are written.
     :param plan: How documents go through the pipeline.
-    :raises ValueError: Where the pipeline is not the one with which the run was begun.
     """
 
     def __init__(self, open_pipeline: Callable[[], Opened], parts: Parts, plan: Plan):
-        self.annotator, self.export, self.context = open_pipeline()
-        nlp = self.annotator.nlp
-        found = fingerprint(nlp)
-        if found != parts.checkpoints.name:
-            raise ValueError(Errors.E370.format(machine=platform.node(), path=nlp.path))
-        self.reader = Reader(nlp, splits_sentences(nlp))
+        self.open_pipeline = open_pipeline
         self.parts = parts
         self.plan = plan
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        found = []
-        for part in batch.to_pylist():
-            items = map(self.reader.item, pickle.loads(part["records"]))
-            batches = self.annotator.run(self.plan.batches(items), lambda _: None)
-            outcomes = list(chain.from_iterable(batches))
-            found.append(self.parts.write(part["name"], outcomes, self.export).to_json())
-        return pa.table({"done": found})
+        done, error = [], ""
+        try:
+            for part in batch.to_pylist():
+                outcomes = self._annotate(part["name"], pickle.loads(part["records"]))
+                done.append(self.parts.write(part["name"], outcomes, self.opened.export).to_json())
+        except (ImportError, OSError, ValueError) as problem:
+            error = Errors.E377.format(machine=platform.node(), error=problem)
+            done.append("")
+        return pa.table({"done": done, "error": [error] * len(done)})
+
+    @cached_property
+    def opened(self) -> Opened:
+        """The pipeline.
+
+        :raises ValueError: Where it is not the one with which the run was begun.
+        """
+        opened = self.open_pipeline()
+        nlp = opened.annotator.nlp
+        if fingerprint(nlp) != self.parts.checkpoints.name:
+            raise ValueError(Errors.E370.format(machine=platform.node(), path=nlp.path))
+        return opened
+
+    @cached_property
+    def reader(self) -> Reader:
+        """What makes documents of records."""
+        nlp = self.opened.annotator.nlp
+        return Reader(nlp, splits_sentences(nlp))
+
+    def _annotate(self, name: str, records: Sequence[Record]) -> list[Outcome]:
+        tries = self.parts.count_try(name)
+        if tries > TRIES:
+            longest = max(records, key=lambda record: record.words)
+            raise ValueError(
+                Errors.E378.format(
+                    times=TRIES,
+                    first=records[0].name,
+                    last=records[-1].name,
+                    longest=longest.name,
+                    words=longest.words,
+                )
+            )
+        batches = self.plan.batches(map(self.reader.item, records))
+        return list(chain.from_iterable(self.opened.annotator.run(batches, lambda _: None)))
 
 
 def extract_on_cluster(
@@ -209,7 +245,8 @@ def extract_on_cluster(
     :param parts: The output of a run that was begun.
     :param part_words: The number of words of a part, with which the run was begun.
     :param export: What writes the output where there are no documents.
-    :raises ValueError: Where the cluster is too small (see `Cluster.connect`), or has another pipeline.
+    :raises ValueError: Where the cluster is too small (see `Cluster.connect`).
+    :raises OSError: Where a worker cannot go on, or a part kills its workers. The finished parts are kept.
     """
     total = Total()
     done = set()
@@ -240,7 +277,10 @@ def split_units(files: Iterable[Source], part_words: int) -> Iterator[list[Sourc
 def _run(
     units: Sequence[Any], reading: tuple[Any, ...], working: tuple[Any, ...], cluster: Cluster
 ) -> Iterator[Done]:
-    """What is known of each part, when it is done."""
+    """What is known of each part, when it is done.
+
+    :raises OSError: See `extract_on_cluster`.
+    """
     import ray.data
     from ray.data import ActorPoolStrategy, DataContext
 
@@ -267,4 +307,6 @@ def _run(
             **tables,
         )
         for row in data.iter_rows():
+            if row["error"]:
+                raise OSError(row["error"])
             yield Done.from_json(row["done"])

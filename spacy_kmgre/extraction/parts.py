@@ -143,6 +143,8 @@ class Parts:
         if others and self.checkpoints.name not in others:
             raise ValueError(Errors.E333.format(path=self.output, names="pipeline"))
         self.checkpoints.mkdir(parents=True, exist_ok=True)
+        for tried in self.checkpoints.glob("*.tries"):
+            tried.unlink(missing_ok=True)
         file = self.checkpoints / SETTINGS
         if not file.exists():
             self._write(file, json.dumps(settings))
@@ -156,6 +158,15 @@ class Parts:
         """The parts that are done, by name."""
         for path in self.checkpoints.glob("*.part"):
             yield path.stem, Done.from_json(path.read_text(encoding="utf8"))
+
+    def count_try(self, name: str) -> int:
+        """Note that a part is begun.
+
+        :returns: How often it was begun in this run, this time included, and not finished.
+        """
+        with self._tries(name).open("ab") as file:
+            file.write(b".")
+            return file.tell()
 
     def write(self, name: str, outcomes: Sequence[Outcome], export: Export) -> Done:
         """Write a part, and then its checkpoint."""
@@ -172,6 +183,7 @@ class Parts:
                 file.replace(target)
         found = Done.of(outcomes)
         self._write(self.checkpoints / f"{name}.part", found.to_json())
+        self._tries(name).unlink(missing_ok=True)
         return found
 
     def finish(self, failed: Iterable[dict[str, str]]) -> None:
@@ -188,6 +200,10 @@ class Parts:
         """The summary of an output that was complete: what was wrong with the documents that failed."""
         lines = self.errors.read_text(encoding="utf8").splitlines() if self.errors.exists() else []
         return Summary(failed=[json.loads(line) for line in lines], complete=True)
+
+    def _tries(self, name: str) -> Path:
+        """A file of a byte for each time that a part was begun."""
+        return self.checkpoints / f"{name}.tries"
 
     def _write(self, path: Path, text: str) -> None:
         """Write a file whole or not at all."""
