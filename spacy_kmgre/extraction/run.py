@@ -184,7 +184,9 @@ def fingerprint(nlp: Language) -> str:
     """A hash of a pipeline: its config and all its files."""
     digest = hashlib.blake2b(nlp.config.to_str(interpolate=False).encode("utf8"), digest_size=16)
     folder = nlp.path
-    for path in sorted(folder.rglob("*")) if folder is not None else ():
+    if folder is None:
+        return digest.hexdigest()
+    for path in sorted(folder.rglob("*")):
         if path.is_file():
             digest.update(path.relative_to(folder).as_posix().encode("utf8"))
             with path.open("rb") as file:

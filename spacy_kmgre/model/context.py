@@ -81,12 +81,14 @@ def meetings(rows: AttentionRows, head: np.ndarray, tail: np.ndarray) -> Iterato
     """
     low, high = np.maximum(rows.start[head], rows.start[tail]), np.minimum(rows.stop[head], rows.stop[tail])
     near = np.flatnonzero(low < high)
+    if not len(near):
+        return
     distance = rows.start[tail] - rows.start[head]
     span, blocks = int(rows.start.max(initial=0)) + 1, len(rows.blocks)
     code = ((rows.block[head] * blocks + rows.block[tail]) * 2 * span + distance + span)[near]
     _, kind, counts = np.unique(code, return_inverse=True, return_counts=True)
     of_kind = np.split(near[kind.argsort(kind="stable")], counts.cumsum()[:-1])
-    for pairs in of_kind if len(near) else ():
+    for pairs in of_kind:
         head_block, tail_block = rows.block[head[pairs[0]]], rows.block[tail[pairs[0]]]
         apart = int(distance[pairs[0]])
         left, right = rows.blocks[head_block], rows.blocks[tail_block]

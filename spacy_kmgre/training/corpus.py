@@ -61,13 +61,11 @@ def create_corpus_reader(
             yield Example(predicted, reference)
         if reference is None:
             raise ValueError(Errors.E112.format(path=path))
-        oddities = []
         if not entities:
-            oddities.append(Warnings.W110.format(path=path, prefix=prefix, known=list(reference.spans)))
+            known = list(reference.spans)
+            warnings.warn(Warnings.W110.format(path=path, prefix=prefix, known=known), stacklevel=2)
         if not relations:
-            oddities.append(Warnings.W111.format(path=path))
-        for oddity in oddities:
-            warnings.warn(oddity, stacklevel=2)
+            warnings.warn(Warnings.W111.format(path=path), stacklevel=2)
 
     return read
 

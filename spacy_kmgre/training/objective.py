@@ -143,13 +143,13 @@ def locate(scores: PairScores, gold: Sequence[Gold]) -> Evidence | None:
     if not inside:
         return None
     document = scores.document.numpy()
+    of_mention_pairs = document[scores.pair_index.cpu().numpy()]
     first = np.cumsum([0, *(max(len(known.sentences), 1) for known in gold)])
     sentences = np.concatenate([np.array(known.sentences or (0,), dtype=np.int64) for known in gold])
-    owner = first[document[scores.pair_index.cpu().numpy()]]
-    of_mentions = np.array([bool(known.sentences) for known in gold])[
-        document[scores.pair_index.cpu().numpy()]
-    ]
-    head, tail = (sentences[owner + side.numpy() * of_mentions] for side in (scores.head, scores.tail))
+    owner = first[of_mention_pairs]
+    # A document without gold evidence has one place, which stands for all its mentions.
+    located = np.array([bool(known.sentences) for known in gold])[of_mention_pairs]
+    head, tail = (sentences[owner + side.numpy() * located] for side in (scores.head, scores.tail))
     columns = 1 + max(max(sentence for _, sentence in inside), int(sentences.max()))
     table = np.zeros((scores.num_pairs, max(columns, scores.sentence_weights.shape[1])), dtype=bool)
     table[tuple(np.array(inside).T)] = True
