@@ -106,8 +106,7 @@ def extract(
     """Write the relations of documents to a file or folder, which is complete or not there.
 
     A document that fails is listed in TARGET.errors.jsonl, and left out where the export has no place for its error;
-    the others go on. Memory does not grow with the
-    number of documents, but for the hashes of their names.
+    the others go on. Memory does not grow with the number of documents, but for the hashes of their names.
 
     :param settings: What must be the same when a run goes on, beside the pipeline and the export.
     :param resume: Whether to go on where an earlier run was killed; the documents must be the same, in the same order.

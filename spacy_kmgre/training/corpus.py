@@ -36,9 +36,9 @@ def create_corpus_reader(
     :param limit: The largest number of documents that are read, 0 for all.
     :param prefix: The prefix of the span groups that hold the gold entities.
 
-    The reader itself raises, when it is called, where there is no path (`ValueError`) or nothing at it
-    (`FileNotFoundError`), where a file is no DocBin or no document has tokens (`ValueError`). It warns, at
-    the end, of a corpus without entities or relations.
+    Errors come from the reader, when its examples are asked for. It raises a `ValueError` where there is no
+    path, where a file is no DocBin, and where no document has tokens; and a `FileNotFoundError` where there is
+    nothing at the path. At the end it warns of a corpus without entities, and of one without relations.
     """
 
     def read(nlp: Language) -> Iterator[Example]:

@@ -14,8 +14,7 @@ from ..model.network import KEY, RELATION
 from ..model.phases import Phase
 from ..model.pieces import Gold
 
-# Where less than about this part of a context lies in the evidence, its distance from the evidence grows no
-# more.
+# The loss of a context stops growing where less than about this part of the context lies in the evidence.
 EPSILON = 1e-4
 
 
@@ -38,10 +37,10 @@ class Evidence(NamedTuple):
 def losses(
     scores: PairScores, gold: Sequence[Gold], phase: Phase, objective: Objective, tau: float
 ) -> dict[str, Tensor]:
-    """Compute the losses of the parts that a phase moves, as scalars to call `backward()` on.
+    """Compute the loss of each part that learns in a phase, as a scalar to call `backward()` on.
 
-    They are sums over entity pairs ("relation") and mention pairs ("key"), which the step divides by the
-    numbers of these.
+    The loss "relation" is a sum over entity pairs, and "key" is one over mention pairs. The optimizer's step
+    divides the gradients by the numbers of these pairs.
 
     :param gold: What is known of each document.
     :param tau: τ, the upper limit of the key threshold (14).
