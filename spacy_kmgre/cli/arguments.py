@@ -87,10 +87,10 @@ def known_workers(value: str) -> str:
 
 
 def check_engine(engine: Engine, options: Mapping[str, Any], n_process: int) -> None:
-    """See that a run has the options of its engine only.
+    """Check that a run has no options of another engine.
 
     :param options: The options of Ray, by name.
-    :raises ValueError: Where it has others.
+    :raises ValueError: Where it has such options.
     """
     from ..errors import Errors
 

@@ -89,16 +89,16 @@ def _format_params() -> list[Any]:
     return [param for param in typer.main.get_command(app).params if param.name in options]
 
 
-def known_source(name: str | None) -> str | None:
-    """See that a format of that name can be read."""
+def known_corpus_format(name: str | None) -> str | None:
+    """Check the name of a format of corpora that can be read."""
     from ..formats.base import check_format, sources
 
     checked(lambda given: check_format(given, sources()), name)
     return name
 
 
-def known_target(name: str | None) -> str | None:
-    """See that a format of that name can be written."""
+def known_target_format(name: str | None) -> str | None:
+    """Check the name of a format of corpora that can be written."""
     from ..formats.base import check_format, targets
 
     checked(lambda given: check_format(given, targets()), name)
@@ -106,14 +106,14 @@ def known_target(name: str | None) -> str | None:
 
 
 def shares(text: str) -> str:
-    """See that the shares of --split are right."""
+    """Check the shares of --split."""
     from ..formats.split import Split
 
     return checked(Split.parse, text)
 
 
 def not_a_dash(path: Path) -> Path:
-    """See that a target is not standard output."""
+    """Check that a target is not standard output."""
     if str(path) == "-":
         raise typer.BadParameter("A converted corpus is a file or folder, not standard output")
     return path
@@ -124,7 +124,7 @@ FROM = Opt(
     None,
     "--from",
     help="Format of the source; where left out, its beginning and its ending tell",
-    callback=known_source,
+    callback=known_corpus_format,
     metavar="FORMAT",
 )
 LIMIT = Opt(0, help="Read at most this many documents; 0 reads all", min=0)
@@ -140,7 +140,7 @@ def convert_cli(
         None,
         "--to",
         help="Format of the target; where left out, its ending tells (in brackets in the list of formats)",
-        callback=known_target,
+        callback=known_target_format,
         metavar="FORMAT",
     ),
     force: bool = Opt(False, "--force", help="Replace a target file that is there already"),

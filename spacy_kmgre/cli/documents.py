@@ -2,6 +2,7 @@
 command runs."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -124,10 +125,7 @@ class Shown:
         pipe: Any = nlp.get_pipe(self.component)
         self.labels = tuple(pipe.labels)
         docs = self._to_predict(others, nlp)
-        if self.given_entities:
-            with between_gold_entities(nlp, self.component):
-                yield from _predict(nlp, docs)
-        else:
+        with between_gold_entities(nlp, self.component) if self.given_entities else nullcontext():
             yield from _predict(nlp, docs)
 
     def _corpus(self, path: Path) -> Iterator[Doc]:

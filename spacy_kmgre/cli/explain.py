@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,10 +80,8 @@ def explain_cli(
         pipe: Any = nlp.get_pipe(component)
         reader = Reader(nlp, split=splits_sentences(nlp))
         item = _choose(reader.read(sources), document, source)
-        if entities is RelatedEntities.given:
-            with between_gold_entities(nlp, component):
-                doc = nlp(item.make())
-        else:
+        given = entities is RelatedEntities.given
+        with between_gold_entities(nlp, component) if given else nullcontext():
             doc = nlp(item.make())
         if head is None or tail is None:
             check_labels(labels, pipe.labels)

@@ -1,7 +1,6 @@
 """`spacy kmgre info`."""
 
 from collections import Counter
-from collections import Counter as CounterType
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -46,13 +45,13 @@ class Profile:
     """
 
     long_words: int
-    labels: CounterType[str] = field(default_factory=Counter)
-    entities: CounterType[str] = field(default_factory=Counter)
-    mentions: CounterType[str] = field(default_factory=Counter)
+    labels: Counter[str] = field(default_factory=Counter)
+    entities: Counter[str] = field(default_factory=Counter)
+    mentions: Counter[str] = field(default_factory=Counter)
     per_document: dict[str, list[int]] = field(default_factory=dict)
     long_documents: list[tuple[int, int, str]] = field(default_factory=list)
-    relations: CounterType[str] = field(default_factory=Counter)
-    problems: CounterType[str] = field(default_factory=Counter)
+    relations: Counter[str] = field(default_factory=Counter)
+    problems: Counter[str] = field(default_factory=Counter)
     texts: set[bytes] = field(default_factory=set)
     span_groups: set[str] = field(default_factory=set)
 
@@ -116,7 +115,7 @@ class Profile:
         }
 
 
-def _places(doc: Doc, entities: Iterable[Entity], relations: Iterable[dict[str, Any]]) -> CounterType[str]:
+def _places(doc: Doc, entities: Iterable[Entity], relations: Iterable[dict[str, Any]]) -> Counter[str]:
     """Count the relations with a mention pair in one sentence, and the others."""
     sentence = {token.i: number for number, sent in enumerate(doc.sents) for token in sent}
     of_entity = {entity.key: {sentence[span.start] for span in entity.mentions} for entity in entities}

@@ -35,7 +35,7 @@ def write_config(
     with failing(f"Could not write {output}"):
         check_output(output, [corpus, *([dev] if dev else [])], force=force)
         on_gpu = torch.cuda.is_available() if gpu is None else gpu
-        choice = Choice(corpus, dev, config, encoder, on_gpu, lang)
+        choice = Choice(corpus, dev=dev, name=config, encoder=encoder, gpu=on_gpu, lang=lang)
         facts = _look(corpus, lang)
         recipe = fit(choice, facts)
         train = ["python", "-m", "spacy", "train", str(output), "--output", "training"]

@@ -8,7 +8,7 @@ from ..formats.files import check_replaceable
 
 
 def check_output(output: Path, sources: Iterable[str | Path], *, force: bool) -> None:
-    """See that a command may write an output. It replaces a file only where it is told to, and never a folder that
+    """Check that a command may write an output. It replaces a file only where it is told to, and never a folder that
     holds something.
 
     :param sources: What the command reads, which stays whatever it is told.

@@ -156,7 +156,16 @@ def extract_cli(
     paths, overrides = split_overrides(sources)
     config = parse_overrides(ctx, [*overrides, *ctx.args])
     related = entities is RelatedEntities.given
-    choice = Choice(model, component, config, code, use_gpu, max_length, entity_ids, related)
+    choice = Choice(
+        model,
+        component=component,
+        config=config,
+        code=code,
+        use_gpu=use_gpu,
+        max_length=max_length,
+        entity_ids=entity_ids,
+        given_entities=related,
+    )
     with failing(f"Could not extract relations with {model}"):
         check_engine(engine, {} if dry_run else given, n_process)
         plan = Plan(batch_size, n_process, batch_words=batch_words)
@@ -167,7 +176,16 @@ def extract_cli(
         most = parse_workers(workers)[1] if workers else plan.processes
         plan_extraction(choice, paths, plan=plan, source_format=source_format, columns=columns, workers=most)
         return
-    job = Job(paths, output, plan, source_format, target_format, columns, resume, force)
+    job = Job(
+        paths,
+        output,
+        plan,
+        source_format=source_format,
+        target_format=target_format,
+        columns=columns,
+        resume=resume,
+        force=force,
+    )
     if engine is Engine.ray:
         with failing(f"Could not extract relations with {model}"):
             from ..export.base import require

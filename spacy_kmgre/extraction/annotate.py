@@ -48,7 +48,7 @@ class Outcome(NamedTuple):
 
 
 def leave_out(name: str, error: str) -> None:
-    """Encode a document that failed for an output that does not hold such documents."""
+    """Return nothing in place of bytes: the output does not hold documents that failed."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,8 @@ def annotate(nlp: Language, items: Sequence[Item], progress: Progress) -> list[D
         except Exception as error:
             results[place] = error
             progress(1)
-    # A component may raise without a word on which document it was; each of them has its turn below.
+    # An error of a component may not say which document it is about. So each document that has no result is run
+    # by itself below.
     with _errors(nlp, ignore_error), suppress(Exception):
         for doc, found in nlp.pipe(docs, as_tuples=True, batch_size=len(items)):
             if found is not None:  # A component may hand on another Doc, which has no place.

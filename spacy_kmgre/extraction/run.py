@@ -106,8 +106,7 @@ def extract(
     """Write the relations of documents to a file or folder, which is complete or not there.
 
     A document that fails is listed in TARGET.errors.jsonl, and left out where the export has no place for its error;
-    the others go on. Memory does not grow with the
-    number of documents, but for the hashes of their names.
+    the others go on. Memory does not grow with the number of documents, but for the hashes of their names.
 
     :param settings: What must be the same when a run goes on, beside the pipeline and the export.
     :param resume: Whether to go on where an earlier run was killed; the documents must be the same, in the same order.
@@ -184,7 +183,9 @@ def fingerprint(nlp: Language) -> str:
     """A hash of a pipeline: its config and all its files."""
     digest = hashlib.blake2b(nlp.config.to_str(interpolate=False).encode("utf8"), digest_size=16)
     folder = nlp.path
-    for path in sorted(folder.rglob("*")) if folder is not None else ():
+    if folder is None:
+        return digest.hexdigest()
+    for path in sorted(folder.rglob("*")):
         if path.is_file():
             digest.update(path.relative_to(folder).as_posix().encode("utf8"))
             with path.open("rb") as file:

@@ -129,7 +129,7 @@ class RankedExport(Export):
             found.update(header["found"])
         suggestions = []
         for header in headers:
-            scale = 100 / max(header["words"], LEAST_WORDS)
+            scale = LEAST_WORDS / max(header["words"], LEAST_WORDS)
             near = header["near"]
             parts = {
                 label: scale * near[label] * self.rule.rare(label, found) for label in near if near[label]

@@ -272,8 +272,12 @@ def build_kmgre(
     :raises ValueError: For an unknown head or context, a number outside its range, or another value of a
         setting that is gone.
     """
-    check_gone(shared_layers=shared_layers, pseudo_labels=pseudo_labels, key_pairs=key_pairs)
-    check_gone(negative_weight=negative_weight)
+    check_gone(
+        shared_layers=shared_layers,
+        pseudo_labels=pseudo_labels,
+        key_pairs=key_pairs,
+        negative_weight=negative_weight,
+    )
     check_range(0, 1, xi=xi, alpha=alpha)
     check_range(0, gamma=gamma, evidence_focus=evidence_focus)
     check_range(-inf, threshold_prior=threshold_prior)

@@ -16,8 +16,8 @@ from torch import Tensor
 from . import maths
 from .pieces import Document, Pieces
 
-# About so many pairs of entities, or of mentions where windows matter, are counted at a time. They are more
-# where one entity has more.
+# About so many pairs of entities are counted at a time, or pairs of mentions where windows matter. An entity that
+# has more pairs than that is counted at once.
 BLOCK = 2**20
 
 
@@ -293,7 +293,11 @@ class PairScores:
         return best.scatter_reduce(0, rows[:, None].expand_as(margins), margins, "amax")
 
     def rows_of(self, mention_pairs: Tensor) -> Tensor:
-        """Return the rows of `relation` that say something of some mention pairs. *Shape:* (p,), (p,)"""
+        """Return the row of `relation` that each of some mention pairs has.
+
+        :param mention_pairs: The numbers of the mention pairs. *Shape:* (p,)
+        :returns: *Shape:* (p,)
+        """
         return mention_pairs
 
     def share_logits(self, mention_pairs: Tensor) -> Tensor:
@@ -328,7 +332,7 @@ class EntityPairScores(PairScores):
         return self.relation
 
     def rows_of(self, mention_pairs: Tensor) -> Tensor:
-        """Return the rows of the mention pairs' entity pairs. *Shape:* (p,), (p,)"""
+        """Return the row of each mention pair's entity pair. *Shape:* (p,)"""
         return self.pair_index[mention_pairs]
 
     def share_logits(self, mention_pairs: Tensor) -> Tensor:

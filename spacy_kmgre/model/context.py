@@ -5,10 +5,11 @@ the windows that the mention is in. Only pairs whose runs meet have a context; t
 time and memory grow with the text and not with its square. Short and long texts are computed in the same way.
 
 A way to make contexts is registered in `spacy_architectures`, by a function that returns a function
-`(products, totals) -> weights` such as `maths.per_head_weights`, which says what these are. For given totals
-the weights must be linear in the products: ATLOP adds up those of the parts of an entity pair in a long text,
-and where the products are zero there may be no weight. The function has no parameters of its own: θ and ω
-would share them, and the pipeline could not be saved.
+`(products, totals) -> weights` such as `maths.per_head_weights`, whose docstring says what these are. A word
+piece has the weight 0 where all its products are 0, since runs are padded with zeros. ATLOP also needs weights
+that are linear in the products for given totals: in a long text it adds up the weights of the parts of an entity
+pair, and nothing checks this. The function has no parameters of its own: θ and ω would share them, and the
+pipeline could not be saved.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -81,12 +82,14 @@ def meetings(rows: AttentionRows, head: np.ndarray, tail: np.ndarray) -> Iterato
     """
     low, high = np.maximum(rows.start[head], rows.start[tail]), np.minimum(rows.stop[head], rows.stop[tail])
     near = np.flatnonzero(low < high)
+    if not len(near):
+        return
     distance = rows.start[tail] - rows.start[head]
     span, blocks = int(rows.start.max(initial=0)) + 1, len(rows.blocks)
     code = ((rows.block[head] * blocks + rows.block[tail]) * 2 * span + distance + span)[near]
     _, kind, counts = np.unique(code, return_inverse=True, return_counts=True)
     of_kind = np.split(near[kind.argsort(kind="stable")], counts.cumsum()[:-1])
-    for pairs in of_kind if len(near) else ():
+    for pairs in of_kind:
         head_block, tail_block = rows.block[head[pairs[0]]], rows.block[tail[pairs[0]]]
         apart = int(distance[pairs[0]])
         left, right = rows.blocks[head_block], rows.blocks[tail_block]

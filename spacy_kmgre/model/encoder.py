@@ -179,7 +179,8 @@ def _join(
 
     :param windows: In the order of the documents.
     :param states: The hidden states of all runs. *Shape:* (S, d)
-    :param blocks: The attention rows of each run; those of longer texts are appended.
+    :param blocks: The attention rows of each run. The function appends to this list: a text of several windows gets a
+        block of its own.
     """
     first_piece = np.cumsum([0, *(len(pieces.ids) for pieces in batch)])
     first_mention = np.cumsum([0, *(len(pieces.markers) for pieces in batch)])

@@ -203,8 +203,8 @@ class Network(nn.Module, ABC, Generic[R]):
         self.extractor.head.resize(classes)
 
     def running(self, name: str, trainable: Collection[str]) -> AbstractContextManager[None]:
-        """Put a part into training mode if it learns, else into evaluation mode, and return the context for
-        its gradients."""
+        """Put a part into training mode where it learns, and else into evaluation mode. The part stays in this
+        mode. Return a context in which gradients are on where the part learns, and else off."""
         learns = name in trainable
         with _SWITCHING:
             part = self.parts.get(name)

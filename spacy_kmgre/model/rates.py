@@ -9,8 +9,8 @@ from thinc.optimizers import Optimizer
 # The learning rate that spaCy's config has where nobody has set another. It suits small networks that begin
 # at random, and undoes a pretrained encoder.
 DEFAULT_RATE = 0.001
-# Divided by an encoder's width, this is its rate in place of the default: 1e-4 for MiniLM, 384 wide, and 5e-5
-# for BERT-base, 768 wide. These are the rates of our configs.
+# An encoder's rate, in place of the default, is this number divided by the encoder's width. That gives 1e-4 for
+# MiniLM, which is 384 wide, and 5e-5 for BERT-base, which is 768 wide. Our configs have the same rates.
 ENCODER_RATE = 0.0384
 # The share of a training in which rates rise, and the number of updates where its length is unknown.
 WARMUP, WARMUP_UPDATES = 0.06, 20

@@ -85,10 +85,11 @@ def decode(
     of_relation = np.repeat(np.arange(len(pairs)), ends - firsts)
     lines = np.arange(starts[-1]) - starts[of_relation] + firsts[of_relation]
     line_logits = relation[lines, labels[of_relation]]
-    line_shares = share_logits[lines, labels[of_relation] % share_logits.shape[1]]
-    shares = maths.mention_pair_share(line_shares[:, None], torch.from_numpy(of_relation), len(pairs))[
-        :, 0
-    ].numpy()
+    # ATLOP's share logits have one column for all classes, which every label is brought to.
+    line_shares = share_logits[lines, labels[of_relation] % share_logits.shape[1]].unsqueeze(1)
+    shares = (
+        maths.mention_pair_share(line_shares, torch.from_numpy(of_relation), len(pairs)).squeeze(1).numpy()
+    )
     weights = np.add.reduceat(shares[:, None] * sentence_weights[lines], starts[:-1])
     order = np.lexsort((-shares, of_relation))
     numbers = kept.cpu()[lines[order]]

@@ -63,7 +63,9 @@ def warn_of_unread(
 
     :param limit: The setting `max_pieces`.
     """
-    for document, own in zip(documents, pieces) if limit is not None else ():
+    if limit is None:
+        return
+    for document, own in zip(documents, pieces):
         lost = sum((own.markers[list(cluster)] < 0).all() for cluster in document.clusters)
         if lost:
             message = Warnings.W001.format(name=component, count=lost, document=document.name, limit=limit)
@@ -164,9 +166,9 @@ def read_gold(
 
 def with_gold_sentences(document: Document, example: Example, gold: Gold) -> Document:
     """Give the document the reference's sentences, where there is gold evidence."""
-    return (
-        replace(document, sentences=sentence_starts(example.reference) or ()) if gold.evidence else document
-    )
+    if not gold.evidence:
+        return document
+    return replace(document, sentences=sentence_starts(example.reference) or ())
 
 
 def sentence_bounds(doc: Doc) -> list[int]:

@@ -95,7 +95,9 @@ def warn_of_replaced(warn: WarnOnce, doc: Doc, other: str) -> None:
 
 def warn_of_order(warn: WarnOnce, nlp: Language | None) -> None:
     """Warn that a component whose entities are needed comes too late."""
-    for needed, by in _too_late(nlp, warn.name) if nlp is not None else ():
+    if nlp is None:
+        return
+    for needed, by in _too_late(nlp, warn.name):
         warn(Warnings.W017, late=needed, early=by)
 
 

@@ -232,7 +232,8 @@ class Controls:
         if self._allowed is not None and len(logits):
             pairs = zip(documents.tolist(), *entities.T.tolist())
             masks = [
-                self._mask(types[document][head], types[document][tail]) for document, head, tail in pairs
+                self._allowed_classes(types[document][head], types[document][tail])
+                for document, head, tail in pairs
             ]
             logits = logits.masked_fill(~torch.stack(masks).to(logits.device), -torch.inf)
         return logits
@@ -265,13 +266,13 @@ class Controls:
                 raise ValueError(Errors.E025.format(label=label, inverses=[found[label], other]))
         return classes
 
-    def _mask(self, head: str, tail: str) -> Tensor:
+    def _allowed_classes(self, head: str, tail: str) -> Tensor:
         """Return which classes entities of these types may have. *Shape:* (C,)"""
         if (head, tail) not in self._masks:
             mask = torch.zeros(len(self._classes) + 1, dtype=torch.bool)
             mask[0] = True
             for left, number, right in self._allowed or ():
-                mask[number] |= _fits(head, left) and _fits(tail, right)
+                mask[number] |= _may_have_type(head, left) and _may_have_type(tail, right)
             self._masks[head, tail] = mask
         return self._masks[head, tail]
 
@@ -285,10 +286,11 @@ def check_labels(labels: Sequence[str], settings: Settings) -> None:
     """
     if labels:
         triples = settings.allowed_triples
+        # `Controls` looks up every label that the settings name.
         Controls(labels, settings, None if triples == CORPUS_TRIPLES else triples)
 
 
-def _fits(kind: str, allowed: str) -> bool:
+def _may_have_type(kind: str, allowed: str) -> bool:
     return not kind or not allowed or kind == allowed
 
 

@@ -140,9 +140,9 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
             self.cfg[TYPES] = sorted({*self.cfg[TYPES], *types})
 
     def _with_known_types(self, document: Document) -> Document:
-        """Return the document as the model reads it. Where markers are typed or triples restricted, a warning
-        is given once for each type that the training corpus lacks. Entities of such a type are read as
-        entities without a type, if the model knows those."""
+        """Return the document without the types that the training corpus lacks, if the model knows entities
+        without a type; otherwise the document stays as it is. Where types matter, since markers are typed or
+        triples restricted, there is a warning once for each such type."""
         encoder = self._shim.settings.encoder
         if TYPES not in self.cfg or not (encoder.typed_markers or self.settings.allowed_triples is not None):
             return document
@@ -197,7 +197,7 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         self._shim.total_steps = self.total_steps
         if self.total_steps is not None and hasattr(sgd, "plan"):
             sgd.plan(self.total_steps)
-        self._say_own_rate(sgd)
+        self._warn_of_own_rate(sgd)
         self.model.finish_update(sgd)
 
     @property
@@ -210,8 +210,8 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         """The learning rate that suits a pretrained encoder of this width."""
         return encoder_rate(self._shim.width)
 
-    def _say_own_rate(self, sgd: Optimizer) -> None:
-        """Say once that the encoder does not learn at the optimizer's rate."""
+    def _warn_of_own_rate(self, sgd: Optimizer) -> None:
+        """Warn once that the encoder has a learning rate of its own, and not the optimizer's."""
         rate = self.usual_encoder_rate
         if is_default(sgd) and rate < sgd.learn_rate:
             self._warn_once(Warnings.W010, own=rate, default=sgd.learn_rate)

@@ -36,9 +36,9 @@ def create_corpus_reader(
     :param limit: The largest number of documents that are read, 0 for all.
     :param prefix: The prefix of the span groups that hold the gold entities.
 
-    The reader itself raises, when it is called, where there is no path (`ValueError`) or nothing at it
-    (`FileNotFoundError`), where a file is no DocBin or no document has tokens (`ValueError`). It warns, at
-    the end, of a corpus without entities or relations.
+    Errors come from the reader, when its examples are asked for. It raises a `ValueError` where there is no
+    path, where a file is no DocBin, and where no document has tokens; and a `FileNotFoundError` where there is
+    nothing at the path. At the end it warns of a corpus without entities, and of one without relations.
     """
 
     def read(nlp: Language) -> Iterator[Example]:
@@ -61,13 +61,11 @@ def create_corpus_reader(
             yield Example(predicted, reference)
         if reference is None:
             raise ValueError(Errors.E112.format(path=path))
-        oddities = []
         if not entities:
-            oddities.append(Warnings.W110.format(path=path, prefix=prefix, known=list(reference.spans)))
+            known = list(reference.spans)
+            warnings.warn(Warnings.W110.format(path=path, prefix=prefix, known=known), stacklevel=2)
         if not relations:
-            oddities.append(Warnings.W111.format(path=path))
-        for oddity in oddities:
-            warnings.warn(oddity, stacklevel=2)
+            warnings.warn(Warnings.W111.format(path=path), stacklevel=2)
 
     return read
 

@@ -34,20 +34,20 @@ def why_nothing_was_learned(nlp: Language, name: str, examples: Sequence[Example
     :param steps: The number of updates that the training had.
     """
     pipe: Any = nlp.get_pipe(name)
-    found = [*_of_training_data(pipe), *_of_examples(pipe, examples)]
+    found = [*_reasons_in_training_data(pipe), *_reasons_in_examples(pipe, examples)]
     if not found:
-        found = [*_of_scores(nlp, pipe, examples), *_of_rates(pipe)]
+        found = [*_reasons_in_scores(nlp, pipe, examples), *_reasons_in_rates(pipe)]
         if steps < FEW_STEPS:
             found.append(Reasons.FEW_STEPS.format(steps=steps))
     return found or [Reasons.NONE]
 
 
-def _of_training_data(pipe: Any) -> Iterator[str]:
+def _reasons_in_training_data(pipe: Any) -> Iterator[str]:
     if not pipe.learned_relations:
         yield Reasons.NOTHING_MET.format(lost=pipe.lost_relations)
 
 
-def _of_examples(pipe: Any, examples: Sequence[Example]) -> Iterator[str]:
+def _reasons_in_examples(pipe: Any, examples: Sequence[Example]) -> Iterator[str]:
     """Yield reasons that lie in the documents to score: what the pipeline does not know of them."""
     labels = Counter(data["label"] for eg in examples for data in relation_data(eg.reference))
     unknown = [label for label in labels if label not in pipe.labels]
@@ -64,7 +64,7 @@ def _of_examples(pipe: Any, examples: Sequence[Example]) -> Iterator[str]:
         yield Reasons.TYPES.format(unknown=_some(sorted(types)), known=_some(sorted(known)))
 
 
-def _of_scores(nlp: Language, pipe: Any, examples: Sequence[Example]) -> Iterator[str]:
+def _reasons_in_scores(nlp: Language, pipe: Any, examples: Sequence[Example]) -> Iterator[str]:
     """Yield reasons that lie in the scores of the first documents, which are predicted with the threshold
     0."""
     with _least_threshold(pipe):
@@ -87,7 +87,7 @@ def _least_threshold(pipe: Any) -> Iterator[None]:
         pipe.settings = settings
 
 
-def _of_rates(pipe: Any) -> Iterator[str]:
+def _reasons_in_rates(pipe: Any) -> Iterator[str]:
     heads, encoders = pipe.highest_learn_rates
     if encoders > TOO_FAST * pipe.usual_encoder_rate:
         yield Reasons.RATE_HIGH.format(rate=encoders, usual=pipe.usual_encoder_rate)

@@ -63,6 +63,7 @@ class LastStep:
     @property
     def ended(self) -> bool:
         """Whether there was a training, and no error or interrupt has ended it."""
+        # spaCy ends the log in a `finally`: an error that has ended the training is still being handled then.
         return self._info is not None and sys.exc_info()[1] is self._error
 
     def evaluate(self) -> dict[str, Any] | None:

@@ -103,7 +103,7 @@ class _Log:
     def _write_row(self, cells: list[str]) -> None:
         self._write(self.printer.row(cells, widths=self.widths, aligns=self.aligns, spacing=SPACING))
 
-    def _read(self, info: dict[str, Any]) -> dict[str, Any]:
+    def _make_record(self, info: dict[str, Any]) -> dict[str, Any]:
         losses = [*self.trained, *(f"{name}_{part}" for name in self.em for part in ("relation", "key"))]
         return {
             "epoch": info["epoch"],
@@ -123,17 +123,17 @@ class _Log:
             if self.progress is not None:
                 self.progress.update(1)
             return
-        self._log(info)
+        self._write_evaluation(info)
         if self.progress_bar:
             # None stands for no bar where stderr is not a terminal.
             self.progress = tqdm(total=self.frequency, disable=None, leave=False, file=self.stderr)
             self.progress.set_description(f"Epoch {info['epoch'] + 1}")
 
-    def _log(self, info: dict[str, Any]) -> None:
+    def _write_evaluation(self, info: dict[str, Any]) -> None:
         """Write the row of an evaluation."""
         if self.progress is not None:
             self.progress.close()
-        record = self._read(info)
+        record = self._make_record(info)
         self.highest_f = max(self.highest_f, info["other_scores"].get(F) or 0.0)
         self._write_row([_cell(record, place) for _, _, place in self.columns])
         if self.lines is not None:
@@ -145,7 +145,7 @@ class _Log:
         try:
             info = self.last_step.evaluate()
             if info is not None:
-                self._log(info)
+                self._write_evaluation(info)
             if self.last_step.ended and self.highest_f == 0.0:
                 self._explain_zero()
         finally:
@@ -164,7 +164,7 @@ class _Log:
 
 
 def _columns(em: list[str], others: list[str], scores: list[str]) -> list[tuple[str, int, Place]]:
-    """Return the header, the width, and the place in the record of each column."""
+    """Return the columns, each with its header, its width, and its place in the record."""
     columns: list[tuple[str, int, Place]] = [("E", 3, ("epoch",)), ("#", 6, ("step",))]
     for name in em:
         suffix = f" {name}" if len(em) > 1 else ""

@@ -14,8 +14,7 @@ from ..model.network import KEY, RELATION
 from ..model.phases import Phase
 from ..model.pieces import Gold
 
-# Where less than about this part of a context lies in the evidence, its distance from the evidence grows no
-# more.
+# The loss of a context stops growing where less than about this part of the context lies in the evidence.
 EPSILON = 1e-4
 
 
@@ -38,10 +37,10 @@ class Evidence(NamedTuple):
 def losses(
     scores: PairScores, gold: Sequence[Gold], phase: Phase, objective: Objective, tau: float
 ) -> dict[str, Tensor]:
-    """Compute the losses of the parts that a phase moves, as scalars to call `backward()` on.
+    """Compute the loss of each part that learns in a phase, as a scalar to call `backward()` on.
 
-    They are sums over entity pairs ("relation") and mention pairs ("key"), which the step divides by the
-    numbers of these.
+    The loss "relation" is a sum over entity pairs, and "key" is one over mention pairs. The optimizer's step
+    divides the gradients by the numbers of these pairs.
 
     :param gold: What is known of each document.
     :param tau: τ, the upper limit of the key threshold (14).
@@ -143,13 +142,13 @@ def locate(scores: PairScores, gold: Sequence[Gold]) -> Evidence | None:
     if not inside:
         return None
     document = scores.document.numpy()
+    of_mention_pairs = document[scores.pair_index.cpu().numpy()]
     first = np.cumsum([0, *(max(len(known.sentences), 1) for known in gold)])
     sentences = np.concatenate([np.array(known.sentences or (0,), dtype=np.int64) for known in gold])
-    owner = first[document[scores.pair_index.cpu().numpy()]]
-    of_mentions = np.array([bool(known.sentences) for known in gold])[
-        document[scores.pair_index.cpu().numpy()]
-    ]
-    head, tail = (sentences[owner + side.numpy() * of_mentions] for side in (scores.head, scores.tail))
+    owner = first[of_mention_pairs]
+    # A document without gold evidence has one place, which stands for all its mentions.
+    located = np.array([bool(known.sentences) for known in gold])[of_mention_pairs]
+    head, tail = (sentences[owner + side.numpy() * located] for side in (scores.head, scores.tail))
     columns = 1 + max(max(sentence for _, sentence in inside), int(sentences.max()))
     table = np.zeros((scores.num_pairs, max(columns, scores.sentence_weights.shape[1])), dtype=bool)
     table[tuple(np.array(inside).T)] = True
