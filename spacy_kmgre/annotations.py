@@ -15,6 +15,11 @@ from spacy.util import filter_spans
 from .errors import Errors
 from .relation_input import check_sense, relation_data_of, relation_items
 from .retokenize import group_spans, split_tokens
+from .stored_relations import IDS as _IDS
+from .stored_relations import MODEL as MODEL
+from .stored_relations import PREFIX_USED as PREFIX_USED
+from .stored_relations import TITLE as TITLE
+from .stored_relations import check_stored as check_stored
 from .stored_relations import forget_writers, relation_data_by
 from .stored_relations import relation_data as relation_data
 from .stored_relations import relations_writer as relations_writer
@@ -22,12 +27,10 @@ from .stored_relations import store_relations as store_relations
 from .types import Entity, MentionPair, Relation, Relations
 
 ENTITY_PREFIX = "entity_"
+# The digits of an entity's number. Python refuses to read a number of thousands of digits.
+LONGEST_NUMBER = 18
 # The span group of a document's parts, labelled by their kind: title, abstract ...
 PASSAGES = "passages"
-TITLE = "title"
-MODEL = "model"
-PREFIX_USED = "spacy_kmgre.entity_prefix"
-_IDS = "spacy_kmgre.entity_ids"
 
 
 def install_extensions() -> None:
@@ -334,8 +337,12 @@ def add_relation(
 
 def _entity_keys(doc: Doc, prefix: str) -> list[str]:
     """The keys of the span groups named prefix + number, by number."""
-    keys = [key for key in doc.spans if key.startswith(prefix) and key[len(prefix) :].isdecimal()]
+    keys = [key for key in doc.spans if key.startswith(prefix) and _is_number(key[len(prefix) :])]
     return sorted(keys, key=lambda key: (int(key[len(prefix) :]), key))
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER
 
 
 def _entity(key: str, group: SpanGroup) -> Entity:

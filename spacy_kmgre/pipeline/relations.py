@@ -89,9 +89,10 @@ class KmgreRelations(RelationComponent):
         entities, chunks = self._score_pairs(docs, controls)
         types = [[entity.label for entity in of_doc] for of_doc in entities]
         found: list[list[Prediction]] = [[] for _ in entities]
-        for scores in chunks:
-            for prediction in self.decode(scores, types, controls):
-                found[prediction.document].append(prediction)
+        with self._shim.predicting():
+            for scores in chunks:
+                for prediction in self.decode(scores, types, controls):
+                    found[prediction.document].append(prediction)
         return list(zip(entities, found))
 
     def score_pairs(self, docs: Iterable[Doc]) -> tuple[list[list[Entity]], Iterator[PairScores]]:
