@@ -9,9 +9,10 @@ import os
 import pickle
 import platform
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import blake2b
 from ipaddress import ip_address
 from itertools import chain, groupby
 from typing import Any, NamedTuple
@@ -25,7 +26,7 @@ from .annotate import Annotator
 from .batches import split_by_words
 from .parts import Done, Parts, Total
 from .reader import Reader, splits_sentences
-from .records import RecordReader
+from .records import DIGEST, RecordReader
 from .run import Plan, Summary, fingerprint
 from .sources import TEXT, Source
 
@@ -146,20 +147,24 @@ def _local_cpus() -> int:
 
 
 def read_parts(
-    batch: pa.Table, reader: RecordReader, part_words: int, done: frozenset[str]
+    batch: pa.Table, reader: RecordReader, part_words: int, done: Mapping[str, str]
 ) -> Iterator[pa.Table]:
     """Read units of sources as parts.
 
     :param reader: What reads the files.
     :param part_words: The number of words of a part.
-    :param done: The names of parts that are done, which are not given again.
+    :param done: The parts that are done, which are not given again: their names, each with its digest.
+    :raises ValueError: Where a part that is done was made of other contents.
     """
     for unit in batch.to_pylist():
         records = reader.read(pickle.loads(unit["sources"]))
         for count, part in enumerate(split_by_words(records, part_words)):
             name = f"{unit['number']:05}-{count:05}"
+            digest = blake2b(b"".join(record.digest for record in part), digest_size=DIGEST).hexdigest()
+            if done.get(name, digest) not in ("", digest):
+                raise ValueError(Errors.E357.format(name=name))
             if name not in done:
-                yield pa.table({"name": [name], "records": [pickle.dumps(part)]})
+                yield pa.table({"name": [name], "records": [pickle.dumps(part)], "digest": [digest]})
 
 
 class Worker:
@@ -187,7 +192,7 @@ class Worker:
             items = map(self.reader.item, pickle.loads(part["records"]))
             batches = self.annotator.run(self.plan.batches(items), lambda _: None)
             outcomes = list(chain.from_iterable(batches))
-            found.append(self.parts.write(part["name"], outcomes, self.export).to_json())
+            found.append(self.parts.write(part["name"], outcomes, self.export, part["digest"]).to_json())
         return pa.table({"done": found})
 
 
@@ -212,13 +217,13 @@ def extract_on_cluster(
     :raises ValueError: Where the cluster is too small (see `Cluster.connect`), or has another pipeline.
     """
     total = Total()
-    done = set()
+    done = {}
     for name, part in parts.done():
-        done.add(name)
+        done[name] = part.digest
         total.add(part)
         plan.progress(part.documents)
     units = list(split_units(reader.files(sources), part_words))
-    reading = reader, part_words, frozenset(done)
+    reading = reader, part_words, done
     working = open_pipeline, parts, Plan(plan.batch_size, batch_words=plan.batch_words)
     with cluster.connect():
         for part in _run(units, reading, working, cluster):

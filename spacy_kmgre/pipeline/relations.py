@@ -108,7 +108,7 @@ class KmgreRelations(RelationComponent):
         self, docs: Sequence[Doc], controls: Controls
     ) -> tuple[list[list[Entity]], Iterator[PairScores]]:
         entities = [self.entities(doc) for doc in docs]
-        notices.warn_of_no_entities(self._warn_once, docs, entities)
+        notices.warn_of_entities(self._warn_once, docs, entities)
         numbers = [number for number, found in enumerate(entities) if len(found) > 1]
         with_sentences = self.settings.evidence_score > 0
         documents = [reading.read_document(docs[i], entities[i], with_sentences) for i in numbers]
