@@ -19,8 +19,8 @@ _WRITER = "spacy_kmgre.relations_of"
 _TOKENS = "spacy_kmgre.token_starts"
 # What each of several components has written: {"relations": [...], "tokens": their `token_starts`}.
 _BY_WRITER = "spacy_kmgre.relations_by"
-# What else is kept: the title of the document, the pipeline that has found the relations, the prefix of entities' span groups, and the identifiers
-# of entities by their keys.
+# What else is kept: the title of the document, the pipeline that has found the relations, the prefix of entities' span
+# groups, and the identifiers of entities by their keys.
 TITLE = "title"
 MODEL = "model"
 PREFIX_USED = "spacy_kmgre.entity_prefix"
@@ -47,7 +47,9 @@ def check_stored(doc: Doc) -> None:
         value = doc.user_data.get(name)
         if value is not None and not isinstance(value, kind):
             raise ValueError(Errors.E155.format(document=document, name=name, error=f"{value!r:.80}"))
-        if name in (MODEL, IDS) and not all(isinstance(text, str) for pair in (value or {}).items() for text in pair):
+        if name in (MODEL, IDS) and not all(
+            isinstance(text, str) for pair in (value or {}).items() for text in pair
+        ):
             raise ValueError(Errors.E155.format(document=document, name=name, error="it has what is no text"))
     tokens = token_starts(doc)
     name = _RELATIONS
@@ -101,6 +103,18 @@ def _at_tokens(doc: Doc, relations: list[Data], stored: bytes | None) -> list[Da
 def relations_writer(doc: Doc) -> str:
     """The name of the component that has written the relations on the Doc, "" where a person or a corpus has."""
     return str(doc.user_data.get(_WRITER, ""))
+
+
+def model_of(doc: Doc) -> dict[str, str]:
+    """The name and the version of the pipeline that has found the relations, "" where they are not known."""
+    return {"name": "", "version": "", **doc.user_data.get(MODEL, {})}
+
+
+def suggested_by(doc: Doc) -> str:
+    """What has found the relations of a Doc: the name and the version of the pipeline, or the component; "" where a
+    person or a corpus says them."""
+    model = model_of(doc)
+    return "-".join(filter(None, (model["name"], model["version"]))) or relations_writer(doc)
 
 
 def store_relations(doc: Doc, relations: Iterable[Data], writer: str = "", *, merge: bool = False) -> str:

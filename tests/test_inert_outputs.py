@@ -18,13 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import spacy_kmgre
-from spacy_kmgre.evaluation.report import make_report
 from spacy_kmgre.evaluation.render import render as render_report
+from spacy_kmgre.evaluation.report import make_report
 from spacy_kmgre.evaluation.significance import Resampling
 from spacy_kmgre.formats import FORMATS
 from spacy_kmgre.formats.base import targets
 from spacy_kmgre.formats.counts import Counts
-from spacy_kmgre.formats.files import file_name
+from spacy_kmgre.formats.names import file_name
 from spacy_kmgre.scoring.tallies import RelationCounts, Tally
 from spacy_kmgre.visualise import render_graph
 
@@ -74,8 +74,15 @@ def test_names_of_files(titles: list[str]):
 
 def test_names_that_were_attacks():
     taken: set[str] = set()
-    found = [file_name(title, taken) for title in ("CON", "nul.txt", "a.txt/b", "a", "A", "e\u0301", "é", "x/" * 3000)]
-    assert found[:5] == ["_CON", "_nul.txt", "a.txt_/b", "a", "A_2"] and found[6] == "é_2" and len(found[7]) < 100
+    found = [
+        file_name(title, taken)
+        for title in ("CON", "nul.txt", "a.txt/b", "a", "A", "e\u0301", "é", "x/" * 3000)
+    ]
+    assert (
+        found[:5] == ["_CON", "_nul.txt", "a.txt_/b", "a", "A_2"]
+        and found[6] == "é_2"
+        and len(found[7]) < 100
+    )
 
 
 @pytest.mark.parametrize("name", sorted(targets()))
@@ -146,8 +153,14 @@ PAGES = {
 @pytest.mark.parametrize("name, start", product(PAGES, range(0, len(EVIL), 5)))
 def test_pages(name: str, start: int):
     """A page of hostile documents has the elements of a page of harmless ones, and no more."""
-    strings = [text for text in [*EVIL[start:], *EVIL[:start]] if text.isprintable() and text.strip() and "\ud800" not in text]
-    assert Tags(PAGES[name]([make(strings, 1)])).found == Tags(PAGES[name]([make(harmless(strings), 1)])).found
+    strings = [
+        text
+        for text in [*EVIL[start:], *EVIL[:start]]
+        if text.isprintable() and text.strip() and "\ud800" not in text
+    ]
+    assert (
+        Tags(PAGES[name]([make(strings, 1)])).found == Tags(PAGES[name]([make(harmless(strings), 1)])).found
+    )
 
 
 @pytest.mark.parametrize("text", EVIL)
@@ -165,10 +178,14 @@ def test_reports(text: str):
     harmless = make_report(counts, model="m", corpus="c", resampling=Resampling(5))
     markdown = render_report(report, ".md")
     first = RelationCounts({"micro": tally}, {"a": tally})
-    plain = render_report(make_report([first, counts[1]], model="m", corpus="c", resampling=Resampling(5)), ".md")
+    plain = render_report(
+        make_report([first, counts[1]], model="m", corpus="c", resampling=Resampling(5)), ".md"
+    )
     # As many lines, headings and cells, and no element, link or picture.
     assert len(markdown.splitlines()) == len(plain.splitlines())
     for pattern in (r"^#+ ", r"(?<!\\)\|", r"(?<!\\)<", r"(?<!\\)\[", r"(?<!\\)`"):
-        assert len(re.findall(pattern, markdown, re.MULTILINE)) == len(re.findall(pattern, plain, re.MULTILINE))
+        assert len(re.findall(pattern, markdown, re.MULTILINE)) == len(
+            re.findall(pattern, plain, re.MULTILINE)
+        )
     if text.isprintable():
         assert Tags(render_report(report, ".html")).found == Tags(render_report(harmless, ".html")).found

@@ -150,7 +150,9 @@ def _print_explanation(found: "Explanation", doc: Doc, name: str, tau: float) ->
     msg.divider(name)
     for side, entity in (("head", found.head), ("tail", found.tail)):
         kind = f" ({entity.label})" if entity.label else ""
-        say(f"{side}  {entity.key}  {inert_line(entity.text)}{kind}, {plural(len(entity.mentions), 'mention')}")
+        say(
+            f"{side}  {entity.key}  {inert_line(entity.text)}{kind}, {plural(len(entity.mentions), 'mention')}"
+        )
     if found.key_threshold is None:
         say("No key instance classifier: all mention pairs count.")
     else:

@@ -67,7 +67,10 @@ def extract_relations(choice: Choice, job: Job) -> int:
                 )
         except KeyboardInterrupt as stop:
             bar.close()
-            msg.warn("Interrupted" if piped else "Interrupted. --resume goes on from here.", exits=exit_status(stop))
+            msg.warn(
+                "Interrupted" if piped else "Interrupted. --resume goes on from here.",
+                exits=exit_status(stop),
+            )
         bar.close()
         tell_passed_over(reader.passed_over)
         report(summary, target, export, piped)

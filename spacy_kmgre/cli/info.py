@@ -10,7 +10,6 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-import srsly
 from spacy.tokens import Doc
 
 from ..annotations import document_name, read_entities, relation_data

@@ -31,7 +31,9 @@ def stoppable() -> Iterator[None]:
         signal.signal(number, signal.SIG_IGN)  # What is done now is not to be interrupted again.
         raise Stopped(number)
 
-    if threading.current_thread() is not threading.main_thread():  # Python gives signals to the main thread alone.
+    if (
+        threading.current_thread() is not threading.main_thread()
+    ):  # Python gives signals to the main thread alone.
         yield
         return
     before = signal.signal(signal.SIGTERM, stop)

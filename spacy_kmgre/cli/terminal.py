@@ -43,7 +43,8 @@ def write_what_can_be_written() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf8"))
+            # It stays open as long as the program runs.
+            setattr(sys, name, open(os.devnull, "w", encoding="utf8"))  # noqa: SIM115
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 

@@ -148,14 +148,14 @@ class CorpusErrors:
     )
     E154 = "[KMGRE E154] The file cfg of a component is damaged. {what}: {name} = {value!r}."
     E155 = (
-        "[KMGRE E155] The document {document!r} holds in doc.user_data[{name!r}] what spacy-kmgre does not write: {error}. Delete the "
-        "field, or write it again, as with doc._.relations = [...]."
+        "[KMGRE E155] The document {document!r} holds in doc.user_data[{name!r}] what spacy-kmgre does not "
+        "write: {error}. Delete the field, or write it again, as with doc._.relations = [...]."
     )
     E156 = "[KMGRE E156] {path} is an archive within {most} others. Unpack it yourself if you trust it."
     E157 = "[KMGRE E157] {path} holds {what} of more than {size:,} bytes, which is not read."
     E158 = (
-        "[KMGRE E158] The text has more than {limit:,} characters, the pipeline's max_length. Parsers and recognisers of "
-        "named entities need a lot of memory for such texts; --max-length allows them."
+        "[KMGRE E158] The text has more than {limit:,} characters, the pipeline's max_length. Parsers and recognisers "
+        "of named entities need a lot of memory for such texts; --max-length allows them."
     )
 
     # Compressed files, and what reading cannot use (E36x)

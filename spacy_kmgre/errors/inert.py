@@ -6,9 +6,7 @@ from typing import Any, TypeVar
 
 # Control characters move the cursor, set colours and titles, or answer in the user's place; marks that turn the
 # direction of writing show another text than there is; halves of characters cannot be written at all.
-ACTIVE = re.compile(
-    "[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+ACTIVE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 BREAKS = re.compile("[\t\n]")
 
 

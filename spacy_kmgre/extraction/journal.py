@@ -102,7 +102,9 @@ class Journal:
 
     def outcomes(self) -> Iterator[Outcome]:
         """The documents that are done, in order, without their data."""
-        rows = self._select("SELECT name, NULL, entities, relations, error, digest FROM documents ORDER BY number")
+        rows = self._select(
+            "SELECT name, NULL, entities, relations, error, digest FROM documents ORDER BY number"
+        )
         return map(Outcome._make, rows)
 
     def finish(self, write: Callable[[Iterable[bytes], Path], None]) -> None:

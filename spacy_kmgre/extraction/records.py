@@ -189,7 +189,9 @@ def row_record(where: str, row: Row) -> Record:
     if row.error is not None:
         return broken(name, ValueError(row.error))
     if row.entities is None:
-        return Record(name, methodcaller("from_text", name, row.text), estimate_words(row.text), _digest(row.text))
+        return Record(
+            name, methodcaller("from_text", name, row.text), estimate_words(row.text), _digest(row.text)
+        )
     return json_record(name, {TITLE: name, "text": row.text, "entities": row.entities})
 
 
@@ -205,7 +207,9 @@ def json_record(where: str, data: Any) -> Record:
         title = where if title in (None, "") else title
         data[TITLE] = name = title if isinstance(title, str) else json.dumps(title)
     words = estimate_words(text) if isinstance(text, str) else 0
-    return Record(name, methodcaller("from_json", where, data), words, _digest(json.dumps(data, sort_keys=True)))
+    return Record(
+        name, methodcaller("from_json", where, data), words, _digest(json.dumps(data, sort_keys=True))
+    )
 
 
 def broken(name: str, error: Exception) -> Record:

@@ -11,7 +11,6 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
-from unicodedata import normalize
 
 import ijson
 
@@ -35,13 +34,6 @@ BROKEN_LINES = 20
 LONGEST_START = 1 << 24
 # What a JSON file holds that is not a list, by the first event of the parser.
 JSON_KINDS = {"start_map": "object", "integer": "number", "double": "number"}
-# A file name taken from a title may have this many bytes; file systems allow 255, with a number and an ending.
-NAME_BYTES = 240
-# So many folders of a title are kept; a path may have 4,096 bytes.
-FOLDERS = 8
-# Names that Windows keeps for devices, whatever their ending, and endings of files that are written into folders.
-RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(\.|$)", re.IGNORECASE)
-FILE = re.compile(r"\.(txt|ann|xmi|json|xml|conf)$", re.IGNORECASE)
 # A temporary name keeps this many characters, of at most four bytes, of the name that it stands for.
 SHORT = 40
 
@@ -82,7 +74,9 @@ def read_whole(path: Path, file: IO[bytes]) -> bytes:
     """
     data = file.read(LARGEST_VALUE + 1)
     if len(data) > LARGEST_VALUE:
-        raise ValueError(Errors.E157.format(path=path, size=LARGEST_VALUE, what="what has to be read as a whole"))
+        raise ValueError(
+            Errors.E157.format(path=path, size=LARGEST_VALUE, what="what has to be read as a whole")
+        )
     return data
 
 
@@ -354,29 +348,3 @@ def replacing(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary)
         elif temporary.exists():
             temporary.unlink()
-
-
-def file_name(title: str, taken: set[str]) -> str:
-    """Make a file name from a document's title, which any system can have: without an ending, and unlike the names that
-    are taken, also where case and ways to write an accent do not count.
-
-    A slash in the title separates folders.
-
-    :param taken: The names so far, as `_compared` gives them, to which the new one is added.
-    """
-    parts = [re.sub(r"[^\w.+-]+", "_", part).lstrip(".") for part in title.split("/")]
-    short = [part.encode("utf8")[:NAME_BYTES].decode("utf8", "ignore").rstrip(".") for part in parts]
-    *folders, last = [f"_{part}" if RESERVED.match(part) else part for part in short if part] or ["document"]
-    # No folder has the name of a file.
-    folders = [f"{folder}_" if FILE.search(folder) else folder for folder in folders[-FOLDERS:]]
-    name = stem = "/".join([*folders, last])
-    number = 1
-    while _compared(name) in taken:
-        number += 1
-        name = f"{stem}_{number}"
-    taken.add(_compared(name))
-    return name
-
-
-def _compared(name: str) -> str:
-    return normalize("NFC", normalize("NFC", name).casefold())

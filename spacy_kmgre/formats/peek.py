@@ -92,7 +92,9 @@ class Peek:
             return []
         try:
             with open_file(path) as file:
-                return list(islice(DocBin().from_bytes(check_zlib(path, file.read())).get_docs(Vocab()), DOCS))
+                return list(
+                    islice(DocBin().from_bytes(check_zlib(path, file.read())).get_docs(Vocab()), DOCS)
+                )
         except Exception:  # what a damaged DocBin raises depends on the place of the damage
             return []
 

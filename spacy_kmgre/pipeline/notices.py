@@ -70,7 +70,12 @@ def warn_of_entities(warn: WarnOnce, docs: Sequence[Doc], entities: Sequence[Seq
         sizes = [len(entity.mentions) for entity in found]
         pairs = sum(sizes) ** 2 - sum(size**2 for size in sizes)
         if pairs > MANY_PAIRS:
-            what = {"document": document_name(doc), "pairs": pairs, "mentions": sum(sizes), "entities": len(sizes)}
+            what = {
+                "document": document_name(doc),
+                "pairs": pairs,
+                "mentions": sum(sizes),
+                "entities": len(sizes),
+            }
             warnings.warn(Warnings.W122.format(name=warn.name, **what), stacklevel=6)
     for doc in (doc for doc, found in zip(docs, entities) if not found):
         groups = [key for key, group in doc.spans.items() if len(group) and key != PASSAGES]

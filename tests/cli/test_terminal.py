@@ -1,4 +1,4 @@
-"""Nothing that comes from outside acts on the terminal: neither from documents nor from names of files nor in errors."""
+"""Nothing from outside acts on the terminal: neither documents, nor names of files, nor what errors say."""
 
 import io
 import json
@@ -64,7 +64,9 @@ CODES = [
 def test_messages(name: str, text: str):
     """Each value of each message is hostile: a text, a path, or what another error says."""
     fields = set(re.findall(r"(?<!\{)\{(\w+)", text))
-    plain = not re.search(r":[,.\d]*[dfg,]", re.sub(r"KMGRE \w+", "", "".join(re.findall(r"\{\w+[^}]*\}", text))))
+    plain = not re.search(
+        r":[,.\d]*[dfg,]", re.sub(r"KMGRE \w+", "", "".join(re.findall(r"\{\w+[^}]*\}", text)))
+    )
     for value in (EVIL, Path(EVIL.replace("\0", "")), ValueError(EVIL)) if fields and plain else ():
         said = text.format(**dict.fromkeys(fields, value))
         assert not ACTIVE.search(said), name
@@ -168,7 +170,11 @@ def shell(script: str, *values: object) -> "subprocess.CompletedProcess[str]":
 @pytest.mark.parametrize(
     "script, codes, said",
     [
-        ("$K extract $1 $2 --batch-size 1 2>&3 | head -c 1 >/dev/null; echo ${PIPESTATUS[0]}", {"141", "0"}, ""),
+        (
+            "$K extract $1 $2 --batch-size 1 2>&3 | head -c 1 >/dev/null; echo ${PIPESTATUS[0]}",
+            {"141", "0"},
+            "",
+        ),
         ("$K extract $1 $2 >&- 2>&3; echo $? >&2", {"1"}, "E353"),
         ("$K extract $1 - <&- 2>&3; echo $?", {"1"}, "E354"),
         ("$K extract $1 $2 -o $3/o.jsonl >&- 2>&3; echo $? >&2; test -s $3/o.jsonl", {"0"}, ""),

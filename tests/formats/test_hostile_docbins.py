@@ -64,7 +64,9 @@ def hostile(nlp: Any, name: str, value: Any) -> Doc:
 def test_readers(kmgre, tmp_path, name: str, value: Any):
     path = tmp_path / "in.spacy"
     DocBin(store_user_data=True, docs=[hostile(kmgre, name, value), make_doc(kmgre)]).to_disk(path)
-    field = _RELATIONS if isinstance(value, bytes) else name  # With such places of tokens the relations are wrong.
+    field = (
+        _RELATIONS if isinstance(value, bytes) else name
+    )  # With such places of tokens the relations are wrong.
     with pytest.raises(ValueError, match=rf"^.KMGRE E155. .*'Ann Lee'.*{re.escape(field)}"):
         list(FORMATS["spacy"].read(path, kmgre.vocab, Counts()))
 

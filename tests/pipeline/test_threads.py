@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import spacy
 import torch
 from spacy import Language
 from spacy.tokens import Doc
