@@ -117,7 +117,7 @@ class Warnings:
     )
     W122 = (
         "[KMGRE W122] {name!r}: {document!r} has {mentions:,} mentions of {entities:,} entities, and so {pairs:,} "
-        "mention pairs. On a CPU that takes minutes. Split the document, leave out entities that are of no interest, or "
+        "mention pairs. On a CPU that takes minutes. Split the document, leave out entities of no interest, or "
         "set far_pairs = false in the model, which leaves out mentions that are far from each other."
     )
 
