@@ -44,7 +44,7 @@ def check_stored(doc: Doc) -> None:
     """
     document = str(doc.user_data.get(TITLE) or doc.text[:40])
     for name, kind in KINDS.items():
-        value = doc.user_data.get(name)
+        value: Any = doc.user_data.get(name)
         if value is not None and not isinstance(value, kind):
             raise ValueError(Errors.E155.format(document=document, name=name, error=f"{value!r:.80}"))
         if name in (MODEL, IDS) and not all(

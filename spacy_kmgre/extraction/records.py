@@ -30,7 +30,7 @@ UTF8_BYTES = 4
 # The bytes of a hash of a document's contents.
 DIGEST = 16
 # What tells tokens of one text apart.
-TOKEN = (LENGTH, SPACY, SENT_START)
+TOKEN = [LENGTH, SPACY, SENT_START]
 
 
 @dataclass(frozen=True)
