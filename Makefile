@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-engines test-gpu test-lowest docs lint clean
+.PHONY: demo test test-engines test-gpu test-lowest fuzz docs lint clean
 
 # Train on the embedded corpus, show the scores, read texts that were not in training: one whose mentions are marked, and
 # a plain one, in which a pipeline of spaCy's finds the entities.
@@ -40,6 +40,13 @@ test-lowest:
 		--constraint $(LOWEST)/torch.txt --output-file $(LOWEST)/lowest.txt >/dev/null
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c $(LOWEST)/lowest.txt -e ".[dev]"
 	$(LOWEST)/bin/python -m pytest -q -n auto --dist loadfile -m "not gpu and not engines"
+
+# Looks for inputs that break readers, exports, pages, Docs or saved models: make fuzz SECONDS=600 SEED=7. What it finds
+# is kept in fuzz/corpus.
+SECONDS ?= 60
+SEED ?= 0
+fuzz: $(READY)
+	$(BIN)/python -m fuzz $(SECONDS) $(SEED)
 
 # The site, in build/site: docs/ and what is made from the code. A warning or a dead link is an error.
 docs: $(READY)

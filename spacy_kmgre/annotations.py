@@ -4,6 +4,7 @@ The only file, with stored_relations.py, that knows where they lie: entities in 
 `doc.user_data`, so that both survive `to_bytes`, DocBin, pickle, `Doc.copy` and processes.
 """
 
+import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
@@ -15,19 +16,24 @@ from spacy.util import filter_spans
 from .errors import Errors
 from .relation_input import check_sense, relation_data_of, relation_items
 from .retokenize import group_spans, split_tokens
+from .stored_relations import IDS as _IDS
+from .stored_relations import MODEL as MODEL
+from .stored_relations import PREFIX_USED as PREFIX_USED
+from .stored_relations import TITLE as TITLE
+from .stored_relations import check_stored as check_stored
 from .stored_relations import forget_writers, relation_data_by
+from .stored_relations import model_of as model_of
 from .stored_relations import relation_data as relation_data
 from .stored_relations import relations_writer as relations_writer
 from .stored_relations import store_relations as store_relations
+from .stored_relations import suggested_by as suggested_by
 from .types import Entity, MentionPair, Relation, Relations
 
 ENTITY_PREFIX = "entity_"
+# An entity's number. Python refuses to read one of thousands of digits.
+NUMBER = re.compile("[0-9]{1,18}")
 # The span group of a document's parts, labelled by their kind: title, abstract ...
 PASSAGES = "passages"
-TITLE = "title"
-MODEL = "model"
-PREFIX_USED = "spacy_kmgre.entity_prefix"
-_IDS = "spacy_kmgre.entity_ids"
 
 
 def install_extensions() -> None:
@@ -62,11 +68,6 @@ def name_model(doc: Doc, meta: Mapping[str, Any]) -> None:
     """
     name = "_".join(filter(None, (meta.get("lang"), meta.get("name"))))
     doc.user_data[MODEL] = {"name": name, "version": str(meta.get("version", ""))}
-
-
-def model_of(doc: Doc) -> dict[str, str]:
-    """The name and the version of the pipeline that has found the relations, "" where they are not known."""
-    return {"name": "", "version": "", **doc.user_data.get(MODEL, {})}
 
 
 def read_entities(doc: Doc, prefix: str = ENTITY_PREFIX) -> list[Entity]:
@@ -224,13 +225,6 @@ def sentence_starts(doc: Doc) -> list[int] | None:
     return [sent.start_char for sent in doc.sents] if doc.has_annotation("SENT_START") else None
 
 
-def suggested_by(doc: Doc) -> str:
-    """What has found the relations of a Doc: the name and the version of the pipeline, or the component; "" where a
-    person or a corpus says them."""
-    model = model_of(doc)
-    return "-".join(filter(None, (model["name"], model["version"]))) or relations_writer(doc)
-
-
 def get_relations(doc: Doc) -> Relations:
     """The relations on the Doc, best first (the getter of `doc._.relations`)."""
     return _relations(doc, relation_data(doc))
@@ -334,7 +328,7 @@ def add_relation(
 
 def _entity_keys(doc: Doc, prefix: str) -> list[str]:
     """The keys of the span groups named prefix + number, by number."""
-    keys = [key for key in doc.spans if key.startswith(prefix) and key[len(prefix) :].isdecimal()]
+    keys = [key for key in doc.spans if key.startswith(prefix) and NUMBER.fullmatch(key[len(prefix) :])]
     return sorted(keys, key=lambda key: (int(key[len(prefix) :]), key))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
+from math import isfinite
 from operator import index
 from typing import Any
 
@@ -118,8 +119,15 @@ def _items(field: str, value: Any, expected: str) -> Iterable[Any]:
 def _number(field: str, value: Any) -> float:
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(Errors.E071.format(field=field, value=value, expected="a number")) from None
+
+
+def _finite(field: str, value: Any) -> float:
+    number = _number(field, value)
+    if not isfinite(number):
+        raise ValueError(Errors.E071.format(field=field, value=value, expected="a finite number"))
+    return number
 
 
 def _entity_key(doc: Doc, label: str, field: str, value: Any) -> str:
@@ -155,9 +163,9 @@ def _mention_pair(doc: Doc, label: str, item: Any) -> dict[str, Any]:
     return {
         "head": _offsets(doc, label, pair["head"], "key_mention_pairs"),
         "tail": _offsets(doc, label, pair["tail"], "key_mention_pairs"),
-        "key_score": _number("key_score", pair.get("key_score", 1.0)),
-        "relation_score": _number("relation_score", pair.get("relation_score", 1.0)),
-        "share": _number("share", pair["share"]),
+        "key_score": _finite("key_score", pair.get("key_score", 1.0)),
+        "relation_score": _finite("relation_score", pair.get("relation_score", 1.0)),
+        "share": _finite("share", pair["share"]),
     }
 
 

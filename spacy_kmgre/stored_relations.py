@@ -3,12 +3,13 @@
 Where several components write relations, each has its own, whatever `doc._.relations` shows.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from spacy.tokens import Doc
 
 from .errors import Errors
+from .relation_input import relation_data_of
 from .retokenize import move_relations, token_starts
 
 Data = dict[str, Any]
@@ -18,6 +19,54 @@ _WRITER = "spacy_kmgre.relations_of"
 _TOKENS = "spacy_kmgre.token_starts"
 # What each of several components has written: {"relations": [...], "tokens": their `token_starts`}.
 _BY_WRITER = "spacy_kmgre.relations_by"
+# What else is kept: the title of the document, the pipeline that has found the relations, the prefix of entities' span
+# groups, and the identifiers of entities by their keys.
+TITLE = "title"
+MODEL = "model"
+PREFIX_USED = "spacy_kmgre.entity_prefix"
+IDS = "spacy_kmgre.entity_ids"
+KINDS: dict[str, type | tuple[type, ...]] = {
+    _RELATIONS: (list, tuple),
+    _WRITER: str,
+    _TOKENS: bytes,
+    _BY_WRITER: Mapping,
+    MODEL: Mapping,
+    PREFIX_USED: str,
+    IDS: Mapping,
+}
+
+
+def check_stored(doc: Doc) -> None:
+    """See that what this package keeps on a Doc is right, and bring its relations into the form that it writes. A Doc
+    that comes from a file may hold anything.
+
+    :raises ValueError: Where something is wrong; the message names the field of `doc.user_data`.
+    """
+    document = str(doc.user_data.get(TITLE) or doc.text[:40])
+    for name, kind in KINDS.items():
+        value = doc.user_data.get(name)
+        if value is not None and not isinstance(value, kind):
+            raise ValueError(Errors.E155.format(document=document, name=name, error=f"{value!r:.80}"))
+        texts = dict(value or {}) if name in (MODEL, IDS) else {}
+        if not all(isinstance(text, str) for pair in texts.items() for text in pair):
+            raise ValueError(Errors.E155.format(document=document, name=name, error="it has what is no text"))
+    tokens = token_starts(doc)
+    name = _RELATIONS
+    try:
+        if name in doc.user_data:
+            doc.user_data[name] = [relation_data_of(doc, data) for data in relation_data(doc)]
+        if (name := _BY_WRITER) in doc.user_data:
+            doc.user_data[name] = {
+                writer: {
+                    "relations": [relation_data_of(doc, data) for data in relation_data_by(doc, writer)],
+                    "tokens": tokens,
+                }
+                for writer in doc.user_data[name]
+            }
+    except Exception as error:  # Its class depends on what is wrong.
+        raise ValueError(Errors.E155.format(document=document, name=name, error=error)) from error
+    if _TOKENS in doc.user_data:
+        doc.user_data[_TOKENS] = tokens
 
 
 def relation_data(doc: Doc) -> list[Data]:
@@ -53,6 +102,18 @@ def _at_tokens(doc: Doc, relations: list[Data], stored: bytes | None) -> list[Da
 def relations_writer(doc: Doc) -> str:
     """The name of the component that has written the relations on the Doc, "" where a person or a corpus has."""
     return str(doc.user_data.get(_WRITER, ""))
+
+
+def model_of(doc: Doc) -> dict[str, str]:
+    """The name and the version of the pipeline that has found the relations, "" where they are not known."""
+    return {"name": "", "version": "", **doc.user_data.get(MODEL, {})}
+
+
+def suggested_by(doc: Doc) -> str:
+    """What has found the relations of a Doc: the name and the version of the pipeline, or the component; "" where a
+    person or a corpus says them."""
+    model = model_of(doc)
+    return "-".join(filter(None, (model["name"], model["version"]))) or relations_writer(doc)
 
 
 def store_relations(doc: Doc, relations: Iterable[Data], writer: str = "", *, merge: bool = False) -> str:

@@ -95,7 +95,7 @@ LAYERS: dict[str, set[str]] = {
     "types": {"errors"},
     "errors": {"types"},
     "annotations": {"types", "errors", "relation_input", "retokenize", "stored_relations"},
-    "stored_relations": {"errors", "retokenize"},
+    "stored_relations": {"errors", "relation_input", "retokenize"},
     "joining": {"types", "errors", "annotations", "retokenize", "stored_relations"},
     "relation_input": {"types", "errors"},
     "retokenize": set(),

@@ -7,7 +7,7 @@ import os
 
 import typer
 from spacy.cli._util import app
-from wasabi import msg
+from wasabi import msg as spacys_msg
 
 from .arguments import OVERRIDES, ExportCommand
 from .corpora import CorpusCommand, convert_cli, info_cli
@@ -17,6 +17,7 @@ from .export import export_cli
 from .graph import graph_cli
 from .pipelines import extract_cli
 from .suggest import suggest_cli
+from .terminal import msg, write_what_can_be_written
 from .training import init_cli
 from .view import view_cli
 
@@ -28,10 +29,11 @@ kmgre = typer.Typer(
 @kmgre.callback()
 def kmgre_cli() -> None:
     """Do what comes before every command."""
+    write_what_can_be_written()
     # The printers of spaCy's commands know another name of this switch (https://no-color.org).
     if os.environ.get("NO_COLOR"):
         os.environ["ANSI_COLORS_DISABLED"] = "1"
-        msg.show_color = False
+        msg.show_color = spacys_msg.show_color = False
 
 
 class CorpusExportCommand(ExportCommand, CorpusCommand):

@@ -4,8 +4,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
-from wasabi import msg
-
 from ..errors import Errors
 from ..export import MakeExport, StreamExport, find_export
 from ..export.parquet import ParquetExport
@@ -16,9 +14,11 @@ from ..extraction.reader import splits_sentences
 from ..extraction.records import RecordReader
 from ..extraction.run import fingerprint
 from ..extraction.sources import STDIN, count_items, find_sources
-from .extract import INTERRUPTED, SOME_FAILED, report, tell_passed_over
+from .extract import SOME_FAILED, report, tell_passed_over
 from .opening import Choice, Job, progress_bar
 from .printing import failing
+from .stopping import exit_status
+from .terminal import msg
 
 
 def extract_with_ray(choice: Choice, job: Job, cluster: Cluster) -> int:
@@ -38,7 +38,8 @@ def extract_with_ray(choice: Choice, job: Job, cluster: Cluster) -> int:
         if not isinstance(export, (ParquetExport, StreamExport)):
             raise ValueError(Errors.E372.format(export=export.name))
         parts = Parts(job.target, fingerprint(nlp))
-        reader = RecordReader(nlp.lang or "xx", splits_sentences(nlp), parts.paths, job.columns)
+        split = splits_sentences(nlp)
+        reader = RecordReader(nlp.lang or "xx", split, parts.paths, job.columns, nlp.max_length)
         files = list(reader.files(found))
         settings = {
             **choice.settings(nlp),
@@ -67,9 +68,9 @@ def extract_with_ray(choice: Choice, job: Job, cluster: Cluster) -> int:
                     part_words=known["part_words"],
                     export=export,
                 )
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as stop:
                 bar.close()
-                msg.warn("Interrupted. --resume goes on from here.", exits=INTERRUPTED)
+                msg.warn("Interrupted. --resume goes on from here.", exits=exit_status(stop))
             bar.close()
         tell_passed_over(reader.passed_over)
         report(summary, job.target, export, piped=False)

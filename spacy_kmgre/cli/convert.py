@@ -7,7 +7,6 @@ from typing import Any
 
 from spacy.tokens import Doc
 from tqdm import tqdm
-from wasabi import msg
 
 from ..annotations import mention_offsets, read_entities, relation_data
 from ..errors import Errors
@@ -29,6 +28,7 @@ from ..formats.recognise import guess_source, guess_target
 from ..formats.split import PARTS, Split
 from .output import check_output
 from .printing import failing, plural
+from .terminal import msg, say
 
 
 def convert(
@@ -74,7 +74,7 @@ def convert(
             done = _write_parts(docs, _part_paths(target, written, split), written, split, lang)
     for path, what in done.items():
         msg.good(f"{path} ({what})")
-    print(counts)
+    say(counts)
     show_reasons(counts)
 
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import srsly
 import typer
 from spacy.cli._util import Arg, Opt
-from wasabi import msg
 
 from ..errors import Errors
 from ..evaluation.groups import LABELS
 from ..evaluation.render import TEMPLATES, difference, interval, percent, render, setting_notes
 from .arguments import CODE, COMPONENT, GPU, MODEL, parse_overrides
 from .printing import failing, plural, precision_recall_f, print_table
+from .terminal import msg, say
 
 if TYPE_CHECKING:
     from ..evaluation.report import Report
@@ -161,7 +161,7 @@ def evaluate_cli(
             elif write_calibration:
                 msg.warn("No calibration is written: the scores would not come nearer to probabilities")
         _print_report(report, per_type)
-        print(f"{scores['speed']:,.0f} words a second, with entities given")
+        say(f"{scores['speed']:,.0f} words a second, with entities given")
         ranking = rank_pairs(nlp, component, examples)
         if ranking is not None:
             scores["rel_ranking"] = ranking
@@ -218,15 +218,15 @@ def _print_report(report: "Report", per_type: bool) -> None:
             rows = [(line.title, *map(percent, (line.p, line.r, line.f))) for line in section.lines]
             print_table((section.title, *"PRF"), rows)
     for note in report.notes:
-        print(note)
+        say(note)
     whole = report.sections[0].lines[0]
     sure = f"{100 * report.confidence:g} % interval"
-    print(f"F of all relations {percent(whole.f)}, {sure} {interval(whole.intervals['f'])}")
+    say(f"F of all relations {percent(whole.f)}, {sure} {interval(whole.intervals['f'])}")
     if report.baseline is not None:
         change, ends, p_value = difference(whole)
-        print(f"F minus that of {report.baseline} {change}, {sure} {ends}, p = {p_value}")
+        say(f"F minus that of {report.baseline} {change}, {sure} {ends}, p = {p_value}")
     for note in setting_notes(report):
-        print(note)
+        say(note)
 
 
 def _print_ranking(ranking: dict[str, float]) -> None:
@@ -262,7 +262,7 @@ def _print_from_text(scores: dict[str, Any], gold: dict[str, Any]) -> None:
     rows = [(title, str(missed[cause]), str(spurious[cause])) for cause, title in CAUSES.items()]
     total = ("together", str(sum(missed.values())), str(sum(spurious.values())))
     print_table(("why relations are not strictly right", "missed", "wrong"), [*rows, total])
-    print(
+    say(
         "Entities without a counterpart: {rel_unaligned_gold} gold ones, with {rel_unaligned_relations} "
         "relations, and {rel_unaligned_predicted} predicted ones".format(**scores)
     )

@@ -1,6 +1,5 @@
 """`spacy kmgre explain`. What needs a model is imported when the command runs."""
 
-import json
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -9,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import typer
 from spacy.cli._util import Arg, Opt
 from spacy.tokens import Doc, Span
-from wasabi import msg
 
 from ..annotations import all_entities
 from ..errors import Errors
+from ..errors.inert import inert_line
 from ..types import Entity, Relation, label_title
 from .arguments import CODE, COMPONENT, ENTITIES, GPU, MODEL, RelatedEntities, known_source, parse_overrides
 from .printing import failing, plural, print_table
+from .terminal import msg, say, say_json
 
 if TYPE_CHECKING:
     from ..evaluation.explain import Explanation, RelationReason
@@ -89,7 +89,7 @@ def explain_cli(
             return
         found = explain(pipe, doc, head, tail, labels)
     if as_json:
-        _print_json({"document": item.name, **found.to_dict()})
+        say_json({"document": item.name, **found.to_dict()})
     else:
         _print_explanation(found, doc, item.name, tau=pipe.tau)
 
@@ -120,16 +120,12 @@ def _choose_relations(doc: Doc, head: str | None, tail: str | None, labels: Sequ
     ]
 
 
-def _print_json(data: dict[str, Any]) -> None:
-    print(json.dumps(data, ensure_ascii=False, indent=2))
-
-
 def _print_document(doc: Doc, relations: Sequence[Relation], name: str, as_json: bool) -> None:
     from ..visualise.labels import label_hint
 
     entities = all_entities(doc)
     if as_json:
-        _print_json(
+        say_json(
             {
                 "document": name,
                 "entities": [{"key": e.key, "text": e.text, "label": e.label} for e in entities],
@@ -157,21 +153,23 @@ def _print_explanation(found: "Explanation", doc: Doc, name: str, tau: float) ->
     msg.divider(name)
     for side, entity in (("head", found.head), ("tail", found.tail)):
         kind = f" ({entity.label})" if entity.label else ""
-        print(f"{side}  {entity.key}  {entity.text}{kind}, {plural(len(entity.mentions), 'mention')}")
+        say(
+            f"{side}  {entity.key}  {inert_line(entity.text)}{kind}, {plural(len(entity.mentions), 'mention')}"
+        )
     if found.key_threshold is None:
-        print("No key instance classifier: all mention pairs count.")
+        say("No key instance classifier: all mention pairs count.")
     else:
         limit = f"{found.key_threshold:.3f}"
-        print(f"A mention pair is key if its p_ω is at least {limit}, or the best (τ = {tau:.3f}).")
+        say(f"A mention pair is key if its p_ω is at least {limit}, or the best (τ = {tau:.3f}).")
     for relation in found.relations:
         verb = "predicted" if relation.predicted else "not predicted"
-        print(f"\n{label_title(relation.label, relation.label_text)}: {verb}")
-        print(
+        say(f"\n{label_title(relation.label, relation.label_text)}: {verb}")
+        say(
             f"  score {relation.score:.3f}, threshold {relation.threshold:g} "
             f"(fused logit {relation.logit:.2f}, of TH {relation.threshold_logit:.2f})"
         )
         for note in relation.notes:
-            print(f"  {note}")
+            say(f"  {note}")
         _print_pairs(relation, doc)
 
 

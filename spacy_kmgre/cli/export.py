@@ -61,7 +61,6 @@ def export_cli(
     FORMATS
     """
     from spacy.cli._util import import_code
-    from wasabi import msg
 
     from ..annotations import identify_entities, set_relations
     from ..entities.global_ids import find_rule
@@ -71,6 +70,7 @@ def export_cli(
     from .convert import read_source
     from .output import check_output
     from .printing import failing, plural
+    from .terminal import msg
 
     names = ", ".join(map(str, sources))
     written = {"document": 0, "relation": 0}

@@ -6,8 +6,7 @@ from contextlib import ExitStack, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
-from wasabi import msg
-
+from ..errors import Errors
 from ..export import Export, find_export
 from ..extraction.journal import Journal
 from ..extraction.reader import Reader, splits_sentences
@@ -15,14 +14,14 @@ from ..extraction.run import Summary, extract, stream
 from ..extraction.sources import STDIN, count_items, find_sources
 from .opening import Choice, Job, progress_bar
 from .printing import failing, plural
+from .stopping import exit_status
+from .terminal import msg
 
 STDOUT = STDIN
 # The number of failed documents to name; the file of errors has all of them.
 SHOWN = 5
 # The exit status where some documents failed and the others are written.
 SOME_FAILED = 3
-# The exit status where somebody stopped the run.
-INTERRUPTED = 130
 
 
 def extract_relations(choice: Choice, job: Job) -> int:
@@ -33,11 +32,13 @@ def extract_relations(choice: Choice, job: Job) -> int:
     target, plan, target_format = job.target, job.plan, job.target_format
     piped = target == STDOUT
     with ExitStack() as stack:
+        stack.enter_context(failing(f"Could not extract relations with {choice.model}"))
+        if piped and sys.__stdout__ is None:
+            raise ValueError(Errors.E353)
         file = sys.stdout.buffer
         if piped:  # Only the results go to standard output.
             stack.enter_context(redirect_stdout(sys.stderr))
             target_format = target_format or "jsonl"
-        stack.enter_context(failing(f"Could not extract relations with {choice.model}"))
         found = find_sources(job.sources, job.source_format, job.columns)
         make_export = find_export(target, target_format, option="--to")
         nlp = choice.load(stack)
@@ -64,10 +65,11 @@ def extract_relations(choice: Choice, job: Job) -> int:
                     resume=job.resume,
                     force=job.force,
                 )
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             bar.close()
             msg.warn(
-                "Interrupted" if piped else "Interrupted. --resume goes on from here.", exits=INTERRUPTED
+                "Interrupted" if piped else "Interrupted. --resume goes on from here.",
+                exits=exit_status(stop),
             )
         bar.close()
         tell_passed_over(reader.passed_over)

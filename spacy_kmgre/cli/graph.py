@@ -4,7 +4,6 @@ from pathlib import Path
 
 import typer
 from spacy.cli._util import Opt
-from wasabi import msg
 
 from .arguments import (
     CODE,
@@ -16,6 +15,7 @@ from .arguments import (
     TEXT_COLUMN,
     RelatedEntities,
 )
+from .terminal import msg
 from .view import FORCE, FORMAT, LABELS, SOURCES, TITLE
 
 

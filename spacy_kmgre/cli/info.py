@@ -9,15 +9,14 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-import srsly
 from spacy.tokens import Doc
-from wasabi import msg
 
 from ..annotations import document_name, read_entities, relation_data
 from ..formats.counts import Counts
 from ..types import Entity
 from .convert import read_source, show_reasons
 from .printing import failing, print_table
+from .terminal import msg, say, say_json
 
 # A label with fewer relations is hard to learn.
 FEW = 5
@@ -157,10 +156,10 @@ def info(
         sizes = dict(vars(counts))
         oddities, reasons = dict(sizes.pop("oddities")), sizes.pop("reasons")
         data = {"source": str(source), "sizes": sizes, **summary, "oddities": oddities, "reasons": reasons}
-        print(srsly.json_dumps(data, indent=2))
+        say_json(data)
         return
     msg.divider(str(source))
-    print(counts.sizes())
+    say(counts.sizes())
     if counts.documents:
         _show(summary, counts, long_words)
     else:

@@ -6,13 +6,13 @@ from shlex import join
 
 import spacy
 import torch
-from wasabi import msg
 
 from ..errors import Errors
 from ..training.corpus import create_corpus_reader
 from ..training.recipe import Choice, CorpusFacts, fit, look_at
 from .output import check_output
 from .printing import failing, plural
+from .terminal import msg, say
 
 PACKAGE = "package:"
 
@@ -53,9 +53,9 @@ def write_config(
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(recipe.to_str(header), encoding="utf8")
     msg.good(f"{output} ({choice.config})")
-    print(size)
+    say(size)
     for place, reason in recipe.reasons.items():
-        print(f"{place} = {recipe.get(place)}: {reason}")
+        say(f"{place} = {recipe.get(place)}: {reason}")
     name = str(recipe.get("paths.encoder"))
     if name.startswith(PACKAGE) and find_spec(name.removeprefix(PACKAGE)) is None:
         wheel = name.removeprefix(PACKAGE).replace("_", "-")

@@ -6,7 +6,6 @@ from pathlib import Path
 from time import perf_counter
 
 from tqdm import tqdm
-from wasabi import msg
 
 from ..errors import Errors
 from ..export import find_export
@@ -18,6 +17,7 @@ from ..extraction.sources import STDIN, find_sources
 from ..extraction.tables import DEFAULT, Columns
 from .opening import Choice
 from .printing import failing, plural, print_table
+from .terminal import msg, say
 
 # The numbers of workers that a forecast shows.
 WORKERS = (1, 2, 4, 8, 16, 64, 256, 1024)
@@ -72,7 +72,7 @@ def report(measured: Measured, documents: int, words: int, loading: float, worke
         seconds = forecast(measured, words, count) + loading
         rows.append((f"{count:,}", duration(seconds), f"{count * measured.memory / 1024:,.1f} GiB"))
     print_table(("Workers", "Time", "Memory"), rows)
-    print("Each worker needs a CPU core of this kind of its own. docs/scale.md says what else takes time.")
+    say("Each worker needs a CPU core of this kind of its own. docs/scale.md says what else takes time.")
 
 
 def duration(seconds: float) -> str:

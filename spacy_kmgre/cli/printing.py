@@ -1,5 +1,6 @@
 """What commands print alike: tables, scores, and errors."""
 
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -7,13 +8,17 @@ from typing import Any, Literal
 
 from spacy.cli._util import show_validation_error
 from spacy.util import logger
-from wasabi import msg
 from wasabi.printer import Printer
 from wasabi.tables import table
 
+from ..errors.inert import inert, inert_line
 from ..evaluation.render import percent
+from .stopping import exit_status, stoppable
+from .terminal import discard_output, msg
 
 Align = Literal["l", "r"]
+# The exit status that a shell gives a command which a closed pipe has ended.
+PIPE_CLOSED = 141
 
 
 @contextmanager
@@ -26,8 +31,13 @@ def failing(what: str) -> Iterator[None]:
     """
     before, warnings.formatwarning = warnings.formatwarning, _format_warning
     try:
-        with show_validation_error(title=what, show_config=False, hint_fill=False):
+        with stoppable(), show_validation_error(title=what, show_config=False, hint_fill=False):
             yield
+    except KeyboardInterrupt as stop:
+        msg.warn("Interrupted", exits=exit_status(stop))
+    except BrokenPipeError:  # Whoever reads the output, such as head, has seen enough.
+        discard_output()
+        sys.exit(PIPE_CLOSED)
     except (ValueError, OSError, ImportError) as error:
         logger.debug(what, exc_info=True)
         msg.fail(what, error, exits=1)
@@ -36,7 +46,7 @@ def failing(what: str) -> Iterator[None]:
 
 
 def _format_warning(message: Warning | str, *_where: Any, **_line: Any) -> str:
-    return f"{Printer(no_print=True).warn(str(message))}\n"
+    return f"{Printer(no_print=True).warn(inert(message))}\n"
 
 
 def print_table(
@@ -49,7 +59,8 @@ def print_table(
     :param max_col: The largest width of a column, in characters.
     """
     aligns: list[Align] = ["l" if column < left else "r" for column in range(len(header))]
-    print(table(rows, header=header, divider=True, aligns=aligns, max_col=max_col))
+    cells = [list(map(inert_line, row)) for row in rows]
+    print(table(cells, header=header, divider=True, aligns=aligns, max_col=max_col))
 
 
 def plural(number: int, name: str, several: str = "") -> str:

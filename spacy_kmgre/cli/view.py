@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import typer
 from spacy.cli._util import Arg, Opt
-from wasabi import msg
 
 from .arguments import (
     CODE,
@@ -18,6 +17,7 @@ from .arguments import (
     RelatedEntities,
     known_source,
 )
+from .terminal import msg
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc

@@ -4,14 +4,20 @@ from collections.abc import Iterable
 
 from .commands import CommandErrors
 from .corpora import CorpusErrors
+from .inert import make_inert
 from .pipeline import PipelineErrors
 from .warnings import Reasons, Warnings
 
 __all__ = ["Errors", "Reasons", "Warnings", "listed"]
 
 
+@make_inert
 class Errors(PipelineErrors, CorpusErrors, CommandErrors):
     """All errors, by their codes."""
+
+
+make_inert(Warnings)
+make_inert(Reasons)
 
 
 def listed(names: Iterable[str], most: int) -> str:

@@ -62,6 +62,20 @@ class CommandErrors:
         "[KMGRE E352] An older version of spacy-kmgre has begun a run and left its results in the folder {folder}. "
         "This version cannot go on with them. --force deletes them and starts again."
     )
+    E353 = "[KMGRE E353] Standard output is closed. Name a file with --output."
+    E354 = "[KMGRE E354] Standard input is closed, so nothing can be read from it."
+    E355 = (
+        "[KMGRE E355] Document number {number}, {name!r}, has changed since an earlier run has read it. Resume with "
+        "the same contents, or start again with --force."
+    )
+    E356 = (
+        "[KMGRE E356] The journal {path} is not the file that this run has begun: another program has deleted or "
+        "replaced it. The run ends, as its work would be lost. Start it again."
+    )
+    E357 = (
+        "[KMGRE E357] The part {name} of an earlier run was made of other contents: the sources have changed. Resume "
+        "with the same contents, or start again with --force."
+    )
 
     # Many documents, one machine or several (E365 to E399)
     E365 = "[KMGRE E365] An Extractor gives no table {table!r}, but one of: {known}."

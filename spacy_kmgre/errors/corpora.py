@@ -149,6 +149,17 @@ class CorpusErrors:
         "[KMGRE E153] The format {name!r} has an option {option!r} of another kind or default than the option of that "
         "name of other formats. Options of one name must be alike: give this one another name."
     )
+    E154 = "[KMGRE E154] The file cfg of a component is damaged. {what}: {name} = {value!r}."
+    E155 = (
+        "[KMGRE E155] The document {document!r} holds in doc.user_data[{name!r}] what spacy-kmgre does not "
+        "write: {error}. Delete the field, or write it again, as with doc._.relations = [...]."
+    )
+    E156 = "[KMGRE E156] {path} is an archive within {most} others. Unpack it yourself if you trust it."
+    E157 = "[KMGRE E157] {path} holds {what} of more than {size:,} bytes, which is not read."
+    E158 = (
+        "[KMGRE E158] The text has more than {limit:,} characters, the pipeline's max_length. Parsers and recognisers "
+        "of named entities need a lot of memory for such texts; --max-length allows them."
+    )
 
     # Compressed files, and what reading cannot use (E36x)
     E360 = "[KMGRE E360] {path} is compressed, and damaged or cut off: {error}."

@@ -115,6 +115,11 @@ class Warnings:
         "[KMGRE W121] {path} was read as {format}, and no document has a relation, although there is something like "
         "relations: {seen}."
     )
+    W122 = (
+        "[KMGRE W122] {name!r}: {document!r} has {mentions:,} mentions of {entities:,} entities, and so {pairs:,} "
+        "mention pairs. On a CPU that takes minutes. Split the document, leave out entities of no interest, or "
+        "set far_pairs = false in the model, which leaves out mentions that are far from each other."
+    )
 
     # Pages and exports (W112 to W119)
     W112 = (

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from ..errors.inert import inert_line
+
 if TYPE_CHECKING:
     from .report import GroupScores, Report
 
@@ -28,12 +30,13 @@ def render(report: "Report", suffix: str, pictures: Mapping[str, str] | None = N
     cell = (lambda text: text) if suffix == ".html" else escape_cell
     return environment.get_template(TEMPLATES[suffix]).render(
         report=report,
+        cell=cell,
         header=table_header(report),
         sections=[
             (section.title, [[cell(text) for text in table_row(report, line)] for line in section.lines])
             for section in report.sections
         ],
-        notes=[*report.notes, *setting_notes(report)],
+        notes=[cell(note) for note in (*report.notes, *setting_notes(report))],
         pictures={name: _data_url(picture) for name, picture in (pictures or {}).items()},
         settings={name: cell(str(value)) for name, value in report.settings.items()},
     )
@@ -97,7 +100,8 @@ def interval(ends: tuple[float, float] | None, sign: bool = False) -> str:
 
 
 def escape_cell(text: str) -> str:
-    """Escape text for a cell of a Markdown table."""
+    """Escape text for a line or a cell of a table in Markdown."""
+    text = inert_line(text)
     for character in "\\|`*_<[":
         text = text.replace(character, "\\" + character)
     return " ".join(text.split())

@@ -23,11 +23,13 @@ class Item:
     :param name: Its title, or its place in the source.
     :param make: The function that makes it, or raises what is wrong with it.
     :param words: The number of its words, by estimate.
+    :param digest: A hash of its contents, which tells whether a run that goes on reads the same; empty for none.
     """
 
     name: str
     make: Callable[[], Doc]
     words: int = 0
+    digest: bytes = b""
 
 
 class Outcome(NamedTuple):
@@ -38,6 +40,7 @@ class Outcome(NamedTuple):
     :param entities: The number of its entities.
     :param relations: The number of its relations.
     :param error: What is wrong with it in one line, None for a document that did not fail.
+    :param digest: A hash of its contents before it was annotated, as the item has it.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Outcome(NamedTuple):
     entities: int = 0
     relations: int = 0
     error: str | None = None
+    digest: bytes = b""
 
 
 def leave_out(name: str, error: str) -> None:

@@ -9,10 +9,11 @@ import os
 import pickle
 import platform
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 from ipaddress import ip_address
 from itertools import chain, groupby
 from typing import Any, NamedTuple
@@ -26,7 +27,7 @@ from .annotate import Annotator, Outcome
 from .batches import split_by_words
 from .parts import Done, Parts, Total
 from .reader import Reader, splits_sentences
-from .records import Record, RecordReader
+from .records import DIGEST, Record, RecordReader
 from .run import Plan, Summary, fingerprint
 from .sources import TEXT, Source
 
@@ -149,20 +150,24 @@ def _local_cpus() -> int:
 
 
 def read_parts(
-    batch: pa.Table, reader: RecordReader, part_words: int, done: frozenset[str]
+    batch: pa.Table, reader: RecordReader, part_words: int, done: Mapping[str, str]
 ) -> Iterator[pa.Table]:
     """Read units of sources as parts.
 
     :param reader: What reads the files.
     :param part_words: The number of words of a part.
-    :param done: The names of parts that are done, which are not given again.
+    :param done: The parts that are done, which are not given again: their names, each with its digest.
+    :raises ValueError: Where a part that is done was made of other contents.
     """
     for unit in batch.to_pylist():
         records = reader.read(pickle.loads(unit["sources"]))
         for count, part in enumerate(split_by_words(records, part_words)):
             name = f"{unit['number']:05}-{count:05}"
+            digest = blake2b(b"".join(record.digest for record in part), digest_size=DIGEST).hexdigest()
+            if done.get(name, digest) not in ("", digest):
+                raise ValueError(Errors.E357.format(name=name))
             if name not in done:
-                yield pa.table({"name": [name], "records": [pickle.dumps(part)]})
+                yield pa.table({"name": [name], "records": [pickle.dumps(part)], "digest": [digest]})
 
 
 class Worker:
@@ -186,7 +191,9 @@ class Worker:
         try:
             for part in batch.to_pylist():
                 outcomes = self._annotate(part["name"], pickle.loads(part["records"]))
-                done.append(self.parts.write(part["name"], outcomes, self.opened.export).to_json())
+                done.append(
+                    self.parts.write(part["name"], outcomes, self.opened.export, part["digest"]).to_json()
+                )
         except (ImportError, OSError, ValueError) as problem:
             error = Errors.E377.format(machine=platform.node(), error=problem)
             done.append("")
@@ -249,13 +256,13 @@ def extract_on_cluster(
     :raises OSError: Where a worker cannot go on, or a part kills its workers. The finished parts are kept.
     """
     total = Total()
-    done = set()
+    done = {}
     for name, part in parts.done():
-        done.add(name)
+        done[name] = part.digest
         total.add(part)
         plan.progress(part.documents)
     units = list(split_units(reader.files(sources), part_words))
-    reading = reader, part_words, frozenset(done)
+    reading = reader, part_words, done
     working = open_pipeline, parts, Plan(plan.batch_size, batch_words=plan.batch_words)
     with cluster.connect():
         for part in _run(units, reading, working, cluster):

@@ -23,8 +23,10 @@ CHECKPOINTS = "_checkpoints"
 TABLES = (
     "CREATE TABLE IF NOT EXISTS run (settings TEXT)",
     "CREATE TABLE IF NOT EXISTS documents"
-    " (number INTEGER PRIMARY KEY, name TEXT, data BLOB, entities INTEGER, relations INTEGER, error TEXT)",
+    " (number INTEGER PRIMARY KEY, name TEXT, data BLOB, entities INTEGER, relations INTEGER, error TEXT, digest BLOB)",
 )
+# What the tables above are called in the settings of a run; a run of another version cannot be gone on with.
+LAYOUT = {"journal": 2}
 
 
 class Journal:
@@ -41,6 +43,7 @@ class Journal:
         # A file of sqlite3, which undoes a commit that was killed.
         self.rollback = self.path.with_name(f"{self.path.name}-journal")
         self._db: sqlite3.Connection
+        self._file: tuple[int, int] | None = None
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -69,32 +72,39 @@ class Journal:
             if resume:
                 return False
             raise ValueError(Errors.E331.format(path=self.output))
+        settings = {**settings, **LAYOUT}
         _delete(self.path)  # Older versions had a folder of parts.
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.touch()  # Its errors say more than those of sqlite3.
         self._db = sqlite3.connect(self.path, timeout=0)
         with self._transaction() as db:
+            for table in ("run", "documents") if force else ():
+                db.execute(f"DROP TABLE IF EXISTS {table}")
             for table in TABLES:
                 db.execute(table)
-            if force:
-                db.execute("DELETE FROM run")
-                db.execute("DELETE FROM documents")
             if db.execute("SELECT count(*) FROM run").fetchone() == (0,):
                 db.execute("INSERT INTO run (settings) VALUES (?)", (json.dumps(settings),))
             (known,) = db.execute("SELECT settings FROM run").fetchone()
         changed = {name for name, _ in settings.items() ^ json.loads(known).items()}
         if changed:
             raise ValueError(Errors.E333.format(path=self.output, names=", ".join(sorted(changed))))
+        self._file = self._which_file()
         return True
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
-        """Add a part, whole or not at all."""
+        """Add a part, whole or not at all.
+
+        :raises OSError: Where it cannot be written, or another program has deleted the journal.
+        """
+        self._check_file()
         with self._transaction() as db:
-            db.executemany("INSERT INTO documents VALUES (NULL, ?, ?, ?, ?, ?)", outcomes)
+            db.executemany("INSERT INTO documents VALUES (NULL, ?, ?, ?, ?, ?, ?)", outcomes)
 
     def outcomes(self) -> Iterator[Outcome]:
         """The documents that are done, in order, without their data."""
-        rows = self._select("SELECT name, NULL, entities, relations, error FROM documents ORDER BY number")
+        rows = self._select(
+            "SELECT name, NULL, entities, relations, error, digest FROM documents ORDER BY number"
+        )
         return map(Outcome._make, rows)
 
     def finish(self, write: Callable[[Iterable[bytes], Path], None]) -> None:
@@ -104,6 +114,7 @@ class Journal:
 
         :param write: A function that writes the data of all documents to a file or folder.
         """
+        self._check_file()
         _delete(self.folder)
         self.folder.mkdir()
         whole = self.folder / f"whole{self.output.suffix}"
@@ -139,6 +150,18 @@ class Journal:
         """Let another process go on."""
         if hasattr(self, "_db"):
             self._db.close()
+
+    def _which_file(self) -> tuple[int, int] | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _check_file(self) -> None:
+        """See that the journal is still where it was: sqlite3 goes on with a file that was deleted."""
+        if self._which_file() != self._file:
+            raise OSError(Errors.E356.format(path=self.path))
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

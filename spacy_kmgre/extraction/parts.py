@@ -34,6 +34,7 @@ class Done:
     """What is known of a part that is done.
 
     :param names: Hashes of its documents' names, 8 bytes each.
+    :param digest: A hash of what its documents were made of, "" where an earlier version has not written it.
     """
 
     documents: int = 0
@@ -41,9 +42,10 @@ class Done:
     relations: int = 0
     failed: list[dict[str, str]] = field(default_factory=list)
     names: bytes = b""
+    digest: str = ""
 
     @classmethod
-    def of(cls, outcomes: Sequence[Outcome]) -> "Done":
+    def of(cls, outcomes: Sequence[Outcome], digest: str = "") -> "Done":
         """What is known of documents that are done."""
         return cls(
             len(outcomes),
@@ -55,6 +57,7 @@ class Done:
                 if outcome.error is not None
             ],
             b"".join(blake2b(outcome.name.encode("utf8"), digest_size=8).digest() for outcome in outcomes),
+            digest,
         )
 
     def to_json(self) -> str:
@@ -168,8 +171,11 @@ class Parts:
             file.write(b".")
             return file.tell()
 
-    def write(self, name: str, outcomes: Sequence[Outcome], export: Export) -> Done:
-        """Write a part, and then its checkpoint."""
+    def write(self, name: str, outcomes: Sequence[Outcome], export: Export, digest: str = "") -> Done:
+        """Write a part, and then its checkpoint.
+
+        :param digest: A hash of what its documents were made of.
+        """
         with TemporaryDirectory(prefix="new-", dir=self.checkpoints) as folder:
             whole = Path(folder) / f"{name}{export.suffixes[0] if export.suffixes else ''}"
             export.write((outcome.data for outcome in outcomes if outcome.data is not None), whole)
@@ -181,7 +187,7 @@ class Parts:
                 )
                 target.parent.mkdir(exist_ok=True)
                 file.replace(target)
-        found = Done.of(outcomes)
+        found = Done.of(outcomes, digest)
         self._write(self.checkpoints / f"{name}.part", found.to_json())
         self._tries(name).unlink(missing_ok=True)
         return found

@@ -29,7 +29,7 @@ class Reader:
 
     def __init__(self, nlp: Language, split: bool, made: Iterable[Path] = (), columns: Columns = DEFAULT):
         self.nlp = nlp
-        self.records = RecordReader(nlp.lang or "xx", split, made, columns)
+        self.records = RecordReader(nlp.lang or "xx", split, made, columns, nlp.max_length)
         self.docs = TextDocs(nlp.vocab, Counts(), TextOptions(sentences=not split))
         self.docs.nlp = nlp  # The pipeline's own tokenizer splits texts.
 
@@ -44,7 +44,7 @@ class Reader:
 
     def item(self, record: Record) -> Item:
         """The document of a record."""
-        return Item(record.name, partial(record.make, self), record.words)
+        return Item(record.name, partial(record.make, self), record.words, record.digest)
 
     def from_utf8(self, name: str, data: bytes) -> Doc:
         """The Doc of a text in UTF-8."""

@@ -2,10 +2,11 @@
 
 import hashlib
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -122,20 +123,48 @@ def extract(
             return Summary(failed=journal.read_errors(), complete=True)
         rest = iter(items)
         for outcome in journal.outcomes():
-            name = next((printable(item.name) for item in rest), None)
             summary.add(outcome)
-            if name != outcome.name:
-                number = summary.documents
-                raise ValueError(Errors.E334.format(number=number, expected=outcome.name, found=name))
+            _check_same(next(rest, None), outcome, summary.documents)
             plan.progress(1)
+        digests: deque[bytes] = deque()
         with _annotating(nlp, export, plan) as annotator:
-            batches = annotator.run(plan.batches(rest), plan.progress)
-            while part := list(chain.from_iterable(islice(batches, plan.part_size))):
-                journal.add(part)
+            batches = annotator.run(plan.batches(_noting(rest, digests)), plan.progress)
+            for part in _parts(batches, plan.part_size):
+                journal.add(outcome._replace(digest=digests.popleft()) for outcome in part)
                 for outcome in part:
                     summary.add(outcome)
         journal.finish(export.write)
     return summary
+
+
+def _check_same(item: Item | None, outcome: Outcome, number: int) -> None:
+    """See that a document is the one that an earlier run has read."""
+    name = printable(item.name) if item is not None else None
+    if item is None or name != outcome.name:
+        raise ValueError(Errors.E334.format(number=number, expected=outcome.name, found=name))
+    if item.digest != outcome.digest:
+        raise ValueError(Errors.E355.format(number=number, name=name))
+
+
+def _noting(items: Iterable[Item], digests: "deque[bytes]") -> Iterator[Item]:
+    """The items, whose hashes are noted in their order."""
+    for item in items:
+        digests.append(item.digest)
+        yield item
+
+
+def _parts(batches: Iterable[list[Outcome]], size: int) -> Iterator[list[Outcome]]:
+    """The outcomes of so many batches at a time. Where a run is stopped, those of the batches that are done."""
+    part: list[list[Outcome]] = []
+    try:
+        for batch in batches:
+            part.append(batch)
+            if len(part) == size:
+                done, part = part, []
+                yield list(chain.from_iterable(done))
+    finally:
+        if part:
+            yield list(chain.from_iterable(part))
 
 
 def stream(

@@ -175,7 +175,8 @@ def walk(
             kind = kinds.get((bare_name(path) if kinds is SUFFIXES else path).suffix.lower(), "")
             if file.startswith(".") or os.path.realpath(path) in made:
                 continue
-            if kind and (not wanted or kind == wanted):
+            special = path.exists() and not path.is_file()  # A pipe would wait for someone to write to it.
+            if kind and not special and (not wanted or kind == wanted):
                 yield Source(path, source.form or kind, path.relative_to(source.path).as_posix())
             else:
                 pass_over(path)

@@ -132,6 +132,7 @@ def _work(
     """Annotate the documents that come through a pipe."""
     # The parent process ends its workers when it is interrupted.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     Underscore.load_state(extensions)
     while True:

@@ -28,9 +28,10 @@ from .assemble import TextDocs, squeeze
 from .base import IDENTIFIERS, KEY_PAIRS, SHARED, Draft, Format
 from .compression import bare_name, open_file
 from .counts import Counts
-from .files import file_name, read_lines, walk_files
+from .files import read_lines, walk_files
 from .identifiers import doc_labels, shared_identifiers
 from .mentions import MentionGraph, MentionOptions, coreferring_labels, part_mentions
+from .names import file_name
 from .options import option
 
 PARTS = re.compile(r"(\S+) (\d{1,9} \d{1,9}(?:;\d{1,9} \d{1,9})*)")

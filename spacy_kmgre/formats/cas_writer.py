@@ -10,8 +10,8 @@ from spacy.tokens import Doc
 
 from ..annotations import TITLE, document_name
 from ..errors import Errors
-from .files import file_name
 from .mentions import COREF, Link, part_mentions
+from .names import file_name
 from .xml import check_characters
 
 CORE = "de.tudarmstadt.ukp.dkpro.core.api."

@@ -1,7 +1,7 @@
 """Compressed files, which are read as if they were not, and archives, which are read as folders.
 
 What a file is, its first bytes tell, not its name. A few kilobytes can unpack to many gigabytes, so that nothing may
-grow beyond `LARGEST_RATIO`.
+grow beyond `LARGEST_RATIO`; archives within an archive share its bounds.
 """
 
 import bz2
@@ -12,6 +12,7 @@ import lzma
 import re
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -26,12 +27,14 @@ ENDINGS = (".gz", ".bz2", ".xz", ".zst")
 # Text shrinks to a fifth, or to a hundredth where it says the same again and again. What is small may grow more.
 LARGEST_RATIO = 200
 SMALL = 1 << 27
-# The largest number of files in an archive.
+# The largest number of files in an archive, and of archives within each other.
 MEMBERS = 1_000_000
+NESTED = 3
 # What is unpacked at once: a byte of zstandard's format may stand for 32 kB.
 ZSTD_CHUNK = 1 << 10
 # The number of bytes that are copied at a time.
 BLOCK = 1 << 16
+UNZIPPED = 1 << 20
 # The number of first bytes that tell what a file is.
 HEAD = 262
 ZIP = re.compile(rb"PK(\x03\x04|\x05\x06)")
@@ -161,11 +164,12 @@ class _Bounded(io.RawIOBase):
 
 
 class Budget:
-    """The number of bytes that a compressed file may yet unpack to."""
+    """The number of bytes and of files that a compressed file, with all archives in it, may yet unpack to."""
 
     def __init__(self, path: Path):
         self.path = path
         self.left = max(SMALL, LARGEST_RATIO * path.stat().st_size)
+        self.files = MEMBERS
 
     def spend(self, number: int) -> None:
         """Take bytes off.
@@ -173,8 +177,21 @@ class Budget:
         :raises ValueError: Where there are not as many left.
         """
         self.left -= number
-        if self.left < 0:
+        if self.left < 0 or self.files < 0:
             raise ValueError(Errors.E361.format(path=self.path, ratio=LARGEST_RATIO))
+
+
+def check_zlib(path: Path, data: bytes) -> bytes:
+    """See that what zlib has packed, as spaCy does a DocBin, does not grow without bounds when it is unpacked.
+
+    :returns: The data, still packed.
+    :raises ValueError: Where they do.
+    """
+    budget, stream, rest = Budget(path), zlib.decompressobj(), data
+    while rest and not stream.eof:
+        budget.spend(len(stream.decompress(rest, UNZIPPED)))
+        rest = stream.unconsumed_tail
+    return data
 
 
 def is_archive(path: Path) -> bool:
@@ -190,6 +207,10 @@ def is_archive(path: Path) -> bool:
     return bool(ZIP.match(head) or TAR.match(head))
 
 
+# The folders of archives that are unpacked now, each with its budget, and with the number of archives that it lies in.
+_UNPACKED: dict[Path, tuple[Budget, int]] = {}
+
+
 @contextmanager
 def unpacked(path: Path) -> Iterator[Path]:
     """Give a temporary folder with the files of an archive. Errors raised meanwhile name the archive in its place.
@@ -198,15 +219,20 @@ def unpacked(path: Path) -> Iterator[Path]:
     """
     with TemporaryDirectory(prefix="spacy-kmgre-") as name:
         folder = Path(name)
+        outer = [found for other, found in _UNPACKED.items() if other in path.parents]
+        budget, depth = outer[0] if outer else (Budget(path), 0)
+        if depth == NESTED:
+            raise ValueError(Errors.E156.format(path=path, most=NESTED))
+        _UNPACKED[folder] = budget, depth + 1
         try:
-            budget = Budget(path)
-            for number, (member, file) in enumerate(_members(path)):
-                if number == MEMBERS:
-                    raise ValueError(Errors.E361.format(path=path, ratio=LARGEST_RATIO))
+            for member, file in _members(path):
+                budget.files -= 1
                 _copy(file, _inside(folder, member), budget)
             yield folder
         except ValueError as error:
             raise ValueError(str(error).replace(str(folder), str(path))) from error
+        finally:
+            del _UNPACKED[folder]
 
 
 @contextmanager
@@ -239,13 +265,21 @@ def _members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
 def _inside(folder: Path, name: str) -> Path:
     """The path of a member, which never leaves the folder."""
     parts = PurePosixPath(name.replace("\\", "/")).parts
-    path = folder.joinpath(*(part for part in parts if part not in ("..", "/") and ":" not in part))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
+    return folder.joinpath(*(part for part in parts if part not in ("..", "/") and ":" not in part))
 
 
 def _copy(file: IO[bytes], path: Path, budget: Budget) -> None:
-    with path.open("wb") as target:
+    """Copy a member to its path.
+
+    :raises ValueError: Where the budget is spent, or no file can have the name, as it is too long or a folder's.
+    """
+    budget.spend(0)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        target = path.open("wb")
+    except (OSError, ValueError) as error:
+        raise ValueError(Errors.E360.format(path=budget.path, error=error)) from error
+    with target:
         while data := file.read(BLOCK):
             budget.spend(len(data))
             target.write(data)

@@ -9,11 +9,11 @@ from typing import Any
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
-from ..annotations import TITLE, read_entities, relation_data
+from ..annotations import TITLE, check_stored, read_entities, relation_data
 from ..errors import Errors
 from .assemble import annotate
 from .base import Draft, Format, ReaderOptions, targets
-from .compression import bare_name, open_file
+from .compression import bare_name, check_zlib, open_file
 from .counts import Counts
 from .files import replacing, walk_files
 from .peek import Peek
@@ -111,6 +111,7 @@ def holds_spans(peek: Peek) -> bool:
 
 
 def _named(doc: Doc, counts: Counts, options: ReaderOptions) -> Doc:
+    check_stored(doc)
     if not read_entities(doc):
         counts.note("named entities in doc.ents, which are not read as entities", len(doc.ents))
         counts.note("span groups that are not read as entities", len(doc.spans))
@@ -122,9 +123,11 @@ def _named(doc: Doc, counts: Counts, options: ReaderOptions) -> Doc:
 def _docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
     try:
         with open_file(path) as file:
-            data = file.read()
+            data = check_zlib(path, file.read())
         yield from DocBin().from_bytes(data).get_docs(vocab)
     except Exception as error:  # what a damaged DocBin raises depends on the place of the damage
+        if str(error).startswith("[KMGRE"):
+            raise
         raise ValueError(Errors.E113.format(path=path, error=error)) from error
 
 

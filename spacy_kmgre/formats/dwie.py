@@ -21,8 +21,8 @@ from .assemble import Cluster, TextDocs, TextOptions
 from .base import IDENTIFIERS, SHARED, Draft, Format, option
 from .counts import Counts
 from .docred import DANGLING, entity_numbers
-from .files import file_name
 from .models import LIST, Model, Spared, Text, Title, check, json_drafts, present
+from .names import file_name
 
 TYPE = "type::"
 # The roots of DWIE's types say little. An entity's label is the first of the general types that it has.

@@ -20,6 +20,10 @@ from .counts import Counts
 
 # A document of any format nests a few lists and objects; a file that nests thousands is an attack on the memory.
 DEEPEST = 100
+# A line, and a JSON value that is not read piece by piece, may have this many bytes: 256 MB and 1 GB.
+LONGEST_LINE = 1 << 28
+LARGEST_VALUE = 1 << 30
+TOO_DEEP = f"more than {DEEPEST} lists and objects within each other"
 DECODER = json.JSONDecoder()
 SPACE = re.compile(r"\s*")
 # The ways in which a JSON file may hold values (see `json_layout`).
@@ -30,8 +34,6 @@ BROKEN_LINES = 20
 LONGEST_START = 1 << 24
 # What a JSON file holds that is not a list, by the first event of the parser.
 JSON_KINDS = {"start_map": "object", "integer": "number", "double": "number"}
-# A file name taken from a title may have this many bytes; file systems allow 255, with a number and an ending.
-NAME_BYTES = 240
 # A temporary name keeps this many characters, of at most four bytes, of the name that it stands for.
 SHORT = 40
 
@@ -47,10 +49,54 @@ def read_lines(path: Path, counts: Counts, lenient: bool = False) -> Iterator[tu
     :raises ValueError: Where a line is not UTF-8 and reading is not lenient.
     """
     with open_file(path) as file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(bounded_lines(path, file), 1):
             with counts.leaving_out("lines left out, as they are not text in UTF-8", lenient):
                 yield number, _decode_line(path, number, line).rstrip("\n").rstrip("\r")
             counts.note("files that end inside a line, as if cut off", not line.endswith(b"\n"))
+
+
+def bounded_lines(path: Path | str, file: IO[bytes]) -> Iterator[bytes]:
+    """The lines of an open file with their ends.
+
+    :param path: The name of the file, for messages.
+    :raises ValueError: Where a line is longer than `LONGEST_LINE`; it is not read into memory.
+    """
+    while line := file.readline(LONGEST_LINE + 1):
+        if len(line) > LONGEST_LINE:
+            raise ValueError(Errors.E157.format(path=path, size=LONGEST_LINE, what="a line"))
+        yield line
+
+
+def read_whole(path: Path, file: IO[bytes]) -> bytes:
+    """The contents of an open file.
+
+    :raises ValueError: Where they are larger than `LARGEST_VALUE`.
+    """
+    data = file.read(LARGEST_VALUE + 1)
+    if len(data) > LARGEST_VALUE:
+        raise ValueError(
+            Errors.E157.format(path=path, size=LARGEST_VALUE, what="what has to be read as a whole")
+        )
+    return data
+
+
+def check_depth(value: Any) -> Any:
+    """See that lists and objects of JSON are not nested deeper than any format nests them.
+
+    :returns: The value.
+    :raises ValueError: Where they are.
+    """
+    level: list[Any] = [[value]]
+    for _ in range(DEEPEST + 1):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return value
+    raise ValueError(TOO_DEEP)
 
 
 def _decode_line(path: Path, number: int, line: bytes) -> str:
@@ -67,7 +113,7 @@ def read_json_lines(path: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
         ValueError.
     """
     with open_file(path) as file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(bounded_lines(path, file), 1):
             if line.strip():
                 where = f"{path} line {number}"
                 yield where, partial(parse_line, where, line)
@@ -130,12 +176,13 @@ def _whole_values(path: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
         raise ValueError(Errors.E100.format(path=path, error=error)) from error
 
     with open_file(path) as file:
-        data = file.read()
+        data = read_whole(path, file)
     try:
         text = data.decode("utf-8-sig").strip()
         at = 0
         while at < len(text) or not text:
             value, end = DECODER.raw_decode(text, at)
+            check_depth(value)
             yield (
                 str(path) if end == len(text) and not at else f"{path} character {at}",
                 partial(_give, value),
@@ -152,7 +199,7 @@ def parse_line(where: str, line: bytes) -> Any:
     :raises ValueError: Where the line is not JSON in UTF-8; the message begins with the place.
     """
     try:
-        return json.loads(line.decode("utf-8-sig"))
+        return check_depth(json.loads(line.decode("utf-8-sig")))
     except UnicodeDecodeError as error:
         raise ValueError(Errors.E120.format(where=where, error=error)) from error
     except (ValueError, RecursionError) as error:
@@ -166,7 +213,7 @@ def read_json(path: Path) -> Any:
     """
     try:
         with open_file(path) as file:
-            return json.loads(file.read().decode("utf-8-sig"))
+            return check_depth(json.loads(read_whole(path, file).decode("utf-8-sig")))
     except (ValueError, RecursionError) as error:
         raise ValueError(Errors.E100.format(path=path, error=error)) from error
 
@@ -236,7 +283,7 @@ def _list_items(path: Path, file: _EndedByNewline) -> Iterator[Any]:
             if event in ("start_map", "start_array"):
                 within.append(value)
                 if len(within) > DEEPEST:
-                    raise ijson.JSONError(f"more than {DEEPEST} lists and objects within each other")
+                    raise ijson.JSONError(TOO_DEEP)
                 continue
         if len(within) == 1:
             yield value
@@ -301,21 +348,3 @@ def replacing(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary)
         elif temporary.exists():
             temporary.unlink()
-
-
-def file_name(title: str, taken: set[str]) -> str:
-    """Make a file name from a document's title: without an ending, and unlike the names that are taken.
-
-    A slash in the title separates folders.
-
-    :param taken: The names so far in small letters, to which the new one is added.
-    """
-    parts = [re.sub(r"[^\w.+-]+", "_", part).lstrip(".") for part in title.split("/")]
-    short = [part.encode("utf8")[:NAME_BYTES].decode("utf8", "ignore") for part in parts if part]
-    name = stem = "/".join(short) or "document"
-    number = 1
-    while name.lower() in taken:
-        number += 1
-        name = f"{stem}_{number}"
-    taken.add(name.lower())
-    return name

@@ -8,7 +8,7 @@ from typing import Any
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
-from .compression import bare_name, open_file
+from .compression import bare_name, check_zlib, open_file
 from .files import read_json_items, walk_files
 
 # Bytes of a file to look at.
@@ -92,7 +92,9 @@ class Peek:
             return []
         try:
             with open_file(path) as file:
-                return list(islice(DocBin().from_bytes(file.read()).get_docs(Vocab()), DOCS))
+                return list(
+                    islice(DocBin().from_bytes(check_zlib(path, file.read())).get_docs(Vocab()), DOCS)
+                )
         except Exception:  # what a damaged DocBin raises depends on the place of the damage
             return []
 

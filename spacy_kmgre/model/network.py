@@ -6,7 +6,6 @@ Numbers in brackets are equations of the paper; the equations themselves are in 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
-from threading import Lock
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -20,12 +19,11 @@ from .heads import Head, LinearHead, Projected
 from .phases import KEY as KEY
 from .phases import RELATION as RELATION
 from .pieces import Document, Pieces
+from .turns import Turns
 
 # The number of mention pairs that are scored at a time in prediction. So many stay in a CPU's cache, or keep
 # a GPU busy.
 CHUNK = {"cpu": 1024, "cuda": 32768}
-# A thread that predicts must not find a part between training and evaluation.
-_SWITCHING = Lock()
 
 
 class RelationExtractor(nn.Module):
@@ -140,6 +138,7 @@ class Network(nn.Module, ABC, Generic[R]):
     :ivar xi: ξ of the selection (12).
     :ivar tau: τ (14), which grows in training and belongs to the trained model.
     :ivar fusion: Whether the key mention pairs' logits are fused (16).
+    :ivar turns: What keeps the predictions and the updates of several threads apart.
     """
 
     def __init__(self, extractor: RelationExtractor, *, far_pairs: bool = True, chunk: int | None = None):
@@ -150,6 +149,7 @@ class Network(nn.Module, ABC, Generic[R]):
         self.xi = 0.0
         self.tau = 0.5
         self.fusion = True
+        self.turns = Turns()
 
     @property
     def parts(self) -> dict[str, nn.Module]:
@@ -179,7 +179,8 @@ class Network(nn.Module, ABC, Generic[R]):
         """
         batch = flatten(documents, pieces, self.far_pairs)
         pairs = next(pair_chunks(batch), PairIndex.empty())
-        return self.score(batch, self.read(batch, trainable), pairs, trainable)
+        with self.turns.updating():
+            return self.score(batch, self.read(batch, trainable), pairs, trainable)
 
     def predict(
         self, documents: Sequence[Document], pieces: Sequence[Pieces], with_inverse: bool = False
@@ -190,11 +191,12 @@ class Network(nn.Module, ABC, Generic[R]):
         :param with_inverse: Whether each entity pair comes in one chunk with its inverse, (tail, head).
         """
         batch = flatten(documents, pieces, self.far_pairs)
-        with torch.inference_mode():
+        with self.turns.predicting(), torch.inference_mode():
             reading = self.read(batch, ())
         chunk = self.chunk or CHUNK.get(self.device.type, CHUNK["cpu"])
         for pairs in pair_chunks(batch, chunk, with_inverse):
-            with torch.inference_mode():  # It ends before each yield: the caller's code runs without it.
+            # They end before each yield: the caller's code runs without them.
+            with self.turns.predicting(), torch.inference_mode():
                 scores = self.score(batch, reading, pairs, ())
             yield scores
 
@@ -206,7 +208,7 @@ class Network(nn.Module, ABC, Generic[R]):
         """Put a part into training mode where it learns, and else into evaluation mode. The part stays in this
         mode. Return a context in which gradients are on where the part learns, and else off."""
         learns = name in trainable
-        with _SWITCHING:
+        with self.turns.switching:
             part = self.parts.get(name)
             if part is not None and part.training != learns:
                 part.train(learns)

@@ -5,6 +5,7 @@ The network is made when the model is initialised or loaded, since only then its
 
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,7 @@ from .network import KEY, RELATION, Network
 from .optimizer import make_optimizer, step
 from .pieces import Document, Pieces, make_pieces
 from .rates import find_rates
+from .turns import Turns
 from .weights import check_layers, check_shapes, check_vocabulary, load_weights, save_weights
 
 # The hashes of the training corpus' relations, kept with the model for Ign F1.
@@ -175,8 +177,10 @@ class NetworkShim(Shim):
 
     def __call__(self, given: ModelInput, is_train: bool) -> tuple[Any, Callable[..., Any]]:
         if os.getpid() != self._process:
-            # A forked worker has none of its parent's threads, and OpenMP would wait for them for ever.
+            # A forked worker has none of its parent's threads, and OpenMP would wait for them for ever. So would a
+            # lock that one of them held.
             torch.set_num_threads(1)
+            self.require_network().turns = Turns()
             self._process = os.getpid()
         if self.read is not None and not isinstance(given, ModelInput):
             documents = self.read(given)
@@ -188,6 +192,10 @@ class NetworkShim(Shim):
     def predict(self, given: ModelInput) -> Iterator[PairScores]:
         """Score all pairs, chunk by chunk as they are asked for."""
         return self.require_network().predict(given.documents, given.pieces, given.with_inverse)
+
+    def predicting(self) -> AbstractContextManager[None]:
+        """Keep updates of other threads out, so that all scores of a prediction come from the same weights."""
+        return nullcontext() if self.network is None else self.network.turns.predicting()
 
     def begin_update(self, given: ModelInput) -> tuple[PairScores, Callable[[Tensor], list[Any]]]:
         """Score all pairs. The callback that is returned with the scores takes one scalar, the sum of the
@@ -214,12 +222,13 @@ class NetworkShim(Shim):
             self._adamw = make_optimizer(network)
             self._updates = 0
         found = find_rates(optimizer, self.width, self._updates, self.total_steps)
-        step(self._adamw, optimizer, network.parts, self._counts, found)
+        with network.turns.updating():
+            step(self._adamw, optimizer, network.parts, self._counts, found)
+            for part in network.parts.values():
+                part.train(part.training)  # Fast layers drop their copies of the old weights.
         heads, encoders = self.highest_learn_rates
         self.highest_learn_rates = max(heads, found[0]), max(encoders, found[1])
         self._updates += 1
-        for part in network.parts.values():
-            part.train(part.training)  # Fast layers drop their copies of the old weights.
         self.drop_gradients()
 
     @property

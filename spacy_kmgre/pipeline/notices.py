@@ -17,6 +17,10 @@ from ..types import Entity
 SHOWN = 10
 
 
+# So many mention pairs take about two minutes on a CPU core (benchmarks/results/growth.jsonl).
+MANY_PAIRS = 50_000_000
+
+
 class WarnOnce:
     """Gives each warning of a component once.
 
@@ -56,12 +60,23 @@ def checked_docs(name: str, docs: Iterable[Doc]) -> list[Doc]:
     return found
 
 
-def warn_of_no_entities(warn: WarnOnce, docs: Iterable[Doc], entities: Iterable[Sequence[Entity]]) -> None:
-    """Warn that relations are looked for where no entities are read, although the Doc has something like
-    entities.
+def warn_of_entities(warn: WarnOnce, docs: Sequence[Doc], entities: Sequence[Sequence[Entity]]) -> None:
+    """Warn of Docs where no entities are read although there is something like entities, and of Docs with so many
+    mentions that the prediction takes minutes.
 
     :param entities: What the reader has found in each Doc.
     """
+    for doc, found in zip(docs, entities):
+        sizes = [len(entity.mentions) for entity in found]
+        pairs = sum(sizes) ** 2 - sum(size**2 for size in sizes)
+        if pairs > MANY_PAIRS:
+            what = {
+                "document": document_name(doc),
+                "pairs": pairs,
+                "mentions": sum(sizes),
+                "entities": len(sizes),
+            }
+            warnings.warn(Warnings.W122.format(name=warn.name, **what), stacklevel=6)
     for doc in (doc for doc, found in zip(docs, entities) if not found):
         groups = [key for key, group in doc.spans.items() if len(group) and key != PASSAGES]
         there = [f"{len(doc.ents)} named entities (doc.ents)"] if len(doc.ents) > 1 else []

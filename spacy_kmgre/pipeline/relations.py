@@ -89,9 +89,10 @@ class KmgreRelations(RelationComponent):
         entities, chunks = self._score_pairs(docs, controls)
         types = [[entity.label for entity in of_doc] for of_doc in entities]
         found: list[list[Prediction]] = [[] for _ in entities]
-        for scores in chunks:
-            for prediction in self.decode(scores, types, controls):
-                found[prediction.document].append(prediction)
+        with self._shim.predicting():
+            for scores in chunks:
+                for prediction in self.decode(scores, types, controls):
+                    found[prediction.document].append(prediction)
         return list(zip(entities, found))
 
     def score_pairs(self, docs: Iterable[Doc]) -> tuple[list[list[Entity]], Iterator[PairScores]]:
@@ -107,7 +108,7 @@ class KmgreRelations(RelationComponent):
         self, docs: Sequence[Doc], controls: Controls
     ) -> tuple[list[list[Entity]], Iterator[PairScores]]:
         entities = [self.entities(doc) for doc in docs]
-        notices.warn_of_no_entities(self._warn_once, docs, entities)
+        notices.warn_of_entities(self._warn_once, docs, entities)
         numbers = [number for number, found in enumerate(entities) if len(found) > 1]
         with_sentences = self.settings.evidence_score > 0
         documents = [reading.read_document(docs[i], entities[i], with_sentences) for i in numbers]

@@ -20,6 +20,7 @@ from ..model.pieces import Document
 from ..model.rates import encoder_rate, is_default
 from ..model.thinc_shim import KNOWN_FACTS, NetworkShim, RelationModel, build_model, get_shim
 from .notices import WarnOnce
+from .saved import check_saved
 from .settings import NAMES, Setting, Settings, changes, merge, misspelt
 
 TYPES = "types"
@@ -283,6 +284,7 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
             self.model = build_model(self.model.name, self._shim.settings, self._shim.read)
         try:
             yield
+            check_saved(self.cfg)
             self._check_model(source, before[1].name)
             settings = merge(self._configured, self.cfg.get("changed", {}))
         except Exception as error:

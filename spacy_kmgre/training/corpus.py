@@ -12,7 +12,14 @@ from spacy.training.corpus import FILE_TYPE, walk_corpus
 from spacy.util import ensure_path
 from spacy.vocab import Vocab
 
-from ..annotations import ENTITY_PREFIX, TITLE, project_entities, read_entities, relation_data
+from ..annotations import (
+    ENTITY_PREFIX,
+    TITLE,
+    check_stored,
+    project_entities,
+    read_entities,
+    relation_data,
+)
 from ..errors import Errors, Warnings
 
 
@@ -50,6 +57,7 @@ def create_corpus_reader(
         reference = None
         entities = relations = 0
         for reference in islice(_read_docs(folder_or_file, nlp.vocab), limit if limit > 0 else None):
+            check_stored(reference)
             predicted = _predicted(nlp, reference, gold_tokens)
             if TITLE in reference.user_data:
                 predicted.user_data[TITLE] = reference.user_data[TITLE]

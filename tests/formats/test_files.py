@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from spacy_kmgre.formats.counts import Counts
 from spacy_kmgre.formats.files import (
-    file_name,
     read_json_lines,
     read_json_list,
     read_lines,
@@ -17,6 +16,7 @@ from spacy_kmgre.formats.files import (
     write_json_lines,
     write_json_list,
 )
+from spacy_kmgre.formats.names import file_name
 
 JSON = st.recursive(
     st.none()

