@@ -47,8 +47,8 @@ def check_stored(doc: Doc) -> None:
         value = doc.user_data.get(name)
         if value is not None and not isinstance(value, kind):
             raise ValueError(Errors.E155.format(document=document, name=name, error=f"{value!r:.80}"))
-        texts = dict(value or {}) if name in (MODEL, IDS) else {}
-        if not all(isinstance(text, str) for pair in texts.items() for text in pair):
+        texts = (doc.user_data.get(name) or {}).items() if name in (MODEL, IDS) else ()
+        if not all(isinstance(text, str) for pair in texts for text in pair):
             raise ValueError(Errors.E155.format(document=document, name=name, error="it has what is no text"))
     tokens = token_starts(doc)
     name = _RELATIONS

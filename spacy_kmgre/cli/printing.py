@@ -59,8 +59,8 @@ def print_table(
     :param max_col: The largest width of a column, in characters.
     """
     aligns: list[Align] = ["l" if column < left else "r" for column in range(len(header))]
-    cells = [list(map(inert_line, row)) for row in rows]
-    print(table(cells, header=header, divider=True, aligns=aligns, max_col=max_col))
+    cells = [list(map(inert_line, row)) for row in (header, *rows)]
+    print(table(cells[1:], header=cells[0], divider=True, aligns=aligns, max_col=max_col))
 
 
 def plural(number: int, name: str, several: str = "") -> str:

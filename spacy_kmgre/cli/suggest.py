@@ -11,7 +11,6 @@ from .corpora import not_a_dash
 from .pipelines import split_overrides
 
 if TYPE_CHECKING:
-    from ..extraction.run import Plan
     from ..extraction.suggest import RankedExport
 
 # The number of documents, and of labels of each, that the table shows.
@@ -75,8 +74,6 @@ def suggest_cli(
     Exit status: 0; 1 where nothing was written; 2 where the command cannot be read; 3 where the output is written
     and documents failed.
     """
-    from ..extraction.run import Plan
-
     paths, overrides = split_overrides(sources)
     status = _suggest(
         model,
@@ -88,7 +85,7 @@ def suggest_cli(
         margin=margin,
         annotated=annotated,
         how={"resume": resume, "force": force},
-        plan=Plan(batch_size, n_process),
+        work=(batch_size, n_process),
         pipeline={"component": component, "code": code, "use_gpu": use_gpu},
         config=parse_overrides(ctx, [*overrides, *ctx.args]),
     )
@@ -106,12 +103,13 @@ def _suggest(
     margin: float,
     annotated: Path | None,
     how: dict[str, bool],
-    plan: "Plan",
+    work: tuple[int, int],
     pipeline: dict[str, Any],
     config: dict[str, Any],
 ) -> int:
     """Rank documents and say what was found.
 
+    :param work: The number of documents of a batch, and the number of processes.
     :returns: The exit status: 0, or 3 where documents failed.
     """
     from dataclasses import replace
@@ -121,7 +119,7 @@ def _suggest(
     from ..export import find_export
     from ..extraction.journal import Journal
     from ..extraction.reader import Reader, splits_sentences
-    from ..extraction.run import extract
+    from ..extraction.run import Plan, extract
     from ..extraction.sources import count_items, find_sources
     from ..extraction.suggest import RankedExport, Rule
     from .common import load_pipeline
@@ -129,6 +127,7 @@ def _suggest(
     from .printing import failing
 
     with failing(f"Could not rank documents with {model}"):
+        plan = Plan(*work)
         found = find_sources(sources, source_format)
         make_export = find_export(target, target_format)
         known = _label_counts(annotated) if annotated else None

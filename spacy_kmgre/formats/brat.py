@@ -272,7 +272,7 @@ def _annotation(doc: Doc) -> Iterator[str]:
     for chain in found.chains:
         yield "*\tEquiv " + " ".join(f"T{number + 1}" for number in chain)
     for number, span in enumerate(found.mentions, 1):
-        if span.kb_id_:
+        if span.kb_id_.strip():
             yield f"N{number}\tReference T{number} {' '.join(span.kb_id_.split())}\t{' '.join(span.text.split())}"
     if suggested_by(doc):  # People who correct see the scores as notes.
         for number, link in enumerate(found.links, 1):

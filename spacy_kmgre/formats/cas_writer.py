@@ -8,8 +8,9 @@ from typing import Any
 
 from spacy.tokens import Doc
 
-from ..annotations import TITLE, document_name
+from ..annotations import TITLE, document_name, read_entities
 from ..errors import Errors
+from .identifiers import doc_labels
 from .mentions import COREF, Link, part_mentions
 from .names import file_name
 from .xml import check_characters
@@ -45,8 +46,16 @@ def write_xmi(docs: Iterable[Doc], path: Path) -> None:
     types = _types()
     types.to_xml(path / "TypeSystem.xml")
     for doc, file in _files(docs, path, ".xmi"):
-        check_characters(document_name(doc), doc.text)
+        for text in _texts(doc):
+            check_characters(document_name(doc), text)
         _cas(doc, types).to_xmi(file)
+
+
+def _texts(doc: Doc) -> Iterator[str]:
+    """All that a file has of a Doc."""
+    yield from (doc.text, document_name(doc), *doc_labels(doc))
+    for entity in read_entities(doc):
+        yield from (entity.label, *(span.kb_id_ for span in entity.mentions))
 
 
 def write_json(docs: Iterable[Doc], path: Path) -> None:

@@ -10,10 +10,10 @@ from spacy.cli._util import app
 from spacy.tokens import DocBin
 from spacy.util import registry
 from typer.testing import CliRunner
-from wasabi import msg
 
 from spacy_kmgre.cli import kmgre
 from spacy_kmgre.cli.printing import failing
+from spacy_kmgre.cli.terminal import msg
 from spacy_kmgre.formats.docbin import write_corpus
 from spacy_kmgre.synthetic import generate_documents
 

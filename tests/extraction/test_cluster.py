@@ -1,8 +1,10 @@
 """What a task and a worker do with parts, without a cluster."""
 
 import pickle
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import pyarrow as pa
 import pytest
@@ -25,7 +27,7 @@ def open_pipeline(folder: Path) -> Opened:
     return Opened(Annotator(nlp, export.encode, None, export.encode_failure), export)
 
 
-def read(path: Path, part_words: int, done: frozenset[str] = frozenset()) -> pa.Table:
+def read(path: Path, part_words: int, done: Mapping[str, str] = MappingProxyType({})) -> pa.Table:
     """The parts of a source."""
     reader = RecordReader("xx", False)
     units = list(split_units(reader.files(find_sources([path], None)), part_words))
@@ -53,7 +55,7 @@ def test_a_worker_writes_parts(trained_folder, source, parts):
     done = [Done.from_json(row["done"]) for row in found]
     assert sum(part.documents for part in done) == 10 and len(done) == len(table) > 1
     assert dict(parts.done()) == dict(zip(table["name"].to_pylist(), done))
-    names = frozenset(table["name"].to_pylist()[1:])
+    names = dict(list(zip(table["name"].to_pylist(), table["digest"].to_pylist()))[1:])
     assert read(source, 40, names)["name"].to_pylist() == table["name"].to_pylist()[:1]
 
 

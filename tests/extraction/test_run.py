@@ -376,7 +376,7 @@ def test_a_killed_worker_ends_the_run(nlp, tmp_path, monkeypatch, method: str):
     assert time.monotonic() - killed < 10
     assert "SIGKILL" in str(error.value) or os.name == "nt"
     assert not multiprocessing.active_children() and not target.exists()
-    assert count_documents(target) in range(8, 48, 8)
+    assert 0 < count_documents(target) < 48
     run(nlp, source, target, Plan(1), resume=True)
     assert target.read_bytes() == whole.read_bytes()
 

@@ -207,6 +207,11 @@ def said(doc: Doc, scores: bool) -> list[Any]:
     )
 
 
+def test_numbers_out_of_range_are_said(model, source, tmp_path):
+    done = suggest(model, source, "-o", tmp_path / "a.jsonl", "--n-process", 0)
+    assert done.exit_code in (1, 2) and isinstance(done.exception, SystemExit), done.output
+
+
 def test_suggestions_are_no_answers(model, source, tmp_path):
     for form in ("prodigy", "label_studio", "brat"):
         result = CliRunner().invoke(
