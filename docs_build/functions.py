@@ -116,7 +116,7 @@ def kind_of(parameter: inspect.Parameter) -> str:
     annotation = parameter.annotation
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
     short = text.replace("collections.abc.", "").replace("spacy.tokens.doc.", "").replace("typing.", "")
-    short = short.replace("pathlib.", "").rsplit("spacy_kmgre.model.architectures.", 1)[-1]
+    short = short.replace("pathlib.", "").rsplit("spacy_kmgre.model.settings.", 1)[-1]
     if parameter.annotation in (inspect.Parameter.empty, Any) or "Callable" in short or "Reader" in short:
         return ""
     return code(short)

@@ -1,4 +1,4 @@
-"""`python -m fuzz SECONDS`: tries the kept inputs first, then new ones until the time is over.
+"""`python -m fuzz SECONDS SEED TARGET ...`: tries the kept inputs first, then new ones until the time is over.
 
 New inputs are samples of each format and kept inputs that are cut, joined, or overwritten with pieces of others, and
 Docs of hypothesis' texts. An input that breaks something is kept in fuzz/corpus, and the program ends with status 1.
@@ -159,5 +159,5 @@ def main(seconds: float, seed: int, only: list[str]) -> int:
 
 if __name__ == "__main__":
     spacy.util.fix_random_seed(0)
-    arguments = sys.argv[1:]
+    arguments = sys.argv[1:] or ["60"]
     sys.exit(main(float(arguments[0]), int((arguments[1:2] or ["0"])[0]), arguments[2:]))

@@ -103,7 +103,9 @@ class Format:
         """The reader's options by name, as `option` makes them."""
         return {item.name: item for item in fields(self.settings)} if self.reader else {}
 
-    def read(self, path: Path, vocab: Vocab, counts: Counts | None = None, **options: Any) -> Iterator[Doc]:
+    def read(
+        self, path: Path | str, vocab: Vocab, counts: Counts | None = None, **options: Any
+    ) -> Iterator[Doc]:
         """Read Docs one by one, with entities, relations and what else the format holds.
 
         :param vocab: The vocabulary; its language, or English, tokenizes texts that come without tokens.
@@ -114,6 +116,7 @@ class Format:
             the file, the document and, in formats of lines, the line.
         """
         noted = Counts() if counts is None else counts
+        path = Path(path)
         return self._read(self.drafts(path, vocab, noted, **options), path, counts, noted)
 
     def drafts(self, path: Path, vocab: Vocab, counts: Counts, **options: Any) -> Iterator[Draft]:
@@ -192,14 +195,14 @@ class Format:
         if counts is None and noted.oddities:
             warnings.warn(Warnings.W100.format(path=path, oddities=dict(noted.oddities)), stacklevel=3)
 
-    def write(self, docs: Iterable[Doc], path: Path) -> None:
+    def write(self, docs: Iterable[Doc], path: Path | str) -> None:
         """Write Docs to a file or folder, which is complete or not there. Missing parent folders are made.
 
         :raises ValueError: Where a Doc cannot be written in this format.
         """
         if self.writer is None:
             raise ValueError(Errors.E152.format(name=self.name, done="written"))
-        with replacing(path) as temporary:
+        with replacing(Path(path)) as temporary:
             self.writer(map(_checked, docs), temporary)
 
 

@@ -16,7 +16,6 @@ from thinc.api import Model, Optimizer, Shim, get_torch_default_device
 from torch import Tensor, nn
 
 from ..errors import Errors
-from .architectures import EncoderSettings, NetworkSettings
 from .batch import PairScores
 from .encoder import Encoder
 from .huggingface import (
@@ -32,6 +31,7 @@ from .network import KEY, RELATION, Network
 from .optimizer import make_optimizer, step
 from .pieces import Document, Pieces, make_pieces
 from .rates import find_rates
+from .settings import EncoderSettings, NetworkSettings
 from .turns import Turns
 from .weights import check_layers, check_shapes, check_vocabulary, load_weights, save_weights
 

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from ..model import maths
-from ..model.architectures import Objective
 from ..model.batch import PairScores, on_device
 from ..model.network import KEY, RELATION
 from ..model.phases import Phase
 from ..model.pieces import Gold
+from ..model.settings import Objective
 
 # The loss of a context stops growing where less than about this part of the context lies in the evidence.
 EPSILON = 1e-4

@@ -10,11 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_kmgre.model.architectures import Objective
 from spacy_kmgre.model.batch import EntityPairScores, PairScores
 from spacy_kmgre.model.network import KEY, RELATION
 from spacy_kmgre.model.phases import Phase
 from spacy_kmgre.model.pieces import Gold
+from spacy_kmgre.model.settings import Objective
 from spacy_kmgre.training.objective import key_targets, label_matrix, locate, losses
 
 from ..model import reference
