@@ -53,7 +53,9 @@ def check_stored(doc: Doc) -> None:
     tokens = token_starts(doc)
     name = _RELATIONS
     try:
-        if name in doc.user_data:
+        if not doc.spans:  # A corpus without entities is told of as a whole (W110).
+            list(map(dict, relation_data(doc)))
+        elif name in doc.user_data:
             doc.user_data[name] = [relation_data_of(doc, data) for data in relation_data(doc)]
         if (name := _BY_WRITER) in doc.user_data:
             doc.user_data[name] = {

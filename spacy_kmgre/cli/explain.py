@@ -152,9 +152,9 @@ def _print_document(doc: Doc, relations: Sequence[Relation], name: str, as_json:
 def _print_explanation(found: "Explanation", doc: Doc, name: str, tau: float) -> None:
     msg.divider(name)
     for side, entity in (("head", found.head), ("tail", found.tail)):
-        kind = f" ({entity.label})" if entity.label else ""
+        kind = f" ({inert_line(entity.label)})" if entity.label else ""
         say(
-            f"{side}  {entity.key}  {inert_line(entity.text)}{kind}, {plural(len(entity.mentions), 'mention')}"
+            f"{side}  {inert_line(entity.key)}  {inert_line(entity.text)}{kind}, {plural(len(entity.mentions), 'mention')}"
         )
     if found.key_threshold is None:
         say("No key instance classifier: all mention pairs count.")
@@ -163,7 +163,7 @@ def _print_explanation(found: "Explanation", doc: Doc, name: str, tau: float) ->
         say(f"A mention pair is key if its p_ω is at least {limit}, or the best (τ = {tau:.3f}).")
     for relation in found.relations:
         verb = "predicted" if relation.predicted else "not predicted"
-        say(f"\n{label_title(relation.label, relation.label_text)}: {verb}")
+        say(f"\n{inert_line(label_title(relation.label, relation.label_text))}: {verb}")
         say(
             f"  score {relation.score:.3f}, threshold {relation.threshold:g} "
             f"(fused logit {relation.logit:.2f}, of TH {relation.threshold_logit:.2f})"

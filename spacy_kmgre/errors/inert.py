@@ -35,10 +35,23 @@ class Message(str):
         return str(self).format(*map(_quiet, args), **{name: _quiet(value) for name, value in values.items()})
 
 
+class _Quiet(str):
+    """A text in an inert form. Its representation, for `{value!r}`, is that of the text as it was: it is inert too."""
+
+    was: str
+
+    def __repr__(self) -> str:
+        return inert_line(repr(self.was))
+
+
 def _quiet(value: Any) -> Any:
     if isinstance(value, BaseException):
         return inert(value)
-    return inert_line(value) if isinstance(value, str | PurePath) else value
+    if isinstance(value, str | PurePath):
+        quiet = _Quiet(inert_line(value))
+        quiet.was = str(value)
+        return quiet
+    return value
 
 
 def make_inert(owner: Class) -> Class:

@@ -138,17 +138,14 @@ class Format:
             return
         several = path.is_dir() and not self.folders
         for file in self._files(path, counts) if several else [path]:
-            begun = several
             try:
                 if several and is_archive(file):
                     yield from self._drafts(file, vocab, counts, settings)
                     continue
                 for draft in self.reader(file, vocab, counts, settings) if self.reader else ():
-                    begun = True
                     yield Draft(draft.title, partial(_made, file, draft.make, counts, settings))
             except ValueError as error:
-                # A file of which nothing can be read is an error at once, the rest of one is a broken document.
-                if not begun and not settings.lenient:
+                if not several and not settings.lenient:
                     raise
                 broken = Draft.broken(file.name, ValueError(Errors.E348.format(error=error)))
                 yield Draft(broken.title, partial(_made, file, broken.make, counts, settings, REST))

@@ -50,9 +50,14 @@ ENDS = re.compile(r"[\t\r\n]")
 
 def _read(path: Path, vocab: Vocab, counts: Counts, options: IdentifierOptions) -> Iterator[Draft]:
     docs = TextDocs(vocab, counts, options)
-    for lines in _documents(path, counts, options.lenient):
-        heading = HEADING.fullmatch(lines[0][1])
-        yield Draft(heading[1] if heading else "", partial(_read_document, path, lines, docs))
+    try:
+        for lines in _documents(path, counts, options.lenient):
+            heading = HEADING.fullmatch(lines[0][1])
+            yield Draft(heading[1] if heading else "", partial(_read_document, path, lines, docs))
+    except ValueError as error:
+        if options.lenient:
+            raise
+        yield Draft.broken("", ValueError(Errors.E348.format(error=error)))
 
 
 def _documents(path: Path, counts: Counts, lenient: bool) -> Iterator[list[tuple[int, str]]]:

@@ -30,8 +30,8 @@ EVIL = "\x1b]0;owned\x07\x1b[31m\x1b[1A\x1b[2K\x1b[6n\x9b31m\u202egpj.exe\x07\r\
 ACTIVE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
-# What wasabi puts around texts of ours: bold, a colour, and their end.
-OWN = re.compile(r"\x1b\[(0|1|38;5;\d+)m")
+# What wasabi puts around texts of ours: bold, a colour, and their end; the colour of EVIL is another one.
+OWN = re.compile(r"\x1b\[(?!31m)[\d;]*m")
 
 
 def quiet(output: str) -> bool:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -165,7 +166,13 @@ def test_signals(trained_folder, tmp_path, number: int, status: int):
     target, log = tmp_path / "out.jsonl", tmp_path / "log"
     command = [sys.executable, "-m", "spacy", "kmgre", "extract", str(trained_folder("KMGRE")), str(source)]
     command += ["-o", str(target), "--batch-size", "2", "--resume"]
-    with log.open("w") as file, subprocess.Popen(command, stdout=file, stderr=file) as process:
+    heard = partial(
+        signal.signal, signal.SIGINT, signal.SIG_DFL
+    )  # What runs in the background hears no Ctrl-C.
+    with (
+        log.open("w") as file,
+        subprocess.Popen(command, stdout=file, stderr=file, preexec_fn=heard) as process,
+    ):
         assert wait(lambda: count_documents(target) > 0, 120)
         process.send_signal(number)
         assert process.wait(60) == status and not target.exists()

@@ -153,9 +153,9 @@ def test_labels_in_words_lie_beside_the_corpus(write):
     path = write([DOCUMENT])
     label = DOCUMENT["labels"][0]["r"]
     (path.parent / "rel_info.json").write_text(json.dumps({label: "country of it"}))
-    (doc,) = read_docred(path, Vocab())
+    (doc,) = read_docred(path, Vocab(), Counts())
     assert {r.label_text for r in doc._.relations if r.label == label} == {"country of it"}
-    (doc,) = read_docred(path, Vocab(), relation_names={label: "land"})
+    (doc,) = read_docred(path, Vocab(), Counts(), relation_names={label: "land"})
     assert {r.label_text for r in doc._.relations} <= {""}
     (path.parent / "rel_info.json").write_text("[1]")
     (doc,) = read_docred(path, Vocab())
