@@ -153,9 +153,8 @@ def _print_explanation(found: "Explanation", doc: Doc, name: str, tau: float) ->
     msg.divider(name)
     for side, entity in (("head", found.head), ("tail", found.tail)):
         kind = f" ({inert_line(entity.label)})" if entity.label else ""
-        say(
-            f"{side}  {inert_line(entity.key)}  {inert_line(entity.text)}{kind}, {plural(len(entity.mentions), 'mention')}"
-        )
+        names = "  ".join(map(inert_line, (side, entity.key, entity.text)))
+        say(f"{names}{kind}, {plural(len(entity.mentions), 'mention')}")
     if found.key_threshold is None:
         say("No key instance classifier: all mention pairs count.")
     else:
