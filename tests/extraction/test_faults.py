@@ -15,6 +15,7 @@ import pytest
 import srsly
 
 from spacy_kmgre.export import find_export
+from spacy_kmgre.extraction import cluster
 from spacy_kmgre.extraction.annotate import Item
 from spacy_kmgre.extraction.records import RecordReader
 from spacy_kmgre.extraction.run import Plan, extract
@@ -85,7 +86,6 @@ def test_texts_that_have_changed(nlp, tmp_path):
 
 def test_parts_of_other_contents(tmp_path):
     """Ray's parts are known by their numbers, and by a hash of what they were made of."""
-    cluster = pytest.importorskip("spacy_kmgre.extraction.cluster")
     source = write_lines(tmp_path / "in.jsonl", [line(number) for number in range(6)])
 
     def parts(done: dict[str, str]) -> dict[str, str]:
