@@ -20,6 +20,8 @@ from transformers import BertConfig, BertModel, BertTokenizerFast
 from spacy_kmgre.model.thinc_shim import get_shim
 from spacy_kmgre.pipeline.relations import KmgreRelations
 
+# One thread a process, also of those that tests start: threads that wait for a core spin.
+os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
 
 # The same examples every time, so that a red run is about the change. `--hypothesis-profile random` searches on, and

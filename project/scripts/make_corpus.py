@@ -124,7 +124,7 @@ def dwie_parts(vocab: Vocab, folder: Path) -> Parts:
 
 
 def in_dwie_dev(doc: Doc) -> bool:
-    return int(sha1(document_name(doc).encode()).hexdigest(), 16) % DWIE_DEV == 0
+    return int(sha1(document_name(doc).encode(), usedforsecurity=False).hexdigest(), 16) % DWIE_DEV == 0
 
 
 def own_parts(vocab: Vocab, source: Path, names: dict[str, str] | None, seed: int) -> Parts:

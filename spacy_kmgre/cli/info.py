@@ -81,7 +81,7 @@ class Profile:
         long = len(doc) > self.long_words
         if long:
             self.long_documents.append((len(doc), pairs, document_name(doc)))
-        text = sha1(doc.text.encode("utf8")).digest()
+        text = sha1(doc.text.encode("utf8"), usedforsecurity=False).digest()
         self.problems += Counter(
             {
                 "documents without entities": not entities,

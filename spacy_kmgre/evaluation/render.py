@@ -22,7 +22,7 @@ def render(report: "Report", suffix: str, pictures: Mapping[str, str] | None = N
     """
     environment = Environment(
         loader=PackageLoader("spacy_kmgre.evaluation"),
-        autoescape=suffix == ".html",
+        autoescape=suffix == ".html",  # noqa: S701  # Markdown has escape_cell.
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
