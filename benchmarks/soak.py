@@ -1,4 +1,4 @@
-"""Resident memory over a long run of documents of mixed lengths: `python soak.py run MODEL --results FILE --minutes 60`.
+"""Memory over a long run of documents of mixed lengths: `python soak.py run MODEL --results FILE --minutes 60`.
 
 Each way runs in a process of its own: plain `nlp.pipe`, the same within `nlp.memory_zone()`, and `extract` to a file.
 Each document has words of its own, as real texts have, which spaCy's string store keeps outside of a memory zone.

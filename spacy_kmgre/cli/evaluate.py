@@ -112,8 +112,6 @@ def evaluate_cli(
     from ..evaluation.report import count_examples, make_report, relation_settings
     from ..evaluation.settings import write_settings
     from ..evaluation.significance import Resampling
-    from ..extraction.sources import is_pipeline
-    from ..formats.docbin import SUFFIX
     from .common import load_pipeline
     from .measure import (
         draw_plots,
@@ -128,12 +126,7 @@ def evaluate_cli(
     _check_targets(output, Path(model) if writes else None)
     config = parse_overrides(ctx, ctx.args)
     with failing(f"Could not evaluate {model} on {corpus}"):
-        if is_pipeline(corpus):
-            raise ValueError(
-                Errors.E085.format(path=corpus, wanted="corpus", command="evaluate MODEL CORPUS")
-            )
-        if corpus.is_file() and corpus.suffix != SUFFIX:
-            raise ValueError(Errors.E112.format(path=corpus))
+        _check_corpus(corpus)
         nlp = load_pipeline(model, component, config=config, code=code, use_gpu=use_gpu)
         pipe: Any = nlp.get_pipe(component)
         examples, scores = score_between_gold_entities(nlp, component, corpus)
@@ -178,6 +171,20 @@ def evaluate_cli(
         if changed:
             write_settings(Path(model), changed, component=component, config=config)
             msg.good(f"{', '.join(changed)} written to {model}")
+
+
+def _check_corpus(corpus: Path) -> None:
+    """Check that a path is a corpus in spaCy's format, or a folder of such files.
+
+    :raises ValueError: Where it is a pipeline, or a file in another format.
+    """
+    from ..extraction.sources import is_pipeline
+    from ..formats.docbin import SUFFIX
+
+    if is_pipeline(corpus):
+        raise ValueError(Errors.E085.format(path=corpus, wanted="corpus", command="evaluate MODEL CORPUS"))
+    if corpus.is_file() and corpus.suffix != SUFFIX:
+        raise ValueError(Errors.E112.format(path=corpus))
 
 
 def _check_targets(output: Sequence[Path], model: Path | None) -> None:

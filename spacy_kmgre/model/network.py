@@ -50,39 +50,29 @@ class Reading(NamedTuple):
     projected: Projected
 
 
-class KeyInstanceClassifier(nn.Module):
-    """ω: says which mention pairs are key, from an encoder that shares no parameters with θ.
+class KeyInstanceClassifier(nn.Module, ABC):
+    """ω: says which mention pairs are key.
 
-    :param encoder: Its encoder.
-    :param width: The width d of hidden states.
-    :param weigh: As in the relation extractor.
+    :cvar learns: Whether there is anything to train.
     """
 
     learns = True
 
-    def __init__(self, encoder: Encoder, width: int, weigh: Weigh):
-        super().__init__()
-        self.encoder = encoder
-        self.head = LinearHead(width, 1)
-        self.weigh = weigh
-
-    def encode(self, pieces: Sequence[Pieces], extracted: Encoded) -> Encoded:
-        """Encode what the classifier reads.
-
-        :param extracted: What the relation extractor has encoded, for classifiers that share its encoder.
-        """
-        found: Encoded = self.encoder(pieces)
-        return found
-
+    @abstractmethod
     def read(self, pieces: Sequence[Pieces], extracted: Reading) -> Reading:
-        """Read a batch as the classifier does."""
-        encoded = self.encode(pieces, extracted.encoded)
-        return Reading(encoded, self.head.project(encoded.mentions, encoded.hidden))
+        """Read a batch.
 
+        :param extracted: The batch as the relation extractor has read it.
+        """
+
+    @abstractmethod
     def contexts(self, reading: Reading, pairs: PairIndex, extracted: Contexts) -> Contexts:
-        """Make the contexts of mention pairs (4) from the classifier's own attention."""
-        return mention_pair_contexts(reading.encoded.rows, pairs.head, pairs.tail, self.weigh)
+        """Make the contexts of mention pairs (4).
 
+        :param extracted: The contexts that the relation extractor has made.
+        """
+
+    @abstractmethod
     def forward(self, reading: Reading, contexts: Contexts, head: Tensor, tail: Tensor) -> Tensor:
         """Compute the logits of p_ω(z=1) (7), (8).
 
@@ -90,16 +80,57 @@ class KeyInstanceClassifier(nn.Module):
         :param tail: Mention numbers. *Shape:* (P,)
         :returns: *Shape:* (P,)
         """
+
+
+class LinearClassifier(KeyInstanceClassifier):
+    """ω as a linear layer over hidden states.
+
+    :param width: The width d of hidden states.
+    """
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.head = LinearHead(width, 1)
+
+    @abstractmethod
+    def encode(self, pieces: Sequence[Pieces], extracted: Encoded) -> Encoded:
+        """Encode what the classifier reads.
+
+        :param extracted: What the relation extractor has encoded.
+        """
+
+    def read(self, pieces: Sequence[Pieces], extracted: Reading) -> Reading:
+        encoded = self.encode(pieces, extracted.encoded)
+        return Reading(encoded, self.head.project(encoded.mentions, encoded.hidden))
+
+    def forward(self, reading: Reading, contexts: Contexts, head: Tensor, tail: Tensor) -> Tensor:
         logits: Tensor = self.head(reading.projected, contexts, head, tail)
         return logits.squeeze(1)
 
 
-class SharingClassifier(KeyInstanceClassifier):
-    """ω as a linear probe of θ: it reads the relation extractor's encoder, which it does not move."""
+class SeparateClassifier(LinearClassifier):
+    """ω with an encoder of its own, as in the paper: it shares no parameters with θ.
 
-    def __init__(self, width: int):
-        nn.Module.__init__(self)
-        self.head = LinearHead(width, 1)
+    :param encoder: Its encoder.
+    :param width: The width d of hidden states.
+    :param weigh: As in the relation extractor.
+    """
+
+    def __init__(self, encoder: Encoder, width: int, weigh: Weigh):
+        super().__init__(width)
+        self.encoder = encoder
+        self.weigh = weigh
+
+    def encode(self, pieces: Sequence[Pieces], extracted: Encoded) -> Encoded:
+        found: Encoded = self.encoder(pieces)
+        return found
+
+    def contexts(self, reading: Reading, pairs: PairIndex, extracted: Contexts) -> Contexts:
+        return mention_pair_contexts(reading.encoded.rows, pairs.head, pairs.tail, self.weigh)
+
+
+class SharingClassifier(LinearClassifier):
+    """ω as a linear probe of θ: it reads the relation extractor's encoder, which it does not move."""
 
     def encode(self, pieces: Sequence[Pieces], extracted: Encoded) -> Encoded:
         return extracted.detach()
@@ -112,9 +143,6 @@ class NoClassifier(KeyInstanceClassifier):
     """No ω: every mention pair is key (the paper's ablation)."""
 
     learns = False
-
-    def __init__(self) -> None:
-        nn.Module.__init__(self)
 
     def read(self, pieces: Sequence[Pieces], extracted: Reading) -> Reading:
         return extracted

@@ -113,7 +113,14 @@ class KMGRESettings(NetworkSettings):
         return {"level": "mention", **own, **super().structure}
 
     def build(self, encoders: Sequence["Encoder"], classes: int) -> "Network[Any]":
-        from .network import KMGRE, KeyInstanceClassifier, NoClassifier, RelationExtractor, SharingClassifier
+        from .network import (
+            KMGRE,
+            KeyInstanceClassifier,
+            NoClassifier,
+            RelationExtractor,
+            SeparateClassifier,
+            SharingClassifier,
+        )
 
         width = encoders[0].width
         head = self.head.build(width, classes, self.threshold_prior)
@@ -123,7 +130,7 @@ class KMGRESettings(NetworkSettings):
         elif self.shared_encoder:
             classifier = SharingClassifier(width)
         else:
-            classifier = KeyInstanceClassifier(encoders[1], width, self.weigh)
+            classifier = SeparateClassifier(encoders[1], width, self.weigh)
         extractor = RelationExtractor(encoders[0], head, self.weigh)
         xi, fusion = self.objective.xi, self.objective.fusion
         return KMGRE(extractor, classifier, xi=xi, fusion=fusion, far_pairs=self.far_pairs).eval()

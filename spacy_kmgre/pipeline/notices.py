@@ -16,7 +16,6 @@ from ..types import Entity
 # The largest number of labels and span groups that a message lists.
 SHOWN = 10
 
-
 # So many mention pairs take about two minutes on a CPU core (benchmarks/results/growth.jsonl).
 MANY_PAIRS = 50_000_000
 
@@ -67,22 +66,30 @@ def warn_of_entities(warn: WarnOnce, docs: Sequence[Doc], entities: Sequence[Seq
     :param entities: What the reader has found in each Doc.
     """
     for doc, found in zip(docs, entities):
-        sizes = [len(entity.mentions) for entity in found]
-        pairs = sum(sizes) ** 2 - sum(size**2 for size in sizes)
-        if pairs > MANY_PAIRS:
-            what = {
-                "document": document_name(doc),
-                "pairs": pairs,
-                "mentions": sum(sizes),
-                "entities": len(sizes),
-            }
-            warnings.warn(Warnings.W122.format(name=warn.name, **what), stacklevel=6)
-    for doc in (doc for doc, found in zip(docs, entities) if not found):
-        groups = [key for key, group in doc.spans.items() if len(group) and key != PASSAGES]
-        there = [f"{len(doc.ents)} named entities (doc.ents)"] if len(doc.ents) > 1 else []
-        there += [f"the span groups {listed(groups, SHOWN)}"] if groups else []
-        if there:
-            warn(Warnings.W015, document=document_name(doc), there=" and ".join(there))
+        if found:
+            _warn_of_many_pairs(warn.name, doc, found)
+        else:
+            _warn_of_other_entities(warn, doc)
+
+
+def _warn_of_many_pairs(name: str, doc: Doc, entities: Sequence[Entity]) -> None:
+    """Warn of each Doc whose mentions make very many pairs."""
+    sizes = [len(entity.mentions) for entity in entities]
+    pairs = sum(sizes) ** 2 - sum(size**2 for size in sizes)
+    if pairs > MANY_PAIRS:
+        message = Warnings.W122.format(
+            name=name, document=document_name(doc), pairs=pairs, mentions=sum(sizes), entities=len(sizes)
+        )
+        warnings.warn(message, stacklevel=7)
+
+
+def _warn_of_other_entities(warn: WarnOnce, doc: Doc) -> None:
+    """Warn of a Doc without entities that has named entities or span groups."""
+    groups = [key for key, group in doc.spans.items() if len(group) and key != PASSAGES]
+    there = [f"{len(doc.ents)} named entities (doc.ents)"] if len(doc.ents) > 1 else []
+    there += [f"the span groups {listed(groups, SHOWN)}"] if groups else []
+    if there:
+        warn(Warnings.W015, document=document_name(doc), there=" and ".join(there))
 
 
 def warn_of_unknown_labels(warn: WarnOnce, examples: Iterable[Example], known: Collection[str]) -> None:

@@ -15,7 +15,7 @@ import torch
 from spacy_kmgre.model.architectures import CONTEXTS, build_atlop, build_encoder, build_kmgre
 from spacy_kmgre.model.batch import EntityPairScores, PairScores
 from spacy_kmgre.model.encoder import Encoder
-from spacy_kmgre.model.network import KEY, RELATION, KeyInstanceClassifier, Network
+from spacy_kmgre.model.network import KEY, RELATION, Network, SeparateClassifier
 from spacy_kmgre.model.pieces import Document, Pieces
 from spacy_kmgre.model.thinc_shim import get_shim
 
@@ -173,7 +173,7 @@ def test_a_shared_encoder_reads_for_the_classifier_what_its_own_copy_would():
     )
     shared = make_network("shared")
     whole = make_network("kmgre")
-    own = KeyInstanceClassifier(deepcopy(shared.extractor.encoder), 32, shared.extractor.weigh)
+    own = SeparateClassifier(deepcopy(shared.extractor.encoder), 32, shared.extractor.weigh)
     own.head = shared.classifier.head
     whole.extractor, whole.classifier = shared.extractor, own.eval()
     expected = whole(*batch, frozenset())

@@ -1,6 +1,7 @@
 """What the components say where their input makes them find nothing."""
 
 import warnings
+from itertools import islice
 
 import pytest
 import spacy
@@ -8,8 +9,9 @@ from spacy import Language
 from spacy.tokens import Doc, Span
 
 from spacy_kmgre.annotations import TITLE
+from spacy_kmgre.pipeline import notices
 
-from ..conftest import NAME, component, make_doc, make_examples, make_other_doc, triples
+from ..conftest import NAME, annotate, component, make_doc, make_examples, make_other_doc, triples
 
 
 @pytest.fixture
@@ -24,6 +26,14 @@ def with_groups(nlp: Language, prefix: str) -> Doc:
     for number, spans in enumerate(found.values()):
         doc.spans[f"{prefix}{number}"] = spans
     return doc
+
+
+def with_pairs(nlp: Language, title: str, *sizes: int) -> Doc:
+    """A document with so many mentions of each entity."""
+    doc = Doc(nlp.vocab, words=["Ann"] * sum(sizes))
+    places = iter(range(sum(sizes)))
+    doc.user_data[TITLE] = title
+    return annotate(doc, *([[at, at + 1] for at in islice(places, size)] for size in sizes))
 
 
 def with_ents(nlp: Language) -> Doc:
@@ -55,6 +65,18 @@ def test_each_component_says_it_once(nlp, trained_folder):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         nlp(with_ents(nlp))
+
+
+def test_a_document_with_very_many_mention_pairs(nlp, monkeypatch):
+    """It is said of each such document, before it is read: the wait is about it alone."""
+    monkeypatch.setattr(notices, "MANY_PAIRS", 3)
+    docs = [with_pairs(nlp, "first", 2, 2), with_pairs(nlp, "second", 1, 1), with_pairs(nlp, "third", 3, 1)]
+    with pytest.warns(UserWarning, match="W122") as caught:
+        list(nlp.pipe(docs))
+    said = [str(warning.message) for warning in caught if "W122" in str(warning.message)]
+    assert len(said) == 2
+    assert "'first' has 4 mentions of 2 entities, and so 8 mention pairs" in said[0]
+    assert "'third' has 4 mentions of 2 entities, and so 6 mention pairs" in said[1]
 
 
 @pytest.mark.parametrize("count", [0, 1])
