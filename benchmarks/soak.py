@@ -1,6 +1,7 @@
 """Memory over a long run of documents of mixed lengths: `python soak.py run MODEL --results FILE --minutes 60`.
 
-Each way runs in a process of its own: plain `nlp.pipe`, the same within `nlp.memory_zone()`, and `extract` to a file.
+Each way runs in a process of its own: plain `nlp.pipe`, the same within `nlp.memory_zone()`, `extract` to a file, and
+`nlp.pipe` of a blank pipeline, which shows what spaCy itself keeps.
 Each document has words of its own, as real texts have, which spaCy's string store keeps outside of a memory zone.
 """
 
@@ -27,7 +28,7 @@ from spacy_kmgre.export import find_export
 from spacy_kmgre.extraction.annotate import Item
 from spacy_kmgre.extraction.run import Plan, extract
 
-WAYS = ("pipe", "memory_zone", "extract")
+WAYS = ("pipe", "memory_zone", "extract", "blank")
 # The words of a document, most of which are short; and the share of words that no other document has.
 LENGTHS = (30, 60, 120, 250, 600)
 WEIGHTS = (40, 30, 20, 9, 1)
@@ -59,7 +60,7 @@ def run(
 def one(model: Path, way: str, seconds: float) -> None:
     """Run one way, and print a JSON object."""
     torch.set_num_threads(1)
-    nlp = spacy.load(model)
+    nlp = spacy.blank("en") if way == "blank" else spacy.load(model)
     start, memory, documents = time.monotonic(), [], 0
     # What is made once, such as caches, is not growth: one batch comes before the first measurement.
     docs = items(nlp)

@@ -142,7 +142,7 @@ def growth() -> str:
     header = ["words", "mentions", "mention pairs", "CPU seconds", "MB above idle"]
     rows = [row for row in read("growth") if row["axis"] == "words"]
     columns = ("words", "mentions", "mention_pairs", "cpu_seconds", "megabytes")
-    return markdown(header, [[f"{row[key]:,}" for key in columns] for row in rows])
+    return markdown(header, [[f"{round(row[key], 2):,}" for key in columns] for row in rows])
 
 
 def exports() -> str:

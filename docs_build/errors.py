@@ -1,16 +1,12 @@
 """The page of errors and warnings, each with an anchor of its code."""
 
 import re
-from functools import cache
-from pathlib import Path
 from string import Formatter
 
-import spacy_kmgre
 from spacy_kmgre.errors import Errors, Reasons, Warnings
 
 from .markdown import page
 
-FOLDER = Path(spacy_kmgre.__file__).parent
 CODE = re.compile(r"^[EW]\d{3}$")
 
 
@@ -29,44 +25,35 @@ def readable(message: str) -> str:
     return re.sub(r"^\[KMGRE \w+\] ", "", text)
 
 
-def places(code: str) -> list[str]:
-    """The modules that speak of a code, by name."""
-    return [name for name, text in _sources().items() if re.search(rf"\b(Errors|Warnings)\.{code}\b", text)]
-
-
-@cache
-def _sources() -> dict[str, str]:
-    """The source of each module, but those of the messages themselves."""
-    found = {}
-    for path in sorted(FOLDER.rglob("*.py")):
-        if "errors" not in path.parts:
-            name = ".".join(path.relative_to(FOLDER.parent).with_suffix("").parts)
-            found[name.removesuffix(".__init__")] = path.read_text(encoding="utf8")
-    return found
-
-
 def _section(code: str, message: str) -> str:
-    said = ", ".join(f"`{name}`" for name in places(code))
-    return f"### {code}\n\n```{{.text .message}}\n{readable(message)}\n```\n\n" + (
-        f"Said by {said}." if said else ""
-    )
+    return f"### {code}\n\n{_block(message)}"
+
+
+def _block(message: str) -> str:
+    return f"```{{.text .message}}\n{readable(message)}\n```"
+
+
+def _reasons() -> str:
+    """W011, and what may follow it."""
+    rest = [text for name, text in vars(Reasons).items() if name.isupper() and name != "TITLE"]
+    after = "The log of a training whose F stays 0 ends with it, and with those of these reasons that fit."
+    return "\n\n".join([_section("W011", Reasons.TITLE), after, *map(_block, rest)])
 
 
 def errors_page() -> str:
     """The page."""
-    reasons = {name: text for name, text in vars(Reasons).items() if name.isupper()}
+    warnings = {code: _section(code, text) for code, text in messages(Warnings).items()}
+    warnings["W011"] = _reasons()
     return page(
         "Errors and warnings",
         "Each message begins with its code, such as `[KMGRE E134]`, and says what is wrong and what to do. Words in "
-        "angle brackets are filled in. Add `#e134` to the address of this page, or search for the code. What is met "
+        "angle brackets are filled in. An error of one document of a corpus also says that `--lenient` leaves out and "
+        "counts what cannot be right. Add `#e134` to the address of this page, or search for the code. What is met "
         "most often is explained in [Troubleshooting](../troubleshooting.md).",
         [
             "## Errors",
             *(_section(code, text) for code, text in messages(Errors).items()),
             "## Warnings",
-            *(_section(code, text) for code, text in messages(Warnings).items()),
-            "## Reasons why a training does not learn",
-            "Where F stays 0, the log of a training ends with those of these that fit.",
-            "\n".join(f"- {readable(text)}" for text in reasons.values()),
+            *(section for _, section in sorted(warnings.items())),
         ],
     )

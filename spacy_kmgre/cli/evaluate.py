@@ -170,7 +170,8 @@ def evaluate_cli(
         _write(output, report, {**scores, "report": report.to_dict()}, pictures)
         if changed:
             write_settings(Path(model), changed, component=component, config=config)
-            msg.good(f"{', '.join(changed)} written to {model}")
+            values = ", ".join(f"{name} = {value}" for name, value in changed.items() if value)
+            msg.good(f"{values}: written to {model}. The scores above are those before")
 
 
 def _check_corpus(corpus: Path) -> None:

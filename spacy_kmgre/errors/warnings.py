@@ -44,7 +44,8 @@ class Warnings:
     W015 = (
         "[KMGRE W015] {name!r} reads no entities in {document!r} and so finds no relations there, although the Doc "
         "has {there}. Entities are span groups called entity_ and a number: a component that makes them has to come "
-        "before, such as nlp.add_pipe('kmgre_entities', before={name!r}), which reads doc.ents; groups of another "
+        "before, such as nlp.add_pipe('kmgre_entities', before={name!r}), which reads doc.ents (its setting `types` "
+        "says which types of spaCy's are which of the corpus, such as 'ontonotes_docred'); groups of another "
         "name are read where [components.{name}.entities] has their `prefix`. Further Docs like this one are not "
         "named."
     )
@@ -137,6 +138,10 @@ class Warnings:
         "verdict; `evaluate` would count them as wrong."
     )
     W116 = "[KMGRE W116] No relation has one of the labels {labels}. Labels there are: {known}."
+    W117 = (
+        "[KMGRE W117] The graph shows {shown:,} of {total:,} relations, those that are stated most often. --limit "
+        "(limit=...) sets how many."
+    )
 
 
 class Reasons:

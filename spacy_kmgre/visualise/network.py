@@ -1,11 +1,13 @@
 """The page of a corpus's graph."""
 
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from spacy.tokens import Doc
 
 from ..entities.global_ids import Identify, known_id
+from ..errors import Warnings
 from ..graph import CorpusGraph, Statement, build_graph
 from .data import DIGITS
 from .labels import label_hint
@@ -65,6 +67,8 @@ def graph_data(graph: CorpusGraph, limit: int = LIMIT, labels: Iterable[str] = (
     wanted = set(labels)
     edges = [edge for edge in graph.edges if not wanted or wanted & {edge.label, edge.name}]
     shown = edges[:limit]
+    if len(edges) > limit:
+        warnings.warn(Warnings.W117.format(shown=limit, total=len(edges)), stacklevel=3)
     used = sorted({node for edge in shown for node in (edge.head, edge.tail)})
     number = {node: place for place, node in enumerate(used)}
     places = place_nodes(len(used), [(number[edge.head], number[edge.tail]) for edge in shown])

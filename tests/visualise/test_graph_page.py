@@ -183,5 +183,6 @@ def test_cytoscape_is_the_release_that_the_notes_name():
 
 
 def test_limit_and_labels():
-    assert '"edges": 3' in (render_graph([make_doc()], page=True, limit=1) or "")
+    with pytest.warns(UserWarning, match=r"W117.*1 of 3 relations"):
+        assert '"edges": 3' in (render_graph([make_doc()], page=True, limit=1) or "")
     assert "lives_in" not in (render_graph([make_doc()], page=True, options={"labels": ["founded"]}) or "")
