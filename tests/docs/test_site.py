@@ -122,7 +122,8 @@ def test_every_message_has_an_anchor(site: dict[Path, Links]):
     (page,) = [page for page in site if page.name == "errors.html"]
     sources = [path.read_text() for path in (ROOT / "spacy_kmgre/errors").glob("*.py")]
     codes = {code for source in sources for code in re.findall(r"\[KMGRE ([EW]\d{3})\]", source)}
-    assert codes >= {*messages(Errors), "W011"} and {code.lower() for code in codes} <= site[page].anchors
+    codes |= messages(Errors).keys()  # Some are the end of another one, and have no code of their own.
+    assert "W011" in codes and {code.lower() for code in codes} <= site[page].anchors
     for code in re.findall(r"\[((?:E|W)\d{3})\]\(", (ROOT / "docs/troubleshooting.md").read_text()):
         assert code in codes
 
