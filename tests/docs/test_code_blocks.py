@@ -111,6 +111,8 @@ def check_other(arguments: list[str]) -> None:
             assert (ROOT / "setup.cfg").is_file()
         case ["pip", "install", wanted] if extra := re.fullmatch(r"spacy-kmgre\[(\w+)\]", wanted):
             assert re.search(rf"^{extra[1]} =", (ROOT / "setup.cfg").read_text(), re.MULTILINE)
+        case ["pip", "install", wheel] if wheel.endswith(".whl"):
+            assert Path(wheel).is_file()
         case _:
             raise AssertionError(f"unknown command: {shlex.join(arguments)}")
 
