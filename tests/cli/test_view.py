@@ -147,7 +147,7 @@ def test_a_page_is_replaced_only_by_force(corpus, tmp_path):
     for command in ("view", "graph"):
         page.write_text("mine")
         assert "E331" in failed(command, corpus, "-o", page) and page.read_text() == "mine"
-        shown = run(command, corpus, "-o", page, "--force", "--limit", 1)
+        shown = run(command, corpus, "-o", page, "--force")
         assert shown.exit_code == 0 and page.read_text(encoding="utf8") != "mine"
     shown = run("view", corpus, "-o", page, "--force", "--limit", 1)
     assert re.search(r"shows 1 document\b", " ".join(shown.output.split()))
@@ -156,9 +156,9 @@ def test_a_page_is_replaced_only_by_force(corpus, tmp_path):
 def test_the_graph(model, corpus, tmp_path):
     page = page_of("graph", corpus, output=tmp_path / "graph.html")
     assert (len(page["nodes"]), len(page["edges"])) == (5, 5)
-    page = page_of(
-        "graph", model, corpus, "--entity-ids", "name", "--limit", 2, output=tmp_path / "graph.html"
-    )
+    some = ("--entity-ids", "name", "--limit", 2)
+    with pytest.warns(UserWarning, match=r"W117.*2 of 5 relations"):
+        page = page_of("graph", model, corpus, *some, output=tmp_path / "graph.html")
     assert len(page["edges"]) == 2 and page["all"]["edges"] == 5
     (tmp_path / "same.py").write_text(SAME)
     one = ("--entity-ids", "all_are_one.v1", "--code", tmp_path / "same.py")
