@@ -35,15 +35,23 @@ class WarnOnce:
         """The component's name, for the messages."""
         return str(self._component.name)
 
-    def __call__(self, message: str, *, about: str = "", **values: Any) -> None:
+    def __call__(self, message: str, **values: Any) -> None:
         """Give a warning, unless it was given before, even with other values.
 
         :param message: One of `Warnings`, with places for the component's name and the values.
-        :param about: What the warning is about, where it is given once for each such thing.
         """
-        if (message, about) not in self._given:
-            self._given.add((message, about))
-            warnings.warn(message.format(name=self.name, **values), stacklevel=3)
+        self.of_new(message, [""], **values)
+
+    def of_new(self, message: str, things: Iterable[str], **values: Any) -> None:
+        """Give a warning of the things that it has not named yet, if there are any.
+
+        :param message: As above, with places for the names of these things and for the first of them.
+        """
+        found = [thing for thing in things if (message, thing) not in self._given]
+        self._given.update((message, thing) for thing in found)
+        if found:
+            values = {"things": ", ".join(map(repr, found)), "first": found[0], **values}
+            warnings.warn(message.format(name=self.name, **values), stacklevel=4)
 
 
 def checked_docs(name: str, docs: Iterable[Doc]) -> list[Doc]:

@@ -143,15 +143,17 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
     def _with_known_types(self, document: Document) -> Document:
         """Return the document without the types that the training corpus lacks, if the model knows entities
         without a type; otherwise the document stays as it is. Where types matter, since markers are typed or
-        triples restricted, there is a warning once for each such type."""
+        triples restricted, there is one warning of the types that no earlier one has named."""
         encoder = self._shim.settings.encoder
         if TYPES not in self.cfg or not (encoder.typed_markers or self.settings.allowed_triples is not None):
             return document
         known = {*self.cfg[TYPES], *([""] if encoder.untyped_rate or not encoder.typed_markers else [])}
         shown = ", ".join(filter(None, sorted(known)))
-        for kind in sorted({*document.types} - known):
-            message = Warnings.W025 if kind else Warnings.W026
-            self._warn_once(message, about=kind, type=kind, document=document.name, known=shown)
+        unknown = {*document.types} - known
+        if "" in unknown:
+            self._warn_once(Warnings.W026, document=document.name, known=shown)
+        of_types = sorted(unknown - {""})
+        self._warn_once.of_new(Warnings.W025, of_types, document=document.name, known=shown)
         if not encoder.untyped_rate:
             return document
         return replace(document, types=[kind if kind in known else "" for kind in document.types])

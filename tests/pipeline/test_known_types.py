@@ -58,6 +58,14 @@ def test_an_unknown_type_is_told_once(make_nlp: Make):
     assert [message[:12] for message in told(nlp, ["GPE", "PERSON", ""])] == ["[KMGRE W026]", "[KMGRE W025]"]
 
 
+def test_one_warning_names_all_that_a_document_has_of_unknown_types(make_nlp: Make):
+    nlp = make_typed(make_nlp)
+    (message,) = told(nlp, ["GPE", "PERSON", "DATE"])
+    assert "('DATE', 'GPE', 'PERSON'; in " in message and '{"DATE": "..."}' in message
+    (message,) = told(nlp, ["GPE", "NORP", "DATE"])
+    assert "('NORP'; in " in message
+
+
 def test_where_types_do_not_matter_nothing_is_told(make_nlp: Make):
     nlp = make_typed(make_nlp, typed=False)
     assert told(nlp, ["PERSON", "", "LOC"]) == []
