@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-engines test-gpu test-lowest fuzz docs lint clean
+.PHONY: demo test engines test-engines test-gpu test-lowest fuzz docs lint clean
 
 # Train on the embedded corpus, show the scores, read texts that were not in training: one whose mentions are marked, and
 # a plain one, in which a pipeline of spaCy's finds the entities.
@@ -18,9 +18,10 @@ test: $(READY)
 
 # Ray, Spark (where Java is) and Dask, with a cluster on this machine that listens on loopback only.
 ENGINES := $(VENV)/.engines
-test-engines: $(ENGINES)
+test-engines: engines
 	$(BIN)/python -m pytest -q -m engines -rs
 
+engines: $(ENGINES)
 $(ENGINES): $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[ray]" "dask[dataframe]" pyspark
 	touch $(ENGINES)

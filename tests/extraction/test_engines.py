@@ -36,30 +36,36 @@ from .conftest import line, write_lines
 
 pytestmark = pytest.mark.engines
 
-# A pipeline that takes its time, so that a run can be killed in the midst of it, and that fails where the text says so.
+# A pipeline that takes its time and stands still as long as there is a file, so that a run can be killed in the midst
+# of it, and that fails where the text says so.
 SLOW = """
 import time
+from pathlib import Path
 from spacy import Language
 
-@Language.component("test_slow")
-def slow(doc):
-    time.sleep(0.05)
-    if "explode" in doc.text:
-        raise RuntimeError("It did explode.")
-    return doc
+@Language.factory("test_slow", default_config={"barrier": ""})
+def make_slow(nlp, name, barrier: str):
+    def slow(doc):
+        time.sleep(0.05)
+        while Path(barrier).is_file():
+            time.sleep(0.1)
+        if "explode" in doc.text:
+            raise RuntimeError("It did explode.")
+        return doc
+    return slow
 """
 COLUMNS = ("--id-column", "id", "--entities-column", "entities")
 
 
 @pytest.fixture(scope="module")
 def slow(trained_folder, tmp_path_factory) -> tuple[Path, Path]:
-    """The folder of a slow pipeline, and its code."""
+    """The folder of a slow pipeline, and its code. It stands still as long as there is a file `barrier` beside it."""
     folder = tmp_path_factory.mktemp("slow")
     code = folder / "slow.py"
     code.write_text(SLOW)
     exec(compile(SLOW, str(code), "exec"), {})
     nlp = spacy.load(trained_folder("KMGRE"))
-    nlp.add_pipe("test_slow", first=True)
+    nlp.add_pipe("test_slow", first=True, config={"barrier": str(folder / "barrier")})
     nlp.to_disk(folder / "model")
     return folder / "model", code
 
@@ -190,7 +196,10 @@ def test_ray_killed_and_resumed(ray_address, slow, tmp_path):
     common += ["-o", target, "--engine", "ray", "--part-words", 50, "--resume"]
     checkpoints = target / "_checkpoints"
     command = [sys.executable, "-m", "spacy", "kmgre", "extract", *map(str, common), "--address", ray_address]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as driver:
+    # Ray holds what a killed driver has asked for, for three minutes, so that the next run would get no second worker.
+    environment = {**os.environ, "RAY_DATA_AUTOSCALING_REQUEST_EXPIRE_TIME_S": "10"}
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, env=environment, **silent) as driver:
         assert wait(lambda: list(checkpoints.glob("*/*.part")))
         driver.kill()
     assert driver.returncode == -signal.SIGKILL and checkpoints.exists()
@@ -203,10 +212,15 @@ def test_ray_killed_and_resumed(ray_address, slow, tmp_path):
     assert "E367" in run(*common[:7], "--resume", status=1)
 
     def kill_a_worker() -> None:
-        assert wait(lambda: len(found := processes("MapWorker")) > 1 and killed.extend(found[:1]) is None)
-        killed[0].kill()
+        two = wait(lambda: len(found := processes("MapWorker")) > 1 and found, seconds=300)
+        for worker in (two or [])[:1]:
+            worker.kill()
+            killed.append(worker)
+        barrier.unlink()
 
     killed: list[psutil.Process] = []
+    # The run is not over before there are two workers.
+    (barrier := model.parent / "barrier").touch()
     killer = Thread(target=kill_a_worker)
     killer.start()
     told = run(*common, "--workers", "1:2")
