@@ -30,8 +30,8 @@ class Warnings:
     )
     W025 = (
         "[KMGRE W025] {name!r} meets entities of types that its training corpus has not ({things}; in {document!r}, "
-        "for one): relations of such entities are hardly found. The setting `types` of kmgre_entities says which of the "
-        'known types stands for each: a table by name, such as types = "ontonotes_docred" for spaCy\'s English '
+        "for one): relations of such entities are hardly found. The setting `types` of kmgre_entities says which of "
+        'the known types stands for each: a table by name, such as types = "ontonotes_docred" for spaCy\'s English '
         'pipelines, or one of your own, such as types = {{"{first}": "..."}}; null leaves such entities out. Known '
         "types: {known}."
     )
