@@ -75,9 +75,10 @@ def parse_workers(value: str) -> tuple[int, int]:
 
     :raises ValueError: Where it is neither.
     """
-    least, _, most = (value or "1").partition(":")
-    if least.isdecimal() and (not most or most.isdecimal()) and 0 < int(least) <= int(most or least):
-        return int(least), int(most or least)
+    least, colon, most = (value or "1").partition(":")
+    most = most if colon else least
+    if least.isdecimal() and most.isdecimal() and 0 < int(least) <= int(most):
+        return int(least), int(most)
     raise ValueError(f"{value!r} is neither a number of workers, such as 2, nor a range, such as 1:8")
 
 

@@ -50,12 +50,17 @@ def extract_with_ray(choice: Choice, job: Job, cluster: Cluster) -> int:
             ],
             "part_words": cluster.choose_part_words(files),
         }
+        if job.target.resolve() in [path.resolve() for path in job.sources]:
+            raise ValueError(Errors.E532.format(path=job.target))
         cluster.check()
+        if cluster.address:  # Nothing is begun or deleted before somebody answers.
+            stack.enter_context(cluster.connect())
         free = ("part_words",) if cluster.part_words is None else ()
         known = parts.begin(settings, free=free, resume=job.resume, force=job.force)
         if known is None:
             summary = parts.complete()
         else:
+            stack.enter_context(parts.locked())
             bar = stack.enter_context(progress_bar(count_items(found)))
             try:
                 summary = extract_on_cluster(

@@ -124,6 +124,15 @@ class CommandErrors:
         "killed, most likely because the machine has too little memory. The longest of them, {longest!r}, has about "
         "{words:,} words. Fewer --workers on a machine or a smaller --batch-words need less."
     )
+    E379 = (
+        "[KMGRE E379] {address!r} is no address of a cluster. It is HOST:PORT, such as 10.0.0.1:6379, ray://HOST:PORT, "
+        "or auto for one that this machine is part of. Leave --address out for a cluster on this machine alone."
+    )
+    E380 = "[KMGRE E380] No cluster answers at {address}: {error}."
+    E381 = (
+        "[KMGRE E381] The part cannot be read as a table: {error}. An Extractor takes a DataFrame of pandas, a Table "
+        "or RecordBatch of pyarrow, or a dict of arrays, and its columns have values of one type each."
+    )
 
     # Readers of entities (E40x)
     E400 = (

@@ -24,7 +24,7 @@ class CorpusErrors:
         "arguments in the wrong order?"
     )
     E086 = "[KMGRE E086] {path}, row {number}: {what}."
-    E087 = "[KMGRE E087] {path} is no Parquet file, or a part of one. ({error})"
+    E087 = "[KMGRE E087] {path} is no Parquet file, or is damaged. ({error})"
     E088 = "[KMGRE E088] {where} is not CSV in UTF-8: {error}."
     E089 = (
         "[KMGRE E089] {path} has an ending that stands for no source. Name what it is with --from, such as --from "

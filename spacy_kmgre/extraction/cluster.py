@@ -8,6 +8,7 @@ import logging
 import os
 import pickle
 import platform
+import socket
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -42,6 +43,8 @@ TRIES = 3
 # What keeps Ray on this machine, where it is for this machine alone, and from reporting on itself to its makers.
 # Without the first setting it takes 127.0.0.1 for a name of the machine, and listens at the address that others see.
 LOCAL = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+# The seconds that the address of a cluster has to answer.
+ANSWER = 10
 # The parts of text files that one task reads, and the largest number of tasks.
 UNIT, TASKS = 8, 10_000
 
@@ -111,7 +114,9 @@ class Cluster:
         :raises ConnectionError: Where there is no cluster at the address, or one on this machine would listen to
             others.
         """
-        if not self.address:
+        if self.address:
+            check_address(self.address)
+        else:
             os.environ.update(LOCAL)
         import ray  # It reads these variables.
 
@@ -144,6 +149,23 @@ class Cluster:
             )
 
 
+def check_address(address: str) -> None:
+    """See that something listens at the address of a cluster: Ray tries for minutes.
+
+    :raises ValueError: Where it is no address of a cluster that is running.
+    :raises ConnectionError: Where nothing answers.
+    """
+    if address == "auto":
+        return
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and colon and port.isdecimal() and int(port) < 65536):
+        raise ValueError(Errors.E379.format(address=address))
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER).close()
+    except OSError as error:
+        raise ConnectionError(Errors.E380.format(address=address, error=error)) from error
+
+
 def _local_cpus() -> int:
     """The CPUs of this machine and one for reading, which takes little of it."""
     return (os.cpu_count() or 1) + 1
@@ -161,13 +183,21 @@ def read_parts(
     """
     for unit in batch.to_pylist():
         records = reader.read(pickle.loads(unit["sources"]))  # noqa: S301  # Our driver has pickled it.
+        count = -1
         for count, part in enumerate(split_by_words(records, part_words)):
-            name = f"{unit['number']:05}-{count:05}"
+            name = part_name(unit["number"], count)
             digest = blake2b(b"".join(record.digest for record in part), digest_size=DIGEST).hexdigest()
             if done.get(name, digest) not in ("", digest):
                 raise ValueError(Errors.E357.format(name=name))
             if name not in done:
                 yield pa.table({"name": [name], "records": [pickle.dumps(part)], "digest": [digest]})
+        if (name := part_name(unit["number"], count + 1)) in done:  # There is less to read than there was.
+            raise ValueError(Errors.E357.format(name=name))
+
+
+def part_name(unit: int, count: int) -> str:
+    """The name of a part: the number of what one task reads, and the part's number in it."""
+    return f"{unit:05}-{count:05}"
 
 
 class Worker:

@@ -1,11 +1,13 @@
 """`Extractor`: a pipeline as a function from tables to tables, for programs that spread tables over machines."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 
 import spacy
+import srsly
 from spacy.cli._util import import_code, setup_gpu
 from spacy.language import Language
 
@@ -20,20 +22,22 @@ from .records import row_record
 from .tables import Columns
 
 Batch = TypeVar("Batch")
+# Threads, such as Dask's, take turns: they share a process's pipeline, which serves one at a time.
+TURN = Lock()
 
 
 class Settings(NamedTuple):
     """What decides which pipeline a process loads.
 
     :param model: The folder of a trained pipeline, or the name of its package.
-    :param config: Overrides of its config, as pairs of a name and a value.
+    :param config: Overrides of its config, as JSON, since a key of a cache has to be hashable.
     :param code: A Python file with registered functions, None for none.
     :param use_gpu: The number of the GPU, -1 for the CPU.
     :param max_length: The largest number of characters of a document, None for the pipeline's own.
     """
 
     model: str
-    config: tuple[tuple[str, Any], ...] = ()
+    config: str = "{}"
     code: str | None = None
     use_gpu: int = -1
     max_length: int | None = None
@@ -44,7 +48,7 @@ def load(settings: Settings) -> Language:
     """Load a pipeline, once in a process."""
     import_code(settings.code)
     setup_gpu(settings.use_gpu, silent=True)
-    nlp = spacy.load(settings.model, config=dict(settings.config))
+    nlp = spacy.load(settings.model, config=srsly.json_loads(settings.config))
     nlp.max_length = settings.max_length or nlp.max_length
     return nlp
 
@@ -98,7 +102,7 @@ class Extractor:
         require(ParquetExport.requires)
         if table not in schemas():
             raise ValueError(Errors.E365.format(table=table, known=", ".join(schemas())))
-        overrides = tuple((config or {}).items())
+        overrides = srsly.json_dumps(config or {}, sort_keys=True)
         file = None if code is None else str(code)
         self.settings = Settings(str(model), overrides, file, use_gpu, max_length)
         self.columns = Columns(text, id, entities)
@@ -124,14 +128,13 @@ class Extractor:
     def __call__(self, batch: Batch) -> Batch:
         """The table of a part of the documents.
 
-        :raises ValueError: Where the part lacks a column.
+        :raises ValueError: Where the part lacks a column, or is no table.
         """
-        table, restore = _to_arrow(batch)
-        for name in self.columns.names:
-            if name not in table.column_names:
-                raise ValueError(Errors.E366.format(name=name, known=", ".join(table.column_names)))
-        found: Batch = restore(self._extract(table.select(self.columns.names).to_pylist()))
-        return found
+        table, restore = _to_arrow(batch, self.columns.names)
+        with TURN:
+            found = self._extract(table.to_pylist())
+        restored: Batch = restore(found)
+        return restored
 
     def map(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """The tables of many parts, one by one."""
@@ -151,17 +154,42 @@ class Extractor:
         return tables(list(found))[self.table]
 
 
-def _to_arrow(batch: Any) -> tuple[Any, Callable[[Any], Any]]:
-    """A table of any kind as one of pyarrow, and a function that gives another of pyarrow as that kind."""
+def _to_arrow(batch: Any, names: Sequence[str]) -> tuple[Any, Callable[[Any], Any]]:
+    """Some columns of a table of any kind as a table of pyarrow, and a function that gives another table of pyarrow as
+    that kind.
+
+    :raises ValueError: Where it lacks one of the columns, or is no table.
+    """
     import pyarrow as pa
 
-    if isinstance(batch, pa.Table):
-        return batch, lambda table: table
-    if isinstance(batch, pa.RecordBatch):
-        return pa.Table.from_batches([batch]), _to_record_batch
+    known = _column_names(batch)
+    for name in names:
+        if name not in known:
+            raise ValueError(Errors.E366.format(name=name, known=", ".join(map(str, known))))
+    try:
+        if isinstance(batch, pa.Table):
+            return batch.select(names), lambda table: table
+        if isinstance(batch, pa.RecordBatch):
+            return pa.Table.from_batches([batch.select(names)]), _to_record_batch
+        if isinstance(batch, dict):
+            return pa.table({name: list(batch[name]) for name in names}), _to_arrays
+        chosen = pa.Table.from_pandas(batch[list(names)], preserve_index=False)
+    except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        raise ValueError(Errors.E381.format(error=error)) from error
+    return chosen, lambda table: table.to_pandas()
+
+
+def _column_names(batch: Any) -> list[Any]:
+    """The names of a table's columns.
+
+    :raises ValueError: Where it is no table.
+    """
+    for attribute in ("column_names", "columns"):
+        if hasattr(batch, attribute) and not callable(getattr(batch, attribute)):
+            return list(getattr(batch, attribute))
     if isinstance(batch, dict):
-        return pa.table({name: list(values) for name, values in batch.items()}), _to_arrays
-    return pa.Table.from_pandas(batch, preserve_index=False), lambda table: table.to_pandas()
+        return list(batch)
+    raise ValueError(Errors.E381.format(error=f"it is a {type(batch).__name__}"))
 
 
 def _to_record_batch(table: Any) -> Any:

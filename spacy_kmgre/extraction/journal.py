@@ -71,6 +71,7 @@ class Journal:
         elif not self.path.exists() and _holds_something(self.output):
             if resume:
                 return False
+            check_replaceable(self.output)  # A folder that holds something never is.
             raise ValueError(Errors.E331.format(path=self.output))
         settings = {**settings, **LAYOUT}
         _delete(self.path)  # Older versions had a folder of parts.

@@ -7,8 +7,10 @@ folder, under the pipeline's fingerprint, until all parts are done: an output wi
 
 import json
 import shutil
+import sqlite3
 from base64 import b64decode, b64encode
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -27,6 +29,8 @@ from .run import Summary
 # The folder of checkpoints after the last part, until it is deleted.
 FINISHED = "_finished"
 SETTINGS = "run.json"
+# A database of nothing, which the driver of a run locks.
+LOCK = "lock"
 
 
 @dataclass
@@ -127,8 +131,12 @@ class Parts:
         :param force: Whether to delete what an earlier run has left, and begin anew.
         :returns: The settings that the run was begun with; None where the output is complete and is to be resumed.
         :raises ValueError: Where an earlier run is in the way and neither switch says what to do with it, where it
-            had other settings or another pipeline, and where the output is a folder of something else.
+            had other settings or another pipeline, where another process is at work on the output, and where it is a
+            folder of something else.
         """
+        for lock in self.root.glob(f"*/{LOCK}"):
+            with self._holding(lock):
+                pass
         shutil.rmtree(self.output / FINISHED, ignore_errors=True)
         if force and self.root.exists():
             shutil.rmtree(self.output)
@@ -156,6 +164,15 @@ class Parts:
         if changed:
             raise ValueError(Errors.E333.format(path=self.output, names=", ".join(changed)))
         return known
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from a run that was begun. The system lets go of it where this one is killed.
+
+        :raises ValueError: Where another process is at work on the output.
+        """
+        with self._holding(self.checkpoints / LOCK):
+            yield
 
     def done(self) -> Iterator[tuple[str, Done]]:
         """The parts that are done, by name."""
@@ -206,6 +223,15 @@ class Parts:
         """The summary of an output that was complete: what was wrong with the documents that failed."""
         lines = self.errors.read_text(encoding="utf8").splitlines() if self.errors.exists() else []
         return Summary(failed=[json.loads(line) for line in lines], complete=True)
+
+    @contextmanager
+    def _holding(self, lock: Path) -> Iterator[None]:
+        with closing(sqlite3.connect(lock, timeout=0, isolation_level=None)) as database:
+            try:
+                database.execute("BEGIN EXCLUSIVE")
+            except sqlite3.OperationalError as error:
+                raise ValueError(Errors.E335.format(path=self.output)) from error
+            yield
 
     def _tries(self, name: str) -> Path:
         """A file of a byte for each time that a part was begun."""

@@ -207,9 +207,9 @@ def json_record(where: str, data: Any) -> Record:
         title = where if title in (None, "") else title
         data[TITLE] = name = title if isinstance(title, str) else json.dumps(title)
     words = estimate_words(text) if isinstance(text, str) else 0
-    return Record(
-        name, methodcaller("from_json", where, data), words, _digest(json.dumps(data, sort_keys=True))
-    )
+    # A table may have values that JSON has not, such as dates, where nothing reads them.
+    digest = _digest(json.dumps(data, sort_keys=True, default=repr))
+    return Record(name, methodcaller("from_json", where, data), words, digest)
 
 
 def broken(name: str, error: Exception) -> Record:

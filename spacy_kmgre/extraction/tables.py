@@ -2,6 +2,7 @@
 
 import csv
 import json
+import reprlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ class Columns:
         title = "" if name is None else str(name)
         text = values[self.text]
         if not isinstance(text, str):
-            return Row(number, title, error=f"no text, but {text!r}, in the column {self.text!r}")
+            return Row(number, title, error=f"no text, but {reprlib.repr(text)}, in the column {self.text!r}")
         if not self.entities:
             return Row(number, title, text)
         found = values[self.entities]
@@ -143,10 +144,23 @@ def _csv_reader(path: Path, file: Any) -> Any:
 
 def _read_parquet(path: Path, columns: Columns) -> Iterator[Row]:
     number = 0
-    for batch in _parquet_file(path).iter_batches(batch_size=ROWS, columns=columns.names):
-        for values in batch.to_pylist():
+    for rows in _parquet_rows(path, columns):
+        for values in rows:
             number += 1
             yield columns.row(number, values)
+
+
+def _parquet_rows(path: Path, columns: Columns) -> Iterator[list[dict[str, Any]]]:
+    """Lists of rows, each of a part of the file.
+
+    :raises ValueError: Where a part is damaged, or has values that Python has not, such as times of the year 300,000.
+    """
+    file = _parquet_file(path)
+    try:
+        for batch in file.iter_batches(batch_size=ROWS, columns=columns.names):
+            yield batch.to_pylist()
+    except (OSError, OverflowError, ValueError) as error:
+        raise ValueError(Errors.E087.format(path=path, error=error)) from error
 
 
 def _parquet_file(path: Path) -> Any:

@@ -1,6 +1,7 @@
 """What a task and a worker do with parts, without a cluster."""
 
 import pickle
+import socket
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,15 @@ import spacy
 
 from spacy_kmgre.export import find_export
 from spacy_kmgre.extraction.annotate import Annotator
-from spacy_kmgre.extraction.cluster import TRIES, Cluster, Opened, Worker, read_parts, split_units
+from spacy_kmgre.extraction.cluster import (
+    TRIES,
+    Cluster,
+    Opened,
+    Worker,
+    check_address,
+    read_parts,
+    split_units,
+)
 from spacy_kmgre.extraction.parts import Done, Parts
 from spacy_kmgre.extraction.records import RecordReader
 from spacy_kmgre.extraction.run import Plan, fingerprint
@@ -88,6 +97,31 @@ def test_a_part_whose_workers_are_killed_is_given_up(trained_folder, source, par
     assert parts.begin({}, resume=True) == {}
     (row,) = worker(table).to_pylist()
     assert not row["error"] and not list(parts.checkpoints.glob("*.tries"))
+
+
+def test_less_to_read_than_there_was(source):
+    found = read(source, 20)
+    digests = dict(zip(found["name"].to_pylist(), found["digest"].to_pylist()))
+    write_lines(source, [line(number) for number in range(5)])
+    with pytest.raises(ValueError, match="E357"):
+        read(source, 20, digests)
+
+
+@pytest.mark.parametrize("address", ["local", "nonsense", ":6379", "10.0.0.1:", "ray://host", "host:99999"])
+def test_what_is_no_address(address):
+    with pytest.raises(ValueError, match=rf"E379.*'{address}'"):
+        check_address(address)
+
+
+def test_nobody_at_the_address():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+        with pytest.raises(ConnectionError, match=rf"E380.*{address}"):
+            check_address(address)
+        free.listen()
+        check_address(f"ray://{address}")
+    check_address("auto")
 
 
 def test_parts_that_suit_the_sources(tmp_path):

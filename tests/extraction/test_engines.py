@@ -229,6 +229,18 @@ def test_ray_killed_and_resumed(ray_address, slow, tmp_path):
     assert_same(target, tmp_path / "wanted.parquet")
 
 
+def test_ray_deletes_nothing_before_it_begins(ray_address, slow, tmp_path):
+    model, code = slow
+    source = write_lines(tmp_path / "in.jsonl", [line(1)])
+    before = source.read_text()
+    (tmp_path / "out").touch()
+    common = (model, source, "--code", code, "--engine", "ray", "--to", "jsonl", "--force")
+    assert "E532" in run(*common, "-o", source, status=1)
+    assert "E380" in run(*common, "-o", tmp_path / "out", "--address", "127.0.0.1:1", status=1)
+    assert source.read_text() == before and (tmp_path / "out").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "out"]
+
+
 @pytest.mark.parametrize(
     ("killed_by", "told"),
     [(0, "E377.*The disk is on fire"), (signal.SIGKILL, "E378.*'doc 1' to 'doc 1'.*3 times")],
@@ -336,6 +348,7 @@ def test_map_partitions_of_dask(trained_folder, wanted):
         frame = dask.from_pandas(given.to_pandas(), npartitions=3).map_partitions(
             extractor, meta=extractor.meta
         )
-        found = frame.compute(scheduler="synchronous").to_dict("records")
-    names = set(given["id"].to_pylist())
-    assert_equal(found, {"relations": [row for row in wanted["relations"] if row["document"] in names]})
+        names = set(given["id"].to_pylist())
+        expected = {"relations": [row for row in wanted["relations"] if row["document"] in names]}
+        for scheduler in ("synchronous", "threads"):
+            assert_equal(frame.compute(scheduler=scheduler).to_dict("records"), expected)

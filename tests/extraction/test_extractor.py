@@ -1,10 +1,12 @@
 """The extractor: tables in and out, in every kind that libraries hand over."""
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -21,6 +23,7 @@ from .conftest import line, write_lines
 
 LINES = [line(number) for number in range(12)]
 COLUMNS = ("id", "text", "entities")
+ENTITIES = "spacy_kmgre.span_group_entities.v1"
 
 
 @pytest.fixture
@@ -117,6 +120,42 @@ def test_mistakes(model, table):
         Extractor(model, table="edges")
     with pytest.raises(ValueError, match=r"E366.*'body'.*id, text, entities"):
         Extractor(model, text="body")(table)
+
+
+@pytest.mark.parametrize(
+    ("batch", "told"),
+    [
+        ([1, 2], "it is a list"),
+        (pa.chunked_array([[1]]), "it is a ChunkedArray"),
+        (pd.DataFrame({"id": ["a", 1], "text": ["x", "y"]}), "E381.*column id"),
+        (pd.DataFrame([["x", "y", "a"]], columns=["text", "text", "id"]), "E381"),
+        ({"id": ["a"], "text": ["x", "y"]}, "E381"),
+    ],
+    ids=["list", "array", "types", "twice", "lengths"],
+)
+def test_what_is_no_table(model, batch, told):
+    with pytest.raises(ValueError, match=told):
+        Extractor(model)(batch)
+
+
+def test_columns_that_are_not_read_may_hold_anything(model, table, wanted):
+    frame = table.to_pandas().assign(other=[object(), *range(11)], more=[{1}] * 12)
+    found = Extractor(model, entities="entities")(frame)
+    assert triples(found.to_dict("records")) == triples(wanted["relations"].to_pylist())
+
+
+def test_values_of_any_kind_in_the_config(model, table):
+    config = {"nlp.disabled": [], "components.kmgre_relations.entities": {"@misc": ENTITIES}}
+    extractor = Extractor(model, entities="entities", config=config)
+    assert pickle.loads(pickle.dumps(extractor))(table.slice(0, 2)).num_rows
+
+
+def test_threads_take_turns(model, table, wanted):
+    extractor = Extractor(model, entities="entities")
+    parts = [table.slice(start, 1) for start in range(12)]
+    with ThreadPoolExecutor(4) as threads:
+        found = pa.concat_tables(threads.map(extractor, parts))
+    assert triples(found.to_pylist()) == triples(wanted["relations"].to_pylist())
 
 
 def test_schemas_of_others(model):

@@ -38,6 +38,18 @@ def failure(name: str) -> Outcome:
     return Outcome(name, export().encode_failure(name, "x"), error="x")
 
 
+def test_one_process_at_a_time(tmp_path: Path):
+    parts = Parts(tmp_path / "out.parquet", "aaa")
+    parts.begin(SETTINGS)
+    with parts.locked():
+        for other in ({"resume": True}, {"force": True}):
+            with pytest.raises(ValueError, match=r"E335.*out\.parquet"):
+                Parts(tmp_path / "out.parquet", "aaa").begin(SETTINGS, **other)
+    with Parts(tmp_path / "out.parquet", "aaa").locked():
+        parts.finish([])
+    assert list(tmp_path.iterdir()) == [tmp_path / "out.parquet"]
+
+
 def test_a_run_from_begin_to_end(tmp_path: Path):
     target = tmp_path / "out.parquet"
     parts = Parts(target, "aaa")

@@ -2,6 +2,8 @@
 
 import csv
 import sys
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +126,39 @@ def test_parquet_values_that_are_no_text(tmp_path):
     (tmp_path / "y.parquet").write_bytes(b"PAR1 or not")
     with pytest.raises(ValueError, match=r"E087.*y.parquet"):
         find_sources([tmp_path / "y.parquet"])
+
+
+def test_a_damaged_part_of_a_parquet_file(tmp_path):
+    """What is read before it stays, and the error names the file."""
+    path = tmp_path / "x.parquet"
+    texts = [f"One {number} {'word ' * 20}" for number in range(2000)]
+    pq.write_table(pa.table({"text": texts}), path, row_group_size=1000, use_dictionary=False)
+    data = bytearray(path.read_bytes())
+    start = pq.ParquetFile(path).metadata.row_group(1).column(0).data_page_offset
+    data[start + 40 : start + 400] = b"\xff" * 360
+    path.write_bytes(data)
+    *found, last = read(path, Columns()).values()
+    assert [doc.text for doc in found] == texts[:1000]
+    assert "E348" in last and "E087" in last and "x.parquet" in last
+
+
+def test_parquet_values_that_others_have_not(tmp_path):
+    far = pa.array([2**62], pa.timestamp("us"))
+    pq.write_table(pa.table({"text": ["One"], "id": far}), tmp_path / "x.parquet")
+    (told,) = read(tmp_path / "x.parquet", Columns(id="id")).values()
+    assert "E087" in told
+    entities = [
+        [{"mentions": [{"start": 0, "end": 3}], "seen": date(2020, 1, 1), "raw": b"1", "cost": Decimal(1)}]
+    ]
+    pq.write_table(pa.table({"text": ["One"], "e": entities}), tmp_path / "y.parquet")
+    (doc,) = read(tmp_path / "y.parquet", Columns(entities="e")).values()
+    assert doc.text == "One" and len(doc.spans) == 1
+
+
+def test_a_long_value_that_is_no_text(tmp_path):
+    pq.write_table(pa.table({"text": [b"x" * 10_000]}), tmp_path / "x.parquet")
+    (told,) = read(tmp_path / "x.parquet", Columns()).values()
+    assert "no text, but b'xxx" in told and len(told) < 500
 
 
 def test_parquet_without_pyarrow(tmp_path, monkeypatch):
