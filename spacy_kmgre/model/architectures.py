@@ -114,7 +114,8 @@ def build_kmgre(
     :param context: A block of the config such as {"@architectures": "spacy_kmgre.PooledContext.v1"}; or one
         of the short names "per_head" (4) and "pooled", as in ATLOP. The module context.py says what other
         packages can register.
-    :param shared_encoder: Whether the key instance classifier reads the relation extractor's encoder.
+    :param shared_encoder: Whether the key instance classifier reads the relation extractor's encoder, and its logits,
+        instead of having an encoder of its own.
     :param key_classifier: Whether there is a key instance classifier. Without it all mention pairs are fused
         (ablation).
     :param fusion: Whether the logits of key mention pairs are fused. Without it each pair is compared with

@@ -73,11 +73,14 @@ class KeyInstanceClassifier(nn.Module, ABC):
         """
 
     @abstractmethod
-    def forward(self, reading: Reading, contexts: Contexts, head: Tensor, tail: Tensor) -> Tensor:
+    def forward(
+        self, reading: Reading, contexts: Contexts, head: Tensor, tail: Tensor, relation: Tensor
+    ) -> Tensor:
         """Compute the logits of p_ω(z=1) (7), (8).
 
         :param head: Mention numbers. *Shape:* (P,)
         :param tail: Mention numbers. *Shape:* (P,)
+        :param relation: The logits of p_θ (6), without gradient. *Shape:* (P, C)
         :returns: *Shape:* (P,)
         """
 
@@ -103,7 +106,9 @@ class LinearClassifier(KeyInstanceClassifier):
         encoded = self.encode(pieces, extracted.encoded)
         return Reading(encoded, self.head.project(encoded.mentions, encoded.hidden))
 
-    def forward(self, reading: Reading, contexts: Contexts, head: Tensor, tail: Tensor) -> Tensor:
+    def forward(
+        self, reading: Reading, contexts: Contexts, head: Tensor, tail: Tensor, relation: Tensor
+    ) -> Tensor:
         logits: Tensor = self.head(reading.projected, contexts, head, tail)
         return logits.squeeze(1)
 
@@ -130,13 +135,33 @@ class SeparateClassifier(LinearClassifier):
 
 
 class SharingClassifier(LinearClassifier):
-    """ω as a linear probe of θ: it reads the relation extractor's encoder, which it does not move."""
+    """ω as a linear probe of θ: it reads the relation extractor's encoder and its logits, and moves neither.
+
+    To the linear layer's logit it adds θ's largest margin, max_r logit_r − logit_TH, times a weight that it learns: a
+    mention pair is key if it has any of the relations, and no linear layer over hidden states can say "any".
+
+    :param width: The width d of hidden states.
+    :cvar pace: What the weight of the margin is multiplied by. Adam moves each weight of a layer by as much, so
+        without it this one would lag behind the linear layer's, which would learn to undo what is too much of it.
+    """
+
+    pace = 30.0
+
+    def __init__(self, width: int):
+        super().__init__(width)
+        self.margin = nn.Parameter(torch.full((), 0.25 / self.pace))
 
     def encode(self, pieces: Sequence[Pieces], extracted: Encoded) -> Encoded:
         return extracted.detach()
 
     def contexts(self, reading: Reading, pairs: PairIndex, extracted: Contexts) -> Contexts:
         return extracted.detach()
+
+    def forward(
+        self, reading: Reading, contexts: Contexts, head: Tensor, tail: Tensor, relation: Tensor
+    ) -> Tensor:
+        margins = relation[:, 1:].amax(dim=1) - relation[:, 0]
+        return super().forward(reading, contexts, head, tail, relation) + self.pace * self.margin * margins
 
 
 class NoClassifier(KeyInstanceClassifier):
@@ -150,7 +175,9 @@ class NoClassifier(KeyInstanceClassifier):
     def contexts(self, reading: Reading, pairs: PairIndex, extracted: Contexts) -> Contexts:
         return extracted
 
-    def forward(self, reading: Reading, contexts: Contexts, head: Tensor, tail: Tensor) -> Tensor:
+    def forward(
+        self, reading: Reading, contexts: Contexts, head: Tensor, tail: Tensor, relation: Tensor
+    ) -> Tensor:
         return torch.full(head.shape, torch.inf, device=head.device)
 
 
@@ -228,6 +255,9 @@ class Network(nn.Module, ABC, Generic[R]):
                 scores = self.score(batch, reading, pairs, ())
             yield scores
 
+    def complete(self, weights: dict[str, Tensor]) -> None:
+        """Add to weights that an earlier version has saved what they lack, so that they score as they did then."""
+
     def resize(self, classes: int) -> None:
         """Give the relation extractor more classes."""
         self.extractor.head.resize(classes)
@@ -287,6 +317,10 @@ class KMGRE(Network[Readings]):
         key = {KEY: self.classifier} if self.classifier.learns else {}
         return {RELATION: self.extractor, **key}
 
+    def complete(self, weights: dict[str, Tensor]) -> None:
+        if isinstance(self.classifier, SharingClassifier):
+            weights.setdefault("classifier.margin", torch.zeros(()))  # It read no logits then.
+
     def read(self, batch: FlatBatch, trainable: Collection[str]) -> Readings:
         with self.running(RELATION, trainable):
             encoded = self.extractor.encoder(batch.pieces)
@@ -306,7 +340,7 @@ class KMGRE(Network[Readings]):
             sentence_weights = contexts(reading.sentences)
         with self.running(KEY, trainable):
             of_key = self.classifier.contexts(reading.key, pairs, contexts)  # (4)
-            key = self.classifier(reading.key, of_key, head, tail)  # (7), (8)
+            key = self.classifier(reading.key, of_key, head, tail, relation.detach())  # (7), (8)
         return PairScores(*batch.numbers(pairs), pair_index, relation, key, sentence_weights)
 
 

@@ -285,7 +285,9 @@ class NetworkShim(Shim):
                 weights, tau = load_weights(message)
                 check_layers(message["encoder"], weights)
                 with torch.device("meta"):  # It takes no memory.
-                    check_shapes(self._empty(message), weights)
+                    empty = self._empty(message)
+                empty.complete(weights)
+                check_shapes(empty, weights)
                 tokenizer = tokenizer_from_files(message["tokenizer"])
                 network = self._empty(message)
                 network.load_state_dict(weights)

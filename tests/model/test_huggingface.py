@@ -166,6 +166,16 @@ def test_weights_that_were_saved_earlier(make_shim, variant):
     assert all(torch.equal(x, y) for x, y in zip(scores(shim), scores(loaded)))
 
 
+def test_weights_that_were_saved_before_the_classifier_read_margins(make_shim):
+    shim = make_shim("shared")
+    torch.nn.init.zeros_(shim.require_network().classifier.margin)
+    message = srsly.msgpack_loads(shim.to_bytes())
+    with_weights(lambda tensors: tensors.pop("classifier.margin"))(message)
+    del message["checksum"]
+    loaded = make_shim("shared", load=False).from_bytes(srsly.msgpack_dumps(message))
+    assert all(torch.equal(x, y) for x, y in zip(scores(shim), scores(loaded)))
+
+
 @pytest.mark.parametrize("setting, now", [("head_width", 48), ("head_block", 64)])
 def test_weights_that_were_saved_earlier_from_another_bilinear_head(make_shim, setting, now):
     data = saved_before(make_shim("bilinear"), "bilinear", **{setting: 32})

@@ -163,6 +163,21 @@ def test_shapes(name):
     assert torch.equal(scores.row_index, torch.arange(12) if atlop else scores.pair_index)
 
 
+def test_a_classifier_that_shares_the_encoder_adds_the_largest_margin():
+    """A slow loop in float64."""
+    network = make_network("shared")
+    scores = network(*BATCH, BOTH)
+    with torch.no_grad():
+        network.classifier.margin.fill_(0)
+        without = network(*BATCH, BOTH)
+        network.classifier.margin.fill_(0.7 / network.classifier.pace)
+    found = network(*BATCH, BOTH).key - without.key
+    for value, logits in zip(found.tolist(), scores.relation.double().tolist()):
+        assert value == pytest.approx(0.7 * (max(logits[1:]) - logits[0]), abs=1e-5)
+    found.sum().backward()
+    assert all(parameter.grad is None for parameter in network.extractor.parameters())
+
+
 def test_a_shared_encoder_reads_for_the_classifier_what_its_own_copy_would():
     long = random_pieces(
         90, markers=[2, 20, 50, 70, 85], windows=[(1, 31), (21, 51), (41, 71), (61, 89)], seed=3
@@ -176,6 +191,8 @@ def test_a_shared_encoder_reads_for_the_classifier_what_its_own_copy_would():
     own = SeparateClassifier(deepcopy(shared.extractor.encoder), 32, shared.extractor.weigh)
     own.head = shared.classifier.head
     whole.extractor, whole.classifier = shared.extractor, own.eval()
+    shared.complete(without_margin := {})
+    shared.load_state_dict(without_margin, strict=False)
     expected = whole(*batch, frozenset())
     for found in (shared(*batch, BOTH), joined(shared.predict(*batch))):
         assert_same_scores(found, expected)
@@ -430,6 +447,7 @@ def test_each_part_has_an_encoder_of_its_own():
     assert storages[1]
     assert not storages[0] & storages[1]
     assert [*dict(make_network("shared").classifier.named_parameters())] == [
+        "margin",
         "head.output.weight",
         "head.output.bias",
     ]
