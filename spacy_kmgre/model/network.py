@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from . import maths
 from .batch import FlatBatch, PairIndex, PairScores, flatten, on_device, pair_chunks
 from .context import Contexts, Weigh, mention_pair_contexts
 from .encoder import Encoded, Encoder
@@ -160,7 +161,7 @@ class SharingClassifier(LinearClassifier):
     def forward(
         self, reading: Reading, contexts: Contexts, head: Tensor, tail: Tensor, relation: Tensor
     ) -> Tensor:
-        margins = relation[:, 1:].amax(dim=1) - relation[:, 0]
+        margins = maths.margins(relation)[:, 1:].amax(dim=1)
         return super().forward(reading, contexts, head, tail, relation) + self.pace * self.margin * margins
 
 

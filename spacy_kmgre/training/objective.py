@@ -108,7 +108,8 @@ def key_targets(
     :returns: bool. *Shape:* (P,)
     """
     rows = scores.pair_index
-    targets = maths.key_pseudo_labels(torch.sigmoid(scores.relation.float()), rows, labels)
+    # The loss of θ leaves TH's logit free, and so σ(logit) too: where it grows, that of any mention pair is near 1.
+    targets = maths.key_pseudo_labels(maths.relation_scores(scores.relation), rows, labels)
     if not objective.evidence_keys or evidence is None:
         return targets
     inside = evidence.inside[rows, evidence.head] & evidence.inside[rows, evidence.tail]

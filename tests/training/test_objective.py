@@ -101,9 +101,20 @@ def losses_slowly(
             relation_loss += math.fsum(losses) / len(members)
     if not has_key:
         return relation_loss, 0.0
-    pseudo = reference.key_pseudo_labels(probabilities(scores.relation.tolist()), pair_index, labels)
+    probable = reference.relation_scores(scores.relation.tolist())
+    pseudo = reference.key_pseudo_labels(probable, pair_index, labels)
     losses = reference.key_focal_loss(key or scores.key.tolist(), pseudo, alpha, gamma)
     return relation_loss, math.fsum(losses)
+
+
+def test_where_the_threshold_class_lies_does_not_matter_to_pseudo_labels():
+    scores = make_scores([3, 4], CLASSES, 1, "keys")
+    gold = [random_gold(scores, 1)]
+    expected, _ = losses_of(scores, gold, Phase.E_STEP, xi=0.15, tau=0.5)
+    torch.manual_seed(0)
+    moved = replace(scores, relation=scores.relation + 30 * torch.rand(len(scores.relation), 1))
+    found, _ = losses_of(moved, gold, Phase.E_STEP, xi=0.15, tau=0.5)
+    assert found[KEY] == pytest.approx(expected[KEY], rel=1e-5)
 
 
 @law
