@@ -16,6 +16,7 @@ from ..extraction.run import fingerprint
 from ..extraction.sources import STDIN, count_items, find_sources
 from .extract import SOME_FAILED, report, tell_passed_over
 from .opening import Choice, Job, progress_bar
+from .output import check_no_source
 from .printing import failing
 from .stopping import exit_status
 from .terminal import msg
@@ -50,8 +51,7 @@ def extract_with_ray(choice: Choice, job: Job, cluster: Cluster) -> int:
             ],
             "part_words": cluster.choose_part_words(files),
         }
-        if job.target.resolve() in [path.resolve() for path in job.sources]:
-            raise ValueError(Errors.E532.format(path=job.target))
+        check_no_source(job.target, job.sources)
         cluster.check()
         if cluster.address:  # Nothing is begun or deleted before somebody answers.
             stack.enter_context(cluster.connect())

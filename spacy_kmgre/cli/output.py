@@ -14,8 +14,16 @@ def check_output(output: Path, sources: Iterable[str | Path], *, force: bool) ->
     :param sources: What the command reads, which stays whatever it is told.
     :raises ValueError: Where something is in the way.
     """
-    if output.resolve() in (Path(source).resolve() for source in sources):
-        raise ValueError(Errors.E532.format(path=output))
+    check_no_source(output, sources)
     check_replaceable(output)
     if output.is_file() and not force:
         raise ValueError(Errors.E331.format(path=output))
+
+
+def check_no_source(output: Path, sources: Iterable[str | Path]) -> None:
+    """Check that an output is none of the sources.
+
+    :raises ValueError: Where it is one.
+    """
+    if output.resolve() in (Path(source).resolve() for source in sources):
+        raise ValueError(Errors.E532.format(path=output))

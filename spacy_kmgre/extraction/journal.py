@@ -167,26 +167,31 @@ class Journal:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Change the journal as a whole, under a lock that stays until this process ends, however it ends."""
-        with self._explained(), self._db as db:
+        with explained(self.output, self.path), self._db as db:
             db.execute("PRAGMA locking_mode = EXCLUSIVE")
             db.execute("BEGIN EXCLUSIVE")
             yield db
 
     def _select(self, sql: str) -> Iterator[tuple[Any, ...]]:
-        with self._explained():
+        with explained(self.output, self.path):
             yield from self._db.execute(sql)
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Raise errors of ours in place of those of sqlite3."""
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error):
-                raise ValueError(Errors.E335.format(path=self.output)) from error
-            raise OSError(Errors.E351.format(path=self.path, error=error)) from error
-        except sqlite3.DatabaseError as error:
-            raise ValueError(Errors.E347.format(path=self.path, error=error)) from error
+
+@contextmanager
+def explained(output: Path, path: Path) -> Iterator[None]:
+    """Raise errors of ours in place of those of sqlite3.
+
+    :param output: The output of a run.
+    :param path: The database that the run works on.
+    """
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            raise ValueError(Errors.E335.format(path=output)) from error
+        raise OSError(Errors.E351.format(path=path, error=error)) from error
+    except sqlite3.DatabaseError as error:
+        raise ValueError(Errors.E347.format(path=path, error=error)) from error
 
 
 def _holds_something(path: Path) -> bool:

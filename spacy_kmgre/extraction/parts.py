@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 from base64 import b64decode, b64encode
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -23,7 +23,7 @@ from ..errors import Errors
 from ..export import Export
 from ..formats.files import check_replaceable
 from .annotate import Outcome
-from .journal import CHECKPOINTS, sync
+from .journal import CHECKPOINTS, explained, sync
 from .run import Summary
 
 # The folder of checkpoints after the last part, until it is deleted.
@@ -226,11 +226,12 @@ class Parts:
 
     @contextmanager
     def _holding(self, lock: Path) -> Iterator[None]:
-        with closing(sqlite3.connect(lock, timeout=0, isolation_level=None)) as database:
-            try:
+        with ExitStack() as stack:
+            with explained(self.output, lock):
+                database = stack.enter_context(
+                    closing(sqlite3.connect(lock, timeout=0, isolation_level=None))
+                )
                 database.execute("BEGIN EXCLUSIVE")
-            except sqlite3.OperationalError as error:
-                raise ValueError(Errors.E335.format(path=self.output)) from error
             yield
 
     def _tries(self, name: str) -> Path:
