@@ -1,6 +1,6 @@
 """From plain text to relations, with trained pipelines of spaCy and a tiny relation model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +30,27 @@ def named(doc: Doc) -> Triples:
     return sorted((relation.head.text, relation.label, relation.tail.text) for relation in doc._.relations)
 
 
-def learn(nlp: Language, make_nlp: Callable[..., Language], text: str, triples: Triples) -> Language:
-    """Add relations that a tiny model has learned by heart, from the entities that the pipeline finds in a text."""
+def learn(
+    nlp: Language,
+    make_nlp: Callable[..., Language],
+    text: str,
+    triples: Triples,
+    evidence: Mapping[str, Sequence[int]] | None = None,
+) -> Language:
+    """Add relations that a tiny model has learned by heart, from the entities that the pipeline finds in a text.
+
+    :param evidence: The numbers of the evidence sentences by label, which say what the key mention pairs are.
+    """
     torch.manual_seed(0)
-    model = make_nlp(encoder={"typed_markers": True}, component={"label_texts": {"born_in": "born in"}})
+    model = make_nlp(
+        evidence_keys=evidence is not None,
+        encoder={"typed_markers": True},
+        component={"label_texts": {"born_in": "born in"}},
+    )
     reference = nlp(text)
     by_name = {entity.text: entity.key for entity in all_entities(reference)}
     for head, label, tail in triples:
-        reference._.add_relation(by_name[head], by_name[tail], label)
+        reference._.add_relation(by_name[head], by_name[tail], label, evidence=(evidence or {}).get(label, ()))
     example = Example(nlp(text), reference)
     optimizer = model.initialize(lambda: [example])
     optimizer.learn_rate = 3e-3
@@ -69,7 +82,8 @@ def test_names(english: Language, make_nlp, tmp_path: Path):
 @chains
 def test_names_and_chains(make_coreferring: Callable[..., Language], make_nlp, tmp_path: Path):
     triples = [t for t in TRIPLES if t[1] in ("owned_by", "founded")] + [("Genc Ruli", "lives_in", "Berlin")]
-    nlp = learn(make_coreferring(), make_nlp, REFERRING, sorted(triples))
+    evidence = {"founded": [0], "lives_in": [1], "owned_by": [2]}
+    nlp = learn(make_coreferring(), make_nlp, REFERRING, sorted(triples), evidence)
     doc = check(nlp, REFERRING, sorted(triples), tmp_path / "core_web_sm")
     ruli, *_ = doc._.entities
     assert [span.text for span in ruli.mentions] == ["Genc Ruli", "He", "His"]
