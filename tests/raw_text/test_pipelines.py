@@ -50,7 +50,9 @@ def learn(
     reference = nlp(text)
     by_name = {entity.text: entity.key for entity in all_entities(reference)}
     for head, label, tail in triples:
-        reference._.add_relation(by_name[head], by_name[tail], label, evidence=(evidence or {}).get(label, ()))
+        reference._.add_relation(
+            by_name[head], by_name[tail], label, evidence=(evidence or {}).get(label, ())
+        )
     example = Example(nlp(text), reference)
     optimizer = model.initialize(lambda: [example])
     optimizer.learn_rate = 3e-3
