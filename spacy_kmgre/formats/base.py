@@ -274,6 +274,9 @@ def _made(
         try:
             doc = make()
             _check_labels(path, doc)
+        except UnicodeEncodeError:  # It is in what a format leaves free, such as an infon of BioC.
+            error = Errors.E120.format(where=path, error="half a surrogate pair")
+            raise ValueError(Errors.E363.format(error=error)) from None
         except ValueError as error:
             raise ValueError(Errors.E363.format(error=error)) from error
         return doc
