@@ -23,7 +23,16 @@ from .thresholds import BestThreshold
 Interval = tuple[float, float]
 
 # Settings of the component that decide which relations are predicted.
-SETTINGS = ("threshold", "max_labels", "thresholds", "allowed_triples", "symmetric", "inverse", "calibration")
+SETTINGS = (
+    "threshold",
+    "max_labels",
+    "thresholds",
+    "allowed_triples",
+    "symmetric",
+    "inverse",
+    "calibration",
+    "second_reading",
+)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ than to run, and on a GPU the CPU would have to wait for its results.
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 
 import numpy as np
@@ -248,6 +248,8 @@ class PairScores:
         pairs are key. *Shape:* (P,)
     :param sentence_weights: How much of the context of each row of `relation` lies in each of S sentences of
         its document; no column where no document says where its sentences are. *Shape:* (P, S)
+    :param second: What a second reading adds to the entity pairs' margins over TH; None where there was none.
+        *Shape:* (N, C)
     """
 
     document: Tensor
@@ -258,6 +260,7 @@ class PairScores:
     relation: Tensor
     key: Tensor
     sentence_weights: Tensor
+    second: Tensor | None = field(default=None, kw_only=True)
 
     @property
     def num_pairs(self) -> int:

@@ -23,7 +23,7 @@ class Prediction:
     :param tail: The entity number of the tail.
     :param label: The class, 1..C-1.
     :param score: The calibrated score, which the threshold is compared with.
-    :param model_score: The score before calibration.
+    :param model_score: The score before a second reading and calibration, by which evidence is chosen.
     :param mention_pairs: (head mention, tail mention, key score, relation score, share) of the key mention
         pairs, largest share first.
     :param sentence_weights: How much of these pairs' contexts, weighted by share, lies in each sentence;
@@ -56,7 +56,7 @@ def decode(
     :param threshold: One threshold for all classes, or one for each. *Shape:* (C,)
     :param adjust: A function that gets the logits of the entity pairs, and returns the logits that count.
     :param calibrate: A function that gets the result of `adjust`, and returns logits whose scores are
-        compared with the threshold.
+        compared with the threshold. What it changes does not count for evidence.
     """
     selected = scores.select(xi, tau)
     logits = adjust(scores.fuse(selected, fusion))

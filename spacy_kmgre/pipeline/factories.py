@@ -25,6 +25,7 @@ DEFAULT_CONFIG = {
     "max_labels": 4,
     "evidence_share": 0.8,
     "evidence_score": 0.0,
+    "second_reading": 0.0,
     "thresholds": [],
     "allowed_triples": None,
     "symmetric": [],
@@ -68,6 +69,7 @@ def make_relation_component(
     max_labels: int,
     evidence_share: float,
     evidence_score: float,
+    second_reading: float,
     thresholds: dict[str, float] | list[list[Any]],
     allowed_triples: str | list[list[str]] | None,
     symmetric: list[str],
@@ -89,6 +91,9 @@ def make_relation_component(
     :param evidence_score: The least own score of such a sentence, in [0, 1]. It is the score of the part of
         the relation's odds that the sentence keeps by itself (see `evidence_sentences` in decode.py). A
         relation may have no such sentence.
+    :param second_reading: The weight of a second reading, in [0, 1]; 0 for none. Entity pairs with a relation near its
+        threshold are read again in the sentences of their leading key mention pair alone, and the margins over the
+        threshold class that they get there, times this, are added (see second_reading.py). Docs need sentences.
     :param thresholds: Thresholds of single labels, as a section of the config or as pairs; only pairs take
         labels with a colon or an equals sign. The other labels have `threshold`. `Controls` in settings.py
         makes one tensor of both.
@@ -113,6 +118,7 @@ def make_relation_component(
         max_labels=max_labels,
         evidence_share=evidence_share,
         evidence_score=evidence_score,
+        second_reading=second_reading,
         thresholds=thresholds,
         allowed_triples=allowed_triples,
         symmetric=symmetric,

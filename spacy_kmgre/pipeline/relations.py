@@ -18,6 +18,7 @@ from torch import Tensor
 from ..annotations import get_relations, mention_offsets, store_relations
 from ..errors import Errors, Warnings
 from ..model.batch import PairScores
+from ..model.maths import margins
 from ..model.network import KEY, RELATION
 from ..model.phases import Phase
 from ..model.pieces import Document, Gold
@@ -27,6 +28,7 @@ from . import examples as reading
 from . import notices
 from .decode import Prediction, as_data, decode, evidence_of
 from .entities import write_new_entities
+from .second_reading import is_near, read_again
 from .settings import CORPUS_TRIPLES, Controls, Settings, check_labels
 from .state import TYPES, RelationComponent
 
@@ -110,15 +112,34 @@ class KmgreRelations(RelationComponent):
         entities = [self.entities(doc) for doc in docs]
         notices.warn_of_entities(self._warn_once, docs, entities)
         numbers = [number for number, found in enumerate(entities) if len(found) > 1]
-        with_sentences = self.settings.evidence_score > 0
+        with_sentences = self.settings.evidence_score > 0 or self.settings.second_reading > 0
         documents = [reading.read_document(docs[i], entities[i], with_sentences) for i in numbers]
         documents = [self._with_known_types(document) for document in documents]
         self._warn_of_no_pairs(len(docs), len(documents))
         if not documents:
             return entities, iter(())
         chunks = self.model.predict(self._input(documents, with_inverse=controls.needs_inverse))
+        if self.settings.second_reading:
+            chunks = self._read_again(chunks, documents, controls)
         places = torch.tensor(numbers)
         return entities, (replace(scores, document=places[scores.document]) for scores in chunks)
+
+    def _read_again(
+        self, chunks: Iterable[PairScores], documents: Sequence[Document], controls: Controls
+    ) -> Iterator[PairScores]:
+        """Add a second reading to scores, where an entity pair is near a threshold (see second_reading.py)."""
+        weight = self.settings.second_reading
+
+        def read(excerpts: list[Document]) -> Iterator[tuple[PairScores, Tensor]]:
+            given = ModelInput(excerpts, self._shim.pieces(excerpts), with_inverse=controls.needs_inverse)
+            for scores in self.model.predict(given):
+                yield scores, self.relation_logits(scores, [one.types for one in excerpts], controls)[0]
+
+        for scores in chunks:
+            logits, selected = self.relation_logits(scores, [one.types for one in documents], controls)
+            near = is_near(controls.calibrate(logits), controls.threshold)
+            again = read_again(scores, selected, logits, near, documents, read, controls.needs_inverse)
+            yield replace(scores, second=weight * again)
 
     def _input(self, documents: Sequence[Document], **how: Any) -> ModelInput:
         pieces = self._shim.pieces(documents)
@@ -139,7 +160,7 @@ class KmgreRelations(RelationComponent):
             max_labels=self.settings.max_labels,
             threshold=controls.threshold,
             adjust=lambda logits: controls.adjust(logits, scores.document, scores.entities, types),
-            calibrate=controls.calibrate,
+            calibrate=lambda logits: controls.calibrate(_add_second(logits, scores)),
         )
 
     def relation_logits(self, scores: PairScores, types: Types, controls: Controls) -> tuple[Tensor, Tensor]:
@@ -153,7 +174,8 @@ class KmgreRelations(RelationComponent):
         network = self._shim.require_network()
         selected = scores.select(network.xi, network.tau)
         logits = scores.fuse(selected, network.fusion)
-        return controls.adjust(logits, scores.document, scores.entities, types), selected
+        logits = controls.adjust(logits, scores.document, scores.entities, types)
+        return _add_second(logits, scores), selected
 
     def set_annotations(
         self, docs: Iterable[Doc], scores: Iterable[tuple[list[Entity], list[Prediction]]]
@@ -297,3 +319,8 @@ class KmgreRelations(RelationComponent):
         if docs:
             examples = [Example(doc, eg.reference) for doc, eg in zip(self.pipe(docs), examples)]
         return self.scorer(examples, **{"known_facts": self.known_facts, **kwargs})
+
+
+def _add_second(logits: Tensor, scores: PairScores) -> Tensor:
+    """Add what a second reading says to the logits of entity pairs. *Shape:* (N, C) both"""
+    return logits if scores.second is None else margins(logits) + scores.second

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CORPUS_TRIPLES = "corpus"
 LINE = "a slope above 0 and an intercept"
-SHARES = ("threshold", "evidence_share", "evidence_score")
+SHARES = ("threshold", "evidence_share", "evidence_score", "second_reading")
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Settings:
     max_labels: int = 4
     evidence_share: float = 0.8
     evidence_score: float = 0.0
+    second_reading: float = 0.0
     thresholds: Any = ()
     allowed_triples: Any = None
     symmetric: Any = ()

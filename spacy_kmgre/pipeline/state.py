@@ -49,6 +49,7 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
     max_labels = Setting()
     evidence_share = Setting()
     evidence_score = Setting()
+    second_reading = Setting()
     thresholds = Setting()
     allowed_triples = Setting()
     symmetric = Setting()
