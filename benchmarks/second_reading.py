@@ -16,7 +16,7 @@ import torch
 import typer
 from wasabi import table
 
-from spacy_kmgre.evaluation.report import count_examples
+from spacy_kmgre.evaluation.report import count_examples, score_examples
 from spacy_kmgre.evaluation.significance import compare
 from spacy_kmgre.evaluation.table import count_tables
 from spacy_kmgre.scoring.tallies import RelationCounts
@@ -44,8 +44,9 @@ def main(
         pipe.second_reading = value
         examples = list(create_corpus_reader(corpus)(nlp))
         start = time.process_time()
-        counts = count_examples(pipe, examples)
+        score_examples(nlp, examples)
         seconds = time.process_time() - start
+        counts = count_examples(pipe, examples)
         scores = sum(counts, RelationCounts()).scores()
         once = once or counts
         found = compare(*count_tables(once, counts))
