@@ -53,11 +53,14 @@ def read_again(
     rows = scores.row_of_pair()
     numbers, pairs = list(wanted), list(wanted.values())
     for again, again_logits in read([excerpt(documents[at], sentences) for at, sentences in numbers]):
-        own = margins(again_logits)
-        for (place, head, tail), row in again.row_of_pair().items():
-            first = rows.get((numbers[place][0], head, tail))
-            if first is not None and (head, tail) in pairs[place]:
-                found[first] = own[row]
+        taken = [
+            (rows[numbers[place][0], head, tail], row)
+            for (place, head, tail), row in again.row_of_pair().items()
+            if (head, tail) in pairs[place] and (numbers[place][0], head, tail) in rows
+        ]
+        if taken:
+            first, second = map(list, zip(*taken))
+            found[first] = margins(again_logits)[second]
     return found
 
 
@@ -88,8 +91,9 @@ def find_excerpts(
     best, label = own[:, 1:].max(dim=1)
     places: dict[tuple[int, Pair], tuple[int, ...]] = {}
     leading = _leading(scores, selected & near[scores.pair_index], label + 1)
+    value = best.tolist()
     # A better direction comes later, and its sentences take the place of the other one's.
-    for row, mention_pair in sorted(leading, key=lambda found: float(best[found[0]])):
+    for row, mention_pair in sorted(leading, key=lambda found: value[found[0]]):
         at = int(scores.document[row])
         ends = (
             documents[at].mentions[int(scores.head[mention_pair])],
