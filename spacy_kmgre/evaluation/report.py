@@ -22,17 +22,17 @@ from .thresholds import BestThreshold
 
 Interval = tuple[float, float]
 
-# Settings of the component that decide which relations are predicted.
-SETTINGS = (
-    "threshold",
-    "max_labels",
-    "thresholds",
-    "allowed_triples",
-    "symmetric",
-    "inverse",
-    "calibration",
-    "second_reading",
-)
+# Settings of the component that decide which relations are predicted, with the value that means nothing.
+SETTINGS: dict[str, Any] = {
+    "threshold": None,
+    "max_labels": None,
+    "thresholds": {},
+    "allowed_triples": None,
+    "symmetric": [],
+    "inverse": [],
+    "calibration": [1.0, 0.0],
+    "second_reading": 0.0,
+}
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def count_examples(pipe: Any, examples: Iterable[Example]) -> list[RelationCount
 def relation_settings(pipe: Any) -> dict[str, Any]:
     """The settings of the component that decide which relations are predicted, without those that are off."""
     values = {name: getattr(pipe, name) for name in SETTINGS}
-    return {name: value for name, value in values.items() if value not in (None, [], {}, [1.0, 0.0])}
+    return {name: value for name, value in values.items() if value != SETTINGS[name]}
 
 
 def make_report(

