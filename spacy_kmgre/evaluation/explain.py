@@ -175,7 +175,7 @@ def _explain(
         pairs = _mention_pairs(doc, entities, scores, selected, row, number)
         holds = bool(predicted[number])
         notes = _notes(pipe, controls, head, tail, label, fused[row], adjusted[row], number)
-        if scores.second is not None and scores.second[row, number]:
+        if scores.second.numel() and scores.second[row, number]:
             added = scores.second[row, number].item()
             notes.append(f"a second reading has added {added:.2f} to the margin over TH (second_reading)")
         unread = len(head.mentions) * len(tail.mentions) - len(pairs)

@@ -248,8 +248,8 @@ class PairScores:
         pairs are key. *Shape:* (P,)
     :param sentence_weights: How much of the context of each row of `relation` lies in each of S sentences of
         its document; no column where no document says where its sentences are. *Shape:* (P, S)
-    :param second: What a second reading adds to the entity pairs' margins over TH; None where there was none.
-        *Shape:* (N, C)
+    :param second: What a second reading adds to the entity pairs' margins over TH; empty where there was none.
+        *Shape:* (N, C) or (0, 0)
     """
 
     document: Tensor
@@ -260,7 +260,7 @@ class PairScores:
     relation: Tensor
     key: Tensor
     sentence_weights: Tensor
-    second: Tensor | None = field(default=None, kw_only=True)
+    second: Tensor = field(default_factory=lambda: torch.zeros(0, 0), kw_only=True)
 
     @property
     def num_pairs(self) -> int:

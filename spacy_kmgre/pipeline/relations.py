@@ -323,4 +323,4 @@ class KmgreRelations(RelationComponent):
 
 def _add_second(logits: Tensor, scores: PairScores) -> Tensor:
     """Add what a second reading says to the logits of entity pairs. *Shape:* (N, C) both"""
-    return logits if scores.second is None else margins(logits) + scores.second
+    return margins(logits) + scores.second if scores.second.numel() else logits

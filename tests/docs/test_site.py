@@ -72,6 +72,7 @@ def site(source: Path) -> dict[Path, Links]:
     folder = source.parent
     config = (ROOT / "mkdocs.yml").read_text(encoding="utf8")
     for old, new in (
+        ("docs_build/named_tuples.py", str(ROOT / "docs_build" / "named_tuples.py")),
         ("docs_dir: build/docs", "docs_dir: pages"),
         ("site_dir: build/site", "site_dir: site"),
         ("paths: [.]", f"paths: [{ROOT}]"),
@@ -82,6 +83,7 @@ def site(source: Path) -> dict[Path, Links]:
     command = [Path(sys.executable).with_name("zensical"), "build", "--strict"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "griffe" not in done.stdout + done.stderr  # It only prints what it does not find.
     return {page: Links(page) for page in (folder / "site").rglob("*.html")}
 
 

@@ -45,11 +45,6 @@ def make_scores(
     )
 
 
-def tensors(scores: PairScores) -> dict[str, torch.Tensor]:
-    """The fields that scores of one reading have."""
-    return {name: value for name, value in vars(scores).items() if value is not None}
-
-
 def one_after_another(batch: Sequence[PairScores]) -> PairScores:
     """The scores of several documents in one flat batch. Those with fewer sentences get columns of zeros."""
     sentences = max(scores.sentence_weights.shape[1] for scores in batch)
@@ -59,7 +54,7 @@ def one_after_another(batch: Sequence[PairScores]) -> PairScores:
         weights = scores.sentence_weights
         padding = weights.new_zeros(len(weights), sentences - weights.shape[1])
         own = {
-            **tensors(scores),
+            **vars(scores),
             "document": torch.full((scores.num_pairs,), number),
             "pair_index": scores.pair_index + first,
             "sentence_weights": torch.cat([weights, padding], dim=1),

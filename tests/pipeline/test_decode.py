@@ -1,7 +1,7 @@
 """Relations out of scores, against loops over Python floats."""
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from spacy_kmgre.model.batch import EntityPairScores, PairScores
 from spacy_kmgre.pipeline.decode import Prediction, decode
 
 from ..model import reference
-from .scores import KINDS, make_scores, one_after_another, tensors
+from .scores import KINDS, make_scores, one_after_another
 
 law = settings(deadline=None, derandomize=True, max_examples=60)
 SETTINGS: dict[str, Any] = {"xi": 0.15, "tau": 0.5, "fusion": True, "max_labels": 4, "threshold": 0.5}
@@ -134,7 +134,7 @@ def test_nothing_is_predicted_above_a_threshold_of_one():
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_entity_pairs(kind):
     scores = make_scores([2], 3, kind=kind)
-    nothing = {name: value[:0] for name, value in tensors(scores).items()}
+    nothing = {field.name: getattr(scores, field.name)[:0] for field in fields(scores)}
     assert decode(type(scores)(**nothing), **SETTINGS) == []
 
 
@@ -191,7 +191,7 @@ def test_given_shares_are_those_of_every_relation():
 def test_scores_that_were_made_without_gradients():
     scores = make_scores([3, 2], 4)
     with torch.inference_mode():
-        still = PairScores(**{name: value.clone() for name, value in tensors(scores).items()})
+        still = PairScores(**{name: value.clone() for name, value in vars(scores).items()})
     assert_same(decode(still, **SETTINGS), decode(scores, **SETTINGS))
 
 
