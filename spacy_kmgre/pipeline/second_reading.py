@@ -56,7 +56,7 @@ def read_again(
         taken = [
             (rows[numbers[place][0], head, tail], row)
             for (place, head, tail), row in again.row_of_pair().items()
-            if (head, tail) in pairs[place] and (numbers[place][0], head, tail) in rows
+            if (head, tail) in pairs[place]
         ]
         if taken:
             first, second = map(list, zip(*taken))
