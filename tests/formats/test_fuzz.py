@@ -263,7 +263,9 @@ def said_in_label_studio(path: Path) -> tuple[int, int]:
         ]
         chosen = [annotation for annotation in there if annotation.get("ground_truth") is True] or there
         for item in chosen[0].get("result", []) if chosen else ():
-            labels = [label for label in item.get("labels", []) if label.upper() != "COREF"]
+            labels = [
+                label for label in item.get("labels", []) if label is not None and label.upper() != "COREF"
+            ]
             sides = 2 if item.get("direction") == "bi" else 1
             counts[item["type"]] += 1 if item["type"] == "labels" else len(labels) * sides
     return counts["labels"], counts["relation"]
