@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import torch
@@ -50,7 +51,7 @@ class RelationReason:
 
     :param logit: The fused logit (16). Without fusion, the best margin over TH.
     :param threshold_logit: The fused logit of TH. Without fusion 0.
-    :param score: What is compared with the threshold: σ of their difference, after the controls.
+    :param score: What is compared with the threshold: σ of their difference, after the controls and a second reading.
     :param notes: What else has decided.
     :param mention_pairs: All of the entity pair, key ones first, by share.
     """
@@ -175,8 +176,8 @@ def _explain(
         pairs = _mention_pairs(doc, entities, scores, selected, row, number)
         holds = bool(predicted[number])
         notes = _notes(pipe, controls, head, tail, label, fused[row], adjusted[row], number)
-        if scores.second.numel() and scores.second[row, number]:
-            added = scores.second[row, number].item()
+        added = scores.second[row, number].item() if scores.second.numel() else 0.0
+        if added and isfinite(added):
             notes.append(f"a second reading has added {added:.2f} to the margin over TH (second_reading)")
         unread = len(head.mentions) * len(tail.mentions) - len(pairs)
         if unread:

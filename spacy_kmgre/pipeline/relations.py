@@ -120,24 +120,32 @@ class KmgreRelations(RelationComponent):
             return entities, iter(())
         chunks = self.model.predict(self._input(documents, with_inverse=controls.needs_inverse))
         if self.settings.second_reading:
-            chunks = self._read_again(chunks, documents, controls)
+            types = [[entity.label for entity in entities[i]] for i in numbers]
+            chunks = self._read_again(chunks, documents, types, controls)
         places = torch.tensor(numbers)
         return entities, (replace(scores, document=places[scores.document]) for scores in chunks)
 
     def _read_again(
-        self, chunks: Iterable[PairScores], documents: Sequence[Document], controls: Controls
+        self,
+        chunks: Iterable[PairScores],
+        documents: Sequence[Document],
+        types: Types,
+        controls: Controls,
     ) -> Iterator[PairScores]:
-        """Add a second reading to scores, where an entity pair is near a threshold (see second_reading.py)."""
+        """Add a second reading to scores, where an entity pair is near a threshold (see second_reading.py).
+
+        :param types: The types of each document's entities, those included that the model does not know.
+        """
         weight = self.settings.second_reading
 
-        def read(excerpts: list[Document]) -> Iterator[tuple[PairScores, Tensor]]:
+        def read(excerpts: list[Document], of: list[int]) -> Iterator[tuple[PairScores, Tensor]]:
             given = ModelInput(excerpts, self._shim.pieces(excerpts), with_inverse=controls.needs_inverse)
             for scores in self.model.predict(given):
-                yield scores, self.relation_logits(scores, [one.types for one in excerpts], controls)[0]
+                yield scores, self.relation_logits(scores, [types[number] for number in of], controls)[0]
 
         for scores in chunks:
-            logits, selected = self.relation_logits(scores, [one.types for one in documents], controls)
-            near = is_near(controls.calibrate(logits), controls.threshold)
+            logits, selected = self.relation_logits(scores, types, controls)
+            near = is_near(logits, controls.limits)
             again = read_again(scores, selected, logits, near, documents, read, controls.needs_inverse)
             yield replace(scores, second=weight * again)
 

@@ -22,8 +22,9 @@ NEAR = 0.7
 Excerpt = tuple[int, tuple[int, ...]]
 # The entity numbers of a head and a tail.
 Pair = tuple[int, int]
-# It takes documents, and gives their scores with the logits of entity pairs. The document of the scores is a position.
-Read = Callable[[list[Document]], Iterable[tuple[PairScores, Tensor]]]
+# It takes excerpts and the numbers of the documents that they are of, and gives scores with the logits of entity pairs.
+# The document of the scores is a position in the list.
+Read = Callable[[list[Document], list[int]], Iterable[tuple[PairScores, Tensor]]]
 
 
 def read_again(
@@ -52,7 +53,8 @@ def read_again(
         return found
     rows = scores.row_of_pair()
     numbers, pairs = list(wanted), list(wanted.values())
-    for again, again_logits in read([excerpt(documents[at], sentences) for at, sentences in numbers]):
+    excerpts = [excerpt(documents[at], sentences) for at, sentences in numbers]
+    for again, again_logits in read(excerpts, [at for at, _ in numbers]):
         taken = [
             (rows[numbers[place][0], head, tail], row)
             for (place, head, tail), row in again.row_of_pair().items()
@@ -64,14 +66,13 @@ def read_again(
     return found
 
 
-def is_near(logits: Tensor, threshold: float | Tensor) -> Tensor:
+def is_near(logits: Tensor, limits: Tensor) -> Tensor:
     """Return whether a relation of each entity pair is near its threshold, bool. *Shape:* (N,)
 
-    :param logits: The logits that the threshold is compared with. *Shape:* (N, C)
-    :param threshold: One threshold for all classes, or one for each. *Shape:* (C,)
+    :param logits: The logits before calibration, so that it changes nothing here. *Shape:* (N, C)
+    :param limits: The margins over TH at which relations are predicted. *Shape:* () or (C,)
     """
-    limits = torch.logit(torch.as_tensor(threshold, dtype=torch.float64, device=logits.device))
-    distance = (margins(logits).double() - limits).abs()[:, 1:]
+    distance = (margins(logits).double() - limits.to(logits.device)).abs()[:, 1:]
     return (distance < NEAR).any(dim=1)
 
 

@@ -248,6 +248,13 @@ class Controls:
         calibrated[:, 0] = 0.0
         return calibrated
 
+    @property
+    def limits(self) -> Tensor:
+        """The margins over TH, before calibration, at which relations are predicted. *Shape:* () or (C,)"""
+        scores = torch.as_tensor(self.threshold, dtype=torch.float64)
+        found: Tensor = (torch.logit(scores) - self._intercept) / self._slope
+        return found
+
     def _class(self, setting: str, label: str) -> int:
         if label not in self._classes:
             known = ", ".join(self._classes) or "none"

@@ -107,8 +107,9 @@ def library(tiny_encoder: str, tmp_path_factory) -> Path:
     finding.add_pipe("kmgre_entities", config={"types": TYPES})
     finding.add_pipe("kmgre_relations", source=given)
     assert component(finding).labels == ("born_in", "founded")
-    finding.to_disk(folder / "my_pipeline")
-    finding.to_disk(folder / "MODEL")
+    (folder / "end_to_end").mkdir()
+    for name in ("my_pipeline", "MODEL", "end_to_end/model-best"):
+        finding.to_disk(folder / name)
 
     for part in ("train", "dev", "test"):
         write_corpus(docs[:2], folder / f"{part}.spacy")

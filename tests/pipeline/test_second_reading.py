@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from spacy import Language
 from spacy.tokens import Doc, Span
 
+from spacy_kmgre.evaluation.calibration import Calibration
 from spacy_kmgre.evaluation.explain import explain
 from spacy_kmgre.model.pieces import Document
 from spacy_kmgre.pipeline import relations
@@ -70,9 +71,9 @@ def test_near_a_threshold(values: list[list[float]], thresholds: list[float]):
         limits = [math.log(t / (1 - t)) if 0 < t < 1 else math.inf for t in of_label]
         return any(abs(value - row[0] - limit) < NEAR for value, limit in list(zip(row, limits))[1:])
 
-    every = torch.tensor(thresholds, dtype=torch.float64)
+    every = torch.logit(torch.tensor(thresholds, dtype=torch.float64))
     assert is_near(logits, every).tolist() == [near(row, thresholds) for row in values]
-    assert is_near(logits, thresholds[1]).tolist() == [near(row, [thresholds[1]] * 4) for row in values]
+    assert is_near(logits, every[1]).tolist() == [near(row, [thresholds[1]] * 4) for row in values]
 
 
 def only_sentences(nlp: Language, doc: Doc, numbers: set[int]) -> Doc:
@@ -186,3 +187,16 @@ def test_pairs_far_from_the_threshold_and_texts_without_sentences_are_read_once(
     pipe.second_reading = 0.0
     blind = blind.copy()
     assert margins_of(nlp(blind)) == again
+
+
+def test_calibration_changes_no_prediction(load):
+    nlp = load()
+    pipe = component(nlp)
+    pipe.max_labels, pipe.second_reading, pipe.threshold = 9, WEIGHT, 0.4
+    before = nlp(make_doc(nlp))
+    calibration = Calibration(slope=0.3, intercept=-0.6, before=0.0, cross_validated=0.0)
+    for name, value in calibration.settings(pipe, {}).items():
+        setattr(pipe, name, value)
+    assert pipe.calibration == [0.3, -0.6]
+    after = nlp(make_doc(nlp))
+    assert reasons(after) == reasons(before) and after._.relations
