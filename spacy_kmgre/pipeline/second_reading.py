@@ -100,10 +100,9 @@ def find_excerpts(
             documents[at].mentions[int(scores.head[mention_pair])],
             documents[at].mentions[int(scores.tail[mention_pair])],
         )
-        starts = documents[at].sentences
-        sentences = tuple(sorted({bisect_right(starts, start) - 1 for start, _ in ends}))
+        sentences = tuple(sorted({_sentence_of(documents[at], start) for start, _ in ends}))
         head, tail = scores.entities[row].tolist()
-        if len(sentences) < len(starts):
+        if len(sentences) < len(documents[at].sentences):
             places[at, (head, tail)] = sentences
             if both:
                 places[at, (tail, head)] = sentences
@@ -140,9 +139,14 @@ def excerpt(document: Document, sentences: Sequence[int]) -> Document:
         text += document.text[bounds[number] : bounds[number + 1]]
     kept: dict[int, tuple[int, int]] = {}
     for mention, (start, end) in enumerate(document.mentions):
-        number = bisect_right(document.sentences, start) - 1
+        number = _sentence_of(document, start)
         if number in shifts and end <= bounds[number + 1]:
             kept[mention] = start + shifts[number], end + shifts[number]
     place = {mention: number for number, mention in enumerate(kept)}
     clusters = [[place[mention] for mention in cluster if mention in place] for cluster in document.clusters]
     return replace(document, text=text, mentions=list(kept.values()), clusters=clusters, sentences=())
+
+
+def _sentence_of(document: Document, character: int) -> int:
+    """Return the number of the sentence that a character is in, -1 where the document has no sentences."""
+    return bisect_right(document.sentences, character) - 1

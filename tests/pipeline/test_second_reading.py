@@ -175,6 +175,7 @@ def test_pairs_far_from_the_threshold_and_texts_without_sentences_are_read_once(
     near = {key for key, margin in once.items() if abs(margin) < NEAR}  # The threshold is 0.5.
     found = margins_of(nlp(make_doc(nlp)))
     far = {(head, tail) for head, _, tail in once} - {(head, tail) for head, _, tail in near}
+    assert far
     for (head, label, tail), margin in found.items():
         if (head, tail) in far:
             assert margin == pytest.approx(once[head, label, tail], abs=1e-6)
