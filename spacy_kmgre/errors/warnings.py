@@ -68,6 +68,10 @@ class Warnings:
         "entities: doc.ents is not set. A component such as ner has to come before it. Further Docs like this one "
         "are not named."
     )
+    W020 = (
+        "[KMGRE W020] {name!r} predicts in bfloat16, for which the device {device!r} has no instructions here: that is "
+        'slower than float32, and less exact. precision = "auto" takes bfloat16 only where there are some.'
+    )
     W010 = (
         "[KMGRE W010] {name!r}: the optimizer has spaCy's default learning rate, {default}, which would undo what the "
         "pretrained encoder knows. So the encoder learns at {own:.2g}, and the heads at {default}. Where "

@@ -6,6 +6,9 @@ from typing import Any
 
 from ..errors import Errors
 
+# What encoders may compute in when they predict; "auto" is bfloat16 where the device has instructions for it.
+FLOAT32, BFLOAT16, AUTO = PRECISIONS = ("float32", "bfloat16", "auto")
+
 # These settings are gone, as they brought nothing. Saved configs may name them, with the one value that each
 # has now.
 GONE = {"shared_layers": 0, "pseudo_labels": "hard", "key_pairs": "all", "negative_weight": 1.0}

@@ -7,17 +7,30 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .batch import on_device
+from .choices import AUTO, BFLOAT16, FLOAT32
 from .context import AttentionRows
+from .derived import DerivingModule
 from .fast_linear import speed_up
-from .huggingface import hidden_and_rows, runs_in_bfloat16, watch_projections
+from .huggingface import (
+    has_bfloat16,
+    hidden_and_rows,
+    keep_gradients_sparse,
+    positions,
+    rounded,
+    watch_projections,
+)
 from .pieces import Pieces
 
 # The number of word pieces that a device reads fastest at a time. So many stay in a CPU's cache, or keep a
 # GPU busy.
 BATCH_PIECES = {"cpu": 512, "cuda": 16384}
+
+# In bfloat16 on a CPU, runs are padded to lengths that are multiples of this. For each new length oneDNN compiles its
+# products anew and keeps them: with any length it takes a quarter more time, and up to a gigabyte more memory.
+LENGTHS = 32
 
 
 @dataclass(frozen=True)
@@ -59,14 +72,19 @@ class Window(NamedTuple):
     first_state: int
 
 
-class Encoder(nn.Module):
+class Encoder(DerivingModule):
     """Encodes documents window by window and puts the windows together.
+
+    On a CPU it reads in float32, but for updates under `mixed_precision`, and for predictions under `precision`, for
+    which it keeps a copy of the transformer in bfloat16.
 
     :param transformer: A Hugging Face encoder.
     :param batch_pieces: The number of word pieces that go through the transformer at a time, padding
         included; None stands for `BATCH_PIECES`.
     :param mixed_precision: Whether the transformer runs in bfloat16 where the device has it, on a CPU in training only;
         all else is in float32.
+    :ivar precision: What predictions are computed in, one of `PRECISIONS`. Padding changes what bfloat16 gives, so that
+        the scores of a document depend on those that it is read with.
     """
 
     transformer: Any
@@ -78,9 +96,26 @@ class Encoder(nn.Module):
             transformer.pooler = None
         speed_up(transformer)
         watch_projections(transformer)
+        keep_gradients_sparse(transformer)
         self.transformer = transformer
         self.batch_pieces = batch_pieces
         self.mixed_precision = mixed_precision
+        self.precision = FLOAT32
+
+    @property
+    def _predicts_in_bfloat16(self) -> bool:
+        if self.training or not torch.is_inference_mode_enabled():
+            return False
+        return self.precision == BFLOAT16 or (self.precision == AUTO and has_bfloat16(self.device))
+
+    def _reader(self) -> tuple[Any, bool]:
+        """Return the transformer that reads now, and whether torch has to bring it to bfloat16."""
+        if self.device.type != "cpu":
+            mixed = self.mixed_precision or self._predicts_in_bfloat16
+            return self.transformer, mixed and has_bfloat16(self.device)
+        if self._predicts_in_bfloat16:
+            return self.derived(lambda: rounded(self.transformer)), False
+        return self.transformer, self.mixed_precision and self.training and has_bfloat16(self.device)
 
     @property
     def width(self) -> int:
@@ -144,8 +179,12 @@ class Encoder(nn.Module):
             np.flatnonzero((own.markers >= start) & (own.markers < end))
             for own, (_, start, end) in zip(pieces, group)
         ]
+        transformer, autocast = self._reader()
         lengths = np.array([len(text) for text in texts])
         longest, most = int(lengths.max()), max(len(own) for own in inside)
+        if self.device.type == "cpu" and (autocast or transformer is not self.transformer):
+            padded = -(-longest // LENGTHS) * LENGTHS
+            longest = padded if padded <= positions(transformer.config) else longest
         inputs = np.full((len(texts), longest), self.transformer.config.pad_token_id or 0)
         places = np.zeros((len(texts), most), dtype=np.int64)
         for row, (own, text, mentions, (_, start, _)) in enumerate(zip(pieces, texts, inside, group)):
@@ -154,11 +193,11 @@ class Encoder(nn.Module):
         places += longest * np.arange(len(texts))[:, None]
         real = np.arange(longest) < lengths[:, None]
         hidden, rows = hidden_and_rows(
-            self.transformer,
+            transformer,
             on_device(inputs, self.device),
             None if real.all() else on_device(real, self.device),
             on_device(places.ravel(), self.device),
-            self.mixed_precision and runs_in_bfloat16(self.device, self.training),
+            autocast,
         )
         return (
             hidden,

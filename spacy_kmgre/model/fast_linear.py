@@ -2,10 +2,11 @@
 
 import platform
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from .derived import DerivingModule
 
 
 def _is_from_amd() -> bool:
@@ -26,11 +27,8 @@ IS_FASTER = (
 )
 
 
-class FastLinear(nn.Linear):
+class FastLinear(DerivingModule, nn.Linear):
     """A linear layer that keeps a second copy of its weights, in oneDNN's layout, for inference mode on a CPU.
-
-    The copy is made when it is needed and dropped by `train()`, `eval()` and moves to another device or
-    precision. Code that changes weights in another way has to call one of these afterwards.
 
     :param linear: The layer whose parameters it takes over.
     """
@@ -40,31 +38,15 @@ class FastLinear(nn.Linear):
         self.in_features, self.out_features = linear.in_features, linear.out_features
         self.weight, self.bias = linear.weight, linear.bias
         self.training = linear.training
-        self._laid_out: Tensor | None = None
 
     def forward(self, inputs: Tensor) -> Tensor:
         if not (torch.is_inference_mode_enabled() and inputs.device.type == self.weight.device.type == "cpu"):
             return super().forward(inputs)
         if not (IS_FASTER and inputs.dtype is self.weight.dtype is torch.float32):
             return super().forward(inputs)
-        laid_out = self._laid_out
-        if laid_out is None:
-            laid_out = self._laid_out = torch.ops.mkldnn._reorder_linear_weight(self.weight.detach())
+        laid_out: Tensor = self.derived(lambda: torch.ops.mkldnn._reorder_linear_weight(self.weight.detach()))
         found: Tensor = torch.ops.mkldnn._linear_pointwise(inputs, laid_out, self.bias, "none", [], "")
         return found
-
-    def train(self, mode: bool = True) -> "FastLinear":
-        self._laid_out = None
-        super().train(mode)
-        return self
-
-    def _apply(self, *args: Any, **kwargs: Any) -> "FastLinear":
-        self._laid_out = None
-        super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call]  # torch does not type it.
-        return self
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_laid_out": None}
 
 
 def speed_up(transformer: nn.Module) -> None:

@@ -28,7 +28,7 @@ from .huggingface import (
     tokenizer_to_files,
 )
 from .network import KEY, RELATION, Network
-from .optimizer import make_optimizer, step
+from .optimizer import NetworkOptimizer
 from .pieces import Document, Pieces, make_pieces
 from .rates import find_rates
 from .settings import EncoderSettings, NetworkSettings
@@ -118,7 +118,7 @@ class NetworkShim(Shim):
         self.tokenizer: Any = None
         self.label_texts: Sequence[str] = ()
         self._limit = 0
-        self._adamw: torch.optim.AdamW | None = None
+        self._optimizer: NetworkOptimizer | None = None
         self._updates = 0
         self.total_steps: int | None = None
         self.highest_learn_rates = (0.0, 0.0)
@@ -160,7 +160,7 @@ class NetworkShim(Shim):
         self._limit = longest_input(network.extractor.encoder.transformer.config, self.tokenizer)
         check_windows(encoder.max_length or self._limit, encoder.overlap, self._limit)
         self.network = network.to(get_torch_default_device())
-        self._adamw = None
+        self._optimizer = None
 
     def pieces(self, documents: Sequence[Document]) -> list[Pieces]:
         """Make word pieces of documents, as the encoders read them."""
@@ -188,6 +188,15 @@ class NetworkShim(Shim):
         if is_train:
             return self.begin_update(given)
         return self.predict(given), lambda _: []
+
+    def choose_precision(self, precision: str) -> None:
+        """Choose what the encoders compute in when they predict.
+
+        :param precision: One of `PRECISIONS` in choices.py.
+        """
+        for module in self.require_network().modules():
+            if isinstance(module, Encoder):
+                module.precision = precision
 
     def predict(self, given: ModelInput) -> Iterator[PairScores]:
         """Score all pairs, chunk by chunk as they are asked for."""
@@ -218,12 +227,12 @@ class NetworkShim(Shim):
         mention pairs (ω) of the whole batch, however it was cut up for gradient accumulation.
         """
         network = self.require_network()
-        if self._adamw is None:
-            self._adamw = make_optimizer(network)
+        if self._optimizer is None:
+            self._optimizer = NetworkOptimizer(network)
             self._updates = 0
         found = find_rates(optimizer, self.width, self._updates, self.total_steps)
         with network.turns.updating():
-            step(self._adamw, optimizer, network.parts, self._counts, found)
+            self._optimizer.step(optimizer, network.parts, self._counts, found)
             for part in network.parts.values():
                 part.train(part.training)  # Fast layers drop their copies of the old weights.
         heads, encoders = self.highest_learn_rates
@@ -240,19 +249,19 @@ class NetworkShim(Shim):
     def drop_gradients(self) -> None:
         """Forget the gradients, and the counts of the pairs that they come from."""
         # The optimiser has a list of parameters; modules take long to make one.
-        (self._adamw or self.require_network()).zero_grad(set_to_none=True)
+        (self._optimizer or self.require_network()).zero_grad()
         self._counts = {RELATION: 0, KEY: 0}
 
     def resize(self, classes: int) -> None:
         """Give the network more classes."""
         self.require_network().resize(classes)
-        self._adamw = None
+        self._optimizer = None
 
     def to_device(self, device_type: str, device_id: int) -> None:
         """Move the network; spaCy calls it."""
         if self.network is not None:
             self.network.to("cpu" if device_type == "cpu" else f"cuda:{device_id}")
-            self._adamw = None
+            self._optimizer = None
 
     def to_bytes(self) -> bytes:
         """Save everything that is needed to build the network again without the hub. Weights are stored as

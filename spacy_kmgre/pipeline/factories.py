@@ -26,6 +26,7 @@ DEFAULT_CONFIG = {
     "evidence_share": 0.8,
     "evidence_score": 0.0,
     "second_reading": 0.0,
+    "precision": "float32",
     "thresholds": [],
     "allowed_triples": None,
     "symmetric": [],
@@ -70,6 +71,7 @@ def make_relation_component(
     evidence_share: float,
     evidence_score: float,
     second_reading: float,
+    precision: str,
     thresholds: dict[str, float] | list[list[Any]],
     allowed_triples: str | list[list[str]] | None,
     symmetric: list[str],
@@ -94,6 +96,9 @@ def make_relation_component(
     :param second_reading: The weight of a second reading, in [0, 1]; 0 for none. Entity pairs with a relation near its
         threshold are read again in the sentences of their leading key mention pair alone, and the margins over the
         threshold class that they get there, times this, are added (see second_reading.py). Docs need sentences.
+    :param precision: What the encoders compute in when they predict, "float32" or "bfloat16"; "auto" stands for
+        bfloat16 on a GPU, and on a CPU that has instructions for it, which then takes less than half of the time. In
+        bfloat16 a Doc's scores depend a little on the Docs that are read with it.
     :param thresholds: Thresholds of single labels, as a section of the config or as pairs; only pairs take
         labels with a colon or an equals sign. The other labels have `threshold`. `Controls` in settings.py
         makes one tensor of both.
@@ -119,6 +124,7 @@ def make_relation_component(
         evidence_share=evidence_share,
         evidence_score=evidence_score,
         second_reading=second_reading,
+        precision=precision,
         thresholds=thresholds,
         allowed_triples=allowed_triples,
         symmetric=symmetric,

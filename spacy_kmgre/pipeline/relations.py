@@ -18,6 +18,8 @@ from torch import Tensor
 from ..annotations import get_relations, mention_offsets, store_relations
 from ..errors import Errors, Warnings
 from ..model.batch import PairScores
+from ..model.choices import BFLOAT16
+from ..model.huggingface import has_bfloat16
 from ..model.maths import margins
 from ..model.network import KEY, RELATION
 from ..model.phases import Phase
@@ -118,6 +120,7 @@ class KmgreRelations(RelationComponent):
         self._warn_of_no_pairs(len(docs), len(documents))
         if not documents:
             return entities, iter(())
+        self._choose_precision()
         chunks = self.model.predict(self._input(documents, with_inverse=controls.needs_inverse))
         if self.settings.second_reading:
             types = [[entity.label for entity in entities[i]] for i in numbers]
@@ -148,6 +151,13 @@ class KmgreRelations(RelationComponent):
             near = is_near(logits, controls.limits)
             again = read_again(scores, selected, logits, near, documents, read, controls.needs_inverse)
             yield replace(scores, second=weight * again)
+
+    def _choose_precision(self) -> None:
+        """Let the encoders predict in the precision that the settings have; warn where that makes them slower."""
+        precision, device = self.settings.precision, self._shim.require_network().device
+        self._shim.choose_precision(precision)
+        if precision == BFLOAT16 and not has_bfloat16(device):
+            self._warn_once(Warnings.W020, device=device.type)
 
     def _input(self, documents: Sequence[Document], **how: Any) -> ModelInput:
         pieces = self._shim.pieces(documents)

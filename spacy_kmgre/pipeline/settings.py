@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..errors import Errors
+from ..model.choices import FLOAT32, PRECISIONS
 from ..model.maths import margins
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Settings:
     evidence_share: float = 0.8
     evidence_score: float = 0.0
     second_reading: float = 0.0
+    precision: str = FLOAT32
     thresholds: Any = ()
     allowed_triples: Any = None
     symmetric: Any = ()
@@ -63,6 +65,7 @@ class Settings:
             _check(name, value, _is_number(value) and 0.0 <= value <= 1.0, "a number between 0 and 1")
         whole = isinstance(self.max_labels, Integral) and self.max_labels >= 1
         _check("max_labels", self.max_labels, whole, "a whole number, 1 or more")
+        _check("precision", self.precision, self.precision in PRECISIONS, f"one of {PRECISIONS}")
         merge = self.merge_relations
         _check("merge_relations", merge, isinstance(merge, bool), "true or false")
         line = self.calibration

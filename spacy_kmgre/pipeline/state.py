@@ -50,6 +50,7 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
     evidence_share = Setting()
     evidence_score = Setting()
     second_reading = Setting()
+    precision = Setting()
     thresholds = Setting()
     allowed_triples = Setting()
     symmetric = Setting()

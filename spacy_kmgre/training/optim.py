@@ -50,7 +50,7 @@ def create_adamw(
     :param learn_rate: The rate of the relation model's encoders, and of the pipeline's other components.
     :param head_learn_rate: The rate of everything else in the relation model.
     :param encoder_learn_rate: The rate of the relation model's encoders, where it is to differ from `learn_rate`.
-    :param L2: The weight decay; biases and layer norms have none.
+    :param L2: The weight decay; biases, layer norms and the relation model's word embeddings have none.
     :param grad_clip: The largest global norm of the gradient, of θ and ω together; 0 for no limit.
     """
     return AdamW(

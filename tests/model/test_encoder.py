@@ -213,7 +213,7 @@ def test_gradients_reach_the_transformer(family, windows, through):
     values = getattr(encoded, through)
     (values * torch.rand(values.shape)).sum().backward()
     moved = {name for name, parameter in transformer.named_parameters() if parameter.grad is not None}
-    strong = {name for name in moved if transformer.get_parameter(name).grad.abs().max() > 1e-6}
+    strong = {name for name in moved if transformer.get_parameter(name).grad.to_dense().abs().max() > 1e-6}
     layers = {name for name in strong if ".layer.1." in name}
     assert any("embeddings" in name for name in strong)
     assert any(".layer.0." in name for name in strong)
@@ -272,6 +272,51 @@ def test_rows_sum_to_one_in_mixed_precision_too(family, monkeypatch):
         torch.testing.assert_close(found, getattr(exact, field), rtol=0.1, atol=0.1)
     tolerance = 1e-5 if family == "bert" else 1e-2  # MPNet's own rows are in bfloat16
     torch.testing.assert_close(mixed.attention.sum(-1), torch.ones(2, 4), rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_predictions_in_bfloat16(family):
+    """They need inference mode, as a copy with rounded weights makes them; its rows are in float32, and sum to 1."""
+    encoder = Encoder(make_transformer(family)).eval()
+    batch = [random_pieces(30, markers=[3, 9]), random_pieces(17, markers=[5])]
+    with torch.inference_mode():
+        exact = read(encoder, *batch)
+        encoder.precision = "bfloat16"
+        rounded = read(encoder, *batch)
+        kept = encoder.derived(lambda: None)
+        assert {weight.dtype for weight in kept.parameters()} == {torch.bfloat16}
+        assert encoder.derived(lambda: None) is kept
+    with torch.no_grad():
+        same = read(encoder, *batch)
+    for found, before, after in zip(rounded, exact, same):
+        assert_same(after, before)
+        for value, expected in zip(found, before):
+            assert value.dtype == torch.float32
+            assert not torch.equal(value, expected)
+            torch.testing.assert_close(value, expected, rtol=0.1, atol=0.1)
+        torch.testing.assert_close(
+            found.attention.sum(-1), torch.ones(found.attention.shape[:2]), rtol=0, atol=1e-2
+        )
+    assert torch.bfloat16 not in {weight.dtype for weight in encoder.state_dict().values()}
+    for change in (encoder.train, encoder.eval, encoder.double):
+        encoder.derived(lambda: kept)
+        change()
+        assert encoder.derived(lambda: "made anew") == "made anew"
+        change()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("length", [31, 32, 33, LIMIT - 1, LIMIT])
+def test_lengths_in_bfloat16(family, length):
+    """Runs are padded to a multiple of a length, but never beyond an encoder's positions."""
+    encoder = Encoder(make_transformer(family)).eval()
+    pieces = random_pieces(length, markers=[3])
+    with torch.inference_mode():
+        (exact,) = read(encoder, pieces)
+        encoder.precision = "bfloat16"
+        (rounded,) = read(encoder, pieces)
+    assert len(rounded.hidden) == length
+    torch.testing.assert_close(rounded.hidden, exact.hidden, rtol=0.1, atol=0.1)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

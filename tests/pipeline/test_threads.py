@@ -17,6 +17,7 @@ import torch
 from spacy import Language
 from spacy.tokens import Doc
 
+from spacy_kmgre.model.optimizer import NetworkOptimizer
 from spacy_kmgre.model.thinc_shim import get_shim
 from spacy_kmgre.model.turns import Turns
 
@@ -110,8 +111,8 @@ def test_a_prediction_has_the_weights_of_one_moment(tiny_encoder):
     moments.append(relations(nlp(make_doc(nlp))))
     assert moments[0] != moments[1]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("spacy_kmgre.model.thinc_shim.step", halve)
-        shim._adamw = object()  # type: ignore[assignment]  # The step that is made does not look at it.
+        shim._optimizer = NetworkOptimizer(shim.require_network())
+        patch.setattr(shim._optimizer, "step", halve)
         patch.setattr(shim, "drop_gradients", lambda: None)
         with beside(lambda: shim.finish_update(optimizer)):
             found = [relations(nlp(make_doc(nlp))) for _ in range(60)]
