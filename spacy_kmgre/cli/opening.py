@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from ..entities.global_ids import find_rule
 from ..evaluation.gold_entities import between_gold_entities
+from ..extraction.annotate import predict_only
 from ..extraction.run import Plan
 from ..extraction.tables import Columns
 from ..types import Entity
@@ -49,6 +50,7 @@ class Choice:
             self.model, self.component, config=self.config, code=self.code, use_gpu=self.use_gpu
         )
         nlp.max_length = self.max_length or nlp.max_length
+        predict_only(nlp)
         if self.given_entities:
             stack.enter_context(between_gold_entities(nlp, self.component))
         return nlp

@@ -93,6 +93,11 @@ class PipelineErrors:
         "[KMGRE E029] The weights, the tokenizer and the configuration do not fit, or are damaged: {reason}."
     )
 
+    E030 = (
+        "[KMGRE E030] This pipeline was made for predictions alone (`predict_only`): it has its weights in bfloat16 "
+        "only, and can be neither trained nor saved. Load it again with spacy.load()."
+    )
+
     # Relations written by hand (E070-E079)
     E070 = (
         "[KMGRE E070] doc._.relations is a tuple, and has no {name}. doc._.add_relation(head, tail, label) adds a "

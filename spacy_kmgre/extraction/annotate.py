@@ -1,5 +1,7 @@
 """Runs a pipeline over documents, of which each may fail by itself."""
 
+import ctypes
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -49,6 +51,19 @@ class Outcome(NamedTuple):
     relations: int = 0
     error: str | None = None
     digest: bytes = b""
+
+
+def predict_only(nlp: Language) -> Language:
+    """Let a pipeline's components forget what predictions do not need (see `KmgreRelations.predict_only`)."""
+    for _, pipe in nlp.pipeline:
+        if hasattr(pipe, "predict_only"):
+            pipe.predict_only()
+    if sys.platform == "linux":
+        # glibc would keep the room of forgotten weights, and what loading has needed.
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:  # Other C libraries lack it.
+            trim(0)
+    return nlp
 
 
 def leave_out(name: str, error: str) -> None:

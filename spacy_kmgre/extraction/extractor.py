@@ -15,7 +15,7 @@ from ..errors import Errors
 from ..export.base import require
 from ..export.parquet import RELATIONS, ParquetExport, schemas, tables
 from ..export.records import decode_records
-from .annotate import Annotator
+from .annotate import Annotator, predict_only
 from .batches import split_by_words
 from .reader import Reader, splits_sentences
 from .records import row_record
@@ -50,7 +50,7 @@ def load(settings: Settings) -> Language:
     setup_gpu(settings.use_gpu, silent=True)
     nlp = spacy.load(settings.model, config=srsly.json_loads(settings.config))
     nlp.max_length = settings.max_length or nlp.max_length
-    return nlp
+    return predict_only(nlp)
 
 
 class Extractor:

@@ -114,8 +114,21 @@ class Encoder(DerivingModule):
             mixed = self.mixed_precision or self._predicts_in_bfloat16
             return self.transformer, mixed and has_bfloat16(self.device)
         if self._predicts_in_bfloat16:
-            return self.derived(lambda: rounded(self.transformer)), False
+            return self._rounded(), False
         return self.transformer, self.mixed_precision and self.training and has_bfloat16(self.device)
+
+    def _rounded(self) -> Any:
+        is_rounded = self.transformer.dtype is torch.bfloat16
+        return self.transformer if is_rounded else self.derived(lambda: rounded(self.transformer))
+
+    def forget_float32(self) -> bool:
+        """Keep the weights in bfloat16 alone, where predictions are computed in it on a CPU; from then on there is
+        nothing else. Return whether it is so."""
+        with torch.inference_mode():
+            if self.device.type == "cpu" and self._predicts_in_bfloat16:
+                self.transformer = self._rounded()
+                self._derived = ()
+        return bool(self.transformer.dtype is torch.bfloat16)
 
     @property
     def width(self) -> int:
@@ -182,7 +195,7 @@ class Encoder(DerivingModule):
         transformer, autocast = self._reader()
         lengths = np.array([len(text) for text in texts])
         longest, most = int(lengths.max()), max(len(own) for own in inside)
-        if self.device.type == "cpu" and (autocast or transformer is not self.transformer):
+        if self.device.type == "cpu" and (autocast or transformer.dtype is torch.bfloat16):
             padded = -(-longest // LENGTHS) * LENGTHS
             longest = padded if padded <= positions(transformer.config) else longest
         inputs = np.full((len(texts), longest), self.transformer.config.pad_token_id or 0)

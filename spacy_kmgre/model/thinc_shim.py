@@ -124,6 +124,7 @@ class NetworkShim(Shim):
         self.highest_learn_rates = (0.0, 0.0)
         self._counts = {RELATION: 0, KEY: 0}
         self._process = os.getpid()
+        self._only_predicts = False
 
     def require_network(self) -> Network[Any]:
         """Return the network.
@@ -160,6 +161,7 @@ class NetworkShim(Shim):
         self._limit = longest_input(network.extractor.encoder.transformer.config, self.tokenizer)
         check_windows(encoder.max_length or self._limit, encoder.overlap, self._limit)
         self.network = network.to(get_torch_default_device())
+        self._only_predicts = False
         self._optimizer = None
 
     def pieces(self, documents: Sequence[Document]) -> list[Pieces]:
@@ -194,9 +196,25 @@ class NetworkShim(Shim):
 
         :param precision: One of `PRECISIONS` in choices.py.
         """
-        for module in self.require_network().modules():
-            if isinstance(module, Encoder):
-                module.precision = precision
+        for encoder in self._encoders():
+            encoder.precision = precision
+
+    def _encoders(self) -> list[Encoder]:
+        return [module for module in self.require_network().modules() if isinstance(module, Encoder)]
+
+    def forget_float32(self) -> None:
+        """Forget the encoders' weights in float32 where predictions are in bfloat16 on a CPU. Then the network can be
+        neither trained nor saved."""
+        forgotten = [encoder.forget_float32() for encoder in self._encoders()]
+        self._only_predicts = any(forgotten)
+
+    def _check_exact(self) -> None:
+        """Check that the weights in float32 are there.
+
+        :raises ValueError: Where they were forgotten.
+        """
+        if self._only_predicts:
+            raise ValueError(Errors.E030)
 
     def predict(self, given: ModelInput) -> Iterator[PairScores]:
         """Score all pairs, chunk by chunk as they are asked for."""
@@ -209,6 +227,7 @@ class NetworkShim(Shim):
     def begin_update(self, given: ModelInput) -> tuple[PairScores, Callable[[Tensor], list[Any]]]:
         """Score all pairs. The callback that is returned with the scores takes one scalar, the sum of the
         losses of the parts that learn."""
+        self._check_exact()
         scores: PairScores = self.require_network()(given.documents, given.pieces, given.trainable)
         self._counts[RELATION] += scores.num_pairs
         self._counts[KEY] += len(scores.head)
@@ -265,9 +284,13 @@ class NetworkShim(Shim):
 
     def to_bytes(self) -> bytes:
         """Save everything that is needed to build the network again without the hub. Weights are stored as
-        safetensors."""
+        safetensors.
+
+        :raises ValueError: Where those in float32 were forgotten.
+        """
         if self.network is None:
             return b""
+        self._check_exact()
         message = {
             "settings": self.settings.structure,
             "classes": self.network.extractor.head.classes,

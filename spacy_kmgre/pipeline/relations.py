@@ -152,6 +152,13 @@ class KmgreRelations(RelationComponent):
             again = read_again(scores, selected, logits, near, documents, read, controls.needs_inverse)
             yield replace(scores, second=weight * again)
 
+    def predict_only(self) -> None:
+        """Forget what only training and saving need: the encoders' weights in float32, where `precision` means bfloat16
+        on this CPU. The component keeps this precision, and can neither learn nor be saved from then on."""
+        if self._shim.network is not None:
+            self._choose_precision()
+            self._shim.forget_float32()
+
     def _choose_precision(self) -> None:
         """Let the encoders predict in the precision that the settings have; warn where that makes them slower."""
         precision, device = self.settings.precision, self._shim.require_network().device

@@ -84,6 +84,22 @@ def test_several_sources_and_an_override(model, source, tmp_path):
     assert not any(data["relations"] for data in lines)
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_in_bfloat16(model, source, tmp_path, monkeypatch, processes):
+    """The pipeline forgets the weights in float32; processes that it is forked into predict likewise."""
+    monkeypatch.setattr("spacy_kmgre.pipeline.relations.has_bfloat16", lambda device: True)
+    found = {}
+    for precision in ("float32", "bfloat16"):
+        target = tmp_path / f"{precision}.jsonl"
+        setting = (f"--components.{NAME}.precision", precision, f"--components.{NAME}.threshold", "0.0")
+        run(model, source, "-o", target, "--n-process", processes, *setting)
+        found[precision] = [
+            relation["score"] for row in srsly.read_jsonl(target) for relation in row["relations"]
+        ]
+    assert found["float32"] != found["bfloat16"]
+    assert found["float32"] == pytest.approx(found["bfloat16"], abs=0.05)
+
+
 def test_entities_that_the_documents_come_with(trained_folder, source, tmp_path):
     nlp = spacy.load(trained_folder("KMGRE"))
     code = tmp_path / "code.py"

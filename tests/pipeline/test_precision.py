@@ -122,6 +122,60 @@ def test_several_documents_are_read_as_near_as_one(nlp: Language, instructions):
         assert scores_of(doc) == pytest.approx(alone, abs=0.05)
 
 
+def weights(nlp: Language) -> dict[torch.dtype, int]:
+    """The bytes of a pipeline's encoders, by what they are in."""
+    found: dict[torch.dtype, int] = {}
+    for name, parameter in component(nlp).model.shims[0].require_network().named_parameters():
+        if ".encoder." not in name:
+            continue
+        found[parameter.dtype] = found.get(parameter.dtype, 0) + parameter.nbytes
+    return found
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_predictions_alone_need_one_copy_of_the_weights(nlp: Language, instructions, tmp_path, early: bool):
+    """They are the same predictions; what needs the exact weights says so."""
+    instructions(True)
+    expected = predicted(nlp, "bfloat16") if early else None
+    before = weights(nlp)
+    component(nlp).precision = "bfloat16"
+    component(nlp).predict_only()
+    component(nlp).predict_only()
+    found = predicted(nlp, "bfloat16")
+    assert found == (expected or found)
+    assert weights(nlp) == {torch.bfloat16: before[torch.float32] / 2}
+    network = component(nlp).model.shims[0].require_network()
+    assert len(pickle.dumps(network)) == pytest.approx(len(pickle.dumps(copy.deepcopy(network))), abs=99)
+    assert predicted(nlp, "float32") == found  # There is nothing else.
+    with pytest.raises(ValueError, match=r"KMGRE E030.*predict_only"):
+        nlp.update(make_examples(nlp), sgd=create_adamw())
+    with pytest.raises(ValueError, match=r"KMGRE E030"):
+        nlp.to_disk(tmp_path / "saved")
+    with pytest.raises(ValueError, match=r"KMGRE E030"):
+        nlp.to_bytes()
+
+
+def test_a_pipeline_in_float32_has_nothing_to_forget(nlp: Language, instructions, tmp_path):
+    instructions(False)
+    component(nlp).precision = "auto"
+    before = weights(nlp)
+    component(nlp).predict_only()
+    assert weights(nlp) == before
+    nlp.update(make_examples(nlp), sgd=create_adamw())
+    nlp.to_disk(tmp_path)
+    component(nlp).from_disk(tmp_path / component(nlp).name, exclude=["vocab"])
+
+
+def test_a_pipeline_that_is_loaded_again_can_learn(nlp: Language, instructions, tmp_path):
+    instructions(True)
+    nlp.to_disk(tmp_path)
+    component(nlp).precision = "bfloat16"
+    component(nlp).predict_only()
+    component(nlp).from_disk(tmp_path / component(nlp).name, exclude=["vocab"])
+    nlp.update(make_examples(nlp), sgd=create_adamw())
+    assert set(weights(nlp)) == {torch.float32}
+
+
 def test_a_second_reading_has_the_same_precision(nlp: Language, instructions, monkeypatch):
     instructions(True)
     component(nlp).second_reading, component(nlp).threshold = 0.4, 0.5
