@@ -47,6 +47,8 @@ def main(
     if label_texts is not None:
         texts = srsly.read_json(label_texts)
         pipe.label_texts = {label: texts[label] for label in pipe.labels if label in texts}
+    # What it extracts names the pipeline; the name of spaCy's own would mislead.
+    nlp.meta.update(name=f"{nlp.meta['name']}_kmgre", version=source.meta["version"])
     out_dir.parent.mkdir(parents=True, exist_ok=True)
     nlp.to_disk(out_dir)
     msg.good(f"{pipeline} with {ENTITIES} and {RELATIONS} in {out_dir}")

@@ -11,6 +11,7 @@ from spacy.util import is_package
 from ..errors import Errors
 from ..extraction.sources import PIPELINE, is_pipeline
 from ..pipeline.relations import KmgreRelations
+from ..pipeline.state import override
 
 NO_PIPELINE = (
     f"is no pipeline: that is a folder with {' and '.join(PIPELINE)}, such as training/model-best, or the name of a "
@@ -38,6 +39,7 @@ def load_pipeline(
     import_code(code)
     setup_gpu(use_gpu, silent=True)
     nlp = spacy.load(model, config=config or {})
+    override(nlp, config or {})
     if component not in nlp.pipe_names or not isinstance(nlp.get_pipe(component), KmgreRelations):
         raise ValueError(Errors.E330.format(model=model, name=component, known=", ".join(nlp.pipe_names)))
     return nlp

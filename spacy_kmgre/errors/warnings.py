@@ -69,8 +69,8 @@ class Warnings:
         "are not named."
     )
     W020 = (
-        "[KMGRE W020] {name!r} predicts in bfloat16, for which the device {device!r} has no instructions here: that is "
-        'slower than float32, and less exact. precision = "auto" takes bfloat16 only where there are some.'
+        "[KMGRE W020] {name!r} predicts in bfloat16, for which this CPU has no instructions: that is slower than "
+        'float32, and less exact. precision = "auto" takes bfloat16 only where there are some.'
     )
     W010 = (
         "[KMGRE W010] {name!r}: the optimizer has spaCy's default learning rate, {default}, which would undo what the "

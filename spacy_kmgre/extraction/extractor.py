@@ -46,9 +46,13 @@ class Settings(NamedTuple):
 @lru_cache(maxsize=1)
 def load(settings: Settings) -> Language:
     """Load a pipeline, once in a process."""
+    from ..pipeline.state import override  # The process that spreads the tables does without torch.
+
     import_code(settings.code)
     setup_gpu(settings.use_gpu, silent=True)
-    nlp = spacy.load(settings.model, config=srsly.json_loads(settings.config))
+    overrides = srsly.json_loads(settings.config)
+    nlp = spacy.load(settings.model, config=overrides)
+    override(nlp, overrides)
     nlp.max_length = settings.max_length or nlp.max_length
     return predict_only(nlp)
 

@@ -104,16 +104,15 @@ class Encoder(DerivingModule):
 
     @property
     def _predicts_in_bfloat16(self) -> bool:
-        if self.training or not torch.is_inference_mode_enabled():
-            return False
         return self.precision == BFLOAT16 or (self.precision == AUTO and has_bfloat16(self.device))
 
     def _reader(self) -> tuple[Any, bool]:
         """Return the transformer that reads now, and whether torch has to bring it to bfloat16."""
+        predicts = torch.is_inference_mode_enabled() and not self.training
+        rounds = predicts and self._predicts_in_bfloat16
         if self.device.type != "cpu":
-            mixed = self.mixed_precision or self._predicts_in_bfloat16
-            return self.transformer, mixed and has_bfloat16(self.device)
-        if self._predicts_in_bfloat16:
+            return self.transformer, (self.mixed_precision or rounds) and has_bfloat16(self.device)
+        if rounds:
             return self._rounded(), False
         return self.transformer, self.mixed_precision and self.training and has_bfloat16(self.device)
 
@@ -124,10 +123,9 @@ class Encoder(DerivingModule):
     def forget_float32(self) -> bool:
         """Keep the weights in bfloat16 alone, where predictions are computed in it on a CPU; from then on there is
         nothing else. Return whether it is so."""
-        with torch.inference_mode():
-            if self.device.type == "cpu" and self._predicts_in_bfloat16:
-                self.transformer = self._rounded()
-                self._derived = ()
+        if self.device.type == "cpu" and self._predicts_in_bfloat16:
+            self.transformer = self.eval()._rounded()
+            self._derived = ()
         return bool(self.transformer.dtype is torch.bfloat16)
 
     @property

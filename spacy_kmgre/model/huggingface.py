@@ -271,7 +271,7 @@ def has_plain_attention(config: Any) -> bool:
 def has_bfloat16(device: torch.device) -> bool:
     """Return whether a device has instructions for bfloat16: a GPU, or a CPU with avx512_bf16, AMX or Arm's."""
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # Earlier versions of torch do not say it of Arm's.
     known: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)() or known.get("bf16"))

@@ -205,10 +205,11 @@ class NetworkShim(Shim):
     def forget_float32(self) -> None:
         """Forget the encoders' weights in float32 where predictions are in bfloat16 on a CPU. Then the network can be
         neither trained nor saved."""
-        forgotten = [encoder.forget_float32() for encoder in self._encoders()]
+        with self.require_network().turns.updating():
+            forgotten = [encoder.forget_float32() for encoder in self._encoders()]
         self._only_predicts = any(forgotten)
 
-    def _check_exact(self) -> None:
+    def check_exact(self) -> None:
         """Check that the weights in float32 are there.
 
         :raises ValueError: Where they were forgotten.
@@ -227,7 +228,7 @@ class NetworkShim(Shim):
     def begin_update(self, given: ModelInput) -> tuple[PairScores, Callable[[Tensor], list[Any]]]:
         """Score all pairs. The callback that is returned with the scores takes one scalar, the sum of the
         losses of the parts that learn."""
-        self._check_exact()
+        self.check_exact()
         scores: PairScores = self.require_network()(given.documents, given.pieces, given.trainable)
         self._counts[RELATION] += scores.num_pairs
         self._counts[KEY] += len(scores.head)
@@ -290,7 +291,7 @@ class NetworkShim(Shim):
         """
         if self.network is None:
             return b""
-        self._check_exact()
+        self.check_exact()
         message = {
             "settings": self.settings.structure,
             "classes": self.network.extractor.head.classes,

@@ -97,7 +97,7 @@ def make_relation_component(
         threshold are read again in the sentences of their leading key mention pair alone, and the margins over the
         threshold class that they get there, times this, are added (see second_reading.py). Docs need sentences.
     :param precision: What the encoders compute in when they predict, "float32" or "bfloat16"; "auto" stands for
-        bfloat16 on a GPU, and on a CPU that has instructions for it, which then takes less than half of the time. In
+        bfloat16 on a device that has instructions for it; a CPU with AMX takes less than half of the time then. In
         bfloat16 a Doc's scores depend a little on the Docs that are read with it.
     :param thresholds: Thresholds of single labels, as a section of the config or as pairs; only pairs take
         labels with a colon or an equals sign. The other labels have `threshold`. `Controls` in settings.py

@@ -163,8 +163,8 @@ class KmgreRelations(RelationComponent):
         """Let the encoders predict in the precision that the settings have; warn where that makes them slower."""
         precision, device = self.settings.precision, self._shim.require_network().device
         self._shim.choose_precision(precision)
-        if precision == BFLOAT16 and not has_bfloat16(device):
-            self._warn_once(Warnings.W020, device=device.type)
+        if precision == BFLOAT16 and device.type == "cpu" and not has_bfloat16(device):
+            self._warn_once(Warnings.W020)
 
     def _input(self, documents: Sequence[Document], **how: Any) -> ModelInput:
         pieces = self._shim.pieces(documents)

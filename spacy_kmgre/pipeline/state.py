@@ -2,12 +2,13 @@
 all."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.training import Example
 from spacy.vocab import Vocab
@@ -247,7 +248,11 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         self.lost_relations += len(lost)
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Save the component in a folder."""
+        """Save the component in a folder.
+
+        :raises ValueError: Where it was made for predictions alone; what is in the folder stays.
+        """
+        self._shim.check_exact()  # Thinc empties the file before it asks for what to write.
         self.cfg["changed"] = changes(self._configured, self.settings)
         super().to_disk(path, exclude=tuple(exclude))
 
@@ -308,3 +313,18 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
             classes = network.extractor.head.classes - 1
             if classes != len(self.labels):
                 raise ValueError(Errors.E017.format(path=source, classes=classes, known=len(self.labels)))
+
+
+def override(nlp: Language, overrides: Mapping[str, Any]) -> None:
+    """Set what overrides of a config name on the components of a pipeline that was loaded with them. `merge` cannot
+    tell a value that somebody asks for now from one that stood in the config before, and lets what was saved win.
+
+    :param overrides: The values by their places, such as "components.kmgre_relations.threshold".
+    """
+    for place, value in overrides.items():
+        section, _, rest = place.partition(".")
+        name, _, setting = rest.partition(".")
+        if section == "components" and setting in NAMES and name in nlp.pipe_names:
+            pipe = nlp.get_pipe(name)
+            if isinstance(getattr(type(pipe), setting, None), Setting):
+                setattr(pipe, setting, value)

@@ -100,6 +100,20 @@ def test_in_bfloat16(model, source, tmp_path, monkeypatch, processes):
     assert found["float32"] == pytest.approx(found["bfloat16"], abs=0.05)
 
 
+def test_an_override_comes_before_what_was_saved(model, source, tmp_path):
+    """Also where it has the value that the config had before the setting was changed and saved."""
+    nlp = spacy.load(model)
+    before = component(nlp).threshold
+    component(nlp).threshold = 1.0
+    nlp.to_disk(tmp_path / "saved")
+    counts = []
+    for setting in ((), (f"--components.{NAME}.threshold", before)):
+        result = run(tmp_path / "saved", source, *setting)
+        assert result.exit_code == 0, result.output
+        counts.append(sum(len(json.loads(found)["relations"]) for found in result.stdout.splitlines()))
+    assert counts[0] == 0 < counts[1]
+
+
 def test_entities_that_the_documents_come_with(trained_folder, source, tmp_path):
     nlp = spacy.load(trained_folder("KMGRE"))
     code = tmp_path / "code.py"

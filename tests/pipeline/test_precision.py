@@ -68,7 +68,7 @@ def test_auto_is_float32_where_a_cpu_has_no_instructions(nlp: Language, instruct
 def test_bfloat16_without_instructions_is_done_and_told_once(nlp: Language, instructions):
     instructions(False)
     exact = predicted(nlp, "float32")
-    with pytest.warns(UserWarning, match=r"W020.*kmgre_relations.*'cpu'.*auto"):
+    with pytest.warns(UserWarning, match=r"W020.*kmgre_relations.*CPU.*auto"):
         found = predicted(nlp, "bfloat16")
     assert found != exact
     with warnings.catch_warnings():
@@ -153,6 +153,26 @@ def test_predictions_alone_need_one_copy_of_the_weights(nlp: Language, instructi
         nlp.to_disk(tmp_path / "saved")
     with pytest.raises(ValueError, match=r"KMGRE E030"):
         nlp.to_bytes()
+
+
+def test_a_refused_save_leaves_what_was_there(nlp: Language, instructions, tmp_path):
+    instructions(True)
+    nlp.to_disk(tmp_path)
+    expected = predicted(nlp, "bfloat16")
+    component(nlp).predict_only()
+    with pytest.raises(ValueError, match=r"KMGRE E030"):
+        nlp.to_disk(tmp_path)
+    loaded = spacy.load(tmp_path)
+    component(loaded).precision = "bfloat16"
+    assert scores_of(loaded(make_doc(loaded))) == expected
+
+
+def test_weights_are_forgotten_after_an_update_too(nlp: Language, instructions):
+    instructions(True)
+    component(nlp).precision = "bfloat16"
+    nlp.update(make_examples(nlp), sgd=create_adamw())
+    component(nlp).predict_only()
+    assert set(weights(nlp)) == {torch.bfloat16}
 
 
 def test_a_pipeline_in_float32_has_nothing_to_forget(nlp: Language, instructions, tmp_path):
