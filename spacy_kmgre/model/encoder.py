@@ -14,15 +14,9 @@ from .choices import AUTO, BFLOAT16, FLOAT32
 from .context import AttentionRows
 from .derived import DerivingModule
 from .fast_linear import speed_up
-from .huggingface import (
-    has_bfloat16,
-    hidden_and_rows,
-    keep_gradients_sparse,
-    positions,
-    rounded,
-    watch_projections,
-)
+from .huggingface import hidden_and_rows, keep_gradients_sparse, positions, watch_projections
 from .pieces import Pieces
+from .precision import has_bfloat16, rounded
 
 # The number of word pieces that a device reads fastest at a time. So many stay in a CPU's cache, or keep a
 # GPU busy.

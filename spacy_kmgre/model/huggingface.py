@@ -11,7 +11,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
-from copy import deepcopy
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -23,12 +22,12 @@ import torch
 import transformers
 from huggingface_hub.constants import ENDPOINT
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerFast
 from transformers.models.auto.modeling_auto import MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES
 from transformers.models.auto.tokenization_auto import get_tokenizer_config
 
 from ..errors import Errors
+from .precision import plain_products
 
 PACKAGE = "package:"
 # The number of seconds within which the Hugging Face hub has to answer.
@@ -268,24 +267,6 @@ def has_plain_attention(config: Any) -> bool:
     return config.model_type in PLAIN_ATTENTION and absolute
 
 
-def has_bfloat16(device: torch.device) -> bool:
-    """Return whether a device has instructions for bfloat16: a GPU, or a CPU with avx512_bf16, AMX or Arm's."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    # Earlier versions of torch do not say it of Arm's.
-    known: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)() or known.get("bf16"))
-
-
-def rounded(transformer: Any) -> Any:
-    """Return a copy of a transformer in bfloat16, for predictions, with half the memory."""
-    weights = {
-        id(weight): nn.Parameter(weight.detach().to(torch.bfloat16), requires_grad=False)
-        for weight in transformer.parameters()
-    }
-    return deepcopy(transformer, weights).to(torch.bfloat16)  # Some have numbers that are no parameters.
-
-
 def keep_gradients_sparse(transformer: Any) -> None:
     """Let an update's gradient of the word embeddings have the rows of the word pieces that it has read alone, where it
     would have one for each piece of the vocabulary. With one document it is a hundredth of them."""
@@ -320,19 +301,6 @@ def _projections() -> Iterator[dict[str, Tensor]]:
         yield projected
     finally:
         _PROJECTED.reset(token)
-
-
-@contextmanager
-def plain_products() -> Iterator[None]:
-    """Let attention be two products and a softmax, in the precision that it is given. In bfloat16 on a CPU their
-    backward pass takes a third of the time that torch's fused kernel takes for its own."""
-    reduced = torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()  # type: ignore[no-untyped-call]  # torch does not type it.
-    torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(True)
-    try:
-        with sdpa_kernel(SDPBackend.MATH):
-            yield
-    finally:
-        torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(reduced)
 
 
 def hidden_and_rows(

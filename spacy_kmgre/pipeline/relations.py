@@ -19,11 +19,11 @@ from ..annotations import get_relations, mention_offsets, store_relations
 from ..errors import Errors, Warnings
 from ..model.batch import PairScores
 from ..model.choices import BFLOAT16
-from ..model.huggingface import has_bfloat16
 from ..model.maths import margins
 from ..model.network import KEY, RELATION
 from ..model.phases import Phase
 from ..model.pieces import Document, Gold
+from ..model.precision import has_bfloat16
 from ..model.thinc_shim import KNOWN_FACTS, ModelInput, RelationModel
 from ..types import Entity, label_words
 from . import examples as reading

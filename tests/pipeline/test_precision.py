@@ -11,7 +11,7 @@ import torch
 from spacy import Language
 from spacy.tokens import Doc
 
-from spacy_kmgre.model.huggingface import has_bfloat16
+from spacy_kmgre.model.precision import has_bfloat16
 from spacy_kmgre.pipeline import relations
 from spacy_kmgre.training.optim import create_adamw
 
