@@ -27,7 +27,7 @@ FORMULA = re.compile(r"'*[=+\-@\t\r]")
 class CsvExport(StreamExport):
     """A row for each relation, with the columns of `parquet`. Key mention pairs and evidence are JSON; the leading pair
     and the text of the evidence have columns of their own beside them. A text that a spreadsheet would run as a formula
-    begins with an apostrophe; `plain_cell` takes it off."""
+    begins with an apostrophe; `plain_cell` takes it off. U+FFFD stands for a NUL character."""
 
     name = "csv"
     description = "a table with a row for each relation"
@@ -66,7 +66,13 @@ def _csv(rows: Iterable[Iterable[Any]]) -> bytes:
 
 
 def _inert(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell
+    return f"'{without_nul(cell)}" if isinstance(cell, str) and FORMULA.match(cell) else without_nul(cell)
+
+
+def without_nul(cell: Any) -> Any:
+    """A cell as every reader of CSV takes it: U+FFFD stands for a NUL character, which Python 3.10 neither writes nor
+    reads there."""
+    return cell.replace("\0", "\ufffd") if isinstance(cell, str) else cell
 
 
 def plain_cell(cell: str) -> str:

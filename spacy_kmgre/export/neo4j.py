@@ -6,11 +6,12 @@ Neo4j holds lists of numbers and texts, so that key mention pairs and evidence a
 
 import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TextIO
 
+from .csv import without_nul
 from .records import DOCUMENT, Record, RecordExport
 
 Value = str | float | int | Sequence[str] | Sequence[float] | Sequence[int]
@@ -64,7 +65,7 @@ def relation_type(relation: Record) -> str:
 
 class Neo4jExport(RecordExport):
     """A folder of CSV files with the headers of `neo4j-admin database import full`. Texts may hold line breaks:
-    the import needs `--multiline-fields=true`."""
+    the import needs `--multiline-fields=true`. U+FFFD stands for a NUL character."""
 
     name = "neo4j"
     description = "a folder of CSV files for neo4j-admin database import"
@@ -83,7 +84,7 @@ class Neo4jExport(RecordExport):
             rows = {}
             for name, header in headers.items():
                 file = stack.enter_context((path / f"{name}.csv").open("w", encoding="utf8", newline=""))
-                rows[name] = csv.writer(file).writerow
+                rows[name] = _row_writer(file)
                 rows[name](header)
             met: set[str] = set()
             for record in records:
@@ -103,6 +104,11 @@ class Neo4jExport(RecordExport):
                     head, tail = (ids[relation[side]] for side in ("head", "tail"))
                     cells = map(_cell, _relation_properties(record, relation).values())
                     rows["relations"]([head, tail, relation_type(relation), *cells])
+
+
+def _row_writer(file: TextIO) -> Callable[[Iterable[Any]], None]:
+    write = csv.writer(file).writerow
+    return lambda cells: write(map(without_nul, cells))
 
 
 def _typed(types: Mapping[str, str]) -> list[str]:
