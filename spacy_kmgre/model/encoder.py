@@ -77,8 +77,6 @@ class Encoder(DerivingModule):
         included; None stands for `BATCH_PIECES`.
     :param mixed_precision: Whether the transformer runs in bfloat16 where the device has it, on a CPU in training only;
         all else is in float32.
-    :ivar precision: What predictions are computed in, one of `PRECISIONS`. Padding changes what bfloat16 gives, so that
-        the scores of a document depend on those that it is read with.
     """
 
     transformer: Any
@@ -94,7 +92,19 @@ class Encoder(DerivingModule):
         self.transformer = transformer
         self.batch_pieces = batch_pieces
         self.mixed_precision = mixed_precision
-        self.precision = FLOAT32
+        self._precision = FLOAT32
+
+    @property
+    def precision(self) -> str:
+        """What predictions are computed in, one of `PRECISIONS`. Padding changes what bfloat16 gives, so that the
+        scores of a document depend on those that it is read with."""
+        return self._precision
+
+    @precision.setter
+    def precision(self, precision: str) -> None:
+        if precision != self._precision:
+            self._derived = ()  # Float32 has no use for the copy.
+        self._precision = precision
 
     @property
     def _predicts_in_bfloat16(self) -> bool:

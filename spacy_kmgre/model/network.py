@@ -213,6 +213,13 @@ class Network(nn.Module, ABC, Generic[R]):
         return {RELATION: self.extractor}
 
     @property
+    def encoders(self) -> list[Encoder]:
+        """The encoders: one that the parts share, or one for each part."""
+        return [
+            found for part in self.parts.values() for found in part.children() if isinstance(found, Encoder)
+        ]
+
+    @property
     def device(self) -> torch.device:
         """The device of the weights."""
         return self.extractor.encoder.device

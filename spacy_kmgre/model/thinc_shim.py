@@ -196,17 +196,15 @@ class NetworkShim(Shim):
 
         :param precision: One of `PRECISIONS` in choices.py.
         """
-        for encoder in self._encoders():
+        for encoder in self.require_network().encoders:
             encoder.precision = precision
-
-    def _encoders(self) -> list[Encoder]:
-        return [module for module in self.require_network().modules() if isinstance(module, Encoder)]
 
     def forget_float32(self) -> None:
         """Forget the encoders' weights in float32 where predictions are in bfloat16 on a CPU. Then the network can be
         neither trained nor saved."""
-        with self.require_network().turns.updating():
-            forgotten = [encoder.forget_float32() for encoder in self._encoders()]
+        network = self.require_network()
+        with network.turns.updating():
+            forgotten = [encoder.forget_float32() for encoder in network.encoders]
         self._only_predicts = any(forgotten)
 
     def check_exact(self) -> None:

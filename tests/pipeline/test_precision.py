@@ -1,6 +1,7 @@
 """What encoders compute in when a pipeline predicts: float32, bfloat16, or what suits the device."""
 
 import copy
+import gc
 import pickle
 import warnings
 from collections.abc import Callable
@@ -130,6 +131,22 @@ def weights(nlp: Language) -> dict[torch.dtype, int]:
             continue
         found[parameter.dtype] = found.get(parameter.dtype, 0) + parameter.nbytes
     return found
+
+
+def bytes_in_bfloat16() -> int:
+    """The bytes of all weights in bfloat16 that are in memory."""
+    gc.collect()
+    kept = [found for found in gc.get_objects() if type(found) is torch.nn.Parameter]
+    return sum(weight.nbytes for weight in kept if weight.dtype is torch.bfloat16)
+
+
+def test_the_copy_goes_with_its_precision(nlp: Language, instructions):
+    instructions(True)
+    before = bytes_in_bfloat16()
+    predicted(nlp, "bfloat16")
+    assert bytes_in_bfloat16() == before + weights(nlp)[torch.float32] / 2
+    predicted(nlp, "float32")
+    assert bytes_in_bfloat16() == before
 
 
 @pytest.mark.parametrize("early", [True, False])
