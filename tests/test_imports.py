@@ -290,6 +290,10 @@ print(json.dumps(loaded))
 """
 
 
+def test_what_is_imported_late_can_be_found():
+    assert set(spacy_kmgre.__all__) <= set(dir(spacy_kmgre))
+
+
 def test_entry_points_do_not_load_transformers():
     targets = [target for points in entry_points().values() for target in points.values()]
     assert len(targets) == len(set(targets)) >= 10

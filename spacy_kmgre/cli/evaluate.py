@@ -112,6 +112,7 @@ def evaluate_cli(
     from ..evaluation.report import count_examples, make_report, relation_settings
     from ..evaluation.settings import write_settings
     from ..evaluation.significance import Resampling
+    from ..visualise.plots import check_matplotlib
     from .common import load_pipeline
     from .measure import (
         draw_plots,
@@ -127,6 +128,8 @@ def evaluate_cli(
     config = parse_overrides(ctx, ctx.args)
     with failing(f"Could not evaluate {model} on {corpus}"):
         _check_corpus(corpus)
+        if plots is not None:
+            check_matplotlib()
         nlp = load_pipeline(model, component, config=config, code=code, use_gpu=use_gpu)
         pipe: Any = nlp.get_pipe(component)
         examples, scores = score_between_gold_entities(nlp, component, corpus)

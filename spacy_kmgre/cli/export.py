@@ -66,6 +66,7 @@ def export_cli(
     from ..entities.global_ids import find_rule
     from ..errors import Errors
     from ..export import export_docs, find_export
+    from ..extraction.sources import is_pipeline
     from ..formats.counts import Counts
     from .convert import read_source
     from .output import check_output
@@ -77,6 +78,9 @@ def export_cli(
 
     def documents() -> "Iterator[Doc]":
         for source in sources:
+            if is_pipeline(source):
+                made = "extract MODEL TEXTS -o relations.jsonl"
+                raise ValueError(Errors.E085.format(path=source, wanted="corpus", command=made))
             yield from read_source(source, source_format, Counts(), lang=lang, options=ctx.obj)
 
     def chosen(docs: "Iterable[Doc]") -> "Iterator[Doc]":

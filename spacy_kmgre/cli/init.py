@@ -33,6 +33,7 @@ def write_config(
     :param gpu: Whether the training is on a GPU; where None, whether there is one.
     """
     with failing(f"Could not write {output}"):
+        corpus, dev = _find_parts(corpus, dev)
         check_output(output, [corpus, *([dev] if dev else [])], force=force)
         on_gpu = torch.cuda.is_available() if gpu is None else gpu
         choice = Choice(corpus, dev=dev, name=config, encoder=encoder, gpu=on_gpu, lang=lang)
@@ -60,6 +61,17 @@ def write_config(
     if name.startswith(PACKAGE) and find_spec(name.removeprefix(PACKAGE)) is None:
         msg.warn(Errors.E010.format(name=name, package=name.removeprefix(PACKAGE).replace("_", "-")))
     msg.info(f"Train with: {join(train)}")
+
+
+def _find_parts(corpus: Path, dev: Path | None) -> tuple[Path, Path | None]:
+    """Return the parts train and dev of a folder that `convert --split` has written; other corpora as they are."""
+    train, other = corpus / "train.spacy", corpus / "dev.spacy"
+    if not train.is_file():
+        return corpus, dev
+    if dev is None and other.is_file():
+        dev = other
+    msg.info(f"Training with {train}, evaluating with {dev or 'nothing yet'}")
+    return train, dev
 
 
 def _look(corpus: Path, lang: str) -> CorpusFacts:

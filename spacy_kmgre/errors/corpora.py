@@ -161,6 +161,11 @@ class CorpusErrors:
         "of named entities need a lot of memory for such texts; --max-length allows them."
     )
 
+    E159 = (
+        "[KMGRE E159] The name {path} has no ending, which would tell the format. Give it one, such as .spacy, name "
+        "the format with --to ({known}), or divide the documents among files of a folder with --split 0.8,0.1,0.1."
+    )
+
     # Compressed files, and what reading cannot use (E36x)
     E360 = "[KMGRE E360] {path} is compressed, and damaged or cut off: {error}."
     E361 = (

@@ -23,7 +23,7 @@ from .base import KEY_PAIRS, SCORES, SHARED, Draft, Format
 from .counts import Counts
 from .files import write_json_list
 from .label_studio_regions import Readings, Region, Value, choose_text, find_text, same_words
-from .mentions import MentionGraph, MentionOptions, coreferring_labels, part_mentions
+from .mentions import SUGGESTED, MentionGraph, MentionOptions, coreferring_labels, part_mentions
 from .models import LIST, Model, Score, Spared, Text, Title, check, json_drafts
 from .offsets import Offsets
 from .options import option
@@ -64,12 +64,14 @@ class LabelStudioOptions(MentionOptions):
     """The options of Label Studio's tasks.
 
     :param annotator: The id or the email address of the person whose annotations are read; "" for the first one's.
+    :param predicted: Whether a model's predictions are read where nobody has annotated.
     :param text_field: The field of a task's data that holds the text; "" where the reader finds it.
     """
 
     annotator: str = option(
         "", "Read what this person has annotated (an id or an email address), not the first one"
     )
+    predicted: bool = option(False, "Read what a model has found where nobody has annotated")
     text_field: str = option(
         "",
         "The field of the tasks' data that holds the text; without it, text, or the one that fits the regions",
@@ -116,8 +118,8 @@ class _Tasks:
     def read(self, where: str, data: Any) -> Doc | None:
         """Make the document of a task, or None where nobody has annotated it, nor a model.
 
-        Of several annotations the one that is marked as ground truth is read, else the first one. A prediction is
-        read where there is no annotation.
+        Of several annotations the one that is marked as ground truth is read, else the first one. A model's prediction
+        is read where there is no annotation, if the options say so.
         """
         task = check(Task, where, data, self.docs.spared)
         annotation = self._choose(task)
@@ -184,7 +186,10 @@ class _Tasks:
         wanted = self.docs.options.annotator
         given = [annotation for annotation in task.annotations if annotation and not annotation.was_cancelled]
         found = [annotation for annotation in given if not wanted or wanted in _names(annotation)]
-        if not task.annotations and not wanted:
+        if not task.annotations and any(task.predictions):
+            if not self.docs.options.predicted:
+                self.docs.counts.note(SUGGESTED)
+                return None
             found = [prediction for prediction in task.predictions if prediction]
         if not found:
             self.docs.counts.note("tasks without annotation (left out)")

@@ -24,6 +24,10 @@ COREF = "COREF"
 Name = TypeVar("Name", bound=Hashable)
 
 
+# What nobody has looked at is not gold.
+SUGGESTED = "tasks that only a model has annotated (left out; --predicted reads them)"
+
+
 @dataclass(frozen=True)
 class MentionOptions(TextOptions):
     """The options of formats that relate mentions.

@@ -5,6 +5,7 @@ Spans are told apart by their offsets, so entities that share one become a singl
 https://prodi.gy/docs/api-interfaces#relations
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from spacy.tokens import Doc, Span
@@ -14,8 +15,9 @@ from ..errors import Errors
 from .assemble import Offsets, TextDocs
 from .base import KEY_PAIRS, SCORES, Format
 from .files import write_json_lines
-from .mentions import Link, MentionGraph, MentionOptions, coreferring_labels, part_mentions
+from .mentions import SUGGESTED, Link, MentionGraph, MentionOptions, coreferring_labels, part_mentions
 from .models import LIST, Model, Score, Spared, Text, check, json_reader, present
+from .options import option
 from .peek import Peek
 
 
@@ -49,9 +51,15 @@ class JsonRelation(Model):
 
 
 class Answered(Model):
-    """A task as far as it has an answer."""
+    """A task as far as it has an answer; None stands for none."""
 
-    answer: str = "accept"
+    answer: str | None = None
+    meta: Any = None
+
+    @property
+    def suggested(self) -> bool:
+        """Whether a model has made the task, and nobody has answered yet."""
+        return self.answer is None and isinstance(self.meta, dict) and bool(self.meta.get("model"))
 
 
 class Document(Answered):
@@ -61,7 +69,6 @@ class Document(Answered):
     tokens: list[Characters] = LIST
     spans: list[Spared[JsonSpan]] = LIST
     relations: list[Spared[JsonRelation]] = LIST
-    meta: Any = None
 
     @property
     def title(self) -> str:
@@ -70,9 +77,23 @@ class Document(Answered):
         return str(title) if isinstance(title, str | int) else ""
 
 
-def _read_document(where: str, data: Any, docs: TextDocs[MentionOptions]) -> Doc | None:
-    """Make the document of a line, or None where the annotator has not accepted it."""
-    if check(Answered, where, data).answer != "accept":
+@dataclass(frozen=True)
+class ProdigyOptions(MentionOptions):
+    """The options of Prodigy's tasks.
+
+    :param predicted: Whether tasks of a model are read that nobody has answered.
+    """
+
+    predicted: bool = option(False, "Read what a model has found where nobody has annotated")
+
+
+def _read_document(where: str, data: Any, docs: TextDocs[ProdigyOptions]) -> Doc | None:
+    """Make the document of a line, or None where nobody has accepted it."""
+    answered = check(Answered, where, data)
+    if answered.suggested and not docs.options.predicted:
+        docs.counts.note(SUGGESTED)
+        return None
+    if answered.answer not in (None, "accept"):
         docs.counts.note("documents rejected or ignored by the annotator (left out)")
         return None
     document = check(Document, where, data, docs.spared)
@@ -172,7 +193,7 @@ PRODIGY = Format(
     description="JSON lines of Prodigy's relation annotation",
     reader=json_reader(_read_document),
     writer=lambda docs, path: write_json_lines(map(_document, docs), path),
-    settings=MentionOptions,
+    settings=ProdigyOptions,
     default_ending=".jsonl",
     sniff=_sniff,
     holds=frozenset({KEY_PAIRS, SCORES}),

@@ -25,6 +25,10 @@ def guess_source(path: Path) -> Format:
     if is_archive(path):
         with unpacked(path) as folder, renaming(folder, path):
             return guess_source(folder)
+    if path.is_dir() and next(walk_files(path), None) is None:
+        raise ValueError(Errors.E132.format(path=path, kind="of any format"))
+    if path.is_file() and not path.stat().st_size:
+        raise ValueError(Errors.E147.format(path=path, left=""))
     found = _recognise(Peek(path)) or (_recognise_files(path) if path.is_dir() else {})
     return _only(list(found.values()), path, "--from", sources())
 
@@ -66,6 +70,8 @@ def guess_target(path: Path) -> Format:
     :raises ValueError: Where the ending stands for no format or several.
     """
     found = [form for form in targets().values() if path.suffix.lower() in form.endings]
+    if not path.suffix:
+        raise ValueError(Errors.E159.format(path=path, known=", ".join(targets())))
     return _only(found, path, "--to", targets())
 
 

@@ -22,14 +22,17 @@ from ..types import label_words
 FOLDER = files(__package__.rpartition(".")[0]) / "configs"
 COMPONENT = "kmgre_relations"
 CPU_CONFIG, GPU_CONFIG = "kmgre_minilm_cpu", "kmgre_bert_gpu"
-# The configs that a corpus can have, and the number of documents that each was made for.
-DOCUMENTS = {
+# The configs that a corpus can have, and the number of documents that each was made for; those that show that
+# everything runs have None, and keep their few updates whatever the corpus.
+DOCUMENTS: dict[str, int | None] = {
     CPU_CONFIG: 400,
     GPU_CONFIG: 3053,
     "atlop_minilm_cpu": 400,
     "atlop_bert_gpu": 3053,
     "end_to_end": 400,
     "kmgre_paper": 3053,
+    "kmgre_demo_cpu": None,
+    "kmgre_tiny": None,
 }
 # The encoder for languages other than English.
 MULTILINGUAL = "bert-base-multilingual-cased"
@@ -177,7 +180,9 @@ def fit(choice: Choice, facts: CorpusFacts) -> Recipe:
     text = (FOLDER / f"{choice.config}.cfg").read_text(encoding="utf8")
     recipe = Recipe(Config().from_str(text, interpolate=False))
     _set_paths(recipe, choice)
-    _set_length(recipe, choice, facts)
+    made_for = DOCUMENTS[choice.config]
+    if made_for is not None:
+        _set_length(recipe, made_for, facts)
     _set_model(recipe, facts)
     return recipe
 
@@ -201,12 +206,15 @@ def _set_paths(recipe: Recipe, choice: Choice) -> None:
         recipe.explain("paths.encoder", reason)
 
 
-def _set_length(recipe: Recipe, choice: Choice, facts: CorpusFacts) -> None:
+def _set_length(recipe: Recipe, made_for: int, facts: CorpusFacts) -> None:
     """Set how many documents an update has, how many updates there are, and when the pipeline is
-    evaluated."""
+    evaluated.
+
+    :param made_for: The number of documents that the config was made for.
+    """
     documents, size = facts.documents, recipe.get("training.batcher.size")
     count = f"{documents} document{'' if documents == 1 else 's'}"
-    passes = round(recipe.get("training.max_steps") * size / DOCUMENTS[choice.config])
+    passes = round(recipe.get("training.max_steps") * size / made_for)
     if documents < MANY and size > 1:
         size = 1
         reason = f"The corpus is small ({count}): updates of one document teach more than updates of several."

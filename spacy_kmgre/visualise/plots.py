@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -143,17 +144,24 @@ def _curves(candidates: Candidates) -> tuple[np.ndarray, np.ndarray, np.ndarray,
     return candidates.score[order], correct / count, correct / gold, 2 * correct / (count + gold)
 
 
+def check_matplotlib() -> None:
+    """Check that plots can be drawn.
+
+    :raises ImportError: Where matplotlib is missing.
+    """
+    if find_spec("matplotlib") is None:
+        raise ImportError(Errors.E508)
+
+
 @contextmanager
 def _figure(x: str, y: str) -> Iterator[tuple["Axes", Callable[[], str]]]:
     """Axes to draw on, and a function that gives the picture afterwards.
 
     :raises ImportError: Where matplotlib is missing.
     """
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(Errors.E508) from error
+    check_matplotlib()
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
 
     picture = io.StringIO()
     with rc_context(STYLE):

@@ -172,6 +172,9 @@ def test_what_a_format_has_no_place_for_is_counted(tmp_path: Path):
         (["broken.json", "out.jsonl"], 1, "E100"),
         ([".", "out.jsonl"], 1, "E100"),
         (["full", "out.jsonl"], 1, "E145"),
+        (["nothing", "out.jsonl"], 1, "E132"),
+        (["nothing.json", "out.jsonl"], 1, "E147"),
+        (["docs.jsonl", "corpus"], 1, "--split 0.8,0.1,0.1"),
         (["docs.jsonl", "full", "--to", "brat"], 1, "E141"),
     ],
 )
@@ -191,7 +194,9 @@ def test_what_is_wrong_is_said_without_a_traceback(tmp_path: Path, monkeypatch, 
     srsly.write_jsonl(
         tmp_path / "unlabelled.jsonl", [{"text": "a b", "entities": entities, "relations": [relation]}]
     )
-    (tmp_path / "full").mkdir()
+    (tmp_path / "nothing.json").touch()
+    for folder in ("full", "nothing"):
+        (tmp_path / folder).mkdir()
     (tmp_path / "full" / "x").touch()
     before = sorted(tmp_path.rglob("*"))
     result = run("convert", *arguments)

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from spacy_kmgre.cli import kmgre
 from spacy_kmgre.formats.docbin import write_corpus
 from spacy_kmgre.training.corpus import create_corpus_reader
+from spacy_kmgre.visualise import plots
 
 from ..conftest import NAME, component, make_examples
 
@@ -146,6 +147,14 @@ def test_mistakes(trained_folder, corpus, tmp_path):
     assert run(model, corpus, "--nonsense").exit_code == 2
     assert run(model, tmp_path / "missing.spacy").exit_code == 2
     assert list(tmp_path.iterdir()) == [tmp_path / "broken.spacy"]
+
+
+def test_plots_that_cannot_be_drawn_are_told_of_before_anything_is_scored(
+    trained_folder, corpus, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(plots, "find_spec", lambda name: None)
+    told = failed(trained_folder("KMGRE"), corpus, "--plots", tmp_path / "plots")
+    assert "E508" in told and "relations" not in told
 
 
 def test_plots(trained_folder, corpus, tmp_path):

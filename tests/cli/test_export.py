@@ -73,6 +73,11 @@ def test_nothing_to_export(tmp_path):
     assert code == 1 and "E531" in shown and not (tmp_path / "out.csv").exists()
 
 
+def test_a_pipeline_is_not_exported(trained_folder, tmp_path):
+    code, shown = run(trained_folder("KMGRE"), "-o", tmp_path / "out.csv")
+    assert code == 1 and "E085" in shown and "extract MODEL TEXTS" in shown
+
+
 def test_unknown_exports(source, tmp_path):
     assert run(source, "-o", tmp_path / "out.docx")[0] == 1
     code, shown = run(source, "-o", tmp_path / "out", "--to", "docx")

@@ -50,11 +50,14 @@ def packaged(name: str) -> Config:
     return Config().from_str((FOLDER / f"{name}.cfg").read_text(encoding="utf8"), interpolate=False)
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+FITTED = {name: documents for name, documents in DOCUMENTS.items() if documents}
+
+
+@pytest.mark.parametrize("name", FITTED)
 def test_for_the_corpus_that_it_was_made_for_a_config_is_the_measured_one(name):
     """But for GPU configs of few documents, and where the corpus lies."""
-    config, measured = fit(Choice(Path("t"), name=name), facts(DOCUMENTS[name])).config, packaged(name)
-    small = DOCUMENTS[name] < 1000
+    config, measured = fit(Choice(Path("t"), name=name), facts(FITTED[name])).config, packaged(name)
+    small = FITTED[name] < 1000
     sizes = config["training"]["batcher"].pop("size"), measured["training"]["batcher"].pop("size")
     assert sizes[0] == (1 if small else sizes[1])
     steps = config["training"].pop("max_steps"), measured["training"].pop("max_steps")
@@ -70,7 +73,7 @@ def test_for_the_corpus_that_it_was_made_for_a_config_is_the_measured_one(name):
 @settings(max_examples=30, deadline=None)
 @given(
     documents=st.integers(1, 100_000),
-    name=st.sampled_from(list(DOCUMENTS)),
+    name=st.sampled_from(list(FITTED)),
     gpu=st.booleans(),
     typed=st.booleans(),
     evidence=st.booleans(),
@@ -187,6 +190,28 @@ def test_other_formats_and_names_are_explained(corpus, tmp_path):
     assert done.exit_code == 1 and "E064" in done.output and "kmgre convert" in " ".join(done.output.split())
     done = init(corpus, "-o", tmp_path / "config.cfg", "--config", "mine")
     assert done.exit_code == 1 and "E061" in done.output and "end_to_end" in done.output
+
+
+@pytest.mark.parametrize("name", sorted(DOCUMENTS.keys() - FITTED))
+@pytest.mark.parametrize("documents", [1, 20, 9000])
+def test_what_shows_that_everything_runs_keeps_its_updates(name, documents):
+    found = fit(Choice(Path("t"), name=name), facts(documents)).config["training"]
+    packed = packaged(name)["training"]
+    assert (found["max_steps"], found["batcher"]) == (packed["max_steps"], packed["batcher"])
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_a_folder_of_parts(corpus, tmp_path, given):
+    """What `convert --split` has written is no training corpus as a whole."""
+    folder, config, other = tmp_path / "corpus", tmp_path / "config.cfg", tmp_path / "other.spacy"
+    folder.mkdir()
+    for path in (folder / "train.spacy", folder / "dev.spacy", other):
+        path.write_bytes(corpus.read_bytes())
+    done = init(folder, "-o", config, *(["--dev", other] if given else []))
+    assert done.exit_code == 0, done.output
+    paths = load_config(config)["paths"]
+    assert paths["train"] == str(folder / "train.spacy")
+    assert paths["dev"] == str(other if given else folder / "dev.spacy")
 
 
 def test_an_encoder_that_is_not_installed_is_told_as_elsewhere(corpus: Path, tmp_path: Path):

@@ -151,9 +151,25 @@ def test_label_studio_gets_what_a_component_found_as_predictions(tmp_path):
     for task in json.loads((tmp_path / "out.json").read_text()):
         assert task["annotations"] == []
         assert [found["model_version"] for found in task["predictions"]] == ["kmgre_relations"]
-    again = read("label_studio", tmp_path / "out.json")
+    again = read("label_studio", tmp_path / "out.json", predicted=True)
     assert [relations(doc) for doc in again] == [relations(doc) for doc in docs]
     assert guess_source(tmp_path / "out.json").name == "label_studio"
+
+
+@pytest.mark.parametrize("name", ["label_studio", "prodigy"])
+def test_what_only_a_model_has_annotated_is_no_gold(name, tmp_path):
+    """Tasks that nobody has looked at stay in a tool's export beside those that are done."""
+    docs = read("jsonl", sample("jsonl", tmp_path))
+    FORMATS[name].write(docs, tmp_path / "done.json")
+    for doc in docs:
+        store_relations(doc, relation_data(doc), "kmgre_relations")
+    FORMATS[name].write(docs, tmp_path / "open.json")
+    assert len(read(name, tmp_path / "done.json")) == len(docs) > 0
+    counts = Counts()
+    assert read(name, tmp_path / "open.json", counts) == []
+    told = "tasks that only a model has annotated (left out; --predicted reads them)"
+    assert counts.oddities == {told: len(docs)}
+    assert len(read(name, tmp_path / "open.json", predicted=True)) == len(docs)
 
 
 def test_label_studio_finds_its_text(tmp_path):
