@@ -154,7 +154,7 @@ def convert_cli(
     ),
     seed: int = Opt(0, help="The seed by which --split deals the documents out", min=0),
 ) -> None:
-    """Convert documents with entities and relations from one format to another; print their counts.
+    """Convert a corpus from one format to another. The counts of what it holds are printed.
 
     Nothing is left out in silence: what cannot be right is an error that names the place, and what is odd or has no
     place in the target is counted. The target is complete or not there. Formats:
@@ -191,7 +191,7 @@ def info_cli(
     limit: int = LIMIT,
     lang: str = LANG,
 ) -> None:
-    """Show what is in a corpus: sizes, labels, entity types, long documents and problems.
+    """Show what is in a corpus. These are sizes, labels, entity types, long documents and problems.
 
     Formats:
 

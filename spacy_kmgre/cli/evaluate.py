@@ -104,9 +104,9 @@ def evaluate_cli(
     code: Path | None = CODE,
     use_gpu: int = GPU,
 ) -> None:
-    """Score a pipeline's relations between gold entities: overall, by kind of relation and by label, with bootstrap
-    intervals over documents. With `--entities predicted` also score it from raw text: mentions, entities, relations,
-    and where relations are lost. Settings of the pipeline can be overridden, for example
+    """Score a pipeline's relations between gold entities. There are scores overall, by kind of relation and by label,
+    with bootstrap intervals over documents. With `--entities predicted` also score it from raw text: mentions,
+    entities, relations, and where relations are lost. Settings of the pipeline can be overridden, for example
     `--components.kmgre_relations.threshold 0.6`.
     """
     from ..evaluation.report import count_examples, make_report, relation_settings

@@ -54,7 +54,7 @@ def explain_cli(
     code: Path | None = CODE,
     use_gpu: int = GPU,
 ) -> None:
-    """Show why a relation is predicted between two entities of a document, or why it is not.
+    """Show why a relation is predicted, or why not. It is a relation between two entities of a document.
 
     \b
     spacy kmgre explain MODEL text.txt                          the entities and relations of the document

@@ -47,7 +47,7 @@ def export_cli(
     ),
     code: Path | None = CODE,
 ) -> None:
-    """Write the relations of documents as a table or graph: for databases, notebooks and graph tools.
+    """Write the relations of documents as a table or graph. Databases, notebooks and graph tools read it.
 
     \b
     spacy kmgre extract MODEL texts/ -o relations.jsonl

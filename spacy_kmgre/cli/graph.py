@@ -40,8 +40,8 @@ def graph_cli(
     code: Path | None = CODE,
     use_gpu: int = GPU,
 ) -> None:
-    """Write a page that shows the graph of a corpus: entities, their relations, and the sentences that say so. It is
-    one file that needs no network.
+    """Write a page with the graph of a corpus. It shows entities, their relations, and the sentences that say so, and
+    is one file that needs no network.
 
     \b
     spacy kmgre graph relations.jsonl -o graph.html       what `extract` has written, or a corpus

@@ -56,7 +56,7 @@ def suggest_cli(
     code: Path | None = CODE,
     use_gpu: int = GPU,
 ) -> None:
-    """Rank documents for annotation, and write them with what the pipeline finds, for people to correct.
+    """Rank documents for annotation. They are written with what the pipeline finds, for people to correct.
 
     \b
     spacy kmgre suggest MODEL texts/ -o tasks.jsonl --to prodigy --top 50

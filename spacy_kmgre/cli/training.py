@@ -27,7 +27,7 @@ def init_cli(
     lang: str = Opt("en", "--lang", "-l", help="The language of the texts"),
     force: bool = Opt(False, "--force", help="Replace a config that is there already"),
 ) -> None:
-    """Write a config that trains on a corpus, fitted to its size and the device, with its reasons as comments.
+    """Write a config that is fitted to a corpus. Its comments give the reasons: the corpus's size, the device.
 
     \b
     python -m spacy kmgre init train.spacy --dev dev.spacy -o config.cfg

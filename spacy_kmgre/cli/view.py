@@ -61,8 +61,8 @@ def view_cli(
     code: Path | None = CODE,
     use_gpu: int = GPU,
 ) -> None:
-    """Write a page that shows documents, their relations, and the mention pairs that say so. It is one file that needs
-    no network.
+    """Write a page with documents and their relations. It shows the mention pairs that say so, and is one file that
+    needs no network.
 
     \b
     spacy kmgre view relations.jsonl -o page.html         what `extract` has written, or a corpus
