@@ -13,6 +13,7 @@ from ..extraction.reader import Reader, splits_sentences
 from ..extraction.run import Summary, extract, stream
 from ..extraction.sources import STDIN, count_items, find_sources
 from .opening import Choice, Job, progress_bar
+from .output import check_no_source
 from .printing import failing, plural
 from .stopping import exit_status
 from .terminal import msg
@@ -41,6 +42,8 @@ def extract_relations(choice: Choice, job: Job) -> int:
             target_format = target_format or "jsonl"
         found = find_sources(job.sources, job.source_format, job.columns)
         make_export = find_export(target, target_format, option="--to")
+        if not piped:
+            check_no_source(target, job.sources)
         nlp = choice.load(stack)
         export = make_export(nlp.meta)
         if choice.use_gpu >= 0 and plan.processes > 1:
@@ -92,14 +95,14 @@ def report(summary: Summary, target: Path, export: Export, piped: bool) -> None:
         rest = "" if piped else f"; all of them are in {target}.errors.jsonl"
         msg.fail(f"{plural(len(summary.failed), 'document')} failed{rest}")
     if summary.complete:
-        msg.good(f"{target} is complete; nothing was read")
+        msg.good(f"{target} is there, and no unfinished run of it; nothing was read")
         return
     if not summary.documents:
         msg.warn("There are no documents to read")
     if summary.repeated:
         msg.warn(
             f"Names of documents that were met before: {summary.repeated:,}",
-            "All documents are in the output, in the order of the sources.",
+            "All of these documents are in the output.",
         )
     if not summary.entities and summary.documents > len(summary.failed):
         msg.warn(

@@ -49,10 +49,13 @@ def plan_extraction(
         files = list(reader.records.files(found))
         items = [reader.item(record) for record in sample(reader.records, files)]
         if not items:
-            raise ValueError(Errors.E375)
+            raise ValueError(Errors.E375.format(why=""))
         annotator = Annotator(nlp, export.encode, choice.find_rule())
         with tqdm(total=2 * len(items), unit=" documents", disable=None) as bar:
             measured = measure(annotator, items, Plan(plan.batch_size, 1, bar.update, None, plan.batch_words))
+        if not measured.words:
+            why = f" The sample has no words, and {measured.failed:,} of it could not be read."
+            raise ValueError(Errors.E375.format(why=why))
         report(measured, *estimate_total(files, measured), loading, workers)
 
 

@@ -114,7 +114,7 @@ class CommandErrors:
         "[KMGRE E376] Ray would listen at an address that other machines reach, as it was imported before this run. "
         "Start a process of its own for it, or name a running cluster with --address."
     )
-    E375 = "[KMGRE E375] There are no documents to measure."
+    E375 = "[KMGRE E375] There are no documents to measure.{why}"
     E377 = (
         "[KMGRE E377] A worker on the machine {machine} cannot go on. What is done is kept, and --resume goes on from "
         "there once this is mended: {error}"

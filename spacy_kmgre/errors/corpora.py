@@ -165,6 +165,7 @@ class CorpusErrors:
         "[KMGRE E159] The name {path} has no ending, which would tell the format. Give it one, such as .spacy, name "
         "the format with --to ({known}), or divide the documents among files of a folder with --split 0.8,0.1,0.1."
     )
+    E160 = "[KMGRE E160] The table {path}: the column {name!r} {what}. {option} names another one."
 
     # Compressed files, and what reading cannot use (E36x)
     E360 = "[KMGRE E360] {path} is compressed, and damaged or cut off: {error}."

@@ -8,7 +8,9 @@ import logging
 import os
 import pickle
 import platform
+import signal
 import socket
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -123,7 +125,8 @@ class Cluster:
         if not (connected := ray.is_initialized()):
             local = {"num_cpus": _local_cpus(), "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
             where = {"address": self.address} if self.address else {"address": "local", **local}
-            ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
+            with _own_signals():
+                ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
         try:
             if (
                 not connected
@@ -147,6 +150,16 @@ class Cluster:
             raise ValueError(
                 Errors.E369.format(workers=self.workers[1], each=each, name=name, there=there, most=most)
             )
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keep what this process does on SIGTERM, for which Ray has something of its own."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    # Python gives signals to the main thread alone; None stands for what was not set from Python.
+    if before is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before)
 
 
 def check_address(address: str) -> None:
@@ -174,11 +187,29 @@ def _local_cpus() -> int:
 def read_parts(
     batch: pa.Table, reader: RecordReader, part_words: int, done: Mapping[str, str]
 ) -> Iterator[pa.Table]:
-    """Read units of sources as parts.
+    """Read units of sources as parts. As with `Worker`, what cannot be read on is a row with an error.
 
     :param reader: What reads the files.
     :param part_words: The number of words of a part.
     :param done: The parts that are done, which are not given again: their names, each with its digest.
+    """
+    try:
+        yield from _read_parts(batch, reader, part_words, done)
+    except (OSError, ValueError) as error:
+        yield _part("", [], "", str(error))
+
+
+def _part(name: str, records: Sequence[Record], digest: str, error: str = "") -> pa.Table:
+    return pa.table(
+        {"name": [name], "records": [pickle.dumps(records)], "digest": [digest], "error": [error]}
+    )
+
+
+def _read_parts(
+    batch: pa.Table, reader: RecordReader, part_words: int, done: Mapping[str, str]
+) -> Iterator[pa.Table]:
+    """Read units of sources as parts (see `read_parts`).
+
     :raises ValueError: Where a part that is done was made of other contents.
     """
     for unit in batch.to_pylist():
@@ -190,7 +221,7 @@ def read_parts(
             if done.get(name, digest) not in ("", digest):
                 raise ValueError(Errors.E357.format(name=name))
             if name not in done:
-                yield pa.table({"name": [name], "records": [pickle.dumps(part)], "digest": [digest]})
+                yield _part(name, part, digest)
         if (name := part_name(unit["number"], count + 1)) in done:  # There is less to read than there was.
             raise ValueError(Errors.E357.format(name=name))
 
@@ -220,6 +251,8 @@ class Worker:
         done, error = [], ""
         try:
             for part in batch.to_pylist():
+                if part["error"]:
+                    return pa.table({"done": [""], "error": [part["error"]]})
                 records = pickle.loads(part["records"])  # noqa: S301  # One of our workers has pickled it.
                 outcomes = self._annotate(part["name"], records)
                 done.append(

@@ -133,6 +133,8 @@ class Journal:
             self.errors.unlink(missing_ok=True)
         if self.output.is_dir():
             self.output.rmdir()
+        elif whole.is_dir():  # No system lets a folder take the place of a file.
+            self.output.unlink(missing_ok=True)
         whole.replace(self.output)
         _sync_folder(self.output.parent)
         _delete(self.folder)

@@ -139,7 +139,7 @@ class Parts:
                 pass
         shutil.rmtree(self.output / FINISHED, ignore_errors=True)
         if force and self.root.exists():
-            shutil.rmtree(self.output)
+            self._delete_all()
         if self.root.exists() and not resume:
             raise ValueError(Errors.E332.format(path=self.output, journal=self.root))
         if not self.root.exists():
@@ -164,6 +164,14 @@ class Parts:
         if changed:
             raise ValueError(Errors.E333.format(path=self.output, names=", ".join(changed)))
         return known
+
+    def _delete_all(self) -> None:
+        """Delete what a run has written, its checkpoints last: an output without them would be taken for complete."""
+        for path in sorted(self.output.iterdir(), key=self.root.__eq__):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
     @contextmanager
     def locked(self) -> Iterator[None]:

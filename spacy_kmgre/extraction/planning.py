@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from itertools import islice
 from time import perf_counter
 
+from ..formats.compression import bare_name
 from .annotate import Annotator, Item
 from .records import Record, RecordReader
 from .run import Plan
-from .sources import Source, count_items
+from .sources import JSON_LINES, LINES, Source, count_items
 
 # The number of documents of a sample.
 SAMPLE = 100
+# The bytes of a file of lines by which its lines are counted.
+HEAD = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -80,14 +83,28 @@ def _memory() -> float:
 
 
 def estimate_total(files: Sequence[Source], measured: Measured) -> tuple[int, int]:
-    """The number of documents and of words of all files: by the numbers of rows and files where these tell, otherwise
-    by sizes, which count what is no text, too."""
+    """The number of documents and of words of all files: by the numbers of rows, files and lines where these tell,
+    otherwise by sizes, which count what is no text, too."""
     mean = measured.words / measured.documents
     documents = count_items(files)
-    if documents is not None:
-        return documents, round(documents * mean)
-    words = sum(file.words for file in files)
-    return round(words / mean), words
+    if documents is None:
+        documents = round(sum(_documents(file, mean) for file in files))
+    return documents, round(documents * mean)
+
+
+def _documents(file: Source, mean: float) -> float:
+    """The number of documents of a file, by estimate.
+
+    :param mean: The mean number of words of a document.
+    """
+    known = count_items([file])
+    if known is not None:
+        return known
+    if file.form in (LINES, JSON_LINES) and bare_name(file.path) == file.path:
+        with file.path.open("rb") as lines:
+            start = lines.read(HEAD)
+        return file.path.stat().st_size / max(1, len(start)) * max(1, start.count(b"\n"))
+    return file.words / mean
 
 
 def forecast(measured: Measured, words: int, workers: int) -> float:

@@ -15,6 +15,8 @@ CSV, PARQUET = "csv", "parquet"
 # The endings of tables, and their forms.
 ENDINGS = {".csv": CSV, ".tsv": CSV, ".parquet": PARQUET}
 DELIMITERS = ",;\t"
+# The types of a column of texts. A column of which all values are missing may have the type null.
+TEXTS = ("string", "large_string", "string_view", "null")
 # The rows of a Parquet file that memory holds.
 ROWS = 100
 
@@ -43,8 +45,7 @@ class Columns:
 
         :param values: Its values, by the names of the columns.
         """
-        name = values[self.id] if self.id else None
-        title = "" if name is None else str(name)
+        title = _title(values[self.id]) if self.id else ""
         text = values[self.text]
         if not isinstance(text, str):
             return Row(number, title, error=f"no text, but {reprlib.repr(text)}, in the column {self.text!r}")
@@ -56,6 +57,13 @@ class Columns:
             return Row(number, title, text, [_entity(entity) for entity in _items(found)])
         except ValueError as error:
             return Row(number, title, error=f"no list of entities in the column {self.entities!r}: {error}")
+
+
+def _title(name: Any) -> str:
+    """The name of a document, "" where a cell has none."""
+    if isinstance(name, bytes):
+        return name.decode("utf8", "backslashreplace")
+    return "" if name is None or name != name else str(name)  # NaN is not equal to itself.
 
 
 DEFAULT = Columns()
@@ -78,11 +86,13 @@ class Row(NamedTuple):
 
 
 def check_table(path: Path, form: str, columns: Columns) -> None:
-    """See that a table can be read, and has the columns.
+    """See that a table can be read, and has the columns. Those of a Parquet file have types, which should be of texts
+    and of names.
 
     :raises ValueError: Where it has not; the message lists those it has.
     """
-    known = _parquet_file(path).schema_arrow.names if form == PARQUET else _csv_header(path)
+    schema = _parquet_file(path).schema_arrow if form == PARQUET else None
+    known = _csv_header(path) if schema is None else schema.names
     options = zip(
         (columns.text, columns.id, columns.entities), ("--text-column", "--id-column", "--entities-column")
     )
@@ -90,6 +100,22 @@ def check_table(path: Path, form: str, columns: Columns) -> None:
         if name and name not in known:
             shown = ", ".join(map(repr, known)) or "none"
             raise ValueError(Errors.E083.format(path=path, name=name, option=option, known=shown))
+        if schema is None or not name:
+            continue
+        if known.count(name) > 1:
+            raise ValueError(
+                Errors.E160.format(path=path, name=name, what="is there more than once", option=option)
+            )
+        kind = schema.field(name).type
+        nested = name != columns.entities and kind.num_fields
+        if nested or (name == columns.text and _plain(kind) not in TEXTS):
+            what = f"holds values of the type {kind}"
+            raise ValueError(Errors.E160.format(path=path, name=name, what=what, option=option))
+
+
+def _plain(kind: Any) -> str:
+    """The name of a type, for a dictionary that of its values."""
+    return str(getattr(kind, "value_type", kind))
 
 
 def read_table(path: Path, form: str, columns: Columns) -> Iterator[Row]:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import spacy
 import srsly
@@ -138,15 +139,25 @@ def test_failures_and_going_on(model, source, tmp_path):
     assert srsly.read_json(Path(f"{target}.errors.jsonl"))["id"] == "bad"
     before = target.read_bytes()
     assert "E331" in failed(model, source, "-o", target)
-    assert "is complete" in failed(model, source, "-o", target, "--resume", status=3)
+    assert "no unfinished run" in failed(model, source, "-o", target, "--resume", status=3)
     assert target.read_bytes() == before
     assert run(model, source, "-o", target, "--force").exit_code == 3
     assert target.read_bytes() == before
 
 
 def test_a_source_that_is_the_target(model, source, tmp_path):
-    assert run(model, source, "-o", source, "--force").exit_code == 0
-    assert [data["title"] for data in srsly.read_jsonl(source)] == ["doc 1", "doc 2", "doc 3"]
+    before = source.read_bytes()
+    assert "E532" in failed(model, source, "-o", source, "--force")
+    assert source.read_bytes() == before and [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+def test_tables_take_the_place_of_a_file(model, source, tmp_path):
+    target = tmp_path / "out.parquet"
+    target.touch()
+    assert "E331" in failed(model, source, "-o", target)
+    assert run(model, source, "-o", target, "--force").exit_code == 0
+    assert pq.read_table(target / "documents").num_rows == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.jsonl", "out.parquet"]
 
 
 def test_one_bad_document_of_a_corpus_does_not_hide_the_others(model, tmp_path):
@@ -268,6 +279,8 @@ def test_dry_run(model, source, tmp_path):
     assert "E374" in failed(model, "-", "--dry-run")
     (tmp_path / "none.jsonl").touch()
     assert "E375" in failed(model, tmp_path / "none.jsonl", "--dry-run")
+    (tmp_path / "bad.jsonl").write_text('{"id": "bad"}\n')
+    assert "E375" in (told := failed(model, tmp_path / "bad.jsonl", "--dry-run")) and "1 of it" in told
 
 
 @pytest.mark.parametrize(

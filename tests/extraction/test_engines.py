@@ -176,7 +176,7 @@ def test_ray_finds_what_the_plain_engine_finds(ray_address, slow, tmp_path):
     assert failed["document"] == "doc 7" and "It did explode." in failed["error"]
     assert sorted(path.name for path in (tmp_path / "out.parquet").iterdir()) == ["documents", "relations"]
     assert len(list((tmp_path / "out.parquet" / "documents").iterdir())) > 5
-    assert "is complete" in run(*common, "-o", tmp_path / "out.parquet", *RAY, "--resume", status=3)
+    assert "no unfinished run" in run(*common, "-o", tmp_path / "out.parquet", *RAY, "--resume", status=3)
     assert "E141" in run(*common, "-o", tmp_path / "out.parquet", *RAY, status=1)
 
 
@@ -227,6 +227,26 @@ def test_ray_killed_and_resumed(ray_address, slow, tmp_path):
     killer.join()
     assert killed and "in 61 documents" in told
     assert_same(target, tmp_path / "wanted.parquet")
+
+
+def test_ray_stops_in_order(ray_address, slow, tmp_path):
+    """SIGTERM is what a system sends before it kills."""
+    model, code = slow
+    source = write_lines(tmp_path / "in.jsonl", [line(number) for number in range(60)])
+    target = tmp_path / "out.parquet"
+    command = [sys.executable, "-m", "spacy", "kmgre", "extract", model, source, "--code", code, "-o", target]
+    command += ["--engine", "ray", "--part-words", "50", "--address", ray_address]
+    (barrier := model.parent / "barrier").touch()
+    try:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as driver:
+            assert wait(lambda: processes("MapWorker"))
+            driver.terminate()
+            told, _ = driver.communicate()
+    finally:
+        barrier.unlink()
+    assert driver.returncode == 143 and "--resume goes on from here" in told
+    assert (target / "_checkpoints").is_dir()
+    assert wait(lambda: not processes("MapWorker"))
 
 
 def test_ray_deletes_nothing_before_it_begins(ray_address, slow, tmp_path):

@@ -1,6 +1,7 @@
 """Parts: an output of a run on several machines is complete, or its checkpoints tell what is missing."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,27 @@ def test_what_is_there_is_not_lost(tmp_path: Path):
 
 class Killed(BaseException):
     pass
+
+
+def test_killed_while_it_deletes(tmp_path: Path, monkeypatch):
+    """An output of which a part is left is never taken for complete."""
+    parts = Parts(tmp_path / "out", "aaa")
+    parts.begin(SETTINGS)
+    parts.write("a", outcomes("a"), export())
+    rmtree = shutil.rmtree
+
+    def die(path: Path, **settings: Any) -> None:
+        rmtree(path, **settings)
+        if path.parent == tmp_path / "out" and not settings:
+            raise Killed
+
+    for left in ({"_checkpoints", "relations"}, {"_checkpoints"}):
+        with monkeypatch.context() as patched, pytest.raises(Killed):
+            patched.setattr(shutil, "rmtree", die)
+            Parts(tmp_path / "out", "aaa").begin(SETTINGS, force=True)
+        found = {path.name for path in (tmp_path / "out").iterdir()}
+        assert "_checkpoints" in found and len(found) == len(left)
+    assert Parts(tmp_path / "out", "aaa").begin(SETTINGS, resume=True) == SETTINGS
 
 
 @pytest.mark.parametrize("place", range(8))

@@ -1,6 +1,7 @@
 """Tables of texts as sources."""
 
 import csv
+import math
 import sys
 from datetime import date
 from decimal import Decimal
@@ -155,9 +156,48 @@ def test_parquet_values_that_others_have_not(tmp_path):
     assert doc.text == "One" and len(doc.spans) == 1
 
 
-def test_a_long_value_that_is_no_text(tmp_path):
-    pq.write_table(pa.table({"text": [b"x" * 10_000]}), tmp_path / "x.parquet")
-    (told,) = read(tmp_path / "x.parquet", Columns()).values()
+@pytest.mark.parametrize(
+    "column, values, kind",
+    [
+        ("text", [b"One"], "binary"),
+        ("text", [1], "int64"),
+        ("text", [["One"]], "list"),
+        ("id", [{"number": 1}], "struct"),
+        ("id", [["One"]], "list"),
+    ],
+)
+def test_columns_of_other_types_are_told_at_once(tmp_path, column, values, kind):
+    cells = {"text": ["One"], "id": ["a"], column: values}
+    pq.write_table(pa.table(cells), tmp_path / "x.parquet")
+    told = rf"E160.*'{column}' holds values of the type {kind}.*--{column}-column"
+    with pytest.raises(ValueError, match=told):
+        find_sources([tmp_path / "x.parquet"], columns=Columns(id="id"))
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.string())])
+def test_columns_of_texts(tmp_path, kind):
+    pq.write_table(pa.table({"text": pa.array(["One"], kind)}), tmp_path / "x.parquet")
+    (doc,) = read(tmp_path / "x.parquet", Columns()).values()
+    assert isinstance(doc, Doc) and doc.text == "One"
+
+
+def test_two_columns_of_one_name(tmp_path):
+    table = pa.Table.from_arrays([pa.array(["One"]), pa.array(["Two"])], ["text", "text"])
+    pq.write_table(table, tmp_path / "x.parquet")
+    with pytest.raises(ValueError, match=r"E160.*'text' is there more than once"):
+        find_sources([tmp_path / "x.parquet"])
+
+
+@pytest.mark.parametrize("value, name", [(b"a", "a"), ("a", "a"), (7, "7"), (math.nan, "")])
+def test_names_of_documents(tmp_path, value, name):
+    pq.write_table(pa.table({"text": ["One"], "id": [value]}), tmp_path / "x.parquet")
+    (row,) = read_table(tmp_path / "x.parquet", "parquet", Columns(id="id"))
+    assert row.name == name
+
+
+def test_a_long_value_that_is_no_text():
+    told = Columns().row(1, {"text": b"x" * 10_000}).error
+    assert told is not None
     assert "no text, but b'xxx" in told and len(told) < 500
 
 
