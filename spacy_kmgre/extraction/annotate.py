@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 from spacy.language import Language
@@ -58,12 +59,22 @@ def predict_only(nlp: Language) -> Language:
     for _, pipe in nlp.pipeline:
         if hasattr(pipe, "predict_only"):
             pipe.predict_only()
+    give_back()
+    return nlp
+
+
+def give_back() -> None:
+    """Give free memory back to the system, which glibc would keep: that of forgotten weights, of what loading has
+    needed, and of the last batch. It takes 3 ms of a process of 600 MB."""
     if sys.platform == "linux":
-        # glibc would keep the room of forgotten weights, and what loading has needed.
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        trim = getattr(_c_library(), "malloc_trim", None)
         if trim is not None:  # Other C libraries lack it.
             trim(0)
-    return nlp
+
+
+@cache
+def _c_library() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
 
 
 def leave_out(name: str, error: str) -> None:
@@ -98,6 +109,7 @@ class Annotator:
                 docs = annotate(self.nlp, items, progress)
                 outcomes = [self._outcome(item, doc) for item, doc in zip(items, docs)]
                 del docs
+            give_back()
             yield outcomes
 
     def failure(self, item: Item, error: Exception) -> Outcome:
