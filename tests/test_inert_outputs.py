@@ -110,7 +110,8 @@ def test_corpora(name: str, tmp_path):
             check_syntax(file)
         if form.reader and "documents" not in form.options:
             counts = Counts()
-            list(form.read(target, VOCAB, counts))
+            found = {"predicted": True} if "predicted" in form.options else {}
+            list(form.read(target, VOCAB, counts, **found))
             assert counts.documents == 1
     assert written or name in ("bioc", "cas_xmi", "pubtator")
 

@@ -3,7 +3,6 @@
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,8 +148,10 @@ def check_matplotlib() -> None:
 
     :raises ImportError: Where matplotlib is missing.
     """
-    if find_spec("matplotlib") is None:
-        raise ImportError(Errors.E508)
+    try:
+        import matplotlib  # noqa: F401  # It may be there and broken.
+    except ImportError as error:
+        raise ImportError(Errors.E508) from error
 
 
 @contextmanager
