@@ -71,7 +71,10 @@ def extract_cli(
         "nothing where the output is complete",
     ),
     force: bool = Opt(
-        False, "--force", help="Start again, and replace the output when the new one is complete"
+        False,
+        "--force",
+        help="Start again, and replace an output that is a file when the new one is complete; a folder that holds "
+        "something, such as Parquet, is never replaced",
     ),
     batch_size: int = Opt(
         16, help="The largest number of documents that go through the model together", min=1

@@ -236,6 +236,7 @@ def test_ray_stops_in_order(ray_address, slow, tmp_path):
     target = tmp_path / "out.parquet"
     command = [sys.executable, "-m", "spacy", "kmgre", "extract", model, source, "--code", code, "-o", target]
     command += ["--engine", "ray", "--part-words", "50", "--address", ray_address]
+    assert wait(lambda: not processes("MapWorker"))  # Those of the test before.
     (barrier := model.parent / "barrier").touch()
     try:
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as driver:
