@@ -23,7 +23,7 @@ from .base import KEY_PAIRS, SCORES, SHARED, Draft, Format
 from .counts import Counts
 from .files import write_json_list
 from .label_studio_regions import Readings, Region, Value, choose_text, find_text, same_words
-from .mentions import SUGGESTED, MentionGraph, MentionOptions, coreferring_labels, part_mentions
+from .mentions import SUGGESTED, MentionGraph, TaskOptions, coreferring_labels, part_mentions
 from .models import LIST, Model, Score, Spared, Text, Title, check, json_drafts
 from .offsets import Offsets
 from .options import option
@@ -60,18 +60,16 @@ class Task(Model):
 
 
 @dataclass(frozen=True)
-class LabelStudioOptions(MentionOptions):
+class LabelStudioOptions(TaskOptions):
     """The options of Label Studio's tasks.
 
     :param annotator: The id or the email address of the person whose annotations are read; "" for the first one's.
-    :param predicted: Whether a model's predictions are read where nobody has annotated.
     :param text_field: The field of a task's data that holds the text; "" where the reader finds it.
     """
 
     annotator: str = option(
         "", "Read what this person has annotated (an id or an email address), not the first one"
     )
-    predicted: bool = option(False, "Read what a model has found where nobody has annotated")
     text_field: str = option(
         "",
         "The field of the tasks' data that holds the text; without it, text, or the one that fits the regions",

@@ -39,6 +39,16 @@ class MentionOptions(TextOptions):
     coref_label: str = option(COREF, "Relations that join two mentions to one entity")
 
 
+@dataclass(frozen=True)
+class TaskOptions(MentionOptions):
+    """The options of tasks that a model may have annotated first.
+
+    :param predicted: Whether those are read that nobody has annotated since.
+    """
+
+    predicted: bool = option(False, "Read what a model has found where nobody has annotated")
+
+
 class Mention(NamedTuple):
     """A mention in characters."""
 

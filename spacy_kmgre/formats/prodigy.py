@@ -5,7 +5,6 @@ Spans are told apart by their offsets, so entities that share one become a singl
 https://prodi.gy/docs/api-interfaces#relations
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 from spacy.tokens import Doc, Span
@@ -15,9 +14,8 @@ from ..errors import Errors
 from .assemble import Offsets, TextDocs
 from .base import KEY_PAIRS, SCORES, Format
 from .files import write_json_lines
-from .mentions import SUGGESTED, Link, MentionGraph, MentionOptions, coreferring_labels, part_mentions
+from .mentions import SUGGESTED, Link, MentionGraph, TaskOptions, coreferring_labels, part_mentions
 from .models import LIST, Model, Score, Spared, Text, check, json_reader, present
-from .options import option
 from .peek import Peek
 
 
@@ -77,17 +75,7 @@ class Document(Answered):
         return str(title) if isinstance(title, str | int) else ""
 
 
-@dataclass(frozen=True)
-class ProdigyOptions(MentionOptions):
-    """The options of Prodigy's tasks.
-
-    :param predicted: Whether tasks of a model are read that nobody has answered.
-    """
-
-    predicted: bool = option(False, "Read what a model has found where nobody has annotated")
-
-
-def _read_document(where: str, data: Any, docs: TextDocs[ProdigyOptions]) -> Doc | None:
+def _read_document(where: str, data: Any, docs: TextDocs[TaskOptions]) -> Doc | None:
     """Make the document of a line, or None where nobody has accepted it."""
     answered = check(Answered, where, data)
     if answered.suggested and not docs.options.predicted:
@@ -193,7 +181,7 @@ PRODIGY = Format(
     description="JSON lines of Prodigy's relation annotation",
     reader=json_reader(_read_document),
     writer=lambda docs, path: write_json_lines(map(_document, docs), path),
-    settings=ProdigyOptions,
+    settings=TaskOptions,
     default_ending=".jsonl",
     sniff=_sniff,
     holds=frozenset({KEY_PAIRS, SCORES}),

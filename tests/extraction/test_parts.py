@@ -126,12 +126,12 @@ def test_killed_while_it_deletes(tmp_path: Path, monkeypatch):
         if path.parent == tmp_path / "out" and not settings:
             raise Killed
 
-    for left in ({"_checkpoints", "relations"}, {"_checkpoints"}):
+    for left in (2, 1):  # The checkpoints, and one of the two tables.
         with monkeypatch.context() as patched, pytest.raises(Killed):
             patched.setattr(shutil, "rmtree", die)
             Parts(tmp_path / "out", "aaa").begin(SETTINGS, force=True)
         found = {path.name for path in (tmp_path / "out").iterdir()}
-        assert "_checkpoints" in found and len(found) == len(left)
+        assert "_checkpoints" in found and len(found) == left
     assert Parts(tmp_path / "out", "aaa").begin(SETTINGS, resume=True) == SETTINGS
 
 
