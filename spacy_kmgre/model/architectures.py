@@ -99,6 +99,7 @@ def build_kmgre(
     far_pairs: bool = True,
     mixed_precision: bool = False,
     threshold_prior: float = 3.0,
+    distance: bool = False,
     shared_layers: int = 0,
     pseudo_labels: str = "hard",
     key_pairs: str = "all",
@@ -131,6 +132,8 @@ def build_kmgre(
     :param mixed_precision: Whether encoders run in bfloat16 where the device has it; on a CPU in training only.
     :param threshold_prior: The bias of the threshold class before training; that of a relation starts near 0. With
         0, as in the papers, an untrained model predicts about half of all relations of all pairs.
+    :param distance: Whether a number is learned for each class and each range of distances, in word pieces, between
+        two mentions, and added to the logits of their pair (see distance.py). The paper has no such thing.
     :param shared_layers: A setting that is gone, as are the three after it. Each keeps its only value, so
         that saved pipelines load.
     :raises ValueError: For an unknown head or context, a number outside its range, or another value of a
@@ -157,6 +160,7 @@ def build_kmgre(
             threshold_prior=threshold_prior,
             shared_encoder=shared_encoder,
             key_classifier=key_classifier,
+            distance=distance,
         ),
     )
 

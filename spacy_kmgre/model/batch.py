@@ -30,6 +30,8 @@ class FlatBatch:
     :param clusters: The mentions of each entity that lie in the encoded text, by their numbers in the batch.
     :param first_entity: The number of each document's first entity, and E at the end. *Shape:* (D + 1,)
     :param first_mention: The number of each document's first mention, and M at the end. *Shape:* (D + 1,)
+    :param places: The word piece that the marker before each mention is, and the sentence that it is in, numbered in
+        each document; -1 for a sentence that the document does not say. *Shape:* (M, 2)
     :param windows: The first and last window of each mention, numbered in each document; all zero in a document
         whose mention pairs are all scored. *Shape:* (M, 2)
     :param sentences: The sentence that each word piece is in, from 0 in each document; -1 where it is in none or the
@@ -40,6 +42,7 @@ class FlatBatch:
     clusters: Sequence[Sequence[int]]
     first_entity: np.ndarray
     first_mention: np.ndarray
+    places: np.ndarray
     windows: np.ndarray
     sentences: np.ndarray
 
@@ -72,11 +75,13 @@ def flatten(documents: Sequence[Document], batch: Sequence[Pieces], far_pairs: b
         else pieces.mention_windows()
         for pieces in batch
     ]
+    places = [np.stack([pieces.markers, pieces.sentences[pieces.markers]], axis=1) for pieces in batch]
     return FlatBatch(
         pieces=batch,
         clusters=clusters,
         first_entity=np.array([*accumulate((len(own.clusters) for own in documents), initial=0)]),
         first_mention=first_mention,
+        places=np.concatenate([np.zeros((0, 2), dtype=np.int64), *places]),
         windows=np.concatenate([np.zeros((0, 2), dtype=np.int64), *windows]),
         sentences=np.concatenate([np.zeros(0, dtype=np.int64), *(pieces.sentences for pieces in batch)]),
     )

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from . import maths
 from .batch import FlatBatch, PairIndex, PairScores, flatten, on_device, pair_chunks
 from .context import Contexts, Weigh, mention_pair_contexts
+from .distance import Distance, NoDistance, find_ranges
 from .encoder import Encoded, Encoder
 from .heads import Head, LinearHead, Projected
 from .phases import KEY as KEY
@@ -31,13 +32,20 @@ class RelationExtractor(nn.Module):
     """θ: an encoder, and a head that scores pairs for every relation.
 
     :param weigh: The function that makes context weights of attention products (see context.py).
+    :param distance: What the distance between two mentions adds to the logits.
     """
 
-    def __init__(self, encoder: Encoder, head: Head, weigh: Weigh):
+    def __init__(self, encoder: Encoder, head: Head, weigh: Weigh, distance: Distance | None = None):
         super().__init__()
         self.encoder = encoder
         self.head = head
         self.weigh = weigh
+        self.distance = distance or NoDistance()
+
+    def resize(self, classes: int) -> None:
+        """Give the head more classes."""
+        self.head.resize(classes)
+        self.distance.resize(classes)
 
 
 class Reading(NamedTuple):
@@ -54,10 +62,15 @@ class Reading(NamedTuple):
 class KeyInstanceClassifier(nn.Module, ABC):
     """ω: says which mention pairs are key.
 
+    :param distance: What the distance between two mentions adds to the logit.
     :cvar learns: Whether there is anything to train.
     """
 
     learns = True
+
+    def __init__(self, distance: Distance | None = None):
+        super().__init__()
+        self.distance = distance or NoDistance()
 
     @abstractmethod
     def read(self, pieces: Sequence[Pieces], extracted: Reading) -> Reading:
@@ -90,10 +103,11 @@ class LinearClassifier(KeyInstanceClassifier):
     """ω as a linear layer over hidden states.
 
     :param width: The width d of hidden states.
+    :param distance: As in `KeyInstanceClassifier`.
     """
 
-    def __init__(self, width: int):
-        super().__init__()
+    def __init__(self, width: int, distance: Distance | None = None):
+        super().__init__(distance)
         self.head = LinearHead(width, 1)
 
     @abstractmethod
@@ -120,10 +134,11 @@ class SeparateClassifier(LinearClassifier):
     :param encoder: Its encoder.
     :param width: The width d of hidden states.
     :param weigh: As in the relation extractor.
+    :param distance: As in `KeyInstanceClassifier`.
     """
 
-    def __init__(self, encoder: Encoder, width: int, weigh: Weigh):
-        super().__init__(width)
+    def __init__(self, encoder: Encoder, width: int, weigh: Weigh, distance: Distance | None = None):
+        super().__init__(width, distance)
         self.encoder = encoder
         self.weigh = weigh
 
@@ -142,14 +157,15 @@ class SharingClassifier(LinearClassifier):
     mention pair is key if it has any of the relations, and no linear layer over hidden states can say "any".
 
     :param width: The width d of hidden states.
+    :param distance: As in `KeyInstanceClassifier`.
     :cvar pace: What the weight of the margin is multiplied by. Adam moves each weight of a layer by as much, so
         without it this one would lag behind the linear layer's, which would learn to undo what is too much of it.
     """
 
     pace = 30.0
 
-    def __init__(self, width: int):
-        super().__init__(width)
+    def __init__(self, width: int, distance: Distance | None = None):
+        super().__init__(width, distance)
         self.margin = nn.Parameter(torch.full((), 0.25 / self.pace))
 
     def encode(self, pieces: Sequence[Pieces], extracted: Encoded) -> Encoded:
@@ -268,7 +284,7 @@ class Network(nn.Module, ABC, Generic[R]):
 
     def resize(self, classes: int) -> None:
         """Give the relation extractor more classes."""
-        self.extractor.head.resize(classes)
+        self.extractor.resize(classes)
 
     def running(self, name: str, trainable: Collection[str]) -> AbstractContextManager[None]:
         """Put a part into training mode where it learns, and else into evaluation mode. The part stays in this
@@ -341,14 +357,17 @@ class KMGRE(Network[Readings]):
         self, batch: FlatBatch, reading: Readings, pairs: PairIndex, trainable: Collection[str]
     ) -> PairScores:
         head, tail, pair_index = pairs.on_device(self.device)
+        ranges = on_device(find_ranges(batch.places[pairs.head], batch.places[pairs.tail]), self.device)
         with self.running(RELATION, trainable):
             rows = reading.relation.encoded.rows
             contexts = mention_pair_contexts(rows, pairs.head, pairs.tail, self.extractor.weigh)  # (4)
             relation = self.extractor.head(reading.relation.projected, contexts, head, tail)  # (5), (6)
+            relation = self.extractor.distance(relation, ranges)
             sentence_weights = contexts(reading.sentences)
         with self.running(KEY, trainable):
             of_key = self.classifier.contexts(reading.key, pairs, contexts)  # (4)
             key = self.classifier(reading.key, of_key, head, tail, relation.detach())  # (7), (8)
+            key = self.classifier.distance(key[:, None], ranges)[:, 0]
         return PairScores(*batch.numbers(pairs), pair_index, relation, key, sentence_weights)
 
 

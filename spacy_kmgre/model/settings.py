@@ -82,6 +82,11 @@ class NetworkSettings(ABC):
         return 1
 
     @property
+    def reads_sentences(self) -> bool:
+        """Whether the logits depend on where sentences are."""
+        return False
+
+    @property
     def structure(self) -> dict[str, Any]:
         """The settings that weights depend on."""
         options = {f"head.{name}": value for name, value in self.head.options.items()}
@@ -102,17 +107,23 @@ class KMGRESettings(NetworkSettings):
 
     shared_encoder: bool = False
     key_classifier: bool = True
+    distance: bool = False
 
     @property
     def encoders(self) -> int:
         return 2 if self.key_classifier and not self.shared_encoder else 1
 
     @property
+    def reads_sentences(self) -> bool:
+        return self.distance
+
+    @property
     def structure(self) -> dict[str, Any]:
         own = {"key_classifier": self.key_classifier, "shared_encoder": self.shared_encoder}
-        return {"level": "mention", **own, **super().structure}
+        return {"level": "mention", "distance": self.distance, **own, **super().structure}
 
     def build(self, encoders: Sequence["Encoder"], classes: int) -> "Network[Any]":
+        from .distance import LearnedDistance, NoDistance
         from .network import (
             KMGRE,
             KeyInstanceClassifier,
@@ -124,14 +135,17 @@ class KMGRESettings(NetworkSettings):
 
         width = encoders[0].width
         head = self.head.build(width, classes, self.threshold_prior)
+        of_relation, of_key = (
+            LearnedDistance(count) if self.distance else NoDistance() for count in (classes, 1)
+        )
         classifier: KeyInstanceClassifier
         if not self.key_classifier:
             classifier = NoClassifier()
         elif self.shared_encoder:
-            classifier = SharingClassifier(width)
+            classifier = SharingClassifier(width, of_key)
         else:
-            classifier = SeparateClassifier(encoders[1], width, self.weigh)
-        extractor = RelationExtractor(encoders[0], head, self.weigh)
+            classifier = SeparateClassifier(encoders[1], width, self.weigh, of_key)
+        extractor = RelationExtractor(encoders[0], head, self.weigh, of_relation)
         xi, fusion = self.objective.xi, self.objective.fusion
         return KMGRE(extractor, classifier, xi=xi, fusion=fusion, far_pairs=self.far_pairs).eval()
 

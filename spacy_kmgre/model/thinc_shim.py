@@ -39,6 +39,8 @@ from .weights import check_layers, check_shapes, check_vocabulary, load_weights,
 KNOWN_FACTS = "known_facts"
 # The names of settings in weights that earlier versions saved.
 FORMER_NAMES = {"head.inner": "head_width", "head.block": "head_block"}
+# What pipelines have that were saved before there was a choice.
+FORMERLY = {"distance": False}
 
 
 @dataclass(frozen=True)
@@ -339,7 +341,7 @@ class NetworkShim(Shim):
 
     def _check_structure(self, saved: dict[str, Any]) -> None:
         for key, now in self.settings.structure.items():
-            known = saved.get(key, saved.get(FORMER_NAMES.get(key, key)))
+            known = saved.get(key, saved.get(FORMER_NAMES.get(key, key), FORMERLY.get(key)))
             if known != now:
                 raise ValueError(Errors.E016.format(key=key, saved=known, now=now))
 

@@ -34,7 +34,7 @@ def read_document(doc: Doc, entities: Sequence[Entity], with_sentences: bool = F
 
     :param entities: The Doc's entities.
     :param with_sentences: Whether the document gets its sentences, which the model needs to say how much of a
-        context lies in each.
+        context lies in each, and how many of them are between two mentions.
     """
     numbers = {offsets: number for number, offsets in enumerate(mention_offsets(entities))}
     return Document(

@@ -114,7 +114,7 @@ class KmgreRelations(RelationComponent):
         entities = [self.entities(doc) for doc in docs]
         notices.warn_of_entities(self._warn_once, docs, entities)
         numbers = [number for number, found in enumerate(entities) if len(found) > 1]
-        with_sentences = self.settings.evidence_score > 0 or self.settings.second_reading > 0
+        with_sentences = self.settings.reads_sentences or self._shim.settings.reads_sentences
         documents = [reading.read_document(docs[i], entities[i], with_sentences) for i in numbers]
         documents = [self._with_known_types(document) for document in documents]
         self._warn_of_no_pairs(len(docs), len(documents))
@@ -318,7 +318,8 @@ class KmgreRelations(RelationComponent):
             known, lost = reading.read_gold(example, entities, classes, self.name, evidence)
             self._count_lost(example, lost)
             if len(entities) > 1:
-                document = reading.read_document(example.predicted, entities)
+                with_sentences = self._shim.settings.reads_sentences
+                document = reading.read_document(example.predicted, entities, with_sentences)
                 self.learned_relations += len(known.relations)
                 self.learn_types(document.types)
                 document = reading.without_some_types(document, self._shim.settings.encoder.untyped_rate)

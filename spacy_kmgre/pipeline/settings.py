@@ -75,6 +75,11 @@ class Settings:
         right = all(_is_text(text) for item in texts.items() for text in item)
         _check("label_texts", texts, right, "a text for each label")
 
+    @property
+    def reads_sentences(self) -> bool:
+        """Whether evidence or a second reading needs to know where sentences are."""
+        return self.evidence_score > 0 or self.second_reading > 0
+
 
 NAMES = tuple(field.name for field in fields(Settings))
 

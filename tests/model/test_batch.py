@@ -47,6 +47,7 @@ def make_batch(documents, windows=NEAR) -> FlatBatch:
         ],
         first_entity=np.array([0, *accumulate(map(len, documents))]),
         first_mention=MENTIONS * np.arange(count + 1),
+        places=np.zeros((MENTIONS * count, 2), dtype=np.int64),
         windows=np.array(windows[:count], dtype=np.int64).reshape(-1, 2),
         sentences=np.zeros(0, dtype=np.int64),
     )

@@ -31,6 +31,7 @@ VARIANTS: dict[str, Callable[[Any], Any]] = {
     "kmgre": build_kmgre,
     "bilinear": lambda encoder: build_kmgre(encoder, head="bilinear", head_width=48),
     "shared": lambda encoder: build_kmgre(encoder, shared_encoder=True),
+    "distance": lambda encoder: build_kmgre(encoder, distance=True),
     "no key classifier": lambda encoder: build_kmgre(encoder, key_classifier=False),
     "atlop": build_atlop,
 }
@@ -136,6 +137,8 @@ def test_settings_without_weights_may_change(make_shim):
         ("shared", "kmgre", "shared_encoder"),
         ("kmgre", "no key classifier", "key_classifier"),
         ("no key classifier", "kmgre", "key_classifier"),
+        ("kmgre", "distance", "distance"),
+        ("distance", "kmgre", "distance"),
     ],
 )
 def test_settings_that_weights_depend_on(make_shim, saved, now, key):
@@ -439,5 +442,5 @@ def test_encoders_start_alike_and_share_nothing(tiny_encoder):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_number_of_encoders(make_shim, variant):
-    expected = 2 if variant in ("kmgre", "bilinear") else 1
+    expected = 2 if variant in ("kmgre", "bilinear", "distance") else 1
     assert make_shim(variant, load=False).settings.encoders == expected

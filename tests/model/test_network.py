@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from spacy_kmgre.model.architectures import CONTEXTS, build_atlop, build_encoder, build_kmgre
 from spacy_kmgre.model.batch import EntityPairScores, PairScores
+from spacy_kmgre.model.distance import PACE, UNKNOWN, LearnedDistance, find_ranges
 from spacy_kmgre.model.encoder import Encoder
 from spacy_kmgre.model.network import KEY, RELATION, Network, SeparateClassifier
 from spacy_kmgre.model.pieces import Document, Pieces
@@ -28,11 +30,12 @@ NETWORKS: dict[str, tuple[Any, dict[str, Any]]] = {
     "kmgre": (build_kmgre, {}),
     "bilinear": (build_kmgre, {"head": "bilinear"}),
     "shared": (build_kmgre, {"shared_encoder": True}),
+    "distance": (build_kmgre, {"distance": True}),
     "no key classifier": (build_kmgre, {"key_classifier": False}),
     "atlop": (build_atlop, {"head": "linear"}),
     "atlop bilinear": (build_atlop, {}),
 }
-WITH_KEYS = ["kmgre", "shared"]
+WITH_KEYS = ["kmgre", "shared", "distance"]
 
 
 def make_network(name: str, dropout: float = 0.0, **changes: Any) -> Network[Any]:
@@ -44,7 +47,11 @@ def make_network(name: str, dropout: float = 0.0, **changes: Any) -> Network[Any
         for seed in range(settings.encoders)
     ]
     torch.manual_seed(7)
-    return settings.build(encoders, CLASSES)
+    network = settings.build(encoders, CLASSES)
+    for module in network.modules():
+        if isinstance(module, LearnedDistance):  # Its numbers begin at 0.
+            nn.init.normal_(module.table[:UNKNOWN])
+    return network
 
 
 class Batch(NamedTuple):
@@ -102,6 +109,26 @@ def test_prediction_with_inverses_gives_the_same_scores(name):
 
 def places(scores: PairScores) -> tuple[list[int], list[list[int]]]:
     return scores.document.tolist(), scores.entities.tolist()
+
+
+def test_distances_are_added_to_the_logits_of_their_mention_pairs():
+    """The first document has sentences."""
+    pieces = [replace(BATCH.pieces[0], sentences=np.arange(34) // 5), *BATCH.pieces[1:]]
+    network = make_network("distance")
+    far = network(BATCH.documents, pieces, frozenset())
+    tables = {name: part.distance.table.detach().clone() for name, part in network.parts.items()}
+    with torch.no_grad():
+        for part in network.parts.values():
+            part.distance.table.zero_()
+    near = network(BATCH.documents, pieces, frozenset())
+    for row, (pair, head, tail) in enumerate(zip(far.pair_index, far.head, far.tail)):
+        own = pieces[far.document[pair]]
+        markers = own.markers[[head, tail]]
+        places = np.stack([markers, own.sentences[markers]], axis=1)
+        (ranges,) = find_ranges(places[:1], places[1:])
+        of_relation, of_key = (PACE * tables[name][ranges].sum(dim=0) for name in (RELATION, KEY))
+        torch.testing.assert_close(far.relation[row] - near.relation[row], of_relation, rtol=0, atol=1e-5)
+        torch.testing.assert_close(far.key[row] - near.key[row], of_key[0], rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("batch_pieces", [4096, 40])

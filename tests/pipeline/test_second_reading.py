@@ -43,6 +43,8 @@ def test_an_excerpt_has_the_mentions_of_its_sentences(document: Document, data):
     found = excerpt(document, sentences)
     bounds = list(pairwise([*document.sentences, len(document.text)]))
     assert found.text == "".join(document.text[slice(*bounds[number])] for number in sentences)
+    own = [found.text[slice(*edges)] for edges in pairwise([*found.sentences, len(found.text)])]
+    assert own == [document.text[slice(*bounds[number])] for number in sentences]
     for own, whole in zip(found.clusters, document.clusters):
         kept = [
             document.mentions[mention]
