@@ -14,7 +14,13 @@ from .choices import AUTO, BFLOAT16, FLOAT32
 from .context import AttentionRows
 from .derived import DerivingModule
 from .fast_linear import speed_up
-from .huggingface import hidden_and_rows, keep_gradients_sparse, positions, watch_projections
+from .huggingface import (
+    compute_layers_again,
+    hidden_and_rows,
+    keep_gradients_sparse,
+    positions,
+    watch_projections,
+)
 from .pieces import Pieces
 from .precision import has_bfloat16, rounded
 
@@ -77,11 +83,18 @@ class Encoder(DerivingModule):
         included; None stands for `BATCH_PIECES`.
     :param mixed_precision: Whether the transformer runs in bfloat16 where the device has it, on a CPU in training only;
         all else is in float32.
+    :param gradient_checkpointing: Whether the transformer's layers are computed again in the backward pass.
     """
 
     transformer: Any
 
-    def __init__(self, transformer: Any, batch_pieces: int | None = None, mixed_precision: bool = False):
+    def __init__(
+        self,
+        transformer: Any,
+        batch_pieces: int | None = None,
+        mixed_precision: bool = False,
+        gradient_checkpointing: bool = False,
+    ):
         super().__init__()
         # The pooler of a sequence classifier has no part in hidden states.
         if getattr(transformer, "pooler", None) is not None:
@@ -89,6 +102,8 @@ class Encoder(DerivingModule):
         speed_up(transformer)
         watch_projections(transformer)
         keep_gradients_sparse(transformer)
+        if gradient_checkpointing:
+            compute_layers_again(transformer)
         self.transformer = transformer
         self.batch_pieces = batch_pieces
         self.mixed_precision = mixed_precision

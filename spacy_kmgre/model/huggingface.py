@@ -9,7 +9,7 @@ import importlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import partial
 from math import inf
@@ -273,6 +273,24 @@ def keep_gradients_sparse(transformer: Any) -> None:
     words = transformer.get_input_embeddings()
     if isinstance(words, nn.Embedding):
         words.sparse = True
+
+
+def compute_layers_again(transformer: Any) -> None:
+    """Let an update compute the layers of a transformer again in its backward pass, in place of keeping all that they
+    have computed (gradient checkpointing).
+
+    :raises ValueError: Where transformers cannot do that with this kind of model.
+    """
+    if not transformer.supports_gradient_checkpointing:
+        expected = f"false with an encoder of the kind {transformer.config.model_type!r}, which cannot do it"
+        raise ValueError(Errors.E023.format(setting="gradient_checkpointing", value=True, expected=expected))
+    how = {"use_reentrant": False, "context_fn": _contexts}
+    transformer.gradient_checkpointing_enable(gradient_checkpointing_kwargs=how)
+
+
+def _contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+    """Return the contexts in which a layer is computed first, and again: attention has to be the same in both."""
+    return nullcontext(), plain_products() if torch.is_autocast_enabled("cpu") else nullcontext()
 
 
 # What the last layer's projections have returned in the current forward pass of a thread, by name.

@@ -24,6 +24,7 @@ class EncoderSettings:
     batch_pieces: int | None = None
     typed_markers: bool = False
     untyped_rate: float = 0.0
+    gradient_checkpointing: bool = False
     tokenizer_config: Mapping[str, Any] = field(default_factory=dict)
     transformer_config: Mapping[str, Any] = field(default_factory=dict)
 

@@ -155,8 +155,9 @@ class NetworkShim(Shim):
         self._place(network)
 
     def _build(self, transformers: Sequence[Any], classes: int) -> Network[Any]:
-        batch_pieces, mixed = self.settings.encoder.batch_pieces, self.settings.mixed_precision
-        return self.settings.build([Encoder(one, batch_pieces, mixed) for one in transformers], classes)
+        how, mixed = self.settings.encoder, self.settings.mixed_precision
+        encoders = [Encoder(one, how.batch_pieces, mixed, how.gradient_checkpointing) for one in transformers]
+        return self.settings.build(encoders, classes)
 
     def _place(self, network: Network[Any]) -> None:
         encoder = self.settings.encoder

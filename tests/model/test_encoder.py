@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 from typing import NamedTuple
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -224,6 +225,35 @@ def test_gradients_reach_the_transformer(family, windows, through):
     else:  # the last layer's queries and keys, and nothing after them
         assert any("query" in name or "q_lin" in name or ".q." in name for name in layers)
         assert not any("output" in name or "ffn" in name or "value" in name for name in layers)
+
+
+@pytest.mark.parametrize("mixed", [False, True], ids=["float32", "bfloat16"])
+@pytest.mark.parametrize("family", [family for family in FAMILIES if family != "mpnet"])
+def test_layers_computed_again_give_the_same_gradients(family, mixed, monkeypatch):
+    """There is dropout, so that the second time it has to leave out the same values."""
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
+    batch = [random_pieces(40, markers=[3, 20, 37]), random_pieces(17, markers=[5])]
+    found = []
+    for again in (False, True):
+        transformer = make_transformer(family)
+        encoder = Encoder(transformer, mixed_precision=mixed, gradient_checkpointing=again).train()
+        called = Mock(return_value=None)
+        first = next(name for name, _ in transformer.named_modules() if name.endswith("layer.0"))
+        transformer.get_submodule(first).register_forward_pre_hook(called)
+        torch.manual_seed(5)
+        results = read(encoder, *batch)
+        (sum(one.hidden.square().sum() + one.attention.square().sum() for one in results)).backward()
+        assert called.call_count == (2 if again else 1)
+        gradients = {name: weight.grad for name, weight in transformer.named_parameters()}
+        found.append({name: grad.to_dense() for name, grad in gradients.items() if grad is not None})
+    assert found[0].keys() == found[1].keys()
+    for name, gradient in found[0].items():
+        torch.testing.assert_close(found[1][name], gradient, rtol=1e-4, atol=1e-5, msg=name)
+
+
+def test_a_transformer_that_cannot_compute_layers_again_is_refused():
+    with pytest.raises(ValueError, match=r"KMGRE E023.*gradient_checkpointing.*'mpnet'"):
+        Encoder(make_transformer("mpnet"), gradient_checkpointing=True)
 
 
 def test_attention_that_does_not_reach_everything_is_refused():

@@ -124,6 +124,15 @@ def test_settings_without_weights_may_change(make_shim):
     assert loaded.require_network().classifier.encoder.batch_pieces == 99
 
 
+def test_all_encoders_compute_layers_again_where_asked(make_shim):
+    made = make_shim("kmgre", gradient_checkpointing=True)
+    loaded = make_shim("kmgre", load=False, gradient_checkpointing=True).from_bytes(made.to_bytes())
+    without = make_shim("kmgre", load=False).from_bytes(made.to_bytes())
+    for shim, expected in ((made, True), (loaded, True), (without, False)):
+        encoders = shim.require_network().encoders
+        assert [encoder.transformer.is_gradient_checkpointing for encoder in encoders] == [expected] * 2
+
+
 # Bytes that are not what `to_bytes` gave
 
 
