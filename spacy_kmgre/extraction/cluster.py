@@ -156,10 +156,12 @@ class Cluster:
 def _own_signals() -> Iterator[None]:
     """Keep what this process does on SIGTERM, for which Ray has something of its own."""
     before = signal.getsignal(signal.SIGTERM)
-    yield
-    # Python gives signals to the main thread alone; None stands for what was not set from Python.
-    if before is not None and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, before)
+    try:
+        yield
+    finally:
+        # Python gives signals to the main thread alone; None stands for what was not set from Python.
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def check_address(address: str) -> None:

@@ -1,11 +1,14 @@
 """What a task and a worker do with parts, without a cluster."""
 
 import pickle
+import signal
 import socket
+import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 
 import pyarrow as pa
 import pytest
@@ -141,3 +144,29 @@ def test_parts_that_suit_the_sources(tmp_path):
     assert Cluster((2, 2), part_words=words // 2).choose_part_words(sources) == words // 2
     with pytest.raises(ValueError, match="E368"):
         Cluster((3, 3), part_words=words // 2).choose_part_words(sources)
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_connecting_leaves_what_the_process_does_on_sigterm(monkeypatch, fails):
+    """Ray has a handler of its own, whether it starts or not."""
+
+    def init(**_):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if fails:
+            raise RuntimeError("no room")
+
+    ray = SimpleNamespace(
+        is_initialized=lambda: False,
+        init=init,
+        shutdown=lambda: None,
+        util=SimpleNamespace(get_node_ip_address=lambda: "127.0.0.1"),
+        cluster_resources=lambda: {"CPU": 9.0, "GPU": 0.0},
+    )
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(RuntimeError, match="no room") if fails else nullcontext(), Cluster().connect():
+            assert signal.getsignal(signal.SIGTERM) == before
+        assert signal.getsignal(signal.SIGTERM) == before
+    finally:
+        signal.signal(signal.SIGTERM, before)
