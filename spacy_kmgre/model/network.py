@@ -32,7 +32,7 @@ class RelationExtractor(nn.Module):
     """θ: an encoder, and a head that scores pairs for every relation.
 
     :param weigh: The function that makes context weights of attention products (see context.py).
-    :param distance: What the distance between two mentions adds to the logits.
+    :param distance: What the distance between two mentions adds to the logits; nothing where None.
     """
 
     def __init__(self, encoder: Encoder, head: Head, weigh: Weigh, distance: Distance | None = None):
@@ -62,7 +62,7 @@ class Reading(NamedTuple):
 class KeyInstanceClassifier(nn.Module, ABC):
     """ω: says which mention pairs are key.
 
-    :param distance: What the distance between two mentions adds to the logit.
+    :param distance: What the distance between two mentions adds to the logit; nothing where None.
     :cvar learns: Whether there is anything to train.
     """
 

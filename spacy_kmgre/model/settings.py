@@ -124,7 +124,7 @@ class KMGRESettings(NetworkSettings):
         return {"level": "mention", "distance": self.distance, **own, **super().structure}
 
     def build(self, encoders: Sequence["Encoder"], classes: int) -> "Network[Any]":
-        from .distance import LearnedDistance, NoDistance
+        from .distance import LearnedDistance
         from .network import (
             KMGRE,
             KeyInstanceClassifier,
@@ -136,9 +136,7 @@ class KMGRESettings(NetworkSettings):
 
         width = encoders[0].width
         head = self.head.build(width, classes, self.threshold_prior)
-        of_relation, of_key = (
-            LearnedDistance(count) if self.distance else NoDistance() for count in (classes, 1)
-        )
+        of_relation, of_key = (LearnedDistance(count) if self.distance else None for count in (classes, 1))
         classifier: KeyInstanceClassifier
         if not self.key_classifier:
             classifier = NoClassifier()

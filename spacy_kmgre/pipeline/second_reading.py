@@ -133,9 +133,8 @@ def excerpt(document: Document, sentences: Sequence[int]) -> Document:
     """Return a document of some sentences of another one. Entities keep their numbers; of their mentions those remain
     that lie in one of the sentences."""
     bounds = [*document.sentences, len(document.text)]
-    text, starts, shifts = "", [], {}
+    text, shifts = "", {}
     for number in sentences:
-        starts.append(len(text))
         shifts[number] = len(text) - bounds[number]
         text += document.text[bounds[number] : bounds[number + 1]]
     kept: dict[int, tuple[int, int]] = {}
@@ -145,6 +144,7 @@ def excerpt(document: Document, sentences: Sequence[int]) -> Document:
             kept[mention] = start + shifts[number], end + shifts[number]
     place = {mention: number for number, mention in enumerate(kept)}
     clusters = [[place[mention] for mention in cluster if mention in place] for cluster in document.clusters]
+    starts = [bounds[number] + shifts[number] for number in sentences]
     return replace(document, text=text, mentions=list(kept.values()), clusters=clusters, sentences=starts)
 
 
