@@ -73,6 +73,11 @@ STEPS: dict[str, dict[str, Any]] = {
     "evidence": {f"{MODEL}.evidence_keys": True, f"{MODEL}.evidence_focus": 0.1},
     "texts": {f"{MODEL}.head": "label_text"},
     "distance": {f"{MODEL}.distance": True, f"{MODEL}.far_pairs": False},
+    "products": {
+        f"{MODEL}.head": "label_text_bilinear",
+        f"{MODEL}.head_width": 384,
+        f"{MODEL}.head_block": 8,
+    },
 }
 # ATLOP as far as it can be trained like kmgre_minilm_cpu.
 ALIKE: dict[str, Any] = {

@@ -10,7 +10,7 @@ from ..errors import Errors
 from . import maths
 from .choices import check_gone, check_range, chosen
 from .context import Weigh
-from .heads import HeadSettings, bilinear_head, label_text_head, linear_head
+from .heads import HeadSettings, bilinear_head, label_text_bilinear_head, label_text_head, linear_head
 from .settings import ATLOPSettings, EncoderSettings, KMGRESettings, NetworkSettings, Objective
 
 if TYPE_CHECKING:
@@ -113,9 +113,10 @@ def build_kmgre(
 
     :param head: A block of the config such as
         {"@architectures": "spacy_kmgre.BilinearHead.v1", "width": 768}; or one of the short names "linear",
-        as in the paper, "label_text", which begins with the labels in words, and "bilinear", as in ATLOP.
-    :param head_width: The width of a "bilinear" head.
-    :param head_block: The width of the groups of a "bilinear" head.
+        as in the paper, "label_text", which begins with the labels in words, "bilinear", as in ATLOP, and
+        "label_text_bilinear", the sum of the last two.
+    :param head_width: The width of the two projections that a bilinear head multiplies.
+    :param head_block: The width of the groups within which it multiplies them.
     :param context: A block of the config such as {"@architectures": "spacy_kmgre.PooledContext.v1"}; or one
         of the short names "per_head" (4) and "pooled", as in ATLOP. The module context.py says what other
         packages can register.
@@ -211,6 +212,7 @@ def _head(head: Any, width: int, block: int) -> HeadSettings:
     heads = {
         "linear": linear_head(),
         "label_text": label_text_head(),
+        "label_text_bilinear": label_text_bilinear_head(width, block),
         "bilinear": bilinear_head(width, block),
     }
     found: HeadSettings = chosen("head", head, heads)

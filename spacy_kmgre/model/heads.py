@@ -22,6 +22,13 @@ from .context import Contexts
 # logit much further than one of w_c does.
 SHARING = 0.2
 
+# What the products of a label-text bilinear head are multiplied by. There are thousands of them, so that a step moves a
+# logit much further than one of w_c does.
+PACE = 0.3
+
+# The numbers of pairs, and of products of a pair, that a CPU multiplies at a time.
+PAIRS, PRODUCTS = 1024, 4096
+
 
 class Projected(NamedTuple):
     """Documents as a head sees them before any pair is known; R rows are mentions or entities.
@@ -172,16 +179,57 @@ class BilinearHead(Head):
         head_context, tail_context = contexts(projected.context).chunk(2, dim=1)
         left = torch.tanh(projected.head.index_select(0, head) + head_context + self.head.bias)
         right = torch.tanh(projected.tail.index_select(0, tail) + tail_context + self.tail.bias)
-        weights = self.output.weight.split(self.block**2, dim=1)  # type: ignore[no-untyped-call]  # torch does not type it.
         # All products at once, P x inner x block, do not fit into a CPU's cache.
-        size = max(1, len(head)) if head.is_cuda else 1024
-        found = []
-        for some, others in zip(left.split(size), right.split(size)):  # type: ignore[no-untyped-call]  # torch does not type it.
-            logits = self.output.bias.expand(len(some), -1)
-            for x, y, weight in zip(some.split(self.block, 1), others.split(self.block, 1), weights):
-                logits = torch.addmm(logits, (x.unsqueeze(2) * y.unsqueeze(1)).flatten(1), weight.T)
-            found.append(logits)
+        size = max(1, len(head)) if head.is_cuda else PAIRS
+        found = [self._multiply(*some) for some in zip(left.split(size), right.split(size))]  # type: ignore[no-untyped-call]  # torch does not type it.
         return torch.cat(found)
+
+    def _multiply(self, left: Tensor, right: Tensor) -> Tensor:
+        """Return the logits of some pairs, of which both sides are known. *Shape:* (P, C)"""
+        groups = max(1, PRODUCTS // self.block**2)
+        width = groups * self.block
+        weights = self.output.weight.split(width * self.block, dim=1)  # type: ignore[no-untyped-call]  # torch does not type it.
+        logits = self.output.bias.expand(len(left), -1)
+        for x, y, weight in zip(left.split(width, 1), right.split(width, 1), weights):  # type: ignore[no-untyped-call]  # torch does not type it.
+            x, y = x.unflatten(1, (-1, self.block, 1)), y.unflatten(1, (-1, 1, self.block))
+            logits = torch.addmm(logits, (x * y).flatten(1), weight.T)
+        return logits
+
+
+class LabelTextBilinearHead(LabelTextHead):
+    """A label-text head to whose logits those of a group bilinear head are added. A linear layer adds up what is known
+    of each side and of the context; products also know what they are together. They begin at 0, so that training
+    begins with the labels in words.
+
+    :param width: The width d of hidden states.
+    :param classes: The number C of classes.
+    :param inner: The width of the two sides once projected.
+    :param block: The width of the groups, as in `BilinearHead`.
+    """
+
+    def __init__(self, width: int, classes: int, inner: int, block: int):
+        super().__init__(width, classes)
+        self.products = BilinearHead(width, classes, inner, block)
+        nn.init.zeros_(self.products.output.weight)
+        nn.init.zeros_(self.products.output.bias)
+
+    def project(self, rows: Tensor, hidden: Tensor) -> Projected:
+        both = zip(super().project(rows, hidden), self.products.project(rows, hidden))
+        return Projected(*(torch.cat(columns, dim=1) for columns in both))
+
+    def forward(self, projected: Projected, contexts: Contexts, head: Tensor, tail: Tensor) -> Tensor:
+        linear = Projected(*(columns[:, : self.classes] for columns in projected))
+        products = Projected(*(columns[:, self.classes :] for columns in projected))
+        logits: Tensor = PACE * self.products(products, contexts, head, tail)
+        return super().forward(linear, contexts, head, tail) + logits
+
+    def resize(self, classes: int) -> None:
+        old = self.classes
+        super().resize(classes)
+        self.products.resize(classes)
+        with torch.no_grad():
+            self.products.output.weight[old:] = 0.0
+            self.products.output.bias[old:] = 0.0
 
 
 @dataclass(frozen=True)
@@ -220,6 +268,16 @@ def linear_head() -> HeadSettings:
 def label_text_head() -> HeadSettings:
     """Choose a linear head that begins with the labels in words (`spacy_kmgre.LabelTextHead.v1`)."""
     return HeadSettings("label_text", LabelTextHead)
+
+
+def label_text_bilinear_head(width: int = 384, block: int = 8) -> HeadSettings:
+    """Choose a label-text head and a group bilinear head, of which the logits are added up
+    (`spacy_kmgre.LabelTextBilinearHead.v1`).
+
+    :param width: The width of the two projections that are multiplied.
+    :param block: The width of the groups within which they are multiplied.
+    """
+    return HeadSettings("label_text_bilinear", LabelTextBilinearHead, {"inner": width, "block": block})
 
 
 def bilinear_head(width: int = 768, block: int = 64) -> HeadSettings:

@@ -248,7 +248,7 @@ def _set_model(recipe: Recipe, facts: CorpusFacts) -> None:
         reason = "The relations of the corpus have no evidence sentences."
         recipe.set(f"{model}.evidence_keys", False, reason)
         recipe.set(f"{model}.evidence_focus", 0.0)
-    if recipe.get(f"{model}.head") == "label_text":
+    if recipe.get(f"{model}.head") in ("label_text", "label_text_bilinear"):
         reason = (
             "What the model knows of a label begins with the label's words."
             if facts.in_words

@@ -8,19 +8,28 @@ from torch import Tensor
 
 from spacy_kmgre.model import maths
 from spacy_kmgre.model.heads import (
+    PACE,
     SHARING,
     BilinearHead,
     Head,
+    LabelTextBilinearHead,
     LabelTextHead,
     LinearHead,
     bilinear_head,
+    label_text_bilinear_head,
     label_text_head,
     linear_head,
 )
 
 EXACT = {"rtol": 0.0, "atol": 1e-10}
 CLASSES = 5
-HEADS = {"linear": linear_head(), "bilinear": bilinear_head(48), "label_text": label_text_head()}
+HEADS = {
+    "linear": linear_head(),
+    "bilinear": bilinear_head(48),
+    "label_text": label_text_head(),
+    "label_text_bilinear": label_text_bilinear_head(48),
+}
+PARAMETERS = {"linear": 2, "bilinear": 6, "label_text": 3, "label_text_bilinear": 9}
 
 
 class Inputs(NamedTuple):
@@ -153,6 +162,39 @@ def test_bilinear_head_on_many_pairs():
     torch.testing.assert_close(inputs.score(head, "per_head"), torch.cat(halves), **EXACT)
 
 
+@pytest.mark.parametrize("mode", maths.CONTEXT_MODES)
+def test_label_text_bilinear_head(mode, texts):
+    """Its logits are those of its two parts; before training they are those of a label-text head."""
+    inputs = make_inputs(32)
+    head = LabelTextBilinearHead(32, CLASSES, 48, 8).double()
+    head.read_texts(texts)
+    linear = LabelTextHead(32, CLASSES).double()
+    linear.load_state_dict(head.state_dict(), strict=False)
+    assert torch.equal(inputs.score(head, mode), inputs.score(linear, mode))
+    torch.nn.init.normal_(head.products.output.weight)
+    expected = inputs.score(linear, mode) + PACE * inputs.score(head.products, mode)
+    torch.testing.assert_close(inputs.score(head, mode), expected, **EXACT)
+
+
+def test_products_say_what_no_sum_can():
+    """A relation of two mentions that are alike, or both unlike the rest, is learned by products alone."""
+    torch.manual_seed(0)
+    sides = torch.tensor([[1.0, 0.0], [0.0, 1.0]]).repeat(2, 1)
+    head, tail = torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 0, 1])
+    gold = torch.tensor([1.0, 0.0, 0.0, 1.0])
+    right = {}
+    for name, model in (("linear", LinearHead(2, 1)), ("both", LabelTextBilinearHead(2, 1, 8, 4))):
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+        for _ in range(300):
+            found = model(model.project(sides, torch.zeros(1, 2)), torch.zeros(4, 1).matmul, head, tail)
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(found[:, 0], gold)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        right[name] = int(((found[:, 0] > 0) == (gold > 0)).sum())
+    assert right["linear"] < 4 and right["both"] == 4
+
+
 @pytest.mark.parametrize("prior", [0.0, 3.0])
 def test_the_threshold_class_starts_at_its_prior(prior):
     for settings in HEADS.values():
@@ -165,6 +207,7 @@ def test_gradients_reach_everything(name):
     leaves = [x.clone().requires_grad_() for x in inputs[:3]]
     head = HEADS[name].build(32, CLASSES, 0.0).double()
     head.read_texts(torch.randn(CLASSES, 32))
+    torch.nn.init.normal_(head.products.output.weight) if name == "label_text_bilinear" else None
     Inputs(*leaves, *inputs[3:]).score(head, "per_head").square().sum().backward()
     for leaf in [*leaves, *head.parameters()]:
         assert leaf.grad is not None and leaf.grad.abs().max() > 1e-6
@@ -184,4 +227,4 @@ def test_more_classes_keep_what_is_learned(name):
     assert after.shape == (12, CLASSES + 3)
     torch.testing.assert_close(after[:, :CLASSES], before, **EXACT)
     assert all(parameter.requires_grad for parameter in head.parameters())
-    assert len(list(head.parameters())) == {"linear": 2, "bilinear": 6, "label_text": 3}[name]
+    assert len(list(head.parameters())) == PARAMETERS[name]
