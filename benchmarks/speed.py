@@ -65,7 +65,15 @@ class Ours(NamedTuple):
     precision: str = "float32"
 
 
-SHARED = {"head": "linear", "shared_encoder": True}
+# As in kmgre_minilm_cpu.
+SHARED = {
+    "head": "label_text_bilinear",
+    "head_width": 384,
+    "head_block": 8,
+    "shared_encoder": True,
+    "distance": True,
+    "far_pairs": False,
+}
 OURS: dict[str, Ours] = {
     "KMGRE, two encoders": Ours("KMGRE", {"head": "linear"}, 2),
     "KMGRE, shared encoder": Ours("KMGRE", SHARED),

@@ -82,9 +82,13 @@ def accuracy(corpus: str, passes: str) -> str:
 
 
 def _accuracy(rows: Sequence[Row]) -> list[str]:
-    def shown(figure: Callable[[Row], float | None]) -> str:
-        return spread([value for value in map(figure, rows) if value is not None])
+    def known(figure: Callable[[Row], float | None]) -> list[float]:
+        return [value for value in map(figure, rows) if value is not None]
 
+    def shown(figure: Callable[[Row], float | None]) -> str:
+        return spread(known(figure))
+
+    minutes = [seconds / 60 for seconds in known(lambda row: row["cpu_seconds"])]
     return [
         str(len(rows)),
         shown(lambda row: row["scores"]["micro_f"]),
@@ -92,7 +96,7 @@ def _accuracy(rows: Sequence[Row]) -> list[str]:
         shown(lambda row: row["f_cross_validated"]),
         shown(lambda row: row["scores"].get("m2_f")),
         shown(lambda row: row["scores"].get("evidence_f") if row["evidence"] else None),
-        f"{fmean(row['cpu_seconds'] for row in rows) / 60:.0f}",
+        f"{fmean(minutes):.0f}" if minutes else "",
         ", ".join(sorted({row["commit"] for row in rows})),
     ]
 
