@@ -1,4 +1,4 @@
-"""Both heads are compared with the long way round: a pair's context first, then its features, then its logits."""
+"""Heads are compared with the long way round: a pair's context first, then its features, then its logits."""
 
 from typing import NamedTuple
 
