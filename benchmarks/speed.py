@@ -30,7 +30,7 @@ import srsly
 import torch
 import typer
 from measure import Measure
-from spacy import Language
+from spacy import Language, util
 from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import require_gpu
@@ -65,15 +65,9 @@ class Ours(NamedTuple):
     precision: str = "float32"
 
 
-# As in kmgre_minilm_cpu.
-SHARED = {
-    "head": "label_text_bilinear",
-    "head_width": 384,
-    "head_block": 8,
-    "shared_encoder": True,
-    "distance": True,
-    "far_pairs": False,
-}
+COMPONENT = "kmgre_relations"
+CONFIG = util.load_config(Path(__file__).parent.parent / "configs" / "kmgre_minilm_cpu.cfg")
+SHARED = CONFIG["components"][COMPONENT]["model"]
 OURS: dict[str, Ours] = {
     "KMGRE, two encoders": Ours("KMGRE", {"head": "linear"}, 2),
     "KMGRE, shared encoder": Ours("KMGRE", SHARED),
@@ -84,7 +78,6 @@ OURS: dict[str, Ours] = {
 }
 BARE = {1: "one bare encoder", 2: "two bare encoders"}
 AUTHORS = "ATLOP, authors' code"
-COMPONENT = "kmgre_relations"
 
 app = typer.Typer(add_completion=False)
 
@@ -306,8 +299,9 @@ def make(setting: Setting, task: str, name: str) -> Contender:
 def make_pipeline(setting: Setting, ours: Ours) -> tuple[Language, list[Example]]:
     nlp = spacy.blank("en")
     encoder = {"@architectures": "spacy_kmgre.Encoder.v1", "name": setting.encoder}
-    model = {"@architectures": f"spacy_kmgre.{ours.architecture}.v1", "encoder": encoder, **ours.settings}
-    model["mixed_precision"] = setting.bfloat16
+    architecture = f"spacy_kmgre.{ours.architecture}.v1"
+    own = {"@architectures": architecture, "encoder": encoder, "mixed_precision": setting.bfloat16}
+    model = {**ours.settings, **own}
     nlp.add_pipe(COMPONENT, config={"model": model, "precision": ours.precision})
     everything = list(create_corpus_reader(Path(setting.corpus))(nlp))
     nlp.initialize(lambda: everything)

@@ -210,8 +210,7 @@ class LabelTextBilinearHead(LabelTextHead):
     def __init__(self, width: int, classes: int, inner: int, block: int):
         super().__init__(width, classes)
         self.products = BilinearHead(width, classes, inner, block)
-        nn.init.zeros_(self.products.output.weight)
-        nn.init.zeros_(self.products.output.bias)
+        self._begin_at_zero(0)
 
     def project(self, rows: Tensor, hidden: Tensor) -> Projected:
         both = zip(super().project(rows, hidden), self.products.project(rows, hidden))
@@ -227,9 +226,13 @@ class LabelTextBilinearHead(LabelTextHead):
         old = self.classes
         super().resize(classes)
         self.products.resize(classes)
+        self._begin_at_zero(old)
+
+    def _begin_at_zero(self, first: int) -> None:
+        """Forget the products of all classes from one on."""
         with torch.no_grad():
-            self.products.output.weight[old:] = 0.0
-            self.products.output.bias[old:] = 0.0
+            for parameter in self.products.output.parameters():
+                parameter[first:] = 0.0
 
 
 @dataclass(frozen=True)

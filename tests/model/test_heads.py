@@ -174,6 +174,9 @@ def test_label_text_bilinear_head(mode, texts):
     torch.nn.init.normal_(head.products.output.weight)
     expected = inputs.score(linear, mode) + PACE * inputs.score(head.products, mode)
     torch.testing.assert_close(inputs.score(head, mode), expected, **EXACT)
+    head.resize(CLASSES + 2)
+    new = head.products.output.weight[CLASSES:], head.products.output.bias[CLASSES:]
+    assert all(not part.any() for part in new)
 
 
 def test_products_say_what_no_sum_can():
