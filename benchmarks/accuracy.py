@@ -19,6 +19,7 @@ import spacy
 import srsly
 import torch
 import typer
+from differences import COUNTED, difference, pairs_of_seeds
 from evidence import evidence_scores
 from spacy import util
 from spacy.cli.train import train
@@ -27,8 +28,6 @@ from wasabi import msg, table
 
 from spacy_kmgre.evaluation.calibration import find_calibration
 from spacy_kmgre.evaluation.report import count_examples, score_examples
-from spacy_kmgre.evaluation.significance import compare
-from spacy_kmgre.evaluation.table import count_tables
 from spacy_kmgre.evaluation.thresholds import collect_candidates, find_threshold
 from spacy_kmgre.scoring.tallies import RelationCounts, Tally
 from spacy_kmgre.training.corpus import create_corpus_reader
@@ -98,8 +97,6 @@ RECIPES: dict[str, Recipe] = {
     "best": Recipe(KMGRE, NO_EVIDENCE),
     "best-evidence": Recipe(KMGRE, {}),
 }
-# What is counted of every document, for paired tests.
-COUNTED = ("micro", "evidence", "m2")
 
 app = typer.Typer(add_completion=False)
 
@@ -296,13 +293,7 @@ def show(
         print(table(lines, header=header, divider=True))
         compared = []
         for recipe in recipes:
-            pairs = [
-                (first, second)
-                for first in here
-                for second in here
-                if (first["recipe"], second["recipe"]) == (baseline, recipe)
-                and first["seed"] == second["seed"]
-            ]
+            pairs = pairs_of_seeds(here, baseline, recipe)
             if recipe != baseline and pairs:
                 compared.append([recipe, *(difference(pairs, name) for name in COUNTED)])
         if compared:
@@ -311,21 +302,6 @@ def show(
 
 def spread(values: list[float]) -> str:
     return f"{fmean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")
-
-
-def difference(pairs: list[Any], name: str) -> str:
-    """Of all seeds together, with a 95 % interval of the paired bootstrap over documents, and the p-value of the paired
-    randomisation test."""
-    tables = [
-        [
-            sum((RelationCounts({"micro": Tally(*tally)}) for tally in tallies), RelationCounts())
-            for tallies in zip(*(pair[side]["documents"][name] for pair in pairs))
-        ]
-        for side in (0, 1)
-    ]
-    found = compare(*count_tables(*tables))
-    change, low, high = (100 * values[0, -1] for values in (found.difference, found.low, found.high))
-    return f"{change:+.1f} [{low:+.1f}, {high:+.1f}] p = {found.p_value[0, -1]:.3f}"
 
 
 if __name__ == "__main__":

@@ -14,12 +14,28 @@ from typing import Annotated, Any
 
 import srsly
 import typer
+from differences import COUNTED, difference, pairs_of_seeds
 from wasabi import msg
 
 HERE = Path(__file__).parent
 README = HERE / "README.md"
 RESULTS = HERE / "results"
 MARKED = re.compile(r"<!-- (?!end )([^>]+) -->\n.*?<!-- end -->", re.DOTALL)
+
+# How recipes are called that are steps from the paper to kmgre_minilm_cpu.
+STEP = "step-"
+# Ways to choose the evidence sentences of a relation, which evidence.py scores.
+WAYS = {
+    "all": "all mention pairs",
+    "same_sentence": "mention pairs in one sentence",
+    "relation": "the best mention pair by p_θ",
+    "key": "the best mention pair by p_ω",
+    "share": "the best mention pair by share",
+    "share_0.5": "the leading key pairs up to a share of 0.5",
+    "own_0.4": "key pairs with a score of their own of 0.4",
+    "own_0.5": "0.5",
+    "own_0.6": "0.6 (`evidence_score`)",
+}
 
 Row = dict[str, Any]
 
@@ -59,13 +75,9 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def accuracy(corpus: str, passes: str) -> str:
-    """Recipes on a corpus: means and standard deviations over seeds. The recipes, and what they are called, are in
-    results/recipes.json."""
-    names: dict[str, str] = srsly.read_json(RESULTS / "recipes.json")
-    here = [row for row in read("accuracy") if row["corpus"] == corpus and f"{row['passes']:g}" == passes]
-    unknown = {row["recipe"] for row in here} - set(names)
-    if unknown:
-        msg.fail(f"results/recipes.json does not say what {sorted(unknown)} are", exits=1)
+    """Recipes on a corpus: means and standard deviations over seeds. Steps from the paper are in `steps`."""
+    names = recipes()
+    here = rows_of(corpus, passes)
     header = [
         "",
         "seeds",
@@ -78,7 +90,81 @@ def accuracy(corpus: str, passes: str) -> str:
         "commit",
     ]
     own = {recipe: [row for row in here if row["recipe"] == recipe] for recipe in names}
-    return markdown(header, [[names[recipe], *_accuracy(rows)] for recipe, rows in own.items() if rows])
+    lines = [
+        [names[recipe], *_accuracy(rows)]
+        for recipe, rows in own.items()
+        if rows and not recipe.startswith(STEP)
+    ]
+    return markdown(header, lines)
+
+
+def steps(corpus: str, passes: str) -> str:
+    """What each step from the paper's model to that of kmgre_minilm_cpu brings; each keeps those before it."""
+    header = ["", "seeds", "F", "more", "M2", "evidence F", "p_ω", "CPU minutes", "commit"]
+    here = rows_of(corpus, passes)
+    lines, before = [], None
+    for recipe, name in recipes().items():
+        own = [row for row in here if row["recipe"] == recipe]
+        if not own or not recipe.startswith(STEP):
+            continue
+        reached = fmean(row["scores"]["micro_f"] for row in own)
+        _, f, _, _, m2, evidence, minutes, commits = _accuracy(own)
+        ranking = spread([row["evidence"]["ap"]["key"] for row in own])
+        more = "" if before is None else f"{reached - before:+.1f}"
+        lines.append([name, str(len(own)), f, more, m2, evidence, ranking, minutes, commits])
+        before = reached
+    return markdown(header, lines)
+
+
+def beside(corpus: str, passes: str, baseline: str) -> str:
+    """The recipes less a baseline: on the same seeds, with intervals over the documents."""
+    names, here = recipes(), rows_of(corpus, passes)
+    paired = {name: pairs_of_seeds(here, baseline, name) for name in names if name != baseline}
+    header = [f"more than {names[baseline]}", "seeds", "F", "evidence F", "M2"]
+    lines = [
+        [names[name], ", ".join(str(second["seed"]) for _, second in pairs)]
+        + [difference(pairs, counted) if _counted(pairs, counted) else "" for counted in COUNTED]
+        for name, pairs in paired.items()
+        if pairs
+    ]
+    return markdown(header, lines)
+
+
+def _counted(pairs: Sequence[tuple[Row, Row]], name: str) -> bool:
+    """Return whether there is anything to find: a corpus may say nothing of evidence."""
+    return any(gold for pair in pairs for row in pair for _, _, gold in row["documents"][name])
+
+
+def evidence(corpus: str, passes: str, of: str) -> str:
+    """Evidence F for several ways to choose the sentences (see evidence.py), means over seeds."""
+    chosen = of.split(",")
+    here = rows_of(corpus, passes)
+    own = {recipe: [row["evidence"] for row in here if row["recipe"] == recipe] for recipe in chosen}
+    names = recipes()
+    header = ["sentences of", *(names[recipe] for recipe in chosen), "on the labels that have evidence"]
+    lines = [
+        [
+            name,
+            *(spread([found["official"][way]["f"] for found in own[recipe]]) for recipe in chosen),
+            "; ".join(spread([found["labelled"][way]["f"] for found in own[recipe]]) for recipe in chosen),
+        ]
+        for way, name in WAYS.items()
+    ]
+    return markdown(header, lines)
+
+
+def recipes() -> dict[str, str]:
+    """What recipes are called in tables, in the order that they stand in."""
+    names: dict[str, str] = srsly.read_json(RESULTS / "recipes.json")
+    return names
+
+
+def rows_of(corpus: str, passes: str) -> list[Row]:
+    here = [row for row in read("accuracy") if row["corpus"] == corpus and f"{row['passes']:g}" == passes]
+    unknown = {row["recipe"] for row in here} - set(recipes())
+    if unknown:
+        msg.fail(f"results/recipes.json does not say what {sorted(unknown)} are", exits=1)
+    return here
 
 
 def _accuracy(rows: Sequence[Row]) -> list[str]:
@@ -168,6 +254,9 @@ def exports() -> str:
 
 TABLES: dict[str, Callable[..., str]] = {
     "accuracy": accuracy,
+    "steps": steps,
+    "beside": beside,
+    "evidence": evidence,
     "speed": speed,
     "growth": growth,
     "exports": exports,

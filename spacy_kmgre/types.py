@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import FrozenInstanceError, dataclass
+from itertools import pairwise
 from typing import Any, NoReturn, SupportsIndex, TypeVar
 
 from spacy.tokens import Span
@@ -179,11 +180,20 @@ def label_title(label: str, text: str) -> str:
     return f"{text} ({label})" if text not in ("", label) else label
 
 
-def label_words(label: str) -> str:
-    """Return the words that a label is made of, such as "place of birth" of "placeOfBirth" and "PLACE_OF_BIRTH";
-    "" where it has none, as P22."""
-    words = re.split(r"[\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label))
-    return " ".join(words).strip().lower() if any(len(word) > 2 for word in words) else ""
+def label_words(label: str, text: str = "") -> str:
+    """Return a label in words: the text that it has, else the words that it is made of, such as "place of birth" of
+    "placeOfBirth" and "PLACE_OF_BIRTH"; "" where it has none, as P22.
+
+    :param text: The label in words, "" where none are known.
+    """
+    if text.strip():
+        return text
+    cut = "".join(
+        f" {now}" if before.islower() and now.isupper() else now for before, now in pairwise(f" {label}")
+    )
+    words = re.sub(r"[\W\d_]+", " ", cut).strip()
+    # One or two letters are no word in most scripts, but one in Chinese.
+    return words.lower() if sum(map(str.isalpha, words)) > 2 or not words.isascii() else ""
 
 
 def _specificity(mention: Span) -> tuple[float, int, int]:

@@ -403,7 +403,7 @@ MISTAKES: dict[str, tuple[Callable[[Desk], Any], str, str]] = {
     "save without the component": (save_without_the_component, "E015.*model", "whole"),
     "weights of another architecture": (
         weights_of_another_architecture,
-        "E016.*level = 'mention'",
+        "E016.*@architectures = 'spacy_kmgre.KMGRE",
         "the config says",
     ),
     "replace the component": (replaced, "E014.*no weights", r"nlp\.initialize"),

@@ -13,7 +13,7 @@ from spacy.tokens import Doc
 
 from ..annotations import document_name, read_entities, relation_data
 from ..formats.counts import Counts
-from ..types import Entity
+from ..types import Entity, label_title, label_words
 from .convert import read_source, show_reasons
 from .printing import failing, print_table
 from .terminal import msg, say, say_json
@@ -35,6 +35,7 @@ class Profile:
 
     :param long_words: The number of words beyond which a document is long.
     :param labels: The number of relations of each label.
+    :param label_texts: Each label in words, "" where the corpus has none.
     :param entities: The number of entities of each type.
     :param mentions: The number of mentions of each type.
     :param per_document: The words, entities, mentions, mention pairs and relations of each document.
@@ -45,6 +46,7 @@ class Profile:
 
     long_words: int
     labels: Counter[str] = field(default_factory=Counter)
+    label_texts: dict[str, str] = field(default_factory=dict)
     entities: Counter[str] = field(default_factory=Counter)
     mentions: Counter[str] = field(default_factory=Counter)
     per_document: dict[str, list[int]] = field(default_factory=dict)
@@ -71,7 +73,11 @@ class Profile:
         for entity, size in zip(entities, sizes):
             self.entities[entity.label] += 1
             self.mentions[entity.label] += size
-        self.labels.update(data["label"] for data in relations)
+        for data in relations:
+            self.labels[data["label"]] += 1
+            self.label_texts[data["label"]] = self.label_texts.get(data["label"]) or data.get(
+                "label_text", ""
+            )
         related = Counter((data["head"], data["tail"]) for data in relations)
         self.relations[RELATED] += len(related)
         self.relations[SEVERAL] += sum(n > 1 for n in related.values())
@@ -97,11 +103,15 @@ class Profile:
 
     def summary(self) -> dict[str, Any]:
         """Plain data, the most frequent and the longest first."""
-        few = sum(number < FEW for number in self.labels.values())
+        of_labels = {
+            f"labels with fewer than {FEW} relations": sum(number < FEW for number in self.labels.values()),
+            "labels without words": sum(not label_words(*named) for named in self.label_texts.items()),
+        }
         return {
             "per_document": {name: _spread(numbers) for name, numbers in self.per_document.items()},
             **{kind: self.relations[kind] for kind in KINDS},
             "labels": dict(self.labels.most_common()),
+            "label_texts": {label: text for label, text in self.label_texts.items() if text},
             "entity_types": {
                 kind: {"entities": number, "mentions": self.mentions[kind]}
                 for kind, number in sorted(self.entities.items(), key=lambda item: (-item[1], item[0]))
@@ -110,7 +120,7 @@ class Profile:
                 {"document": name, "words": words, "mention_pairs": pairs}
                 for words, pairs, name in sorted(self.long_documents, reverse=True)
             ],
-            "problems": dict(self.problems + Counter({f"labels with fewer than {FEW} relations": few})),
+            "problems": dict(self.problems + Counter(of_labels)),
         }
 
 
@@ -176,9 +186,10 @@ def _show(summary: dict[str, Any], counts: Counts, long_words: int) -> None:
     rows = [(name, *(f"{number:,.0f}" for number in spread.values())) for name, spread in spreads.items()]
     _print(("per document", *next(iter(spreads.values()))), rows)
     if counts.relations:
-        labels = summary["labels"]
+        labels, texts = summary["labels"], summary["label_texts"]
         rows = [
-            (label, f"{number:,}", f"{number / counts.relations:.1%}") for label, number in labels.items()
+            (label_title(label, texts.get(label, "")), f"{number:,}", f"{number / counts.relations:.1%}")
+            for label, number in labels.items()
         ]
         _print((f"label ({len(labels)})", "relations", ""), _cut(rows))
         rows = [(kind.replace("_", " "), f"{summary[kind]:,}") for kind in KINDS]

@@ -8,12 +8,16 @@ from .inert import make_inert
 from .pipeline import PipelineErrors
 from .warnings import Reasons, Warnings
 
-__all__ = ["Errors", "Reasons", "Warnings", "listed"]
+__all__ = ["Errors", "MismatchError", "Reasons", "Warnings", "listed"]
 
 
 @make_inert
 class Errors(PipelineErrors, CorpusErrors, CommandErrors):
     """All errors, by their codes."""
+
+
+class MismatchError(ValueError):
+    """What is saved is whole, but the config asks for something else."""
 
 
 make_inert(Warnings)

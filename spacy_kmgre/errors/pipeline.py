@@ -50,11 +50,16 @@ class PipelineErrors:
         "[KMGRE E015] Could not load the component {name!r} from {path}. It has to be what to_disk() or "
         "to_bytes() gave, whole: copy it again, or train again.\n{error}"
     )
-    E016 = "[KMGRE E016] The model was trained with {key} = {saved!r}, the config says {now!r}."
+    E016 = (
+        "[KMGRE E016] The model was trained with {key} = {saved!r}, the config says {now!r}. Weights depend on it: let "
+        "the config say what the model was trained with, or train again."
+    )
     E017 = (
         "[KMGRE E017] The weights in {path} know {classes} relation labels, but the component {known}. They belong "
         "to different pipelines: copy the folder again, whole."
     )
+
+    E018 = "[KMGRE E018] The component {name!r} in {path} is not the one of the config.\n{error}"
 
     # Component (E02x)
     E020 = (

@@ -72,6 +72,11 @@ class Warnings:
         "[KMGRE W020] {name!r} predicts in bfloat16, for which this CPU has no instructions: that is slower than "
         'float32, and less exact. precision = "auto" takes bfloat16 only where there are some.'
     )
+    W021 = (
+        "[KMGRE W021] {name!r} reads sentences again where a relation is near its threshold (second_reading), but "
+        "{document!r} has no sentence boundaries, so it is read once. A component such as senter or sentencizer sets "
+        "them. Further Docs like this one are not named."
+    )
     W010 = (
         "[KMGRE W010] {name!r}: the optimizer has spaCy's default learning rate, {default}, which would undo what the "
         "pretrained encoder knows. So the encoder learns at {own:.2g}, and the heads at {default}. Where "

@@ -1,6 +1,7 @@
 """The registered architectures. Each makes a frozen record of the config's settings (settings.py). Hugging Face's
 libraries are imported when a model is made, not with this module."""
 
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -89,8 +90,8 @@ CONTEXTS = {"per_head": maths.per_head_weights, "pooled": maths.pooled_weights}
 def build_kmgre(
     encoder: EncoderSettings,
     head: Any = "linear",
-    head_width: int = 768,
-    head_block: int = 64,
+    head_width: int | None = None,
+    head_block: int | None = None,
     context: Any = "per_head",
     shared_encoder: bool = False,
     key_classifier: bool = True,
@@ -115,8 +116,9 @@ def build_kmgre(
         {"@architectures": "spacy_kmgre.BilinearHead.v1", "width": 768}; or one of the short names "linear",
         as in the paper, "label_text", which begins with the labels in words, "bilinear", as in ATLOP, and
         "label_text_bilinear", the sum of the last two.
-    :param head_width: The width of the two projections that a bilinear head multiplies.
-    :param head_block: The width of the groups within which it multiplies them.
+    :param head_width: The width of the two projections that a bilinear head multiplies; where None, 768 for
+        "bilinear" and 384 for "label_text_bilinear".
+    :param head_block: The width of the groups within which it multiplies them; where None, 64 and 8.
     :param context: A block of the config such as {"@architectures": "spacy_kmgre.PooledContext.v1"}; or one
         of the short names "per_head" (4) and "pooled", as in ATLOP. The module context.py says what other
         packages can register.
@@ -173,8 +175,8 @@ def build_kmgre(
 def build_atlop(
     encoder: EncoderSettings,
     head: Any = "bilinear",
-    head_width: int = 768,
-    head_block: int = 64,
+    head_width: int | None = None,
+    head_block: int | None = None,
     context: Any = "pooled",
     evidence_focus: float = 0.0,
     far_pairs: bool = True,
@@ -205,17 +207,18 @@ def build_atlop(
     )
 
 
-def _head(head: Any, width: int, block: int) -> HeadSettings:
+def _head(head: Any, width: int | None, block: int | None) -> HeadSettings:
     check_range(1, head_width=width, head_block=block)
     if isinstance(head, HeadSettings):
         return head
+    given = {name: value for name, value in (("width", width), ("block", block)) if value is not None}
     heads = {
-        "linear": linear_head(),
-        "label_text": label_text_head(),
-        "label_text_bilinear": label_text_bilinear_head(width, block),
-        "bilinear": bilinear_head(width, block),
+        "linear": linear_head,
+        "label_text": label_text_head,
+        "label_text_bilinear": partial(label_text_bilinear_head, **given),
+        "bilinear": partial(bilinear_head, **given),
     }
-    found: HeadSettings = chosen("head", head, heads)
+    found: HeadSettings = chosen("head", head, heads)()
     return found
 
 

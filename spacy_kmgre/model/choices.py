@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from math import inf, isfinite
+from numbers import Real
 from typing import Any
 
 from ..errors import Errors
@@ -31,7 +32,7 @@ def chosen(setting: str, value: Any, choices: Mapping[str, Any]) -> Any:
     :param choices: What each possible value stands for.
     :raises ValueError: For another value.
     """
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         expected = f"one of {tuple(choices)}, or a block of its own"
         raise ValueError(Errors.E023.format(setting=setting, value=value, expected=expected))
     return choices[value]
@@ -43,6 +44,6 @@ def check_range(low: float, high: float = inf, **settings: float | None) -> None
     :raises ValueError: Where one is below `low` or above `high`, or is not a finite number.
     """
     for setting, value in settings.items():
-        if value is not None and not (low <= value <= high and isfinite(value)):
+        if value is not None and not (isinstance(value, Real) and low <= value <= high and isfinite(value)):
             expected = f"between {low:g} and {high:g}" if isfinite(high) else f"a number from {low:g} on"
             raise ValueError(Errors.E023.format(setting=setting, value=value, expected=expected))

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .choices import check_range
 from .context import Contexts
 
 # How fast labels learn from one another. An embedding has hundreds of entries, so that a step of M moves a
@@ -25,6 +26,9 @@ SHARING = 0.2
 # What the products of a label-text bilinear head are multiplied by. There are thousands of them, so that a step moves a
 # logit much further than one of w_c does.
 PACE = 0.3
+
+# Embeddings that differ by a smaller part of their length are of the same words.
+SAME = 1e-3
 
 # The numbers of pairs, and of products of a pair, that a CPU multiplies at a time.
 PAIRS, PRODUCTS = 1024, 4096
@@ -135,10 +139,12 @@ class LabelTextHead(LinearHead):
         self.shared = nn.Parameter(torch.zeros(width, 3 * width))
 
     def read_texts(self, texts: Tensor) -> None:
-        """Centre the embeddings, and scale them to the length of the other weights, so that they all begin alike."""
+        """Centre the embeddings, and scale them to the length of the other weights, so that they all begin alike. Where
+        all labels have the same words, nothing is left of these in the middle, and they stay where they are."""
         known = texts.abs().sum(dim=1, keepdim=True) > 0
-        if known.sum() > 1:
-            texts = torch.where(known, texts - texts[known[:, 0]].mean(dim=0), 0.0)
+        if known.any():
+            centred = torch.where(known, texts - texts[known[:, 0]].mean(dim=0), 0.0)
+            texts = centred if centred.norm() > SAME * texts.norm() else texts
         with torch.no_grad():
             length = self.output.weight[:, -self.texts.shape[1] :].norm(dim=1).mean()
             self.texts.copy_(length * nn.functional.normalize(texts, dim=1))
@@ -279,7 +285,9 @@ def label_text_bilinear_head(width: int = 384, block: int = 8) -> HeadSettings:
 
     :param width: The width of the two projections that are multiplied.
     :param block: The width of the groups within which they are multiplied.
+    :raises ValueError: Where one is below 1.
     """
+    check_range(1, width=width, block=block)
     return HeadSettings("label_text_bilinear", LabelTextBilinearHead, {"inner": width, "block": block})
 
 
@@ -288,5 +296,7 @@ def bilinear_head(width: int = 768, block: int = 64) -> HeadSettings:
 
     :param width: The width of the two projections that are multiplied; 768 in ATLOP's code, with any encoder.
     :param block: The width of the groups within which they are multiplied.
+    :raises ValueError: Where one is below 1.
     """
+    check_range(1, width=width, block=block)
     return HeadSettings("bilinear", BilinearHead, {"inner": width, "block": block})

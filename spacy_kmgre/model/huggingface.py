@@ -244,17 +244,26 @@ def longest_input(config: Any, tokenizer: Any) -> int:
     return int(min(positions(config), tokenizer.model_max_length))
 
 
+# No more word pieces of a text than that are embedded.
+LONGEST_TEXT = 128
+
+
 def embed(transformer: Any, tokenizer: Any, texts: Sequence[str]) -> Tensor:
     """Embed short texts as the means of their hidden states, special pieces included, as sentence encoders do.
 
     :param texts: The texts; "" gives zeros.
     :returns: *Shape:* (T, d)
     """
-    inputs = tokenizer(list(texts), padding=True, truncation=True, return_tensors="pt")
+    longest = min(longest_input(transformer.config, tokenizer), LONGEST_TEXT)
+    found = torch.zeros(len(texts), transformer.config.hidden_size)
     with torch.no_grad():
-        hidden = transformer(inputs["input_ids"], attention_mask=inputs["attention_mask"]).last_hidden_state
-    mask = inputs["attention_mask"].unsqueeze(2) * torch.tensor([bool(text) for text in texts])[:, None, None]
-    found: Tensor = (hidden * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
+        # One text at a time needs no padding, for which some tokenizers have no piece.
+        for row, text in enumerate(texts):
+            if text:
+                pieces = tokenizer(text, truncation=True, max_length=longest, return_tensors="pt")[
+                    "input_ids"
+                ]
+                found[row] = transformer(pieces).last_hidden_state[0].mean(dim=0)
     return found
 
 

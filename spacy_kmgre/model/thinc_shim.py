@@ -15,7 +15,7 @@ import torch
 from thinc.api import Model, Optimizer, Shim, get_torch_default_device
 from torch import Tensor, nn
 
-from ..errors import Errors
+from ..errors import Errors, MismatchError
 from .batch import PairScores
 from .encoder import Encoder
 from .huggingface import (
@@ -39,6 +39,9 @@ from .weights import check_layers, check_shapes, check_vocabulary, load_weights,
 KNOWN_FACTS = "known_facts"
 # The names of settings in weights that earlier versions saved.
 FORMER_NAMES = {"head.inner": "head_width", "head.block": "head_block"}
+# What the settings that weights depend on are called in configs, and how architectures are.
+CONFIG_NAMES = {**FORMER_NAMES, "level": "@architectures"}
+ARCHITECTURES = {"mention": "spacy_kmgre.KMGRE.v1", "entity": "spacy_kmgre.ATLOP.v1"}
 # What pipelines have that were saved before there was a choice.
 FORMERLY = {"distance": False}
 
@@ -327,6 +330,8 @@ class NetworkShim(Shim):
                 network.load_state_dict(weights)
                 network.tau = tau
                 check_vocabulary(tokenizer, network.extractor.encoder.transformer)
+        except MismatchError:
+            raise
         except Exception as error:  # Its class depends on what is broken.
             raise ValueError(Errors.E013.format(error=error)) from error
         self.tokenizer = tokenizer
@@ -343,8 +348,16 @@ class NetworkShim(Shim):
     def _check_structure(self, saved: dict[str, Any]) -> None:
         for key, now in self.settings.structure.items():
             known = saved.get(key, saved.get(FORMER_NAMES.get(key, key), FORMERLY.get(key)))
+            if known is None:
+                raise KeyError(key)
             if known != now:
-                raise ValueError(Errors.E016.format(key=key, saved=known, now=now))
+                name = CONFIG_NAMES.get(key, key)
+                raise MismatchError(Errors.E016.format(key=name, saved=_named(known), now=_named(now)))
+
+
+def _named(value: Any) -> Any:
+    """Return a value as configs have it."""
+    return ARCHITECTURES.get(value, value) if isinstance(value, str) else value
 
 
 def check_windows(max_length: int, overlap: int, limit: int) -> None:

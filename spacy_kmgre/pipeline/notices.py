@@ -100,6 +100,13 @@ def _warn_of_other_entities(warn: WarnOnce, doc: Doc) -> None:
         warn(Warnings.W015, document=document_name(doc), there=" and ".join(there))
 
 
+def warn_of_no_sentences(warn: WarnOnce, docs: Sequence[Doc]) -> None:
+    """Warn of a Doc of which nothing can be read again, since nobody says where its sentences are."""
+    for doc in docs:
+        if not doc.has_annotation("SENT_START"):
+            warn(Warnings.W021, document=document_name(doc))
+
+
 def warn_of_unknown_labels(warn: WarnOnce, examples: Iterable[Example], known: Collection[str]) -> None:
     """Warn that relations to be scored have labels that cannot be predicted."""
     labels = Counter(data["label"] for example in examples for data in relation_data(example.reference))

@@ -123,6 +123,7 @@ class KmgreRelations(RelationComponent):
         self._choose_precision()
         chunks = self.model.predict(self._input(documents, with_inverse=controls.needs_inverse))
         if self.settings.second_reading:
+            notices.warn_of_no_sentences(self._warn_once, [docs[i] for i in numbers])
             types = [[entity.label for entity in entities[i]] for i in numbers]
             chunks = self._read_again(chunks, documents, types, controls)
         places = torch.tensor(numbers)
@@ -257,7 +258,7 @@ class KmgreRelations(RelationComponent):
         self.cfg[TYPES] = sorted(found.types)
         self.model.attrs[KNOWN_FACTS] = np.array(sorted(found.facts), dtype=np.uint64)
         self.model.set_dim("nO", len(self.labels) + 1, force=True)
-        self._shim.label_texts = [self.label_text(label) or label_words(label) for label in self.labels]
+        self._shim.label_texts = [label_words(label, self.label_text(label)) for label in self.labels]
         self.model.initialize()
 
     def update(

@@ -99,7 +99,8 @@ def misspelt(name: str) -> str:
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+    """Return whether a value is a string that can be written, which half a surrogate pair cannot."""
+    return isinstance(value, str) and value == value.encode("utf8", "ignore").decode("utf8")
 
 
 def _is_list(value: Any) -> bool:

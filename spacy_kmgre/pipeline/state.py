@@ -15,7 +15,7 @@ from spacy.vocab import Vocab
 from thinc.api import Optimizer
 
 from ..annotations import document_name
-from ..errors import Errors, Warnings
+from ..errors import Errors, MismatchError, Warnings
 from ..model.phases import KEY, Phase
 from ..model.pieces import Document
 from ..model.rates import encoder_rate, is_default
@@ -298,6 +298,8 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
             settings = merge(self._configured, self.cfg.get("changed", {}))
         except Exception as error:
             self.cfg, self.model = before
+            if isinstance(error, MismatchError):
+                raise MismatchError(Errors.E018.format(name=self.name, path=source, error=error)) from error
             raise ValueError(Errors.E015.format(name=self.name, path=source, error=error)) from error
         self._next_tau, self._tau_was_loaded = None, self._shim.network is not None
         if "cfg" not in exclude:

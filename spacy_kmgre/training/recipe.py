@@ -34,8 +34,9 @@ DOCUMENTS: dict[str, int | None] = {
     "kmgre_demo_cpu": None,
     "kmgre_tiny": None,
 }
-# The encoder for languages other than English.
+# The encoder for languages other than English, and the highest learning rate that suits an encoder of BERT-base's size.
 MULTILINGUAL = "bert-base-multilingual-cased"
+BERT_RATE = 5e-5
 # A training with fewer updates is too short, however small the corpus is.
 LEAST_STEPS = 1000
 # A corpus of at least so many documents may be learned in updates of several documents.
@@ -85,8 +86,10 @@ def look_at(docs: Iterable[Doc]) -> CorpusFacts:
         typed = typed or any(entity.label for entity in found)
         evidence = evidence or any(relation["evidence"] for relation in data)
         for relation in data:
-            words = relation.get("label_text") or label_words(relation["label"])
-            in_words[relation["label"]] = bool(words)
+            label = relation["label"]
+            in_words[label] = in_words.get(label, False) or bool(
+                label_words(label, relation.get("label_text", ""))
+            )
         groups.update(dict.fromkeys(doc.spans))
     most = sum(in_words.values()) > len(in_words) / 2
     return CorpusFacts(documents, entities, relations, typed, evidence, most, list(groups))
@@ -120,11 +123,13 @@ class Choice:
 class Recipe:
     """A config, and the reasons for what was set in it.
 
-    :param config: The config; `${...}` stay in it.
+    :param name: The name of the config that it begins as.
     """
 
-    def __init__(self, config: Config) -> None:
-        self.config = config
+    def __init__(self, name: str) -> None:
+        self.name = name
+        text = (FOLDER / f"{name}.cfg").read_text(encoding="utf8")
+        self.config = Config().from_str(text, interpolate=False)  # `${...}` stay in it.
         self.reasons: dict[str, str] = {}
 
     def get(self, place: str) -> Any:
@@ -177,8 +182,7 @@ def fit(choice: Choice, facts: CorpusFacts) -> Recipe:
         raise ValueError(Errors.E062.format(path=choice.train, groups=", ".join(facts.groups) or "none"))
     if not facts.relations:
         raise ValueError(Errors.E063.format(path=choice.train))
-    text = (FOLDER / f"{choice.config}.cfg").read_text(encoding="utf8")
-    recipe = Recipe(Config().from_str(text, interpolate=False))
+    recipe = Recipe(choice.config)
     _set_paths(recipe, choice)
     made_for = DOCUMENTS[choice.config]
     if made_for is not None:
@@ -197,13 +201,25 @@ def _set_paths(recipe: Recipe, choice: Choice) -> None:
     elif choice.lang != "en":
         reason = f"The encoder of {choice.config} reads English; this one knows a hundred languages."
         recipe.set("paths.encoder", MULTILINGUAL, reason)
+        _lower_rate(recipe)
     else:
+        large = str(recipe.get("paths.encoder")).startswith("bert-base")
         reason = (
-            "BERT-base, which a GPU trains in hours."
-            if choice.gpu
+            "BERT-base, which a GPU trains in hours, and a CPU in days."
+            if large
             else "A small encoder, which a CPU can train."
         )
         recipe.explain("paths.encoder", reason)
+
+
+def _lower_rate(recipe: Recipe) -> None:
+    """Lower the encoder's learning rate to one that suits BERT-base."""
+    names = [
+        name for name in ("encoder_learn_rate", "learn_rate") if recipe.get(f"training.optimizer.{name}")
+    ]
+    place = f"training.optimizer.{names[0]}.initial_rate"
+    if recipe.get(place) > BERT_RATE:
+        recipe.set(place, BERT_RATE, f"{RATES[names[0]]} An encoder as large as this one needs a lower one.")
 
 
 def _set_length(recipe: Recipe, made_for: int, facts: CorpusFacts) -> None:
@@ -220,9 +236,8 @@ def _set_length(recipe: Recipe, made_for: int, facts: CorpusFacts) -> None:
         reason = f"The corpus is small ({count}): updates of one document teach more than updates of several."
         recipe.set("training.batcher.size", size, reason)
     else:
-        recipe.explain(
-            "training.batcher.size", "As measured for a corpus of this size and the learning rates below."
-        )
+        reason = f"As {recipe.name} has it, which was made for {made_for:,} documents."
+        recipe.explain("training.batcher.size", reason)
     steps = passes * documents // size
     reason = f"{passes} passes over {count}, in updates of {size}."
     if steps < LEAST_STEPS:
@@ -232,8 +247,9 @@ def _set_length(recipe: Recipe, made_for: int, facts: CorpusFacts) -> None:
     reason = f"{EVALUATIONS} evaluations; the last step is evaluated whatever this is."
     recipe.set("training.eval_frequency", math.ceil(steps / EVALUATIONS), reason)
     for rate, what in RATES.items():
-        if recipe.get(f"training.optimizer.{rate}") is not None:
-            recipe.explain(f"training.optimizer.{rate}.initial_rate", what)
+        place = f"training.optimizer.{rate}.initial_rate"
+        if recipe.get(place) is not None and place not in recipe.reasons:
+            recipe.explain(place, what)
     if recipe.get("training.before_update.warmup_epochs") is not None:
         reason = "A quarter of the passes, in which the relation extractor learns from all mention pairs."
         recipe.set("training.before_update.warmup_epochs", max(1, passes // 4), reason)

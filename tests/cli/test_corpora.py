@@ -321,7 +321,15 @@ def test_info_shows_what_is_in_a_corpus(tmp_path: Path):
     assert found["documents without relations"] == "3"
     assert found["documents without sentence boundaries"] == "1"
     assert found["documents with the text of another"] == "1"
-    assert found["labels with fewer than 5 relations"] == "3"
+    assert found["labels with fewer than 5 relations"] == found["labels without words"] == "3"
+
+
+def test_info_shows_labels_in_words(tmp_path: Path):
+    source = SAMPLES["docred"](tmp_path / "dev.json")
+    srsly.write_json(tmp_path / "rel_info.json", {"P112": "founded by"})
+    found = rows(run("info", source).output)
+    assert found["founded by (P112)"] == "33.3%" and found["labels without words"] == "2"
+    assert json.loads(run("info", source, "--json").output)["label_texts"] == {"P112": "founded by"}
 
 
 def test_info_as_json(tmp_path: Path):

@@ -111,6 +111,7 @@ def test_the_head_says_whether_labels_have_words(in_words, said):
         (["founded"], {}, True),
         (["P22", "P57"], {}, False),
         (["P22", "P57"], {"P22": "father", "P57": "director"}, True),
+        (["父亲"], {}, True),
     ],
 )
 def test_which_labels_have_words(labels, texts, in_words):
@@ -118,6 +119,18 @@ def test_which_labels_have_words(labels, texts, in_words):
     for label in labels:
         doc._.add_relation("entity_1", "entity_2", label, label_text=texts.get(label, ""))
     assert look_at([doc]).in_words == in_words
+
+
+def test_one_text_of_a_label_is_enough():
+    doc = make_doc(spacy.blank("en"))
+    for tail, text in (("entity_2", "father"), ("entity_3", "")):
+        doc._.add_relation("entity_1", tail, "P22", label_text=text)
+    assert look_at([doc]).in_words
+
+
+@pytest.mark.parametrize("name, said", [(None, "a CPU can train"), ("kmgre_paper", "a CPU in days")])
+def test_the_encoder_says_what_it_takes(name, said):
+    assert said in fit(Choice(Path("t"), name=name), facts(400)).reasons["paths.encoder"]
 
 
 def test_the_config_trains_and_says_why(corpus, tiny_encoder, tmp_path):
@@ -149,6 +162,10 @@ def test_other_languages_get_an_encoder_that_knows_them(corpus, tmp_path):
     init(corpus, "-o", tmp_path / "config.cfg", "--cpu", "--lang", "de")
     config = load_config(tmp_path / "config.cfg")
     assert config["paths"]["encoder"] == "bert-base-multilingual-cased" and config["nlp"]["lang"] == "de"
+    assert config["training"]["optimizer"]["learn_rate"]["initial_rate"] == 5e-5
+    for name, rate in (("end_to_end", "encoder_learn_rate"), ("kmgre_bert_gpu", "learn_rate")):
+        recipe = fit(Choice(Path("t"), name=name, lang="de"), facts(400))
+        assert recipe.get(f"training.optimizer.{rate}.initial_rate") == 5e-5
 
 
 def test_what_is_there_is_kept(corpus, tmp_path):

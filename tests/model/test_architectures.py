@@ -13,7 +13,14 @@ from torch import Tensor, nn
 from spacy_kmgre.model import maths
 from spacy_kmgre.model.architectures import build_encoder, build_kmgre
 from spacy_kmgre.model.context import Contexts, Weigh
-from spacy_kmgre.model.heads import Head, HeadSettings, Projected
+from spacy_kmgre.model.heads import (
+    Head,
+    HeadSettings,
+    Projected,
+    bilinear_head,
+    label_text_bilinear_head,
+)
+from spacy_kmgre.model.thinc_shim import get_shim
 
 from ..conftest import NAME, component, make_example, make_examples, state, triples
 
@@ -170,12 +177,42 @@ def test_settings_that_are_gone(setting, value):
         ("gamma", -1.0),
         ("evidence_focus", -0.1),
         ("head_width", 0),
+        ("head_block", -8),
+        ("head_block", "8"),
         ("threshold_prior", float("nan")),
     ],
 )
 def test_numbers_outside_their_range(tiny_encoder, setting, value):
-    with pytest.raises(ValueError, match=f"E023.*{setting} = {value}"):
+    with pytest.raises(ValueError, match=f"E023.*{setting} = {value!r}"):
         build_kmgre(build_encoder(tiny_encoder), **{setting: value})
+
+
+@pytest.mark.parametrize("make", [bilinear_head, label_text_bilinear_head])
+@pytest.mark.parametrize("setting, value", [("width", 0), ("width", -32), ("block", 0), ("block", -8)])
+def test_numbers_of_a_head_outside_their_range(make, setting, value):
+    with pytest.raises(ValueError, match=f"E023.*{setting} = {value}"):
+        make(**{setting: value})
+
+
+@pytest.mark.parametrize("head", [{}, [], 3, None])
+def test_a_head_that_is_none(tiny_encoder, head):
+    with pytest.raises(ValueError, match=r"E023.*head = "):
+        build_kmgre(build_encoder(tiny_encoder), head=head)
+
+
+@pytest.mark.parametrize(
+    "head, options",
+    [
+        ("bilinear", {"inner": 768, "block": 64}),
+        ("label_text_bilinear", {"inner": 384, "block": 8}),
+    ],
+)
+def test_short_names_of_heads_stand_for_their_blocks(tiny_encoder, head, options):
+    """What is not given is as the head itself has it."""
+    encoder = build_encoder(tiny_encoder)
+    assert get_shim(build_kmgre(encoder, head=head)).settings.head.options == options
+    wide = get_shim(build_kmgre(encoder, head=head, head_width=96)).settings.head.options
+    assert wide == {**options, "inner": 96}
 
 
 @pytest.mark.parametrize(

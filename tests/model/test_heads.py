@@ -110,6 +110,19 @@ def test_a_label_without_text_begins_as_in_a_linear_head(texts):
     assert not torch.isclose(found[:, 1:-1], expected[:, 1:-1]).any()
 
 
+@pytest.mark.parametrize("known", [1, 2, 3])
+def test_labels_that_all_have_the_same_words_keep_them(texts, known):
+    """Nothing would be left of them but rounding, were their mean taken off."""
+    texts[2 : known + 1], texts[known + 1 :] = texts[1], 0.0
+    head = LabelTextHead(32, CLASSES).double()
+    head.read_texts(texts)
+    length = head.texts[1].norm()
+    assert length > 0
+    torch.testing.assert_close(
+        head.texts[1 : known + 1], (length * texts[1] / texts[1].norm()).expand(known, -1), **EXACT
+    )
+
+
 def test_what_one_label_learns_moves_labels_of_like_texts(texts):
     """A step for class 1 lifts class 2, whose text is nearly the same, and not class 3, whose text is another."""
     inputs = make_inputs(32)

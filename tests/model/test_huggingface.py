@@ -140,8 +140,8 @@ def test_all_encoders_compute_layers_again_where_asked(make_shim):
     "saved, now, key",
     [
         ("kmgre", "bilinear", "head"),
-        ("kmgre", "atlop", "level"),
-        ("no key classifier", "atlop", "level"),
+        ("kmgre", "atlop", "@architectures"),
+        ("no key classifier", "atlop", "@architectures"),
         ("kmgre", "shared", "shared_encoder"),
         ("shared", "kmgre", "shared_encoder"),
         ("kmgre", "no key classifier", "key_classifier"),

@@ -1,7 +1,10 @@
 """Labels in words: from a corpus or a setting, through the component, to what people read."""
 
+import shutil
+
 import pytest
 import spacy
+import srsly
 import torch
 from spacy.tokens import DocBin
 from spacy.training import Example
@@ -12,7 +15,7 @@ from spacy_kmgre.formats import FORMATS
 from spacy_kmgre.formats.counts import Counts
 from spacy_kmgre.types import Entity, Relation, label_title, label_words
 
-from ..conftest import NAME, RELATIONS, make_doc, make_example
+from ..conftest import NAME, RELATIONS, make_doc, make_example, pipeline_with
 
 TEXTS = {"founded": "founder of", "lives_in": "residence"}
 
@@ -113,6 +116,26 @@ def test_a_head_begins_with_the_labels_in_words(make_nlp, architecture, tmp_path
     ]
 
 
+def test_texts_of_any_length_are_read_by_any_tokenizer(tiny_encoder, tmp_path):
+    """One says neither how long a text may be nor how to pad it."""
+    folder = shutil.copytree(tiny_encoder, tmp_path / "encoder")
+    settings = srsly.read_json(folder / "tokenizer_config.json")
+    srsly.write_json(
+        folder / "tokenizer_config.json", {**settings, "pad_token": None, "model_max_length": 1e30}
+    )
+    said = {"founded": "founded " * 300, "lives_in": "founded " * 400, "works_in": "works"}
+    nlp = pipeline_with(str(folder), head="label_text", component={"label_texts": said}, shared_encoder=True)
+    nlp.initialize(lambda: [make_example(nlp)])
+    _, founded, lives_in, works_in = nlp.get_pipe(NAME).model.shims[0].network.extractor.head.texts
+    assert torch.equal(founded, lives_in) and founded.norm() > 0
+    assert not torch.allclose(founded, works_in)
+
+
+def test_a_text_that_cannot_be_written_is_refused(nlp):
+    with pytest.raises(ValueError, match=r"E023.*label_texts"):
+        nlp.get_pipe(NAME).label_texts = {"founded": "\ud800"}
+
+
 @pytest.mark.parametrize(
     "label, words",
     [
@@ -123,8 +146,12 @@ def test_a_head_begins_with_the_labels_in_words(make_nlp, architecture, tmp_path
         ("CID", "cid"),
         ("P22", ""),
         ("NA", ""),
+        ("is_a", "is a"),
+        ("父亲", "父亲"),
+        ("местоРождения", "место рождения"),
         ("1", ""),
     ],
 )
 def test_label_words(label, words):
-    assert label_words(label) == words
+    assert label_words(label) == label_words(label, " ") == words
+    assert label_words(label, "father") == "father"
