@@ -139,8 +139,9 @@ def build_kmgre(
     :param mixed_precision: Whether encoders run in bfloat16 where the device has it; on a CPU in training only.
     :param threshold_prior: The bias of the threshold class before training; that of a relation starts near 0. With
         0, as in the papers, an untrained model predicts about half of all relations of all pairs.
-    :param distance: Whether a number is learned for each class and each range of distances, in word pieces, between
-        two mentions, and added to the logits of their pair (see distance.py). The paper has no such thing.
+    :param distance: Whether a number is learned for each class and each range of distances between two mentions, in
+        word pieces and in sentences, and added to the logits of their pair, those of the key instance classifier
+        too (see distance.py). The paper has no such thing.
     :param shared_layers: A setting that is gone, as are the three after it. Each keeps its only value, so
         that saved pipelines load.
     :raises ValueError: For an unknown head or context, a number outside its range, or another value of a

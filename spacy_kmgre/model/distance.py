@@ -20,8 +20,8 @@ SENTENCES = 3
 _FIRST_OF_SENTENCES = 2 * (len(EDGES) + 1)
 UNKNOWN = _FIRST_OF_SENTENCES + 2 * SENTENCES + 1
 
-# What the numbers of the table are multiplied by. Each range is in few updates, so that its numbers have to move
-# further in each than the weights of a head.
+# What the numbers of the table are multiplied by. Only a few updates hold pairs of a given range, so that its numbers
+# have to move further in each update than the weights of a head, which learn from every pair.
 PACE = 3.0
 
 

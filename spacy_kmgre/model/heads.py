@@ -19,12 +19,12 @@ from torch import Tensor, nn
 from .choices import check_range
 from .context import Contexts
 
-# How fast labels learn from one another. An embedding has hundreds of entries, so that a step of M moves a
-# logit much further than one of w_c does.
+# How fast labels learn from one another. A logit depends on many more entries of the shared matrix M than of the
+# label's own weights w_c, so a training step that moves all entries alike would move it mostly through M.
 SHARING = 0.2
 
-# What the products of a label-text bilinear head are multiplied by. There are thousands of them, so that a step moves a
-# logit much further than one of w_c does.
+# What the products of a label-text bilinear head are multiplied by. A logit depends on thousands of them, so a training
+# step that moves all weights alike would move it mostly through these.
 PACE = 0.3
 
 # Embeddings that differ by a smaller part of their length are of the same words.
@@ -122,9 +122,9 @@ class LinearHead(Head):
 
 class LabelTextHead(LinearHead):
     """A linear head whose weights for the context begin at the embeddings of the labels in words, and whose
-    labels share what they learn as far as their texts are alike: w_c + e_c (I + M), where e_c is the
-    embedding, I stands at the context, and M is learned. PRiSM (Choi et al., 2023) adds a similarity of pair
-    and text to each logit in the same way.
+    labels share what they learn as far as their texts are alike: w_c + e_c (I + s M), where e_c is the
+    embedding, I stands at the context, M is learned, and s is `SHARING`. PRiSM (Choi et al., 2023) also adds a
+    learned similarity of pair and text to each logit.
 
     :param width: The width d of hidden states.
     :param classes: The number C of classes.
@@ -204,8 +204,8 @@ class BilinearHead(Head):
 
 class LabelTextBilinearHead(LabelTextHead):
     """A label-text head to whose logits those of a group bilinear head are added. A linear layer adds up what is known
-    of each side and of the context; products also know what they are together. They begin at 0, so that training
-    begins with the labels in words.
+    of the head, of the tail and of their context, each by itself; products can say what only two of them together
+    mean. The weights of the products begin at 0, so that training begins with the labels in words.
 
     :param width: The width d of hidden states.
     :param classes: The number C of classes.

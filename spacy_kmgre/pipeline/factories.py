@@ -110,8 +110,8 @@ def make_relation_component(
         head. Their margins are averaged in the same way.
     :param calibration: [slope, intercept], which make scores probabilities: σ(slope (l_c - l_TH) + intercept). What
         thresholds mean changes with them; evidence does not. `spacy kmgre evaluate --write-calibration` finds them.
-    :param label_texts: Labels in words (P22: father), for people who read relations. They take precedence
-        over the words that the training corpus has.
+    :param label_texts: Labels in words (P22: father), for people who read relations, and at `initialize` for heads that
+        begin with them. They take precedence over the words that the training corpus has.
     :param merge_relations: Whether `doc._.relations` also keeps what other relation components before this one have
         found. Otherwise it has those of this one only. `doc._.relations_of(name)` has those of each.
     """
