@@ -110,7 +110,7 @@ def run(
     work: Annotated[Path, typer.Option(help="Folder for trained pipelines and logs")],
     recipe: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(RECIPES)}; all")] = None,
     seed: Annotated[list[int] | None, typer.Option(help="0 and 1")] = None,
-    passes: Annotated[float, typer.Option(help="Over the training corpus")] = 8,
+    passes: Annotated[float, typer.Option(help="Over the training corpus")] = 12,
     name: Annotated[
         str | None, typer.Option(help="What the results call a recipe that --set changes")
     ] = None,

@@ -21,7 +21,6 @@ from ..annotations import (
     relation_data,
 )
 from ..errors import Errors, Warnings
-from . import excerpts
 
 
 def create_corpus_reader(
@@ -30,7 +29,6 @@ def create_corpus_reader(
     gold_tokens: bool = True,
     limit: int = 0,
     prefix: str = ENTITY_PREFIX,
-    evidence_excerpts: int = 0,
 ) -> Callable[[Language], Iterable[Example]]:
     """Make a reader of examples for training and evaluation from a `.spacy` file, or from a folder of them.
 
@@ -44,9 +42,6 @@ def create_corpus_reader(
         to the pipeline.
     :param limit: The largest number of documents that are read, 0 for all.
     :param prefix: The prefix of the span groups that hold the gold entities.
-    :param evidence_excerpts: The largest number of excerpts that follow each document, as documents of their own: the
-        evidence sentences of one of its relations, and nothing else (see excerpts.py). They are made to learn from, and
-        the documents to evaluate with need none.
 
     Errors come from the reader, when its examples are asked for. It raises a `ValueError` where there is no
     path, where a file is no DocBin, and where no document has tokens; and a `FileNotFoundError` where there is
@@ -61,8 +56,8 @@ def create_corpus_reader(
             raise FileNotFoundError(Errors.E111.format(path=path))
         reference = None
         entities = relations = 0
-        docs = islice(_read_docs(folder_or_file, nlp.vocab), limit if limit > 0 else None)
-        for reference in _with_excerpts(docs, evidence_excerpts, prefix):
+        for reference in islice(_read_docs(folder_or_file, nlp.vocab), limit if limit > 0 else None):
+            check_stored(reference)
             predicted = _predicted(nlp, reference, gold_tokens)
             if TITLE in reference.user_data:
                 predicted.user_data[TITLE] = reference.user_data[TITLE]
@@ -90,14 +85,6 @@ def _read_docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
             yield from Corpus(file).read_docbin(vocab, [file])
         except Exception as error:  # Its class depends on where the DocBin is mangled.
             raise ValueError(Errors.E113.format(path=file, error=error)) from error
-
-
-def _with_excerpts(docs: Iterable[Doc], count: int, prefix: str) -> Iterator[Doc]:
-    """Yield Docs whose stored relations are as they should be, each followed by excerpts of it."""
-    for doc in docs:
-        check_stored(doc)
-        yield doc
-        yield from excerpts.evidence_excerpts(doc, count, prefix)
 
 
 def _predicted(nlp: Language, reference: Doc, gold_tokens: bool) -> Doc:
