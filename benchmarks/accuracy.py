@@ -12,15 +12,14 @@ import time
 from itertools import accumulate
 from operator import or_
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import Annotated, Any, NamedTuple
 
 import spacy
 import srsly
 import torch
 import typer
-from differences import COUNTED, difference, pairs_of_seeds
 from evidence import evidence_scores
+from seeds import COUNTED, difference, pairs_of_seeds, spread
 from spacy import util
 from spacy.cli.train import train
 from spacy.training import Example
@@ -298,10 +297,6 @@ def show(
                 compared.append([recipe, *(difference(pairs, name) for name in COUNTED)])
         if compared:
             print(table(compared, header=[f"F less that of {baseline}", *COUNTED], divider=True))
-
-
-def spread(values: list[float]) -> str:
-    return f"{fmean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Annotated, Any
 
 import srsly
 import typer
-from differences import COUNTED, difference, pairs_of_seeds
+from seeds import COUNTED, difference, pairs_of_seeds, spread
 from wasabi import msg
 
 HERE = Path(__file__).parent
@@ -137,20 +137,13 @@ def _counted(pairs: Sequence[tuple[Row, Row]], name: str) -> bool:
 
 def evidence(corpus: str, passes: str, of: str) -> str:
     """Evidence F for several ways to choose the sentences (see evidence.py), means over seeds."""
-    chosen = of.split(",")
-    here = rows_of(corpus, passes)
-    own = {recipe: [row["evidence"] for row in here if row["recipe"] == recipe] for recipe in chosen}
-    names = recipes()
-    header = ["sentences of", *(names[recipe] for recipe in chosen), "on the labels that have evidence"]
+    found = [row["evidence"] for row in rows_of(corpus, passes) if row["recipe"] == of]
+    kinds = ("official", "labelled")
     lines = [
-        [
-            name,
-            *(spread([found["official"][way]["f"] for found in own[recipe]]) for recipe in chosen),
-            "; ".join(spread([found["labelled"][way]["f"] for found in own[recipe]]) for recipe in chosen),
-        ]
+        [name, *(spread([scores[kind][way]["f"] for scores in found]) for kind in kinds)]
         for way, name in WAYS.items()
     ]
-    return markdown(header, lines)
+    return markdown(["sentences of", recipes()[of], "on the labels that have evidence"], lines)
 
 
 def recipes() -> dict[str, str]:
@@ -185,12 +178,6 @@ def _accuracy(rows: Sequence[Row]) -> list[str]:
         f"{fmean(minutes):.0f}" if minutes else "",
         ", ".join(sorted({row["commit"] for row in rows})),
     ]
-
-
-def spread(values: Sequence[float]) -> str:
-    if not values:
-        return ""
-    return f"{fmean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")
 
 
 # Speed

@@ -1,6 +1,7 @@
-"""Differences between recipes that were trained with the same seeds, from the counts of every document."""
+"""What the runs of several seeds say together: means, and differences between recipes on the same seeds."""
 
 from collections.abc import Sequence
+from statistics import fmean, stdev
 from typing import Any
 
 from spacy_kmgre.evaluation.significance import compare
@@ -11,6 +12,13 @@ from spacy_kmgre.scoring.tallies import RelationCounts, Tally
 COUNTED = ("micro", "evidence", "m2")
 
 Row = dict[str, Any]
+
+
+def spread(values: Sequence[float]) -> str:
+    """Show the mean and, of several values, the standard deviation; "" of none."""
+    if not values:
+        return ""
+    return f"{fmean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")
 
 
 def pairs_of_seeds(rows: Sequence[Row], baseline: str, recipe: str) -> list[tuple[Row, Row]]:
