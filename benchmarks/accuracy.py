@@ -39,9 +39,10 @@ KMGRE, ATLOP = "kmgre_minilm_cpu", "atlop_minilm_cpu"
 
 
 class Recipe(NamedTuple):
-    """
-    :param config: A file of configs/.
-    :param settings: What differs from it.
+    """What a model is trained with.
+
+    :param config: The name of a file of configs/, without its ending.
+    :param settings: The settings that differ from it.
     """
 
     config: str

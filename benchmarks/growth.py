@@ -58,13 +58,15 @@ app = typer.Typer(add_completion=False)
 
 
 class Point(NamedTuple):
-    """
-    :param words: Of the document, about.
-    :param mentions: At most so many of the corpus; with `entities`, so many words drawn as mentions.
-    :param entities: Evenly that many entities of the drawn mentions; None for those of the corpus.
-    :param labels: So many untrained ones, of which none is predicted; None for the pipeline's own.
-    :param documents: So many of the corpus in place of one that is joined.
-    :param batch: Documents that `nlp.pipe` holds at a time.
+    """The size of what is measured.
+
+    :param words: About the number of words of the document.
+    :param mentions: The largest number of mentions of the corpus; with `entities`, the number of words that
+        are drawn as mentions.
+    :param entities: The number of entities into which the drawn mentions are put evenly; None for those of the corpus.
+    :param labels: The number of untrained labels, none of which is predicted; None for the pipeline's own.
+    :param documents: The number of documents of the corpus that are read in place of one that is joined.
+    :param batch: The number of documents that `nlp.pipe` holds at a time.
     """
 
     words: int = 0
@@ -157,7 +159,7 @@ def joined(docs: Iterable[Doc], words: int, mentions: int = sys.maxsize) -> Doc:
         if parts and sum(map(len, parts)) + len(doc) > words:
             break
         parts.append(doc)
-    whole = Doc.from_docs([part.copy() for part in parts], exclude=["user_data", "span_groups"])
+    whole = Doc.from_docs([part.copy() for part in parts], exclude=["user_data", "spans"])
     start, left = 0, mentions
     entities = []
     for part in parts:

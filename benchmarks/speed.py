@@ -52,7 +52,8 @@ from spacy_kmgre.training.optim import create_adamw
 
 
 class Ours(NamedTuple):
-    """
+    """A network of this package.
+
     :param architecture: KMGRE or ATLOP.
     :param settings: Its settings.
     :param encoders: The number of encoders that the bare contender has.
@@ -270,9 +271,10 @@ def memory_of(setting: str, task: str, name: str) -> None:
 
 @dataclass(frozen=True)
 class Contender:
-    """
-    :param run: Reads all documents once.
-    :param prepare: Makes what a run uses up.
+    """Something whose speed is measured.
+
+    :param run: The function that reads all documents once.
+    :param prepare: The function that makes what a run uses up.
     """
 
     run: Callable[[], None]

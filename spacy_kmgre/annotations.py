@@ -1,10 +1,9 @@
 """Entities and relations on a Doc.
 
-The only file, with stored_relations.py, that knows where they lie: entities in span groups, relations as plain data in
-`doc.user_data`, so that both survive `to_bytes`, DocBin, pickle, `Doc.copy` and processes.
+Only this file, entity_groups.py and stored_relations.py know where they lie: entities in span groups, relations as
+plain data in `doc.user_data`, so that both survive `to_bytes`, DocBin, pickle, `Doc.copy` and processes.
 """
 
-import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
@@ -13,12 +12,15 @@ from typing import Any, cast
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import filter_spans
 
+from .entity_groups import ENTITY_PREFIX as ENTITY_PREFIX
+from .entity_groups import IDS, entity_keys, entity_of
+from .entity_groups import note_prefix as note_prefix
+from .entity_groups import read_entities as read_entities
+from .entity_groups import used_prefix as used_prefix
 from .errors import Errors
 from .relation_input import check_sense, relation_data_of, relation_items
-from .retokenize import group_spans, split_tokens
-from .stored_relations import IDS as _IDS
+from .retokenize import split_tokens
 from .stored_relations import MODEL as MODEL
-from .stored_relations import PREFIX_USED as PREFIX_USED
 from .stored_relations import TITLE as TITLE
 from .stored_relations import check_stored as check_stored
 from .stored_relations import forget_writers, relation_data_by
@@ -29,9 +31,6 @@ from .stored_relations import store_relations as store_relations
 from .stored_relations import suggested_by as suggested_by
 from .types import Entity, MentionPair, Relation, Relations
 
-ENTITY_PREFIX = "entity_"
-# An entity's number. Python refuses to read one of thousands of digits.
-NUMBER = re.compile("[0-9]{1,18}")
 # The span group of a document's parts, labelled by their kind: title, abstract ...
 PASSAGES = "passages"
 
@@ -70,20 +69,31 @@ def name_model(doc: Doc, meta: Mapping[str, Any]) -> None:
     doc.user_data[MODEL] = {"name": name, "version": str(meta.get("version", ""))}
 
 
-def read_entities(doc: Doc, prefix: str = ENTITY_PREFIX) -> list[Entity]:
-    """The entities in the span groups named prefix + number, by number. Empty spans are no mentions, and
-    groups without mentions no entities."""
-    entities = [_entity(key, doc.spans[key]) for key in _entity_keys(doc, prefix)]
-    return [entity for entity in entities if entity.mentions]
-
-
 def get_entities(doc: Doc) -> list[Entity]:
-    """The entities on the Doc, by number (the getter of `doc._.entities`).
+    """The entities on the Doc, gold or predicted, by number (the getter of `doc._.entities`).
 
-    They are those that `replace_entities` wrote, whatever their prefix, and in a Doc that it has not written
-    to those with the default prefix. `read_entities` takes any.
+    They are those with the prefix that the Doc's entities were read or written with, else the default one, then any
+    others that its relations name. `read_entities` takes any prefix, and leaves relations aside.
     """
-    return read_entities(doc, doc.user_data.get(PREFIX_USED, ENTITY_PREFIX))
+    found = {entity.key: entity for entity in read_entities(doc, used_prefix(doc))}
+    for data in relation_data(doc):
+        for key in (data["head"], data["tail"]):
+            if key not in found and key in doc.spans:
+                found[key] = entity_of(key, doc.spans[key])
+    return [entity for entity in found.values() if entity.mentions]
+
+
+def check_mentions(doc: Doc) -> None:
+    """See that the relations of a Doc are between entities that have mentions.
+
+    :raises ValueError: Where one is not, since its span group was emptied or is gone.
+    """
+    known = {entity.key for entity in get_entities(doc)}
+    for data in relation_data(doc):
+        for key in (data["head"], data["tail"]):
+            if key not in known:
+                name = document_name(doc)
+                raise ValueError(Errors.E143.format(name=name, label=data["label"], key=key))
 
 
 def set_entities(doc: Doc, entities: Iterable[Entity]) -> None:
@@ -96,7 +106,7 @@ def set_entities(doc: Doc, entities: Iterable[Entity]) -> None:
     for entity in found:
         if not isinstance(entity, Entity):
             raise ValueError(Errors.E092.format(value=entity))
-    replace_entities(doc, found, doc.user_data.get(PREFIX_USED, ENTITY_PREFIX))
+    replace_entities(doc, found, used_prefix(doc))
 
 
 def get_entity(span: Span) -> Entity | None:
@@ -110,6 +120,7 @@ def get_entity(span: Span) -> Entity | None:
 
 def write_entities(doc: Doc, entities: Iterable[Entity]) -> None:
     """Write each entity's mentions to its span group, in place of what the group held."""
+    ids = {}
     for entity in entities:
         mentions = [
             Span(doc, span.start, span.end, label=entity.label, kb_id=entity.kb_id)
@@ -117,7 +128,9 @@ def write_entities(doc: Doc, entities: Iterable[Entity]) -> None:
         ]
         doc.spans[entity.key] = SpanGroup(doc, name=entity.key, spans=mentions)
         if entity.id:
-            doc.user_data[_IDS] = {**doc.user_data.get(_IDS, {}), entity.key: entity.id}
+            ids[entity.key] = entity.id
+    if ids:
+        doc.user_data[IDS] = {**doc.user_data.get(IDS, {}), **ids}
 
 
 def identify_entities(doc: Doc, identify: Callable[[Entity], str | None]) -> None:
@@ -128,13 +141,13 @@ def identify_entities(doc: Doc, identify: Callable[[Entity], str | None]) -> Non
     :raises ValueError: Where the function gives no string.
     """
     found = {}
-    for entity in all_entities(doc):
+    for entity in get_entities(doc):
         value = identify(entity) or f"{document_name(doc)}#{entity.key}"
         if not isinstance(value, str):
             problem = f"the function gave {value!r} for {entity.text!r}, and should give a string"
             raise ValueError(Errors.E082.format(problem=problem))
         found[entity.key] = value
-    doc.user_data[_IDS] = found
+    doc.user_data[IDS] = found
 
 
 def _refuse_entity(span: Span, _entity: Any) -> None:
@@ -147,20 +160,18 @@ def replace_entities(doc: Doc, entities: Iterable[Entity], prefix: str = ENTITY_
     An entity whose key is that of such a group keeps it, so that relations still mean it. Others get the
     first free numbers.
     """
-    old = _entity_keys(doc, prefix)
+    old = entity_keys(doc, prefix)
     entities = list(entities)
     kept = {entity.key for entity in entities}.intersection(old)
     for key in old:
         del doc.spans[key]
-    doc.user_data.pop(_IDS, None)
+    doc.user_data.pop(IDS, None)
     fresh = free_keys(prefix, {*doc.spans, *kept})
     write_entities(
         doc,
         [entity if entity.key in kept else replace(entity, key=next(fresh)) for entity in entities],
     )
-    doc.user_data.pop(PREFIX_USED, None)
-    if prefix != ENTITY_PREFIX:
-        doc.user_data[PREFIX_USED] = prefix
+    note_prefix(doc, prefix)
 
 
 def free_keys(prefix: str, taken: Container[str]) -> Iterator[str]:
@@ -187,6 +198,8 @@ def project_entities(entities: Iterable[Entity], target: Doc) -> Doc:
     if mentions and mentions[0].doc.text[:length] != target.text[:length]:
         raise ValueError(Errors.E006.format(name=document_name(target), text=target.text[:40]))
     doc = split_tokens(target, spans)
+    if mentions:
+        note_prefix(doc, used_prefix(mentions[0].doc))
     for entity in entities:
         copied = [
             doc.char_span(mention.start_char, mention.end_char, label=mention.label, kb_id=mention.kb_id)
@@ -207,17 +220,6 @@ def write_ents(doc: Doc, entities: Iterable[Entity]) -> None:
         for span in entity.mentions
     ]
     doc.ents = filter_spans(mentions)
-
-
-def all_entities(doc: Doc) -> list[Entity]:
-    """The entities of a Doc, gold or predicted: those of `read_entities`, then any others that its
-    relations name (a reader of entities may have a prefix of its own)."""
-    found = {entity.key: entity for entity in read_entities(doc)}
-    for data in relation_data(doc):
-        for key in (data["head"], data["tail"]):
-            if key not in found and key in doc.spans:
-                found[key] = _entity(key, doc.spans[key])
-    return [entity for entity in found.values() if entity.mentions]
 
 
 def sentence_starts(doc: Doc) -> list[int] | None:
@@ -248,7 +250,7 @@ def _relations(doc: Doc, found: Iterable[dict[str, Any]]) -> Relations:
         if key not in entities:
             if key not in doc.spans:
                 raise ValueError(Errors.E001.format(label=label, key=key, known=list(doc.spans)))
-            entities[key] = _entity(key, doc.spans[key])
+            entities[key] = entity_of(key, doc.spans[key])
             mentions[key] = {(span.start, span.end): span for span in entities[key].mentions}
         return entities[key]
 
@@ -324,21 +326,3 @@ def add_relation(
     store_relations(doc, [*(data for data in relation_data(doc) if triple(data) != triple(new)), new])
     places = [triple(data) for data in relation_data(doc)]
     return get_relations(doc)[places.index(triple(new))]
-
-
-def _entity_keys(doc: Doc, prefix: str) -> list[str]:
-    """The keys of the span groups named prefix + number, by number."""
-    keys = [key for key in doc.spans if key.startswith(prefix) and NUMBER.fullmatch(key[len(prefix) :])]
-    return sorted(keys, key=lambda key: (int(key[len(prefix) :]), key))
-
-
-def _entity(key: str, group: SpanGroup) -> Entity:
-    spans: dict[tuple[int, int], Span] = {}
-    for span in group_spans(group):
-        if len(span):
-            spans.setdefault((span.start, span.end), span)
-    mentions = tuple(spans[offsets] for offsets in sorted(spans))
-    label = next((span.label_ for span in mentions if span.label_), "")
-    kb_id = next((span.kb_id_ for span in mentions if span.kb_id_), "")
-    ids = group.doc.user_data.get(_IDS, {})
-    return Entity(mentions=mentions, key=key, label=label, kb_id=kb_id, id=ids.get(key, ""))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from spacy.tokens import Doc
 
-from .annotations import all_entities, document_name
+from .annotations import check_mentions, document_name, get_entities
 from .entities.global_ids import Identify, known_id
 from .types import Entity, Relation
 
@@ -95,6 +95,7 @@ def build_graph(docs: Iterable[Doc], identify: Identify = known_id) -> CorpusGra
 
     :param identify: The rule of which entities are one node: those for which it gives the same string, unless that is
         empty.
+    :raises ValueError: Where a relation's entity has no mentions.
     """
     builder = _Builder(identify)
     for doc in docs:
@@ -115,15 +116,15 @@ class _Builder:
         self.by_identity: dict[str, Node] = {}
 
     def add(self, doc: Doc) -> None:
+        check_mentions(doc)
         number = len(self.documents)
         self.documents.append(document_name(doc))
-        nodes = {entity.key: self._node(number, entity) for entity in all_entities(doc)}
+        nodes = {entity.key: self._node(number, entity) for entity in get_entities(doc)}
         for relation in doc._.relations:
-            if relation.head.key in nodes and relation.tail.key in nodes:
-                head, tail = nodes[relation.head.key].id, nodes[relation.tail.key].id
-                edge = Edge(head, tail, relation.label, relation.label_name)
-                edge = self.edges.setdefault((head, tail, relation.label), edge)
-                edge.statements.append(Statement(number, relation))
+            head, tail = nodes[relation.head.key].id, nodes[relation.tail.key].id
+            edge = Edge(head, tail, relation.label, relation.label_name)
+            edge = self.edges.setdefault((head, tail, relation.label), edge)
+            edge.statements.append(Statement(number, relation))
 
     def _node(self, number: int, entity: Entity) -> Node:
         identity = self.identify(entity) or None

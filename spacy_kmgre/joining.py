@@ -13,14 +13,15 @@ from spacy.tokens import Doc, Span, SpanGroup
 from .annotations import (
     ENTITY_PREFIX,
     MODEL,
-    PREFIX_USED,
     TITLE,
-    all_entities,
+    check_mentions,
     free_keys,
     get_entities,
+    note_prefix,
     relation_data,
     relations_writer,
     store_relations,
+    used_prefix,
     write_entities,
 )
 from .errors import Errors
@@ -39,7 +40,7 @@ def from_docs(docs: Iterable[Doc], ensure_whitespace: bool = True, attrs: list[A
     :param docs: Docs of one vocabulary, at least one.
     :param ensure_whitespace: Whether to put a space between two Docs where there is none.
     :param attrs: The token attributes to keep, as `Doc.from_docs` takes them; all where None.
-    :raises ValueError: Where there is no Doc, or their vocabularies differ.
+    :raises ValueError: Where there is no Doc, their vocabularies differ, or a relation's entity has no mentions.
     """
     docs = docs if isinstance(docs, Doc) else list(docs)
     if isinstance(docs, Doc) or not docs or not all(isinstance(doc, Doc) for doc in docs):
@@ -51,7 +52,8 @@ def from_docs(docs: Iterable[Doc], ensure_whitespace: bool = True, attrs: list[A
     fresh = free_keys(ENTITY_PREFIX, taken)
     first = 0
     for doc in docs:
-        entities = _entities(doc)
+        check_mentions(doc)
+        entities = get_entities(doc)
         keys = {entity.key: next(fresh) for entity in entities}
         write_entities(joined, [_moved(joined, entity, keys, first) for entity in entities])
         for key in _other_groups(doc):
@@ -76,13 +78,14 @@ def as_doc(span: Span, *, copy_user_data: bool = False) -> Doc:
     relation of the part. The shares of the key mention pairs that stay sum to 1 again. The title stays.
 
     :param copy_user_data: Whether to copy other user data of the Doc, as `Span.as_doc` does.
+    :raises ValueError: Where the span is none.
     """
     if not isinstance(span, Span):
         raise ValueError(Errors.E611.format(name="as_doc", expected="a span of a Doc", value=span))
     part: Doc = span.as_doc(copy_user_data=copy_user_data)
     source = span.doc
     entities = []
-    for entity in _entities(source):
+    for entity in get_entities(source):
         mentions = tuple(mention for mention in entity.mentions if _within(span, mention.start, mention.end))
         if mentions:
             entities.append(replace(entity, mentions=mentions))
@@ -95,22 +98,18 @@ def as_doc(span: Span, *, copy_user_data: bool = False) -> Doc:
         _part_of(span, data) for data in relation_data(source) if {data["head"], data["tail"]} <= set(keys)
     ]
     shifted = [_shifted(data, keys, -span.start) for data in kept if data is not None]
-    for name in (TITLE, MODEL, PREFIX_USED):
+    for name in (TITLE, MODEL):
         if name in source.user_data:
             part.user_data[name] = source.user_data[name]
+    note_prefix(part, used_prefix(source))
     forget_writers(part)
     store_relations(part, shifted, relations_writer(source))
     return part
 
 
-def _entities(doc: Doc) -> list[Entity]:
-    """The entities of a Doc, whatever their prefix."""
-    return list({entity.key: entity for entity in (*get_entities(doc), *all_entities(doc))}.values())
-
-
 def _other_groups(doc: Doc) -> list[str]:
     """The keys of the span groups that are no entities."""
-    entities = {entity.key for entity in _entities(doc)}
+    entities = {entity.key for entity in get_entities(doc)}
     return [key for key in doc.spans if key not in entities]
 
 

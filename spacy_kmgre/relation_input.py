@@ -9,7 +9,9 @@ from typing import Any
 
 from spacy.tokens import Doc, Span
 
+from .entity_groups import entity_keys, entity_of, used_prefix
 from .errors import Errors
+from .texts import is_text
 from .types import Entity, MentionPair, Relation
 
 RELATION_FIELDS = tuple(field.name for field in fields(Relation))
@@ -64,7 +66,7 @@ def relation_data_of(doc: Doc, item: Any) -> dict[str, Any]:
 
 
 def check_sense(data: Mapping[str, Any]) -> None:
-    """See that a relation has a label, and two entities.
+    """See that a relation has a label that can be written, and two entities.
 
     Corpora hold relations that have not, and their readers count these. Where a person writes one, it is a mistake.
 
@@ -74,6 +76,10 @@ def check_sense(data: Mapping[str, Any]) -> None:
         raise ValueError(
             Errors.E071.format(field="label", value=data["label"], expected="a name of the relation")
         )
+    for field in ("label", "label_text"):
+        if not is_text(data.get(field, "")):
+            expected = "without half a surrogate pair"
+            raise ValueError(Errors.E071.format(field=field, value=data[field], expected=expected))
     if data["head"] == data["tail"]:
         raise ValueError(Errors.E075.format(label=data["label"], key=data["head"]))
 
@@ -145,10 +151,12 @@ def _entity_key(doc: Doc, label: str, field: str, value: Any) -> str:
 
 
 def _key_of_mention(doc: Doc, label: str, field: str, mention: Span) -> str:
-    """The key of the entity that has a mention: of the span group that has a number, as entities have."""
+    """The key of the entity that has a mention: one with the Doc's prefix, else any span group with a number."""
     start, end = _offsets(doc, label, mention)
-    groups = {key: group for key, group in doc.spans.items() if key[-1:].isdecimal()}
-    found = [key for key, group in groups.items() if any((s.start, s.end) == (start, end) for s in group)]
+    own = entity_keys(doc, used_prefix(doc))
+    groups = [*own, *(key for key in doc.spans if key[-1:].isdecimal() and key not in own)]
+    found = [key for key in groups if _has_mention(doc, key, start, end)]
+    found = [key for key in found if key in own] or found
     if len(found) != 1:
         message = Errors.E074 if found else Errors.E073
         known = ", ".join(found or groups) or "none"
@@ -156,6 +164,10 @@ def _key_of_mention(doc: Doc, label: str, field: str, mention: Span) -> str:
             message.format(field=field, label=label, text=mention.text, start=start, end=end, known=known)
         )
     return str(found[0])
+
+
+def _has_mention(doc: Doc, key: str, start: int, end: int) -> bool:
+    return any((span.start, span.end) == (start, end) for span in entity_of(key, doc.spans[key]).mentions)
 
 
 def _mention_pair(doc: Doc, label: str, item: Any) -> dict[str, Any]:

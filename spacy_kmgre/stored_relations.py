@@ -8,6 +8,7 @@ from typing import Any
 
 from spacy.tokens import Doc
 
+from .entity_groups import IDS, PREFIX_USED
 from .errors import Errors
 from .relation_input import relation_data_of
 from .retokenize import move_relations, token_starts
@@ -19,12 +20,9 @@ _WRITER = "spacy_kmgre.relations_of"
 _TOKENS = "spacy_kmgre.token_starts"
 # What each of several components has written: {"relations": [...], "tokens": their `token_starts`}.
 _BY_WRITER = "spacy_kmgre.relations_by"
-# What else is kept: the title of the document, the pipeline that has found the relations, the prefix of entities' span
-# groups, and the identifiers of entities by their keys.
+# What else is kept: the title of the document, and the pipeline that has found the relations.
 TITLE = "title"
 MODEL = "model"
-PREFIX_USED = "spacy_kmgre.entity_prefix"
-IDS = "spacy_kmgre.entity_ids"
 KINDS: dict[str, type | tuple[type, ...]] = {
     _RELATIONS: (list, tuple),
     _WRITER: str,

@@ -15,9 +15,9 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy_kmgre import Entity, Relation
 from spacy_kmgre.annotations import (
     TITLE,
-    all_entities,
     document_name,
     free_keys,
+    get_entities,
     get_relations,
     install_extensions,
     mention_offsets,
@@ -514,17 +514,17 @@ def test_mentions_without_a_type_do_not_hide_shorter_ones_from_ents():
     assert [(ent.start, ent.end, ent.label_) for ent in doc.ents] == [(1, 2, "A")]
 
 
-def test_all_entities_are_those_of_the_prefix_and_those_that_relations_name():
+def test_entities_are_those_of_the_prefix_and_those_that_relations_name():
     doc = annotate(Doc(NLP.vocab, words=list("abcd")), [(0, 1)], [(1, 2)])
     doc.spans["cluster_1"], doc.spans["cluster_2"], doc.spans["cluster_3"] = [doc[2:3]], [doc[3:4]], []
-    assert [entity.key for entity in all_entities(doc)] == ["entity_1", "entity_2"]
+    assert [entity.key for entity in get_entities(doc)] == ["entity_1", "entity_2"]
     doc._.relations = [
         {"head": "cluster_2", "tail": "entity_2", "label": "a"},
         {"head": "cluster_3", "tail": "entity_1", "label": "b"},
     ]
-    assert [entity.key for entity in all_entities(doc)] == ["entity_1", "entity_2", "cluster_2"]
+    assert [entity.key for entity in get_entities(doc)] == ["entity_1", "entity_2", "cluster_2"]
     del doc.spans["cluster_2"]  # then the relations are broken, but not the rest
-    assert [entity.key for entity in all_entities(doc)] == ["entity_1", "entity_2"]
+    assert [entity.key for entity in get_entities(doc)] == ["entity_1", "entity_2"]
 
 
 def test_the_entities_of_a_doc_and_of_a_span():

@@ -12,7 +12,7 @@ from spacy.vocab import Vocab
 from wasabi import color, msg
 
 from spacy_kmgre import MentionPair
-from spacy_kmgre.annotations import ENTITY_PREFIX, all_entities
+from spacy_kmgre.annotations import ENTITY_PREFIX, get_entities
 from spacy_kmgre.evaluation.gold_entities import between_gold_entities
 
 COMPONENT = "kmgre_relations"
@@ -35,7 +35,7 @@ def main(
     else:
         doc = nlp(content)
         print(doc.text)
-        entities = all_entities(doc)
+        entities = get_entities(doc)
         msg.divider(f"{len(entities)} entities")
         for entity in entities:
             print(f"{entity.text} ({entity.label}):", " | ".join(span.text for span in entity.mentions))

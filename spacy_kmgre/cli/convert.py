@@ -8,7 +8,7 @@ from typing import Any
 from spacy.tokens import Doc
 from tqdm import tqdm
 
-from ..annotations import mention_offsets, read_entities, relation_data
+from ..annotations import get_entities, mention_offsets, relation_data
 from ..errors import Errors
 from ..export.corpus import CorpusExport
 from ..formats import Format
@@ -143,7 +143,7 @@ def read_source(
 def _count_losses(docs: Iterable[Doc], form: Format, counts: Counts) -> Iterator[Doc]:
     """Hand Docs through and count what a format has no place for."""
     for doc in docs:
-        entities, relations = read_entities(doc), relation_data(doc)
+        entities, relations = get_entities(doc), relation_data(doc)
         mentions = sum(len(entity.mentions) for entity in entities)
         there = {
             IDENTIFIERS: sum(bool(entity.kb_id) for entity in entities),

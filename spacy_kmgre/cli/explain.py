@@ -9,7 +9,7 @@ import typer
 from spacy.cli._util import Arg, Opt
 from spacy.tokens import Doc, Span
 
-from ..annotations import all_entities
+from ..annotations import get_entities
 from ..errors import Errors
 from ..errors.inert import inert_line
 from ..types import Entity, Relation, label_title
@@ -107,7 +107,7 @@ def _choose_relations(doc: Doc, head: str | None, tail: str | None, labels: Sequ
     """The Doc's relations with that head, that tail and one of those labels, where these are given."""
     from ..evaluation.explain import find_entity
 
-    entities = all_entities(doc)
+    entities = get_entities(doc)
     head_key, tail_key = (
         None if name is None else entities[find_entity(entities, name)].key for name in (head, tail)
     )
@@ -123,7 +123,7 @@ def _choose_relations(doc: Doc, head: str | None, tail: str | None, labels: Sequ
 def _print_document(doc: Doc, relations: Sequence[Relation], name: str, as_json: bool) -> None:
     from ..visualise.labels import label_hint
 
-    entities = all_entities(doc)
+    entities = get_entities(doc)
     if as_json:
         say_json(
             {

@@ -11,7 +11,7 @@ from typing import Any
 
 from spacy.tokens import Doc
 
-from ..annotations import document_name, read_entities, relation_data
+from ..annotations import document_name, get_entities, relation_data
 from ..formats.counts import Counts
 from ..types import Entity, label_title, label_words
 from .convert import read_source, show_reasons
@@ -58,7 +58,7 @@ class Profile:
 
     def add(self, doc: Doc) -> None:
         """Look at one more document."""
-        entities, relations = read_entities(doc), relation_data(doc)
+        entities, relations = get_entities(doc), relation_data(doc)
         sizes = [len(entity.mentions) for entity in entities]
         pairs = sum(sizes) ** 2 - sum(size**2 for size in sizes)
         document = {

@@ -7,7 +7,7 @@ from spacy.language import Language
 from spacy.scorer import Scorer
 from spacy.training import Example
 
-from ..annotations import all_entities, relation_data
+from ..annotations import get_entities, relation_data
 from ..errors import Errors
 from ..evaluation.calibration import Calibration, find_calibration
 from ..evaluation.gold_entities import between_gold_entities
@@ -99,6 +99,6 @@ def score_from_text(nlp: Language, corpus: Path) -> dict[str, Any]:
     examples = list(create_corpus_reader(corpus, gold_entities=False, gold_tokens=False)(nlp))
     for example, doc in zip(examples, nlp.pipe(example.predicted for example in examples)):
         example.predicted = doc
-    if not any(all_entities(example.predicted) for example in examples):
+    if not any(get_entities(example.predicted) for example in examples):
         raise ValueError(Errors.E350)
     return {**score_entities(examples), **Scorer(nlp).score(examples)}

@@ -66,7 +66,7 @@ def suggest_cli(
 
     \b
     near(r)  = 1 - |score - threshold| / margin, at least 0
-    rare(l)  = 1 / sqrt(1 + relations of the label in --annotated, or found in these documents)
+    rare(l)  = 1 / sqrt(1 + relations of the label in --annotated, or found in these documents, down to the margin)
     value(d) = 100 / max(words, 100) * sum of near(r) * rare(label of r) over the relations of the document
 
     The same sources give the same order. Memory does not grow with the texts, but for some numbers of each document.

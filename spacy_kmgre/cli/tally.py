@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..annotations import all_entities
+from ..annotations import get_entities
 from ..errors import Warnings, listed
 
 # The number of names that a message lists.
@@ -38,7 +38,7 @@ class Tally:
         for doc in docs:
             sides = [doc.predicted, doc.reference] if isinstance(doc, Example) else [doc]
             self.documents += 1
-            self.entities += len(all_entities(sides[0]))
+            self.entities += len(get_entities(sides[0]))
             for side in sides:
                 for relation in side._.relations:
                     self.labels.update({relation.label, relation.label_name})

@@ -103,6 +103,11 @@ class PipelineErrors:
         "only, and can be neither trained nor saved. Load it again with spacy.load()."
     )
 
+    E031 = (
+        "[KMGRE E031] This model has no key instance classifier (`key_classifier = false`, or ATLOP), so that mention "
+        "pairs cannot be ranked by p_ω."
+    )
+
     # Relations written by hand (E070-E079)
     E070 = (
         "[KMGRE E070] doc._.relations is a tuple, and has no {name}. doc._.add_relation(head, tail, label) adds a "

@@ -75,8 +75,8 @@ class RelationReason:
 class Explanation:
     """What the model says of an entity pair.
 
-    :param key_threshold: The p_ω from which a mention pair is key (14), and never above the best one's; None without a
-        key instance classifier.
+    :param key_threshold: The p_ω from which a mention pair is key (14), or the best one's where that is lower; None
+        without a key instance classifier.
     """
 
     head: Entity
@@ -116,7 +116,10 @@ def explain(pipe: KmgreRelations, doc: Doc, head: str, tail: str, labels: Sequen
 
 
 def check_labels(labels: Sequence[str], known: Sequence[str]) -> None:
-    """:raises ValueError: Where a label is not among those known."""
+    """See that labels are known.
+
+    :raises ValueError: Where one is not.
+    """
     for label in labels:
         if label not in known:
             raise ValueError(Errors.E343.format(label=label, known=", ".join(known)))
@@ -163,7 +166,8 @@ def _explain(
     if pipe.has_key_classifier:
         key_probs = torch.sigmoid(scores.key)
         limits = maths.key_threshold(key_probs, scores.pair_index, len(scores.entities), network.xi, tau)
-        key_threshold = limits[row].item()
+        best = key_probs[scores.pair_index == row].max()
+        key_threshold = min(limits[row], best).item()
     if not labels:
         ranked = sorted(range(1, len(score)), key=lambda number: -score[number])
         numbers = [n for n in ranked if predicted[n] or score[n] > _threshold(pipe, pipe.labels[n - 1])]

@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from spacy.language import Language
+from spacy.tokens import Doc
 
-from ..annotations import read_entities
+from ..annotations import ENTITY_PREFIX, get_entities, read_entities
+from ..types import Entity
 
 
 @contextmanager
@@ -17,7 +19,15 @@ def between_gold_entities(nlp: Language, component: str) -> Iterator[None]:
     :param component: The name of the relation component.
     """
     pipe: Any = nlp.get_pipe(component)
-    reader, pipe.entities = pipe.entities, read_entities
+    reader = pipe.entities
+
+    prefix = getattr(reader, "prefix", ENTITY_PREFIX)  # A reader of span groups has one.
+
+    def given(doc: Doc) -> list[Entity]:
+        """A file need not say which prefix its entities have."""
+        return get_entities(doc) or read_entities(doc, prefix)
+
+    pipe.entities = given
     try:
         with nlp.select_pipes(enable=[component]):
             yield

@@ -37,5 +37,9 @@ def write_settings(
     shutil.copytree(model, fresh, symlinks=True)
     nlp.to_disk(fresh)
     model.rename(stale)
-    fresh.rename(model)
+    try:
+        fresh.rename(model)
+    except BaseException:
+        stale.rename(model)
+        raise
     shutil.rmtree(stale)

@@ -96,7 +96,10 @@ def _p_values(
 def _intervals(
     statistic: Callable[[np.ndarray], np.ndarray], documents: int, resampling: Resampling
 ) -> tuple[np.ndarray, np.ndarray]:
-    """:param statistic: A function of how often a sample holds each document."""
+    """Return the lower and the upper ends of the bootstrap's intervals.
+
+    :param statistic: A function of how often a sample holds each document.
+    """
     random = np.random.default_rng(resampling.seed)
     equal = np.full(documents, 1 / documents)
     drawn = np.array([statistic(random.multinomial(documents, equal)) for _ in range(resampling.samples)])

@@ -8,7 +8,7 @@ import numpy as np
 from spacy.training import Example
 from spacy.util import minibatch
 
-from ..annotations import all_entities, relation_data
+from ..annotations import get_entities, relation_data
 from ..model import maths
 from ..scoring.alignment import align_entities
 from ..scoring.tallies import Tally
@@ -135,7 +135,7 @@ def _gold_facts(
     example: Example, entities: Sequence[Entity], known: dict[str, int]
 ) -> set[tuple[int, int, int]]:
     """The gold relations between a predicted Doc's entities that are right: (head, tail, label) by number."""
-    gold_entities = all_entities(example.reference)
+    gold_entities = get_entities(example.reference)
     numbers: dict[str, list[int]] = {}
     for number, match in enumerate(align_entities(entities, gold_entities)):
         if match and match.same:

@@ -8,7 +8,7 @@ from typing import Any
 
 from spacy.tokens import Doc, Span
 
-from ..annotations import TITLE, all_entities, model_of
+from ..annotations import TITLE, check_mentions, get_entities, model_of
 from ..types import MentionPair
 from .base import Export
 
@@ -26,9 +26,13 @@ COLUMNS = (
 
 
 def document_record(doc: Doc) -> Record:
-    """A document as plain data. All offsets are characters of its text, from 0 on; an end is the first one after."""
+    """A document as plain data. All offsets are characters of its text, from 0 on; an end is the first one after.
+
+    :raises ValueError: Where a relation's entity has no mentions.
+    """
+    check_mentions(doc)
     model = model_of(doc)
-    entities = all_entities(doc)
+    entities = get_entities(doc)
     places = {entity.key: place for place, entity in enumerate(entities)}
     return {
         "document": str(doc.user_data.get(TITLE, "")),

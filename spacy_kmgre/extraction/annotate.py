@@ -12,7 +12,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import ignore_error, raise_error
 
-from ..annotations import TITLE, all_entities, identify_entities, name_model, relation_data
+from ..annotations import TITLE, get_entities, identify_entities, name_model, relation_data
 from ..types import Entity
 
 # A function that gets the number of documents that are done since its last call.
@@ -125,7 +125,7 @@ class Annotator:
             if self.identify is not None:
                 identify_entities(doc, self.identify)
             name_model(doc, self.nlp.meta)
-            sizes = len(all_entities(doc)), len(relation_data(doc))
+            sizes = len(get_entities(doc)), len(relation_data(doc))
             return Outcome(printable(item.name), self.encode(doc), *sizes)
         except Exception as error:
             return self.failure(item, error)

@@ -47,7 +47,10 @@ class Reader:
         return Item(record.name, partial(record.make, self), record.words, record.digest)
 
     def from_utf8(self, name: str, data: bytes) -> Doc:
-        """The Doc of a text in UTF-8."""
+        """The Doc of a text in UTF-8.
+
+        :raises ValueError: Where the bytes are something else, or the text is longer than `nlp.max_length`.
+        """
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
@@ -55,7 +58,10 @@ class Reader:
         return self.from_text(name, text)
 
     def from_text(self, name: str, text: str) -> Doc:
-        """The Doc of a text."""
+        """The Doc of a text.
+
+        :raises ValueError: Where the text is longer than `nlp.max_length`.
+        """
         self._check_length(text)
         return self.docs.make(name, text, [], [], title=name)
 

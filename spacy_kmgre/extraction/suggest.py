@@ -2,7 +2,8 @@
 
     near(r)   = 1 - |score(r) - threshold(r)| / margin, 0 where that is below 0
     rare(l)   = 1 / sqrt(1 + n(l)), where n(l) is the number of relations of the label l that are annotated already, or,
-                where none are given, of those that the pipeline finds in these documents
+                where none are given, of those that the pipeline finds in these documents, down to the margin below the
+                threshold
     value(d)  = 100 / max(words of d, 100) * sum over the relations r of d: near(r) * rare(label of r)
 
 So a document comes first that has many relations of which the pipeline is unsure, of rare labels, for little to read.
@@ -55,7 +56,7 @@ class Rule:
     def rare(self, label: str, found: Mapping[str, int]) -> float:
         """How rare a label is, from 1 down.
 
-        :param found: The number of relations of each label that the pipeline finds.
+        :param found: The number of relations of each label that the pipeline finds, down to the margin.
         """
         return 1.0 / sqrt(1 + (found if self.annotated is None else self.annotated).get(label, 0))
 

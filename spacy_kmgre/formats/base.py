@@ -16,7 +16,7 @@ import catalogue
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from ..annotations import TITLE, document_name, read_entities, relation_data
+from ..annotations import TITLE, check_mentions, document_name, relation_data
 from ..errors import Errors, Warnings
 from .compression import is_archive, renaming, unpacked
 from .counts import Counts
@@ -120,7 +120,10 @@ class Format:
         return self._read(self.drafts(path, vocab, noted, **options), path, counts, noted)
 
     def drafts(self, path: Path, vocab: Vocab, counts: Counts, **options: Any) -> Iterator[Draft]:
-        """Read drafts of Docs, to go on where a document is broken. Only oddities are counted, not sizes."""
+        """Read drafts of Docs, to go on where a document is broken. Only oddities are counted, not sizes.
+
+        :raises ValueError: Where the format cannot be read, and for an unknown option.
+        """
         if self.reader is None:
             raise ValueError(Errors.E152.format(name=self.name, done="read"))
         for name in options:
@@ -298,10 +301,5 @@ def _check_labels(path: Path | str, doc: Doc | None) -> None:
 def _checked(doc: Doc) -> Doc:
     """See that a Doc's relations have labels and are between entities that have mentions."""
     _check_labels("", doc)
-    known = {entity.key for entity in read_entities(doc)}
-    for data in relation_data(doc):
-        for key in (data["head"], data["tail"]):
-            if key not in known:
-                name = document_name(doc)
-                raise ValueError(Errors.E143.format(name=name, label=data["label"], key=key))
+    check_mentions(doc)
     return doc

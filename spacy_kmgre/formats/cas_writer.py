@@ -8,7 +8,7 @@ from typing import Any
 
 from spacy.tokens import Doc
 
-from ..annotations import TITLE, document_name, read_entities
+from ..annotations import TITLE, document_name, get_entities
 from ..errors import Errors
 from .identifiers import doc_labels
 from .mentions import COREF, Link, part_mentions
@@ -54,7 +54,7 @@ def write_xmi(docs: Iterable[Doc], path: Path) -> None:
 def _texts(doc: Doc) -> Iterator[str]:
     """All that a file has of a Doc."""
     yield from (doc.text, document_name(doc), *doc_labels(doc))
-    for entity in read_entities(doc):
+    for entity in get_entities(doc):
         yield from (entity.label, *(span.kb_id_ for span in entity.mentions))
 
 

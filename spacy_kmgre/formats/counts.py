@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from spacy.tokens import Doc
 from wasabi.tables import table
 
-from ..annotations import ENTITY_PREFIX, read_entities, relation_data
+from ..annotations import get_entities, relation_data
 
 
 @dataclass
@@ -35,11 +35,11 @@ class Counts:
     oddities: CounterType[str] = field(default_factory=Counter)
     reasons: dict[str, str] = field(default_factory=dict)
 
-    def add(self, doc: Doc, prefix: str = ENTITY_PREFIX) -> None:
+    def add(self, doc: Doc) -> None:
         """Count a Doc and the oddities that show on the Doc itself."""
         sizes = []
         spans: CounterType[tuple[int, int]] = Counter()
-        for entity in read_entities(doc, prefix):
+        for entity in get_entities(doc):
             sizes.append(len(entity.mentions))
             spans.update((mention.start, mention.end) for mention in entity.mentions)
         relations = relation_data(doc)
@@ -56,10 +56,10 @@ class Counts:
         self.note("spans that belong to several entities", sum(n > 1 for n in spans.values()))
         self.note("relations of an entity with itself", sum(r["head"] == r["tail"] for r in relations))
 
-    def count(self, docs: Iterable[Doc], prefix: str = ENTITY_PREFIX) -> Iterator[Doc]:
+    def count(self, docs: Iterable[Doc]) -> Iterator[Doc]:
         """Pass Docs on and count each."""
         for doc in docs:
-            self.add(doc, prefix)
+            self.add(doc)
             yield doc
 
     def note(self, oddity: str, times: int = 1) -> None:

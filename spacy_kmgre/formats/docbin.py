@@ -9,7 +9,7 @@ from typing import Any
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
-from ..annotations import TITLE, check_stored, read_entities, relation_data
+from ..annotations import TITLE, check_stored, get_entities, read_entities, relation_data
 from ..errors import Errors
 from .assemble import annotate
 from .base import Draft, Format, ReaderOptions, targets
@@ -112,12 +112,12 @@ def holds_spans(peek: Peek) -> bool:
 
 def _named(doc: Doc, counts: Counts, options: ReaderOptions) -> Doc:
     check_stored(doc)
-    if not read_entities(doc):
+    if not get_entities(doc):
         counts.note("named entities in doc.ents, which are not read as entities", len(doc.ents))
         counts.note("span groups that are not read as entities", len(doc.spans))
     if options == ReaderOptions():
         return doc
-    return annotate(doc, read_entities(doc), relation_data(doc), counts, options)
+    return annotate(doc, get_entities(doc), relation_data(doc), counts, options)
 
 
 def _docs(path: Path, vocab: Vocab) -> Iterator[Doc]:

@@ -5,6 +5,7 @@ A file is a list of documents: `sents` are their tokens, `vertexSet` the entitie
 https://github.com/thunlp/DocRED/tree/master/data
 """
 
+import re
 from collections import Counter
 from collections import Counter as CounterType
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +17,7 @@ from typing import Any
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
-from ..annotations import ENTITY_PREFIX, TITLE, document_name, read_entities, relation_data
+from ..annotations import ENTITY_PREFIX, TITLE, document_name, get_entities, relation_data
 from ..errors import Errors
 from ..types import Entity
 from .assemble import Offsets, annotate, spaces_between, squeeze
@@ -241,10 +242,11 @@ def _document(doc: Doc) -> dict[str, Any]:
 def entity_numbers(doc: Doc) -> dict[int, Entity]:
     """The Doc's entities by their numbers in DocRED: `entity_1` is number 0.
 
-    They are numbered anew where there is an `entity_0`, or where two keys stand for one number.
+    They are numbered anew where a key has no number, or 0, or where two keys stand for one number.
     """
-    entities = read_entities(doc)
-    numbers = [int(entity.key[len(ENTITY_PREFIX) :]) - 1 for entity in entities]
+    entities = get_entities(doc)
+    found = [re.search("[0-9]{1,18}$", entity.key) for entity in entities]
+    numbers = [int(match[0]) - 1 if match else -1 for match in found]
     if -1 in numbers or len(set(numbers)) < len(numbers):
         numbers = list(range(len(entities)))
     return dict(zip(numbers, entities))

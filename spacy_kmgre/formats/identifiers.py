@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from spacy.tokens import Doc
 
-from ..annotations import ENTITY_PREFIX, PASSAGES, read_entities, relation_data
+from ..annotations import ENTITY_PREFIX, PASSAGES, get_entities, relation_data
 from ..errors import Errors
 from .assemble import Cluster, Passage, TextOptions
 from .counts import Counts
@@ -259,7 +259,7 @@ def part_identified(doc: Doc) -> tuple[list[Mention], list[Triple]]:
     related = {relation[end] for relation in relation_data(doc) for end in ("head", "tail")}
     names: dict[str, str] = {}
     found: dict[tuple[int, int, str], list[str]] = {}
-    for entity in read_entities(doc):
+    for entity in get_entities(doc):
         places = [
             found.setdefault((span.start_char, span.end_char, entity.label), []) for span in entity.mentions
         ]
@@ -315,11 +315,11 @@ def part_passages(doc: Doc) -> list[Passage]:
 
 def shared_identifiers(doc: Doc) -> Iterator[str]:
     """Name a change of formats that tell by identifiers which mentions are one entity."""
-    found = [(entity.label, entity.kb_id) for entity in read_entities(doc) if entity.kb_id]
+    found = [(entity.label, entity.kb_id) for entity in get_entities(doc) if entity.kb_id]
     if len(set(found)) < len(found):
         yield "documents in which entities of one identifier become one"
 
 
 def doc_labels(doc: Doc) -> set[str]:
     """The labels of a Doc's entities and relations."""
-    return {entity.label for entity in read_entities(doc)} | {data["label"] for data in relation_data(doc)}
+    return {entity.label for entity in get_entities(doc)} | {data["label"] for data in relation_data(doc)}

@@ -11,7 +11,7 @@ from pydantic import Field
 from pydantic.json_schema import GenerateJsonSchema
 from spacy.tokens import Doc, Span
 
-from ..annotations import ENTITY_PREFIX, MODEL, TITLE, model_of, read_entities
+from ..annotations import ENTITY_PREFIX, MODEL, TITLE, check_mentions, get_entities, model_of
 from ..errors import Errors
 from .assemble import Cluster, Offsets, TextDocs, TextOptions, check_order
 from .base import Format
@@ -124,7 +124,8 @@ def json_schema() -> dict[str, Any]:
 
 def document_to_json(doc: Doc) -> dict[str, Any]:
     """A Doc's text, tokens, sentences, entities and relations as plain data."""
-    entities = read_entities(doc)
+    check_mentions(doc)
+    entities = get_entities(doc)
     numbers = {entity.key: number for number, entity in enumerate(entities)}
     title = doc.user_data.get(TITLE)
     split = doc.has_annotation("SENT_START")

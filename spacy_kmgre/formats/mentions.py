@@ -13,7 +13,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from spacy.tokens import Doc, Span
 
-from ..annotations import read_entities, relation_data, suggested_by
+from ..annotations import get_entities, relation_data, suggested_by
 from ..errors import Errors
 from ..types import Relation
 from .assemble import Cluster, Offsets, TextDocs, TextOptions
@@ -252,13 +252,13 @@ def part_mentions(doc: Doc) -> MentionDocument:
     suggested = bool(suggested_by(doc))
     spans = sorted(
         (span.start, span.end, number, place, entity.key, span)
-        for number, entity in enumerate(read_entities(doc))
+        for number, entity in enumerate(get_entities(doc))
         for place, span in enumerate(entity.mentions)
     )
     numbers = {(key, start, end): number for number, (start, end, _, _, key, _) in enumerate(spans)}
     chains = [
         [numbers[entity.key, span.start, span.end] for span in entity.mentions]
-        for entity in read_entities(doc)
+        for entity in get_entities(doc)
         if len(entity.mentions) > 1
     ]
     links = [

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from spacy.tokens import Doc
 
-from ..annotations import read_entities
+from ..annotations import get_entities
 from ..errors import Errors
 from .assemble import Offsets, spaces_between
 
@@ -55,10 +55,7 @@ def whole_sentences(doc: Doc) -> list[Offsets]:
     if doc.has_annotation("SENT_START"):
         starts = [sent.start for sent in doc.sents]
     within = {
-        i
-        for entity in read_entities(doc)
-        for span in entity.mentions
-        for i in range(span.start + 1, span.end)
+        i for entity in get_entities(doc) for span in entity.mentions for i in range(span.start + 1, span.end)
     }
     starts = [start for start in starts if start not in within]
     return list(zip(starts, [*starts[1:], len(doc)]))

@@ -335,7 +335,7 @@ def hidden_and_rows(
 ) -> tuple[Tensor, Tensor]:
     """Run a transformer, and take the last layer's attention rows at some places.
 
-    :param transformer: One that `watch_projections` has seen.
+    :param transformer: A transformer that `watch_projections` has seen.
     :param inputs: The word pieces of B texts. *Shape:* (B, L)
     :param mask: Which of them are not padding; None where none is. *Shape:* (B, L)
     :param places: m places of each text, numbered among all B L word pieces. *Shape:* (B m,)

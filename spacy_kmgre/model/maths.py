@@ -37,7 +37,8 @@ def pooled_weights(products: Tensor, totals: Tensor) -> Tensor:
 
 def context_weights(attention: Tensor, head: Tensor, tail: Tensor, mode: str = "per_head") -> Tensor:
     """Compute how much each word piece matters to both mentions of a pair (4). This is the normalised product
-    of their attention rows. All weights are zero where the rows share no piece.
+    of their attention rows. All weights are zero where the rows share no piece. The model computes the same in
+    `context.weigh_pieces`, which makes no tensor of pairs by heads by pieces.
 
     :param attention: The attention rows of the mentions' markers. *Shape:* (M, K, L)
     :param head: Mention numbers. *Shape:* (P,)

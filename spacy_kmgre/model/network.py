@@ -5,7 +5,7 @@ Numbers in brackets are equations of the paper; the equations themselves are in 
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -285,6 +285,16 @@ class Network(nn.Module, ABC, Generic[R]):
     def resize(self, classes: int) -> None:
         """Give the relation extractor more classes."""
         self.extractor.resize(classes)
+
+    @contextmanager
+    def learning(self, trainable: Collection[str]) -> Iterator[None]:
+        """Keep predictions out during a backward pass, in which encoders with gradient checkpointing run again, in
+        the mode in which they ran."""
+        with self.turns.updating():
+            for name, part in self.parts.items():
+                if part.training != (name in trainable):
+                    part.train(name in trainable)
+            yield
 
     def running(self, name: str, trainable: Collection[str]) -> AbstractContextManager[None]:
         """Put a part into training mode where it learns, and else into evaluation mode. The part stays in this

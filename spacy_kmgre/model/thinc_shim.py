@@ -37,12 +37,12 @@ from .weights import check_layers, check_shapes, check_vocabulary, load_weights,
 
 # The hashes of the training corpus' relations, kept with the model for Ign F1.
 KNOWN_FACTS = "known_facts"
-# The names of settings in weights that earlier versions saved.
+# What earlier versions called some settings in the weights that they saved.
 FORMER_NAMES = {"head.inner": "head_width", "head.block": "head_block"}
-# What the settings that weights depend on are called in configs, and how architectures are.
+# These are the names that configs have for settings and for architectures; weights have their own.
 CONFIG_NAMES = {**FORMER_NAMES, "level": "@architectures"}
 ARCHITECTURES = {"mention": "spacy_kmgre.KMGRE.v1", "entity": "spacy_kmgre.ATLOP.v1"}
-# What pipelines have that were saved before there was a choice.
+# Weights that were saved before there was a setting lack it; these are the values that it had for all of them.
 FORMERLY = {"distance": False}
 
 
@@ -233,13 +233,15 @@ class NetworkShim(Shim):
         """Score all pairs. The callback that is returned with the scores takes one scalar, the sum of the
         losses of the parts that learn."""
         self.check_exact()
-        scores: PairScores = self.require_network()(given.documents, given.pieces, given.trainable)
+        network = self.require_network()
+        scores: PairScores = network(given.documents, given.pieces, given.trainable)
         self._counts[RELATION] += scores.num_pairs
         self._counts[KEY] += len(scores.head)
 
         def backprop(loss: Tensor) -> list[Any]:
             if loss.requires_grad:
-                loss.backward()  # type: ignore[no-untyped-call]  # torch does not type it.
+                with network.learning(given.trainable):
+                    loss.backward()  # type: ignore[no-untyped-call]  # torch does not type it.
             return []
 
         return scores, backprop

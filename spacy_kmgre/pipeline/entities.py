@@ -2,13 +2,22 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from string import digits
 from types import MappingProxyType
 from typing import Any
 
 from spacy.pipeline import Pipe
 from spacy.tokens import Doc
 
-from ..annotations import document_name, free_keys, read_entities, replace_entities, write_entities
+from ..annotations import (
+    document_name,
+    free_keys,
+    note_prefix,
+    read_entities,
+    replace_entities,
+    used_prefix,
+    write_entities,
+)
 from ..entities import EntityReader
 from ..entities.ner import NerEntities
 from ..entities.type_tables import TypeTable, with_types
@@ -68,15 +77,21 @@ def write_new_entities(doc: Doc, entities: Iterable[Entity]) -> list[str]:
     A group of the same name that shares no mention with an entity is another entity, which another component has
     written: the entity then gets a name that is free.
 
+    If the Doc had no entities that it knows of, the prefix of these becomes the one it knows.
+
     :returns: The name of the span group of each entity.
     """
-    keys = []
+    keys: list[str] = []
+    known = bool(read_entities(doc, used_prefix(doc)))
     for entity in entities:
         key = entity.key
         held = {(span.start, span.end) for span in group_spans(doc.spans[key])} if key in doc.spans else set()
         if held and held.isdisjoint((span.start, span.end) for span in entity.mentions):
-            key = next(free_keys(key.rstrip("0123456789"), doc.spans))
+            key = next(free_keys(key.rstrip(digits), doc.spans))
         if key not in doc.spans:
             write_entities(doc, [replace(entity, key=key)])
         keys.append(key)
+    prefixes = {key.rstrip(digits) for key in keys}
+    if len(prefixes) == 1 and not known:
+        note_prefix(doc, prefixes.pop())
     return keys

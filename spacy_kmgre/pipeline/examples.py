@@ -12,8 +12,8 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..annotations import (
-    all_entities,
     document_name,
+    get_entities,
     get_relations,
     mention_offsets,
     project_entities,
@@ -94,12 +94,12 @@ def learn(examples: Iterable[Example]) -> Learned:
     """Learn what the references of a training corpus show."""
     found = Learned()
     for example in examples:
-        found.types.update(entity.label for entity in all_entities(example.reference))
+        found.types.update(entity.label for entity in get_entities(example.reference))
         for relation in get_relations(example.reference):
             found.labels.add(relation.label)
             if relation.label_text:
                 found.label_texts.setdefault(relation.label, relation.label_text)
-            found.facts.update(relation_facts(example.reference, relation))
+            found.facts.update(relation_facts(relation))
             found.triples.add(triple_of(relation))
     return found
 
@@ -136,7 +136,7 @@ def read_gold(
     :returns: What is known, and the keys of gold entities that the predicted Doc lacks, one for each relation lost.
     :raises ValueError: For an unknown label.
     """
-    gold = all_entities(example.reference)
+    gold = get_entities(example.reference)
     number: dict[str, int] = {}
     for i, match in enumerate(align_entities(entities, gold)):
         if match is not None:

@@ -20,7 +20,7 @@ DEFAULT_CONFIG = {
         "@architectures": "spacy_kmgre.KMGRE.v1",
         "encoder": {"@architectures": "spacy_kmgre.Encoder.v1", "name": "bert-base-uncased"},
     },
-    "entities": {"@misc": "spacy_kmgre.span_group_entities.v1", "prefix": "entity_"},
+    "entities": {"@misc": "spacy_kmgre.span_group_entities.v1", "prefix": ENTITY_PREFIX},
     "threshold": 0.5,
     "max_labels": 4,
     "evidence_share": 0.8,
@@ -114,6 +114,7 @@ def make_relation_component(
         begin with them. They take precedence over the words that the training corpus has.
     :param merge_relations: Whether `doc._.relations` also keeps what other relation components before this one have
         found. Otherwise it has those of this one only. `doc._.relations_of(name)` has those of each.
+    :param scorer: What `nlp.evaluate` and `spacy evaluate` score the relations with; null for no scores.
     """
     from .relations import KmgreRelations
     from .settings import Settings
@@ -160,6 +161,7 @@ def make_entity_component(
         a JSON file that holds this. Null leaves a type out; types that are not named stay.
     :param overwrite: Whether groups that have the prefix are replaced. Otherwise a Doc that has any is left
         as it is, for instance as people have corrected it.
+    :param scorer: What `nlp.evaluate` and `spacy evaluate` score the entities with; null for no scores.
     """
     from ..entities.type_tables import read_types
     from .entities import KmgreEntities

@@ -67,16 +67,19 @@ def checked_docs(name: str, docs: Iterable[Doc]) -> list[Doc]:
     return found
 
 
-def warn_of_entities(warn: WarnOnce, docs: Sequence[Doc], entities: Sequence[Sequence[Entity]]) -> None:
+def warn_of_entities(
+    warn: WarnOnce, docs: Sequence[Doc], entities: Sequence[Sequence[Entity]], far_pairs: bool
+) -> None:
     """Warn of Docs where no entities are read although there is something like entities, and of Docs with so many
     mentions that the prediction takes minutes.
 
     :param entities: What the reader has found in each Doc.
+    :param far_pairs: Whether all mention pairs of a Doc are read, and not only those that a window holds.
     """
     for doc, found in zip(docs, entities):
-        if found:
+        if found and far_pairs:
             _warn_of_many_pairs(warn.name, doc, found)
-        else:
+        elif not found:
             _warn_of_other_entities(warn, doc)
 
 

@@ -66,14 +66,15 @@ class KmgreRelations(RelationComponent):
     def controls(self) -> Controls:
         """The settings that decide which relations are predicted, for the labels that the component knows.
 
-        :raises ValueError: Where one of them names an unknown label, or needs triples that were not learned.
+        :raises ValueError: Where one of them is wrong, names an unknown label, or needs triples that were not learned.
         """
-        triples = self.settings.allowed_triples
+        settings = replace(self.settings)  # This checks what was changed in place.
+        triples = settings.allowed_triples
         if triples == CORPUS_TRIPLES:
             triples = self.cfg.get("triples")
             if not triples:
                 raise ValueError(Errors.E026.format(name=self.name))
-        return Controls(self.labels, self.settings, triples)
+        return Controls(self.labels, settings, triples)
 
     def learn_triples(self, examples: Iterable[Example]) -> None:
         """Remember the (head type, label, tail type) of the references' relations, in place of those known
@@ -87,7 +88,10 @@ class KmgreRelations(RelationComponent):
     # Prediction
 
     def predict(self, docs: Iterable[Doc]) -> list[tuple[list[Entity], list[Prediction]]]:
-        """Find the entities of each Doc, and the relations between them by number."""
+        """Find the entities of each Doc, and the relations between them by number.
+
+        :raises ValueError: Where something is no Doc, the component has not been initialized, or a setting is wrong.
+        """
         controls = self.controls
         docs = notices.checked_docs(self.name, docs)
         entities, chunks = self._score_pairs(docs, controls)
@@ -105,6 +109,7 @@ class KmgreRelations(RelationComponent):
         :returns: The entities of each Doc, and scores in chunks that are computed as they are asked for.
             Their document numbers are positions in the Docs, their entity numbers are positions in the Doc's
             entities, and their mention numbers are positions in `mention_offsets` of these.
+        :raises ValueError: Where the component has not been initialized, or a setting is wrong.
         """
         return self._score_pairs(list(docs), self.controls)
 
@@ -112,7 +117,7 @@ class KmgreRelations(RelationComponent):
         self, docs: Sequence[Doc], controls: Controls
     ) -> tuple[list[list[Entity]], Iterator[PairScores]]:
         entities = [self.entities(doc) for doc in docs]
-        notices.warn_of_entities(self._warn_once, docs, entities)
+        notices.warn_of_entities(self._warn_once, docs, entities, self._shim.settings.far_pairs)
         numbers = [number for number, found in enumerate(entities) if len(found) > 1]
         with_sentences = self.settings.reads_sentences or self._shim.settings.reads_sentences
         documents = [reading.read_document(docs[i], entities[i], with_sentences) for i in numbers]

@@ -16,6 +16,7 @@ from torch import Tensor
 from ..errors import Errors
 from ..model.choices import FLOAT32, PRECISIONS
 from ..model.maths import margins
+from ..texts import is_text
 
 if TYPE_CHECKING:
     from .relations import KmgreRelations
@@ -54,7 +55,7 @@ class Settings:
         expected = "a table of labels and numbers, or a list of [label, number]"
         put("thresholds", _checked_table("thresholds", self.thresholds, expected))
         put("allowed_triples", _checked_triples(self.allowed_triples))
-        put("symmetric", _checked_list("symmetric", self.symmetric, "a list of labels", _is_text))
+        put("symmetric", _checked_list("symmetric", self.symmetric, "a list of labels", is_text))
         pairs = _checked_list("inverse", self.inverse, "a list of pairs of labels", partial(_holds, 2))
         put("inverse", [list(pair) for pair in pairs])
         put("calibration", _checked_list("calibration", self.calibration, LINE, _is_number))
@@ -72,8 +73,14 @@ class Settings:
         right = len(line) == 2 and all(map(math.isfinite, line)) and line[0] > 0
         _check("calibration", line, right, LINE)
         texts = self.label_texts
-        right = all(_is_text(text) for item in texts.items() for text in item)
+        right = all(is_text(text) for item in texts.items() for text in item)
         _check("label_texts", texts, right, "a text for each label")
+        # Numbers of numpy, which no JSON can hold, become Python's.
+        for name in SHARES:
+            put(name, float(getattr(self, name)))
+        put("max_labels", int(self.max_labels))
+        put("thresholds", {label: float(value) for label, value in self.thresholds.items()})
+        put("calibration", [float(value) for value in line])
 
     @property
     def reads_sentences(self) -> bool:
@@ -98,18 +105,13 @@ def misspelt(name: str) -> str:
     return "" if name in NAMES else next(iter(get_close_matches(name, NAMES, n=1, cutoff=0.9)), "")
 
 
-def _is_text(value: Any) -> bool:
-    """Return whether a value is a string that can be written, which half a surrogate pair cannot."""
-    return isinstance(value, str) and value == value.encode("utf8", "ignore").decode("utf8")
-
-
 def _is_list(value: Any) -> bool:
     return isinstance(value, Iterable) and not isinstance(value, str | Mapping)
 
 
 def _holds(count: int, value: Any) -> bool:
     """Return whether a value is a list of that many strings."""
-    return _is_list(value) and len(found := list(value)) == count and all(map(_is_text, found))
+    return _is_list(value) and len(found := list(value)) == count and all(map(is_text, found))
 
 
 def _checked_list(name: str, value: Any, expected: str, right: Callable[[Any], bool]) -> list[Any]:

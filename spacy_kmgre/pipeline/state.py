@@ -4,6 +4,7 @@ all."""
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ from ..model.phases import KEY, Phase
 from ..model.pieces import Document
 from ..model.rates import encoder_rate, is_default
 from ..model.thinc_shim import KNOWN_FACTS, NetworkShim, RelationModel, build_model, get_shim
+from ..texts import is_text
 from .notices import WarnOnce
 from .saved import check_saved
 from .settings import NAMES, Setting, Settings, changes, merge, misspelt
@@ -73,7 +75,8 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         self.vocab = vocab
         self.model = model
         self.name = name
-        self.settings = self._configured = settings
+        self.settings = settings
+        self._configured = deepcopy(settings)  # Lists and tables of the settings may be changed in place.
         self.cfg: dict[str, Any] = {"labels": []}
         self.phase = Phase.JOINT
         self.step = self.epoch = self.lost_relations = self.learned_relations = 0
@@ -115,9 +118,11 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
     def add_label(self, label: str) -> int:
         """Add a relation label; a trained model gets an untrained output for it.
 
+        :param label: The name of the relation.
         :returns: 1, or 0 where the label is known already.
+        :raises ValueError: Where it is no string, is blank, or cannot be written.
         """
-        if not isinstance(label, str) or not label:
+        if not is_text(label) or not label.strip():
             raise ValueError(Errors.E002.format(field="label", expected="a string", value=label))
         if label in self.labels:
             return 0

@@ -8,6 +8,7 @@ import torch
 from spacy.training import Example
 
 from ..annotations import mention_offsets, relation_data
+from ..errors import Errors
 
 if TYPE_CHECKING:
     from ..pipeline.relations import KmgreRelations
@@ -38,7 +39,7 @@ def rank_key_pairs(pipe: "KmgreRelations", examples: Iterable[Example]) -> dict[
     )
     for scores in chunks:
         if torch.isinf(scores.key).any():
-            raise ValueError("This model has no key instance classifier to rank mention pairs by")
+            raise ValueError(Errors.E031)
         ranked = {"key": scores.key, "relation": scores.relation[:, 1:].amax(dim=1)}
         for (document, head, tail), number in scores.row_of_pair().items():
             keys = gold[document].get((entities[document][head].key, entities[document][tail].key))

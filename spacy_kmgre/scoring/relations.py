@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from spacy.strings import get_string_id
-from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import registry
 
-from ..annotations import all_entities, get_relations, sentence_starts
+from ..annotations import get_entities, get_relations, sentence_starts
 from ..types import Entity, Relation
 from .alignment import align_entities, mention_set
 from .tallies import CAUSES, LEVELS, RelationCounts, Tally
@@ -96,7 +95,7 @@ def count_relations(
     """
     reference = example.reference
     gold_relations, predicted_relations = get_relations(reference), get_relations(example.predicted)
-    entities = _compare(all_entities(example.predicted), all_entities(reference))
+    entities = _compare(get_entities(example.predicted), get_entities(reference))
     starts = sentence_starts(reference)
     gold = _group(gold_relations, _key, starts, groupers)
     predicted = _group(predicted_relations, entities.name("micro"), starts, groupers)
@@ -114,7 +113,7 @@ def count_relations(
     known = {
         _triple(relation, _key)
         for relation in gold_relations
-        if not known_facts.isdisjoint(relation_facts(reference, relation))
+        if not known_facts.isdisjoint(relation_facts(relation))
     }
     right, ours, theirs = (
         Counter(label for *_, label in side) for side in (correct, predicted["micro"], gold["micro"])
@@ -138,14 +137,12 @@ def count_relations(
     )
 
 
-def relation_facts(doc: Doc, relation: Relation) -> Iterator[int]:
+def relation_facts(relation: Relation) -> Iterator[int]:
     """Yield the facts that a relation states. They are 64-bit hashes of a head mention's text, a tail
     mention's text and the label, one for each combination of texts. They are the same on all machines and
     with all vocabularies.
-
-    :param doc: The Doc that holds the mentions of the relation's entities.
     """
-    heads, tails = ({span.text for span in doc.spans[side.key]} for side in (relation.head, relation.tail))
+    heads, tails = ({span.text for span in side.mentions} for side in (relation.head, relation.tail))
     for head in heads:
         for tail in tails:
             yield get_string_id("\x1f".join((head, tail, relation.label)))

@@ -16,6 +16,7 @@ from ..annotations import (
     ENTITY_PREFIX,
     TITLE,
     check_stored,
+    note_prefix,
     project_entities,
     read_entities,
     relation_data,
@@ -62,6 +63,8 @@ def create_corpus_reader(
             if TITLE in reference.user_data:
                 predicted.user_data[TITLE] = reference.user_data[TITLE]
             gold = read_entities(reference, prefix)
+            if gold:
+                note_prefix(reference, prefix)
             if gold_entities:
                 predicted = project_entities(gold, predicted)
             entities += len(gold)

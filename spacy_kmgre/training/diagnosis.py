@@ -10,7 +10,7 @@ from typing import Any
 from spacy.language import Language
 from spacy.training import Example
 
-from ..annotations import all_entities, get_relations, relation_data
+from ..annotations import get_entities, get_relations, relation_data
 from ..errors import Reasons, listed
 
 # The number of documents that are read once more, to see what the pipeline says of them.
@@ -59,7 +59,7 @@ def _reasons_in_examples(pipe: Any, examples: Sequence[Example]) -> Iterator[str
             count=count, total=labels.total(), unknown=_some(unknown), known=_some(pipe.labels)
         )
     known = {kind for head, _, tail in pipe.cfg.get("triples", ()) for kind in (head, tail)}
-    types = {entity.label for eg in examples for entity in all_entities(eg.reference)}
+    types = {entity.label for eg in examples for entity in get_entities(eg.reference)}
     if known and types and not types & known:
         yield Reasons.TYPES.format(unknown=_some(sorted(types)), known=_some(sorted(known)))
 

@@ -15,7 +15,7 @@ from typing import Any
 from spacy.tokens import Doc
 from thinc.api import Config
 
-from ..annotations import read_entities, relation_data
+from ..annotations import get_entities, relation_data
 from ..errors import Errors
 from ..types import label_words
 
@@ -81,7 +81,7 @@ def look_at(docs: Iterable[Doc]) -> CorpusFacts:
     groups: dict[str, None] = {}
     in_words: dict[str, bool] = {}
     for doc in docs:
-        found, data = read_entities(doc), relation_data(doc)
+        found, data = get_entities(doc), relation_data(doc)
         documents, entities, relations = documents + 1, entities + len(found), relations + len(data)
         typed = typed or any(entity.label for entity in found)
         evidence = evidence or any(relation["evidence"] for relation in data)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from spacy.tokens import Doc
 
-from ..annotations import all_entities, document_name
+from ..annotations import document_name, get_entities
 from ..errors import Errors
 from ..scoring.alignment import align_entities
 from ..types import Relation
@@ -35,7 +35,7 @@ def compare(predicted: Doc, gold: Doc) -> Comparison:
     """
     if predicted.text != gold.text:
         raise ValueError(Errors.E504.format(name=document_name(predicted)))
-    ours, theirs = all_entities(predicted), all_entities(gold)
+    ours, theirs = get_entities(predicted), get_entities(gold)
     gold_key = {
         entity.key: theirs[match.gold].key
         for entity, match in zip(ours, align_entities(ours, theirs))

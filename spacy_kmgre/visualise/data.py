@@ -6,7 +6,7 @@ from typing import Any
 
 from spacy.tokens import Doc, Span
 
-from ..annotations import all_entities, document_name
+from ..annotations import document_name, get_entities
 from ..types import Entity, Relation
 from .compare import Comparison, compare, triple
 
@@ -62,7 +62,7 @@ class _Tables:
         self._mention_places: list[dict[tuple[int, int], int]] = []
         self.sentences: list[list[int]] = []
         self._sentence_numbers: dict[tuple[int, int], int] = {}
-        for entity in all_entities(doc):
+        for entity in get_entities(doc):
             self.entity(entity)
         for sentence in doc.sents if doc.has_annotation("SENT_START") else ():
             self.sentence(sentence)

@@ -11,7 +11,16 @@ from spacy.tokens import Doc, Span
 from spacy_kmgre.annotations import TITLE
 from spacy_kmgre.pipeline import notices
 
-from ..conftest import NAME, annotate, component, make_doc, make_examples, make_other_doc, triples
+from ..conftest import (
+    NAME,
+    annotate,
+    component,
+    make_doc,
+    make_example,
+    make_examples,
+    make_other_doc,
+    triples,
+)
 
 
 @pytest.fixture
@@ -77,6 +86,15 @@ def test_a_document_with_very_many_mention_pairs(nlp, monkeypatch):
     assert len(said) == 2
     assert "'first' has 4 mentions of 2 entities, and so 8 mention pairs" in said[0]
     assert "'third' has 4 mentions of 2 entities, and so 6 mention pairs" in said[1]
+
+
+def test_there_is_no_wait_for_pairs_that_are_not_read(make_nlp, monkeypatch):
+    monkeypatch.setattr(notices, "MANY_PAIRS", 3)
+    nlp = make_nlp(far_pairs=False)
+    nlp.initialize(lambda: [make_example(nlp)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        nlp(with_pairs(nlp, "many", 2, 2))
 
 
 @pytest.mark.parametrize("count", [0, 1])

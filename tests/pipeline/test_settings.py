@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import permutations, product
 from typing import Any
 
+import numpy as np
 import pytest
 import spacy
 import torch
@@ -389,3 +390,36 @@ def test_evidence_does_not_change_with_calibration(load):
     for triple, (score, evidence) in found[0].items():
         assert found[1][triple][0] != score
         assert [sent.start for sent in found[1][triple][1]] == [sent.start for sent in evidence]
+
+
+def test_settings_that_are_changed_in_place_are_checked_and_saved(load):
+    nlp = load()
+    pipe = component(nlp)
+    pipe.thresholds[pipe.labels[0]] = 0.9
+    pipe.label_texts[pipe.labels[0]] = "founder of"
+    pipe.symmetric.append(pipe.labels[1])
+    again = component(load().from_bytes(nlp.to_bytes()))
+    assert again.settings == pipe.settings and again.thresholds == {pipe.labels[0]: 0.9}
+    pipe.thresholds[pipe.labels[0]] = "high"
+    with pytest.raises(ValueError, match="E023"):
+        nlp(make_doc(nlp))
+
+
+def test_numbers_of_numpy_are_saved(load):
+    nlp = load()
+    pipe = component(nlp)
+    pipe.threshold, pipe.max_labels = np.float32(0.25), np.int64(3)
+    pipe.calibration, pipe.thresholds = np.array([2.0, 0.5]), {pipe.labels[0]: np.float64(0.5)}
+    again = component(load().from_bytes(nlp.to_bytes()))
+    assert again.settings == pipe.settings and again.threshold == 0.25
+
+
+@pytest.mark.parametrize("label", ["\ud800x", " ", ""])
+def test_labels_that_cannot_be_written_are_refused(load, label: str):
+    with pytest.raises(ValueError, match="E002"):
+        component(load()).add_label(label)
+    doc = make_doc(load())
+    with pytest.raises(ValueError, match=r"E002|E071"):
+        doc._.add_relation("entity_1", "entity_2", label)
+    with pytest.raises(ValueError, match="E071"):
+        doc._.add_relation("entity_1", "entity_2", "founded", label_text="\ud800")

@@ -17,9 +17,11 @@ import torch
 from spacy import Language
 from spacy.tokens import Doc
 
+from spacy_kmgre.annotations import get_entities
 from spacy_kmgre.model.optimizer import NetworkOptimizer
-from spacy_kmgre.model.thinc_shim import get_shim
+from spacy_kmgre.model.thinc_shim import ModelInput, get_shim
 from spacy_kmgre.model.turns import Turns
+from spacy_kmgre.pipeline.examples import read_document
 
 from ..conftest import component, make_doc, make_examples, pipeline_with
 
@@ -212,3 +214,30 @@ def test_spawned_processes(trained_folder, tmp_path):
     script.write_text(SPAWNED.format(model=str(trained_folder("KMGRE")), tests=str(root)))
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300)
     assert done.stdout == "the same\n", done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_a_prediction_between_the_passes_of_an_update(make_nlp, checkpointing: bool):
+    """With gradient checkpointing the encoder runs again in the backward pass, with the dropout that it had."""
+
+    def gradients(predicts: bool) -> dict[str, torch.Tensor]:
+        torch.manual_seed(0)
+        nlp = make_nlp(encoder={"gradient_checkpointing": checkpointing})
+        nlp.initialize(lambda: make_examples(nlp))
+        pipe = component(nlp)
+        documents = [read_document(doc, get_entities(doc)) for doc in (make_doc(nlp), make_doc(nlp))]
+        shim = get_shim(pipe.model)
+        given = ModelInput(documents, shim.pieces(documents), trainable={"relation", "key"})
+        torch.manual_seed(1)
+        scores, backprop = pipe.model.begin_update(given)
+        if predicts:
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(pipe.predict, [make_doc(nlp)]).result()
+        backprop(scores.relation.sum() + scores.key.sum())
+        found = {name: value.grad for name, value in shim.require_network().named_parameters()}
+        return {name: grad.to_dense() for name, grad in found.items() if grad is not None}
+
+    wanted, found = gradients(predicts=False), gradients(predicts=True)
+    assert wanted.keys() == found.keys()
+    for name, grad in wanted.items():
+        torch.testing.assert_close(found[name], grad, rtol=0.0, atol=0.0)

@@ -11,7 +11,7 @@ from spacy import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_kmgre.annotations import all_entities
+from spacy_kmgre.annotations import get_entities
 
 Triples = list[tuple[str, str, str]]
 TEXT = "Genc Ruli founded Acme Corporation in Tirana. Mr. Ruli was born in Berlin. Acme Corporation belongs to Sony."
@@ -48,7 +48,7 @@ def learn(
         component={"label_texts": {"born_in": "born in"}},
     )
     reference = nlp(text)
-    by_name = {entity.text: entity.key for entity in all_entities(reference)}
+    by_name = {entity.text: entity.key for entity in get_entities(reference)}
     for head, label, tail in triples:
         reference._.add_relation(
             by_name[head], by_name[tail], label, evidence=(evidence or {}).get(label, ())

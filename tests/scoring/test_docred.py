@@ -119,9 +119,7 @@ def our_scores(train: JSON, dev: JSON, predictions: JSON) -> dict[str, Any]:
         ]
         examples.append(Example(make_doc(document, found), make_doc(document, document["labels"])))
     trained = [make_doc(document, document["labels"]) for document in train]
-    facts = [
-        fact for doc in trained for relation in doc._.relations for fact in relation_facts(doc, relation)
-    ]
+    facts = [fact for doc in trained for relation in doc._.relations for fact in relation_facts(relation)]
     return score_relations(examples, known_facts=facts)
 
 

@@ -225,7 +225,7 @@ def test_a_key_is_no_proof_where_the_tokens_fit():
 
 def test_known_facts_match_by_any_pair_of_mentions():
     doc = make_doc(ENTITIES, GOLD[:1])
-    facts = set(relation_facts(doc, doc._.relations[0]))
+    facts = set(relation_facts(doc._.relations[0]))
     assert facts == {fact("Ann Lee", "Acme", "founder"), fact("She", "Acme", "founder")}
     for known in facts:
         scores = score_relations([make_example(GOLD[:2], GOLD[:2])], known_facts=[known])
@@ -241,7 +241,7 @@ def test_known_facts_match_by_any_pair_of_mentions():
 
 def test_facts_are_stable():
     doc = make_doc({"entity_0": [(0, 2)], "entity_1": [(3, 4)]}, GOLD[:1])
-    assert list(relation_facts(doc, doc._.relations[0])) == [13231693029734023217]
+    assert list(relation_facts(doc._.relations[0])) == [13231693029734023217]
 
 
 def test_nothing_to_score_gives_none():
