@@ -346,3 +346,8 @@ setup_cli()
         command = [sys.executable, "-c", program, *arguments]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0 and "documents" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["pipeline.factories", "pipeline.relations", "model.network", "model.maths"])
+def test_the_way_from_add_pipe_to_the_equations_is_short(name: str):
+    assert len(FILES[name].read_text(encoding="utf8").splitlines()) < 300

@@ -21,7 +21,7 @@ class CommandErrors:
     )
     E334 = (
         "[KMGRE E334] The sources are not those that the earlier run has read: document {number} was {expected!r} "
-        "and is {found!r}. Resume with the same sources in the same order, or start again with --force."
+        "and {found}. Resume with the same sources in the same order, or start again with --force."
     )
     E335 = "[KMGRE E335] Another process is at work on {path}."
     E336 = "[KMGRE E336] {path} {why}."

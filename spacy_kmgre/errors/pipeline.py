@@ -64,7 +64,8 @@ class PipelineErrors:
     # Component (E02x)
     E020 = (
         "[KMGRE E020] The relation label {label!r} is unknown to {name!r}, which knows: {known}. Initialise the "
-        "component with examples that have it (nlp.initialize), or pass it in the labels of initialize."
+        "component with examples that have it (nlp.initialize), or pass it in the labels of initialize. A trained one "
+        "learns a new label after `nlp.get_pipe({name!r}).add_label({label!r})`, once it is saved with it."
     )
     E021 = (
         "[KMGRE E021] Cannot initialise {name!r}: no example has a relation. Set doc._.relations on the "

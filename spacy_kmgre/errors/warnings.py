@@ -14,7 +14,8 @@ class Warnings:
         "Further ones in this epoch are counted in `lost_relations`."
     )
     W003 = (
-        "[KMGRE W003] {name!r}: none of the Docs to score has entities, so their gold entities are used. "
+        "[KMGRE W003] {name!r}: none of the Docs to score has entities, so their gold entities are used, and "
+        "gold sentences where they have none. "
         "`spacy evaluate` reads a corpus without them, and shows relation scores only in the file that "
         "`--per-component --output scores.json` writes; `spacy kmgre evaluate` shows them all."
     )

@@ -141,7 +141,8 @@ def _check_same(item: Item | None, outcome: Outcome, number: int) -> None:
     """See that a document is the one that an earlier run has read."""
     name = printable(item.name) if item is not None else None
     if item is None or name != outcome.name:
-        raise ValueError(Errors.E334.format(number=number, expected=outcome.name, found=name))
+        found = "the sources end before it" if name is None else f"is {name!r} now"
+        raise ValueError(Errors.E334.format(number=number, expected=outcome.name, found=found))
     if item.digest != outcome.digest:
         raise ValueError(Errors.E355.format(number=number, name=name))
 

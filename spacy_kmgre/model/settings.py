@@ -124,15 +124,9 @@ class KMGRESettings(NetworkSettings):
         return {"level": "mention", "distance": self.distance, **own, **super().structure}
 
     def build(self, encoders: Sequence["Encoder"], classes: int) -> "Network[Any]":
+        from .classifiers import KeyInstanceClassifier, NoClassifier, SeparateClassifier, SharingClassifier
         from .distance import LearnedDistance
-        from .network import (
-            KMGRE,
-            KeyInstanceClassifier,
-            NoClassifier,
-            RelationExtractor,
-            SeparateClassifier,
-            SharingClassifier,
-        )
+        from .network import KMGRE, RelationExtractor
 
         width = encoders[0].width
         head = self.head.build(width, classes, self.threshold_prior)

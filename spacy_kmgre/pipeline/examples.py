@@ -222,7 +222,7 @@ def reads_without_entities(nlp: Language) -> bool:
 def docs_with_gold_entities(
     examples: Sequence[Example], reader: Callable[[Doc], list[Entity]], component: str
 ) -> list[Doc]:
-    """Return the predicted Docs with the references' entities, where `spacy evaluate` has read a plain
+    """Return the predicted Docs with the references' entities and sentences, where `spacy evaluate` has read a plain
     corpus: none of the Docs has entities, no component has looked for any, and the references have them.
     Otherwise return no Docs, with a warning where a component has looked for entities and found none.
 
@@ -235,4 +235,15 @@ def docs_with_gold_entities(
         warnings.warn(Warnings.W004.format(name=component), stacklevel=3)
         return []
     warnings.warn(Warnings.W003.format(name=component), stacklevel=3)
-    return [project_entities(reader(eg.reference), eg.predicted) for eg in examples]
+    return [
+        _with_sentences(project_entities(reader(eg.reference), eg.predicted), eg.reference) for eg in examples
+    ]
+
+
+def _with_sentences(doc: Doc, reference: Doc) -> Doc:
+    """Give a Doc without sentence boundaries those of another Doc of its text: without them there is no evidence."""
+    starts = sentence_starts(reference)
+    if starts is not None and not doc.has_annotation("SENT_START"):
+        for token in doc:
+            token.is_sent_start = token.idx in starts
+    return doc

@@ -15,26 +15,23 @@ from spacy.vocab import Vocab
 from thinc.api import Optimizer
 from torch import Tensor
 
-from ..annotations import get_relations, mention_offsets, store_relations
+from ..annotations import mention_offsets, store_relations
+from ..entities import EntityReader
 from ..errors import Errors, Warnings
 from ..model.batch import PairScores
-from ..model.choices import BFLOAT16
-from ..model.maths import margins
 from ..model.network import KEY, RELATION
 from ..model.phases import Phase
 from ..model.pieces import Document, Gold
-from ..model.precision import has_bfloat16
-from ..model.thinc_shim import KNOWN_FACTS, ModelInput, RelationModel
+from ..model.thinc_shim import ModelInput, RelationModel
 from ..types import Entity, label_words
 from . import examples as reading
 from . import notices
 from .decode import Prediction, as_data, decode, evidence_of
 from .entities import write_new_entities
-from .second_reading import is_near, read_again
-from .settings import CORPUS_TRIPLES, Controls, Settings, check_labels
-from .state import TYPES, RelationComponent
+from .second_reading import add_second, read_again
+from .settings import Controls, Settings, check_labels
+from .state import RelationComponent
 
-Reader = Callable[[Doc], list[Entity]]
 Types = Sequence[Sequence[str]]
 
 
@@ -53,7 +50,7 @@ class KmgreRelations(RelationComponent):
         model: RelationModel,
         name: str = "kmgre_relations",
         *,
-        entities: Reader,
+        entities: EntityReader,
         settings: Settings,
         scorer: Callable[..., dict[str, Any]] | None = None,
     ):
@@ -61,29 +58,6 @@ class KmgreRelations(RelationComponent):
         self.entities = entities
         self._shim.read = partial(reading.read_documents, entities)
         self.scorer = scorer
-
-    @property
-    def controls(self) -> Controls:
-        """The settings that decide which relations are predicted, for the labels that the component knows.
-
-        :raises ValueError: Where one of them is wrong, names an unknown label, or needs triples that were not learned.
-        """
-        settings = replace(self.settings)  # This checks what was changed in place.
-        triples = settings.allowed_triples
-        if triples == CORPUS_TRIPLES:
-            triples = self.cfg.get("triples")
-            if not triples:
-                raise ValueError(Errors.E026.format(name=self.name))
-        return Controls(self.labels, settings, triples)
-
-    def learn_triples(self, examples: Iterable[Example]) -> None:
-        """Remember the (head type, label, tail type) of the references' relations, in place of those known
-        so far, for `allowed_triples = "corpus"`. `initialize` does so too."""
-        relations = (relation for example in examples for relation in get_relations(example.reference))
-        self._keep_triples({reading.triple_of(relation) for relation in relations})
-
-    def _keep_triples(self, triples: set[reading.Triple]) -> None:
-        self.cfg["triples"] = [list(triple) for triple in sorted(triples) if triple[1] in self.labels]
 
     # Prediction
 
@@ -130,47 +104,20 @@ class KmgreRelations(RelationComponent):
         if self.settings.second_reading:
             notices.warn_of_no_sentences(self._warn_once, [docs[i] for i in numbers])
             types = [[entity.label for entity in entities[i]] for i in numbers]
-            chunks = self._read_again(chunks, documents, types, controls)
+            chunks = read_again(
+                chunks,
+                documents,
+                types,
+                score=lambda excerpts: self.model.predict(
+                    ModelInput(excerpts, self._shim.pieces(excerpts), with_inverse=controls.needs_inverse)
+                ),
+                decide=partial(self.relation_logits, controls=controls),
+                limits=controls.limits,
+                weight=self.settings.second_reading,
+                both=controls.needs_inverse,
+            )
         places = torch.tensor(numbers)
         return entities, (replace(scores, document=places[scores.document]) for scores in chunks)
-
-    def _read_again(
-        self,
-        chunks: Iterable[PairScores],
-        documents: Sequence[Document],
-        types: Types,
-        controls: Controls,
-    ) -> Iterator[PairScores]:
-        """Add a second reading to scores, where an entity pair is near a threshold (see second_reading.py).
-
-        :param types: The types of each document's entities, those included that the model does not know.
-        """
-        weight = self.settings.second_reading
-
-        def read(excerpts: list[Document], of: list[int]) -> Iterator[tuple[PairScores, Tensor]]:
-            given = ModelInput(excerpts, self._shim.pieces(excerpts), with_inverse=controls.needs_inverse)
-            for scores in self.model.predict(given):
-                yield scores, self.relation_logits(scores, [types[number] for number in of], controls)[0]
-
-        for scores in chunks:
-            logits, selected = self.relation_logits(scores, types, controls)
-            near = is_near(logits, controls.limits)
-            again = read_again(scores, selected, logits, near, documents, read, controls.needs_inverse)
-            yield replace(scores, second=weight * again)
-
-    def predict_only(self) -> None:
-        """Forget what only training and saving need: the encoders' weights in float32, where `precision` means bfloat16
-        on this CPU. The component keeps this precision, and can neither learn nor be saved from then on."""
-        if self._shim.network is not None:
-            self._choose_precision()
-            self._shim.forget_float32()
-
-    def _choose_precision(self) -> None:
-        """Let the encoders predict in the precision that the settings have; warn where that makes them slower."""
-        precision, device = self.settings.precision, self._shim.require_network().device
-        self._shim.choose_precision(precision)
-        if precision == BFLOAT16 and device.type == "cpu" and not has_bfloat16(device):
-            self._warn_once(Warnings.W020)
 
     def _input(self, documents: Sequence[Document], **how: Any) -> ModelInput:
         pieces = self._shim.pieces(documents)
@@ -191,7 +138,7 @@ class KmgreRelations(RelationComponent):
             max_labels=self.settings.max_labels,
             threshold=controls.threshold,
             adjust=lambda logits: controls.adjust(logits, scores.document, scores.entities, types),
-            calibrate=lambda logits: controls.calibrate(_add_second(logits, scores)),
+            calibrate=lambda logits: controls.calibrate(add_second(logits, scores)),
         )
 
     def relation_logits(self, scores: PairScores, types: Types, controls: Controls) -> tuple[Tensor, Tensor]:
@@ -206,7 +153,7 @@ class KmgreRelations(RelationComponent):
         selected = scores.select(network.xi, network.tau)
         logits = scores.fuse(selected, network.fusion)
         logits = controls.adjust(logits, scores.document, scores.entities, types)
-        return _add_second(logits, scores), selected
+        return add_second(logits, scores), selected
 
     def set_annotations(
         self, docs: Iterable[Doc], scores: Iterable[tuple[list[Entity], list[Prediction]]]
@@ -258,10 +205,7 @@ class KmgreRelations(RelationComponent):
         if not self.labels:
             raise ValueError(Errors.E021.format(name=self.name))
         check_labels(self.labels, self.settings)
-        self._keep_triples(found.triples)
-        self.cfg["label_texts"] = found.label_texts
-        self.cfg[TYPES] = sorted(found.types)
-        self.model.attrs[KNOWN_FACTS] = np.array(sorted(found.facts), dtype=np.uint64)
+        self._remember(found)
         self.model.set_dim("nO", len(self.labels) + 1, force=True)
         self._shim.label_texts = [label_words(label, self.label_text(label)) for label in self.labels]
         self.model.initialize()
@@ -351,8 +295,3 @@ class KmgreRelations(RelationComponent):
         if docs:
             examples = [Example(doc, eg.reference) for doc, eg in zip(self.pipe(docs), examples)]
         return self.scorer(examples, **{"known_facts": self.known_facts, **kwargs})
-
-
-def _add_second(logits: Tensor, scores: PairScores) -> Tensor:
-    """Add what a second reading says to the logits of entity pairs. *Shape:* (N, C) both"""
-    return margins(logits) + scores.second if scores.second.numel() else logits

@@ -22,12 +22,53 @@ NEAR = 0.7
 Excerpt = tuple[int, tuple[int, ...]]
 # The entity numbers of a head and a tail.
 Pair = tuple[int, int]
+# It scores all pairs of some documents, in chunks.
+Score = Callable[[list[Document]], Iterable[PairScores]]
+# It takes scores and the types of each document's entities, and returns the logits of the entity pairs before
+# calibration, and which mention pairs are key.
+Decide = Callable[[PairScores, Sequence[Sequence[str]]], tuple[Tensor, Tensor]]
 # It takes excerpts and the numbers of the documents that they are of, and gives scores with the logits of entity pairs.
 # The document of the scores is a position in the list.
 Read = Callable[[list[Document], list[int]], Iterable[tuple[PairScores, Tensor]]]
 
 
 def read_again(
+    chunks: Iterable[PairScores],
+    documents: Sequence[Document],
+    types: Sequence[Sequence[str]],
+    *,
+    score: Score,
+    decide: Decide,
+    limits: Tensor,
+    weight: float,
+    both: bool,
+) -> Iterator[PairScores]:
+    """Add a second reading to scores, where an entity pair is near a threshold.
+
+    :param chunks: The scores of the first reading; `document` holds positions in `documents`.
+    :param types: The types of each document's entities, those included that the model does not know.
+    :param limits: The margins over TH at which relations are predicted. *Shape:* () or (C,)
+    :param weight: The weight of the second reading.
+    :param both: Whether both directions of a pair are read in the same sentences, so that inverse relations stay equal.
+    """
+
+    def read(excerpts: list[Document], of: list[int]) -> Iterator[tuple[PairScores, Tensor]]:
+        for scores in score(excerpts):
+            yield scores, decide(scores, [types[number] for number in of])[0]
+
+    for scores in chunks:
+        logits, selected = decide(scores, types)
+        near = is_near(logits, limits)
+        again = second_margins(scores, selected, logits, near, documents, read, both)
+        yield replace(scores, second=weight * again)
+
+
+def add_second(logits: Tensor, scores: PairScores) -> Tensor:
+    """Add what a second reading says to the logits of entity pairs. *Shape:* (N, C) both"""
+    return margins(logits) + scores.second if scores.second.numel() else logits
+
+
+def second_margins(
     scores: PairScores,
     selected: Tensor,
     logits: Tensor,

@@ -9,22 +9,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.training import Example
 from spacy.vocab import Vocab
 from thinc.api import Optimizer
 
-from ..annotations import document_name
+from ..annotations import document_name, get_relations
 from ..errors import Errors, MismatchError, Warnings
+from ..model.choices import BFLOAT16
 from ..model.phases import KEY, Phase
 from ..model.pieces import Document
+from ..model.precision import has_bfloat16
 from ..model.rates import encoder_rate, is_default
 from ..model.thinc_shim import KNOWN_FACTS, NetworkShim, RelationModel, build_model, get_shim
 from ..texts import is_text
+from . import examples as reading
 from .notices import WarnOnce
 from .saved import check_saved
-from .settings import NAMES, Setting, Settings, changes, merge, misspelt
+from .settings import CORPUS_TRIPLES, NAMES, Controls, Setting, Settings, changes, merge, misspelt
 
 TYPES = "types"
 Self = TypeVar("Self", bound="RelationComponent")
@@ -148,6 +152,36 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
         if TYPES in self.cfg:
             self.cfg[TYPES] = sorted({*self.cfg[TYPES], *types})
 
+    @property
+    def controls(self) -> Controls:
+        """The settings that decide which relations are predicted, for the labels that the component knows.
+
+        :raises ValueError: Where one of them is wrong, names an unknown label, or needs triples that were not learned.
+        """
+        settings = replace(self.settings)  # This checks what was changed in place.
+        triples = settings.allowed_triples
+        if triples == CORPUS_TRIPLES:
+            triples = self.cfg.get("triples")
+            if not triples:
+                raise ValueError(Errors.E026.format(name=self.name))
+        return Controls(self.labels, settings, triples)
+
+    def _remember(self, found: reading.Learned) -> None:
+        """Remember what the training corpus has shown, beside its labels."""
+        self._keep_triples(found.triples)
+        self.cfg["label_texts"] = found.label_texts
+        self.cfg[TYPES] = sorted(found.types)
+        self.model.attrs[KNOWN_FACTS] = np.array(sorted(found.facts), dtype=np.uint64)
+
+    def learn_triples(self, examples: Iterable[Example]) -> None:
+        """Remember the (head type, label, tail type) of the references' relations, in place of those known
+        so far, for `allowed_triples = "corpus"`. `initialize` does so too."""
+        relations = (relation for example in examples for relation in get_relations(example.reference))
+        self._keep_triples({reading.triple_of(relation) for relation in relations})
+
+    def _keep_triples(self, triples: set[reading.Triple]) -> None:
+        self.cfg["triples"] = [list(triple) for triple in sorted(triples) if triple[1] in self.labels]
+
     def _with_known_types(self, document: Document) -> Document:
         """Return the document without the types that the training corpus lacks, if the model knows entities
         without a type; otherwise the document stays as it is. Where types matter, since markers are typed or
@@ -251,6 +285,20 @@ class RelationComponent(TrainablePipe):  # type: ignore[misc]  # spaCy's class i
             message = Warnings.W002.format(name=self.name, count=len(lost), document=name, key=lost[0])
             warnings.warn(message, stacklevel=4)
         self.lost_relations += len(lost)
+
+    def predict_only(self) -> None:
+        """Forget what only training and saving need: the encoders' weights in float32, where `precision` means bfloat16
+        on this CPU. The component keeps this precision, and can neither learn nor be saved from then on."""
+        if self._shim.network is not None:
+            self._choose_precision()
+            self._shim.forget_float32()
+
+    def _choose_precision(self) -> None:
+        """Let the encoders predict in the precision that the settings have; warn where that makes them slower."""
+        precision, device = self.settings.precision, self._shim.require_network().device
+        self._shim.choose_precision(precision)
+        if precision == BFLOAT16 and device.type == "cpu" and not has_bfloat16(device):
+            self._warn_once(Warnings.W020)
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Save the component in a folder.

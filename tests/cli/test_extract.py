@@ -88,7 +88,7 @@ def test_several_sources_and_an_override(model, source, tmp_path):
 @pytest.mark.parametrize("processes", [1, 2])
 def test_in_bfloat16(model, source, tmp_path, monkeypatch, processes):
     """The pipeline forgets the weights in float32; processes that it is forked into predict likewise."""
-    monkeypatch.setattr("spacy_kmgre.pipeline.relations.has_bfloat16", lambda device: True)
+    monkeypatch.setattr("spacy_kmgre.pipeline.state.has_bfloat16", lambda device: True)
     found = {}
     for precision in ("float32", "bfloat16"):
         target = tmp_path / f"{precision}.jsonl"

@@ -15,9 +15,10 @@ from torch import nn
 
 from spacy_kmgre.model.architectures import CONTEXTS, build_atlop, build_encoder, build_kmgre
 from spacy_kmgre.model.batch import EntityPairScores, PairScores
+from spacy_kmgre.model.classifiers import SeparateClassifier
 from spacy_kmgre.model.distance import PACE, UNKNOWN, LearnedDistance, find_ranges
 from spacy_kmgre.model.encoder import Encoder
-from spacy_kmgre.model.network import KEY, RELATION, Network, SeparateClassifier
+from spacy_kmgre.model.network import KEY, RELATION, Network
 from spacy_kmgre.model.pieces import Document, Pieces
 from spacy_kmgre.model.thinc_shim import get_shim
 

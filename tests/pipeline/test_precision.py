@@ -13,7 +13,7 @@ from spacy import Language
 from spacy.tokens import Doc
 
 from spacy_kmgre.model.precision import has_bfloat16
-from spacy_kmgre.pipeline import relations
+from spacy_kmgre.pipeline import second_reading
 from spacy_kmgre.training.optim import create_adamw
 
 from ..conftest import component, make_doc, make_examples, same_state, state
@@ -34,7 +34,7 @@ def instructions(monkeypatch) -> Callable[[bool], None]:
     """Says whether this CPU has instructions for bfloat16."""
 
     def have(them: bool) -> None:
-        for module in ("spacy_kmgre.model.encoder", "spacy_kmgre.pipeline.relations"):
+        for module in ("spacy_kmgre.model.encoder", "spacy_kmgre.pipeline.state"):
             monkeypatch.setattr(f"{module}.has_bfloat16", lambda device: them)
 
     return have
@@ -217,7 +217,7 @@ def test_a_second_reading_has_the_same_precision(nlp: Language, instructions, mo
     instructions(True)
     component(nlp).second_reading = 0.4
     monkeypatch.setattr(
-        relations, "is_near", lambda logits, limits: torch.ones(len(logits), dtype=torch.bool)
+        second_reading, "is_near", lambda logits, limits: torch.ones(len(logits), dtype=torch.bool)
     )
     exact = predicted(nlp, "float32")
     found = predicted(nlp, "bfloat16")

@@ -13,7 +13,7 @@ from spacy.tokens import Doc, Span
 from spacy_kmgre.evaluation.calibration import Calibration
 from spacy_kmgre.evaluation.explain import explain
 from spacy_kmgre.model.pieces import Document
-from spacy_kmgre.pipeline import relations
+from spacy_kmgre.pipeline import second_reading
 from spacy_kmgre.pipeline.second_reading import NEAR, excerpt, is_near
 
 from ..conftest import component, make_doc
@@ -128,7 +128,9 @@ def expected(nlp: Language) -> Scores:
 @pytest.fixture
 def twice(load, monkeypatch) -> Language:
     """A pipeline that predicts all relations, and would read each pair twice."""
-    monkeypatch.setattr(relations, "is_near", lambda logits, _: torch.ones(len(logits), dtype=torch.bool))
+    monkeypatch.setattr(
+        second_reading, "is_near", lambda logits, _: torch.ones(len(logits), dtype=torch.bool)
+    )
     nlp: Language = load()
     pipe = component(nlp)
     # Scores near 1 would say little of their margins.
