@@ -115,7 +115,7 @@ def shares(text: str) -> str:
 def not_a_dash(path: Path) -> Path:
     """Check that a target is not standard output."""
     if str(path) == "-":
-        raise typer.BadParameter("A converted corpus is a file or folder, not standard output")
+        raise typer.BadParameter("What is written is a file or folder, not standard output")
     return path
 
 

@@ -75,7 +75,9 @@ def report(measured: Measured, documents: int, words: int, loading: float, worke
         seconds = forecast(measured, words, count) + loading
         rows.append((f"{count:,}", duration(seconds), f"{count * measured.memory / 1024:,.1f} GiB"))
     print_table(("Workers", "Time", "Memory"), rows)
-    say("Each worker needs a CPU core of this kind of its own. docs/scale.md says what else takes time.")
+    say(
+        'Each worker needs a CPU core of this kind of its own. "From a laptop to a cluster" of the docs says more.'
+    )
 
 
 def duration(seconds: float) -> str:

@@ -76,12 +76,20 @@ def export_docs(docs: Doc | Iterable[Doc], path: Path | str, to: str = "") -> No
     :param docs: Docs that have relations, or one. Their titles are `doc.user_data["title"]`.
     :param path: The file or folder to write. It is complete or not there, and replaces a file.
     :param to: The name of the export; the ending of the path tells where it is empty.
-    :raises ValueError: Where there is no export of that name, or the ending does not stand for exactly one.
+    :raises ValueError: Where there is no export of that name, the ending does not stand for exactly one, or
+        something is no Doc.
     :raises ImportError: Where the export needs a library that is not installed.
     """
     export = find_export(Path(path), to)({})
+    found = [docs] if isinstance(docs, Doc) else docs
     with replacing(Path(path)) as temporary:
-        export.write(map(export.encode, [docs] if isinstance(docs, Doc) else docs), temporary)
+        export.write((export.encode(_checked(doc)) for doc in found), temporary)
+
+
+def _checked(doc: Doc) -> Doc:
+    if not isinstance(doc, Doc):
+        raise ValueError(Errors.E611.format(name="export_docs", expected="Docs", value=doc))
+    return doc
 
 
 def describe_exports() -> list[str]:

@@ -282,6 +282,10 @@ class PairScores:
         """The entity pair of each row of `relation`."""
         return self.pair_index
 
+    def rows_with(self, selected: Tensor) -> Tensor:
+        """Return which rows of `relation` are of selected mention pairs, bool. *Shape:* (P,) both"""
+        return selected
+
     def select(self, xi: float, tau: float) -> Tensor:
         """Return which mention pairs are key (12)-(15), bool. *Shape:* (P,)"""
         return maths.select_key_pairs(torch.sigmoid(self.key), self.pair_index, self.num_pairs, xi, tau)
@@ -330,6 +334,10 @@ class EntityPairScores(PairScores):
     def row_index(self) -> Tensor:
         """The entity pair of each row of `relation`, which has one row for each entity pair."""
         return torch.arange(self.num_pairs, device=self.relation.device)
+
+    def rows_with(self, selected: Tensor) -> Tensor:
+        """Return all rows: of each entity pair some mention pairs are selected. *Shape:* (N,)"""
+        return selected.new_ones(self.num_pairs)
 
     def select(self, xi: float, tau: float) -> Tensor:
         """Select all mention pairs, since ATLOP has no key ones. *Shape:* (P,)"""

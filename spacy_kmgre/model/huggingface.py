@@ -7,6 +7,7 @@ that code.
 
 import importlib
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -122,7 +123,8 @@ def load_pretrained(
         if kind is not None:  # Some classes load other tokenizers without our settings.
             _tokenizer_class(str(kind))
         tokenizer = AutoTokenizer.from_pretrained(source, **{**tokenizer_config, **how})  # type: ignore[no-untyped-call]  # transformers does not type it.
-        loaded = [AutoModel.from_pretrained(source, config=config, **how) for _ in range(count)]
+        with _without_word_of_unused_weights():
+            loaded = [AutoModel.from_pretrained(source, config=config, **how) for _ in range(count)]
     except Exception as error:  # Its class depends on which file is missing or broken.
         raise ValueError(Errors.E011.format(name=name, error=error)) from error
     if not tokenizer.is_fast:
@@ -130,6 +132,21 @@ def load_pretrained(
     if config.is_encoder_decoder:
         raise ValueError(Errors.E027.format(kind=config.model_type))
     return tokenizer, loaded
+
+
+@contextmanager
+def _without_word_of_unused_weights() -> Iterator[None]:
+    """Keep transformers from warning of weights that are left out, since a config may ask for fewer layers."""
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return "were not used when initializing" not in record.getMessage()
+
+    logger = logging.getLogger("transformers.modeling_utils")
+    logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other)
 
 
 def _is_out_of_reach(source: str) -> bool:

@@ -90,8 +90,7 @@ def focus_loss(scores: PairScores, evidence: Evidence, selected: Tensor) -> Tens
     """
     rows = scores.row_index
     counted = (evidence.weight > 0)[rows].to(scores.sentence_weights)
-    if len(selected) == len(counted):
-        counted = counted * selected
+    counted = counted * scores.rows_with(selected)
     inside = evidence.inside[:, : scores.sentence_weights.shape[1]]
     part = (scores.sentence_weights * inside[rows]).sum(dim=1) * counted
     total = part.new_zeros(scores.num_pairs).index_add(0, rows, part)

@@ -6,6 +6,7 @@ import io
 import json
 import pickle
 from pathlib import Path
+from typing import Any
 
 import catalogue
 import pytest
@@ -180,3 +181,10 @@ def test_an_export_of_another_package(trained_folder, tmp_path, monkeypatch):
     assert lines[0][0] == spacy.load(model).meta["name"] and {lines[0][2], lines[0][4]} == {"Acme", "Bolt"}
     assert "triples .triples: a line for each relation" in run("--help")
     assert "triples .triples" in run(model, source, "-o", tmp_path / "out.json")
+
+
+@pytest.mark.parametrize("docs", ["text", ["text"], [None]])
+def test_what_is_no_doc_is_named(docs: Any, tmp_path):
+    with pytest.raises(ValueError, match=r"E611.*export_docs"):
+        export_docs(docs, tmp_path / "found.csv")
+    assert not list(tmp_path.iterdir())

@@ -1,5 +1,6 @@
 """Encoders by name, and networks to bytes and back, whole or with an error that says so."""
 
+import logging
 import os
 import pickle
 import shutil
@@ -453,3 +454,15 @@ def test_encoders_start_alike_and_share_nothing(tiny_encoder):
 def test_number_of_encoders(make_shim, variant):
     expected = 2 if variant in ("kmgre", "bilinear", "distance") else 1
     assert make_shim(variant, load=False).settings.encoders == expected
+
+
+def test_weights_that_are_left_out_are_not_warned_of(tiny_encoder, caplog):
+    """A config may ask for fewer layers than a model has."""
+    logger = logging.getLogger("transformers")
+    logger.addHandler(caplog.handler)
+    try:
+        _, (transformer,) = load_pretrained(tiny_encoder, {}, {"num_hidden_layers": 1}, 1)
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert transformer.config.num_hidden_layers == 1
+    assert not caplog.records
