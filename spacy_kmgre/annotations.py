@@ -83,17 +83,19 @@ def get_entities(doc: Doc) -> list[Entity]:
     return [entity for entity in found.values() if entity.mentions]
 
 
-def check_mentions(doc: Doc) -> None:
-    """See that the relations of a Doc are between entities that have mentions.
+def checked_entities(doc: Doc) -> list[Entity]:
+    """Return the entities on the Doc, as `get_entities` does, after a look at its relations.
 
-    :raises ValueError: Where one is not, since its span group was emptied or is gone.
+    :raises ValueError: Where a relation's entity has no mentions, since its span group was emptied or is gone.
     """
-    known = {entity.key for entity in get_entities(doc)}
+    entities = get_entities(doc)
+    known = {entity.key for entity in entities}
     for data in relation_data(doc):
         for key in (data["head"], data["tail"]):
             if key not in known:
                 name = document_name(doc)
                 raise ValueError(Errors.E143.format(name=name, label=data["label"], key=key))
+    return entities
 
 
 def set_entities(doc: Doc, entities: Iterable[Entity]) -> None:

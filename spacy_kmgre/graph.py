@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from spacy.tokens import Doc
 
-from .annotations import check_mentions, document_name, get_entities
+from .annotations import checked_entities, document_name
 from .entities.global_ids import Identify, known_id
 from .types import Entity, Relation
 
@@ -116,10 +116,9 @@ class _Builder:
         self.by_identity: dict[str, Node] = {}
 
     def add(self, doc: Doc) -> None:
-        check_mentions(doc)
         number = len(self.documents)
         self.documents.append(document_name(doc))
-        nodes = {entity.key: self._node(number, entity) for entity in get_entities(doc)}
+        nodes = {entity.key: self._node(number, entity) for entity in checked_entities(doc)}
         for relation in doc._.relations:
             head, tail = nodes[relation.head.key].id, nodes[relation.tail.key].id
             edge = Edge(head, tail, relation.label, relation.label_name)

@@ -14,7 +14,7 @@ from .annotations import (
     ENTITY_PREFIX,
     MODEL,
     TITLE,
-    check_mentions,
+    checked_entities,
     free_keys,
     get_entities,
     note_prefix,
@@ -52,8 +52,7 @@ def from_docs(docs: Iterable[Doc], ensure_whitespace: bool = True, attrs: list[A
     fresh = free_keys(ENTITY_PREFIX, taken)
     first = 0
     for doc in docs:
-        check_mentions(doc)
-        entities = get_entities(doc)
+        entities = checked_entities(doc)
         keys = {entity.key: next(fresh) for entity in entities}
         write_entities(joined, [_moved(joined, entity, keys, first) for entity in entities])
         for key in _other_groups(doc):

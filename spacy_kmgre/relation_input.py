@@ -154,12 +154,13 @@ def _key_of_mention(doc: Doc, label: str, field: str, mention: Span) -> str:
     """The key of the entity that has a mention: one with the Doc's prefix, else any span group with a number."""
     start, end = _offsets(doc, label, mention)
     own = entity_keys(doc, used_prefix(doc))
-    groups = [*own, *(key for key in doc.spans if key[-1:].isdecimal() and key not in own)]
-    found = [key for key in groups if _has_mention(doc, key, start, end)]
-    found = [key for key in found if key in own] or found
+    others = [key for key in doc.spans if key[-1:].isdecimal() and key not in own]
+    found: list[str] = []
+    for keys in (own, others):
+        found = found or [key for key in keys if _has_mention(doc, key, start, end)]
     if len(found) != 1:
         message = Errors.E074 if found else Errors.E073
-        known = ", ".join(found or groups) or "none"
+        known = ", ".join(found or [*own, *others]) or "none"
         raise ValueError(
             message.format(field=field, label=label, text=mention.text, start=start, end=end, known=known)
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 from spacy.tokens import Doc, Span
 
-from ..annotations import TITLE, check_mentions, get_entities, model_of
+from ..annotations import TITLE, checked_entities, model_of
 from ..types import MentionPair
 from .base import Export
 
@@ -30,9 +30,8 @@ def document_record(doc: Doc) -> Record:
 
     :raises ValueError: Where a relation's entity has no mentions.
     """
-    check_mentions(doc)
     model = model_of(doc)
-    entities = get_entities(doc)
+    entities = checked_entities(doc)
     places = {entity.key: place for place, entity in enumerate(entities)}
     return {
         "document": str(doc.user_data.get(TITLE, "")),

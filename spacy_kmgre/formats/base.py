@@ -16,7 +16,7 @@ import catalogue
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from ..annotations import TITLE, check_mentions, document_name, relation_data
+from ..annotations import TITLE, checked_entities, document_name, relation_data
 from ..errors import Errors, Warnings
 from .compression import is_archive, renaming, unpacked
 from .counts import Counts
@@ -301,5 +301,5 @@ def _check_labels(path: Path | str, doc: Doc | None) -> None:
 def _checked(doc: Doc) -> Doc:
     """See that a Doc's relations have labels and are between entities that have mentions."""
     _check_labels("", doc)
-    check_mentions(doc)
+    checked_entities(doc)
     return doc

@@ -11,7 +11,7 @@ from pydantic import Field
 from pydantic.json_schema import GenerateJsonSchema
 from spacy.tokens import Doc, Span
 
-from ..annotations import ENTITY_PREFIX, MODEL, TITLE, check_mentions, get_entities, model_of
+from ..annotations import ENTITY_PREFIX, MODEL, TITLE, checked_entities, model_of
 from ..errors import Errors
 from .assemble import Cluster, Offsets, TextDocs, TextOptions, check_order
 from .base import Format
@@ -124,8 +124,7 @@ def json_schema() -> dict[str, Any]:
 
 def document_to_json(doc: Doc) -> dict[str, Any]:
     """A Doc's text, tokens, sentences, entities and relations as plain data."""
-    check_mentions(doc)
-    entities = get_entities(doc)
+    entities = checked_entities(doc)
     numbers = {entity.key: number for number, entity in enumerate(entities)}
     title = doc.user_data.get(TITLE)
     split = doc.has_annotation("SENT_START")

@@ -82,7 +82,6 @@ def write_new_entities(doc: Doc, entities: Iterable[Entity]) -> list[str]:
     :returns: The name of the span group of each entity.
     """
     keys: list[str] = []
-    known = bool(read_entities(doc, used_prefix(doc)))
     for entity in entities:
         key = entity.key
         held = {(span.start, span.end) for span in group_spans(doc.spans[key])} if key in doc.spans else set()
@@ -92,6 +91,7 @@ def write_new_entities(doc: Doc, entities: Iterable[Entity]) -> list[str]:
             write_entities(doc, [replace(entity, key=key)])
         keys.append(key)
     prefixes = {key.rstrip(digits) for key in keys}
-    if len(prefixes) == 1 and not known:
+    known = used_prefix(doc)
+    if len(prefixes) == 1 and known not in prefixes and not read_entities(doc, known):
         note_prefix(doc, prefixes.pop())
     return keys
